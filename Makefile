@@ -1,0 +1,81 @@
+# The Airflow versions this package is tested on: one lock each in .ci/locks.
+TESTED := 2.11.2 3.1.8 3.2.2 3.3.2
+NEWEST := 3.3.2
+OLDEST := 2.11.2
+
+# The user's choices: make test ARGS="-k token" VERSIONS="3.3.2" PYTHON=python3.12
+ARGS ?=
+VERSIONS ?=
+export PYTHON
+
+IN_NEWEST := .ci/env airflow-$(NEWEST)
+MAKEFLAGS += --no-print-directory
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint lint-ruff lint-format lint-types lint-layout bench locks clean tools newest
+
+help:  ## this list
+	@echo "All of these set up what they need, below build/; a Python 3.11+ is enough."
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'Choices: ARGS="-k token" (for pytest), VERSIONS="3.3.2" (Airflow), PYTHON=python3.12, UPGRADE=1 (for locks).'
+
+demo: newest  ## a sync of people into a segment, end to end, against the sandbox: no account needed
+	@$(IN_NEWEST) python example_dags/demo/run.py $(ARGS)
+
+test: $(addprefix test-,$(or $(VERSIONS),$(NEWEST) $(OLDEST)))  ## the tests on the newest and the oldest Airflow
+
+test-all: $(addprefix test-,$(or $(VERSIONS),$(TESTED)))  ## the tests, slow ones too, on every Airflow version supported
+test-all: SLOW := yes
+
+test-%: tools
+	@.ci/env airflow-$*
+	@echo "[test] Airflow $*"
+	@.ci/env airflow-$* python -m pytest $(if $(SLOW),,-m "not slow") $(ARGS)
+
+lint: lint-ruff lint-format lint-types lint-layout  ## style, formatting, types, and who may import whom
+
+lint-ruff: newest
+	@echo "[lint] ruff check"
+	@$(IN_NEWEST) ruff check .
+
+lint-format: newest
+	@echo "[lint] ruff format"
+	@$(IN_NEWEST) ruff format --check .
+
+lint-types: newest
+	@echo "[lint] mypy"
+	@$(IN_NEWEST) mypy
+
+lint-layout: newest
+	@echo "[lint] import-linter"
+	@$(IN_NEWEST) lint-imports --no-logo
+
+bench: tools  ## time and memory, beside other providers; writes build/bench.json
+	@.ci/env bench-$(NEWEST) python -m tests.benchmarks $(ARGS)
+
+# Pins stay where they still fit; UPGRADE=1 takes the newest of everything.
+COMPILE = .ci/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade)
+
+locks: tools  ## writes the locks in .ci/locks anew from pyproject.toml
+	@for version in $(TESTED); do \
+		echo "[locks] Airflow $$version"; \
+		groups="--group test"; [ $$version != $(NEWEST) ] || groups="$$groups --group lint"; \
+		echo "apache-airflow==$$version" | $(COMPILE) pyproject.toml $$groups --extra sandbox \
+			--constraints - --output-file .ci/locks/airflow-$$version.txt >/dev/null || exit 1; \
+	done
+	@echo "[locks] benchmarks"
+	@$(COMPILE) pyproject.toml --group test --group lint --group bench --extra sandbox \
+		--constraints .ci/locks/airflow-$(NEWEST).txt --output-file .ci/locks/bench-$(NEWEST).txt >/dev/null
+	@echo "[locks] tools"
+	@$(COMPILE) --group tools --output-file .ci/locks/tools.txt >/dev/null
+
+clean:  ## removes everything that the other commands made
+	rm -rf build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find airflow_segments_provider example_dags tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+tools:
+	@.ci/tools
+
+newest: tools
+	@$(IN_NEWEST)

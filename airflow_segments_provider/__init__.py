@@ -1,0 +1,3 @@
+"""Airflow provider for audience segments and user groups."""
+
+__version__ = "0.1.0"

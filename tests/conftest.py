@@ -1,0 +1,110 @@
+"""An Airflow home of its own for each test run, and a real metadata database for the tests that run tasks."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The home that `make` chose keeps a migrated database between runs; a run works on a copy, so that two do not meet.
+_kept = Path(os.environ.get("AIRFLOW_HOME") or tempfile.gettempdir())
+_home = Path(tempfile.mkdtemp(prefix="segments-tests-"))
+os.environ.update(
+    {
+        "AIRFLOW_HOME": str(_home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{_home / 'airflow.db'}",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(_home / "dags"),
+    }
+)
+
+import airflow  # noqa: E402  # sets warning filters, which must come before pytest's
+
+RETRY = {"max_attempts": 3, "base_delay": 0.01, "max_delay": 0.02, "max_total": 20, "retry_after_cap": 2}
+
+
+def pytest_sessionfinish() -> None:
+    """Remove this run's home."""
+    shutil.rmtree(_home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> Path:
+    """A migrated metadata database in this run's home."""
+    database = _home / "airflow.db"
+    kept = _kept / f"migrated-{airflow.__version__}.db"
+    if not kept.exists():
+        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        shutil.copy(database, part)
+        part.replace(kept)
+    else:
+        shutil.copy(kept, database)
+    return database
+
+
+@pytest.fixture
+def dag_file(airflow_db: Path) -> Iterator[Callable[[str], Any]]:
+    """Write a DAG file with these tasks into the DAGs folder, and return its DAG; ``dag.test()`` needs a real file."""
+    folder = _home / "dags"
+    folder.mkdir(exist_ok=True)
+    written = []
+
+    def write(tasks: str, options: str = "") -> Any:
+        path = folder / f"test_{uuid.uuid4().hex}.py"
+        path.write_text(
+            _HEAD.format(dag_id=path.stem, options=options) + textwrap.indent(textwrap.dedent(tasks), "    ")
+        )
+        written.append(path)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.dag
+
+    yield write
+    for path in written:
+        path.unlink()
+
+
+_HEAD = """
+from datetime import datetime, timedelta, timezone
+from airflow.providers.common.compat.sdk import DAG, task
+from airflow_segments_provider.members.source import SqlMembers
+from airflow_segments_provider.operators.walkme import *
+from airflow_segments_provider.sensors.walkme import *
+
+with DAG("{dag_id}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), {options}) as dag:
+"""
+
+
+@pytest.fixture
+def connect(walkme_sandbox, monkeypatch):
+    """Set the connection ``walkme_default`` to the sandbox, with fast retries and these extra fields besides."""
+
+    def set_up(**extra: object) -> None:
+        fields = {"retry": RETRY, **extra}
+        monkeypatch.setenv("AIRFLOW_CONN_WALKME_DEFAULT", walkme_sandbox.connection_json(**fields))
+
+    return set_up
+
+
+@pytest.fixture
+def hook(connect):
+    """A hook on the sandbox that sends at most ten users a request."""
+    from airflow_segments_provider.hooks.walkme import WalkMeHook
+
+    connect(users_per_request=10)
+    return WalkMeHook()

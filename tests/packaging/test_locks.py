@@ -1,0 +1,80 @@
+"""The locks: whole, hashed, free of addresses, and for the very versions that `make` tests."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted((ROOT / ".ci" / "locks").glob("*.txt"))
+AIRFLOW_LOCKS = [path for path in LOCKS if path.stem != "tools"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?: ; (?P<marker>[^\\]+?))? \\$")
+HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
+
+
+def pins(lock: Path) -> dict[str, set[str]]:
+    """Return the versions of each package; several where a marker tells Python versions apart."""
+    found: dict[str, set[str]] = {}
+    for line in lock.read_text().splitlines():
+        if entry := ENTRY.match(line):
+            found.setdefault(entry["name"], set()).add(entry["version"])
+    return found
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of a dependency group, included groups too."""
+    entries: list[Any] = PROJECT["dependency-groups"][name]
+    return [
+        requirement
+        for entry in entries
+        for requirement in (group(entry["include-group"]) if isinstance(entry, dict) else [entry])
+    ]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_every_line_is_a_pin_or_its_hash(lock: Path) -> None:
+    # So no line can name an index, a host, a path or another file.
+    lines = lock.read_text().splitlines()
+    assert [line for line in lines if not ENTRY.match(line) and not HASH.match(line)] == []
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if ENTRY.match(line):
+            assert HASH.match(following), f"{line} has no hash"
+
+
+@pytest.mark.parametrize("lock", AIRFLOW_LOCKS, ids=lambda lock: lock.stem)
+def test_lock_is_for_the_airflow_in_its_name_and_meets_what_the_package_asks_for(lock: Path) -> None:
+    kind, airflow = lock.stem.split("-", 1)
+    pinned = pins(lock)
+    assert pinned["apache-airflow"] == {airflow}
+
+    asked = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["sandbox"] + group("test")
+    if kind == "bench":
+        asked += group("bench")
+    for requirement in map(Requirement, asked):
+        versions = pinned.get(canonicalize_name(requirement.name))
+        assert versions, f"{requirement} is not in the lock: make locks"
+        assert all(map(requirement.specifier.contains, versions)), f"{requirement}, but {versions}: make locks"
+
+
+def test_make_tests_exactly_the_locked_versions() -> None:
+    variables = dict(re.findall(r"^(TESTED|NEWEST|OLDEST) := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    tested = variables["TESTED"].split()
+    assert {path.stem for path in AIRFLOW_LOCKS} == {f"airflow-{v}" for v in tested} | {f"bench-{variables['NEWEST']}"}
+    assert (variables["OLDEST"], variables["NEWEST"]) == (tested[0], tested[-1])
+
+    (airflow,) = (r for r in map(Requirement, PROJECT["project"]["dependencies"]) if r.name == "apache-airflow")
+    assert all(map(airflow.specifier.contains, tested))
+
+
+def test_benchmarks_run_on_the_tested_pins() -> None:
+    newest = next(path for path in AIRFLOW_LOCKS if path.stem.startswith("bench-"))
+    tested = pins(newest.with_name(newest.name.replace("bench-", "airflow-")))
+    benched = pins(newest)
+    assert {name: benched.get(name) for name in tested} == tested
