@@ -1,0 +1,146 @@
+"""The one error tree: catch :class:`SegmentsError` for all of it.
+
+::
+
+    SegmentsError (an AirflowException)
+    ├── ConfigurationError *      the connection is incomplete, wrong or read-only; nothing was sent
+    ├── InvalidInput *            what the task was given is wrong; nothing was sent
+    └── VendorError               the vendor was called
+        ├── AuthenticationError * 401, or the credentials were refused
+        ├── PermissionDenied *    403
+        ├── NotFound *            404, or a segment that is gone
+        ├── Conflict *            409, or a name or external id that is taken
+        ├── RejectedRequest *     any other 4xx
+        ├── RateLimited           429; ``retry_after`` says for how long
+        ├── VendorUnavailable     5xx, time-outs, network
+        └── UnexpectedReply       an answer that cannot be understood
+
+Those marked * cannot be mended by a retry, so they also are ``AirflowFailException``: the task fails at once.
+Messages hold neither secrets nor people's ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+__all__ = [
+    "AuthenticationError",
+    "ConfigurationError",
+    "Conflict",
+    "InvalidInput",
+    "NotFound",
+    "PermissionDenied",
+    "RateLimited",
+    "RejectedRequest",
+    "SegmentsError",
+    "UnexpectedReply",
+    "VendorError",
+    "VendorUnavailable",
+]
+
+
+class SegmentsError(AirflowException):
+    """Anything that this provider raises on purpose."""
+
+
+class ConfigurationError(SegmentsError, AirflowFailException):
+    """The Airflow connection is incomplete, wrong or read-only. Nothing was sent."""
+
+
+class InvalidInput(SegmentsError, AirflowFailException):
+    """What the task was given is wrong. Nothing was sent.
+
+    :param subject: what was refused, as the start of the sentence, e.g. ``"WalkMe segment 'Trial users'"``.
+    :param problems: every problem found, each a short sentence without people's ids.
+    """
+
+    def __init__(self, subject: str, problems: Sequence[str] = ()) -> None:
+        self.subject = subject
+        self.problems = tuple(problems)
+        super().__init__(subject, self.problems)
+
+    def __str__(self) -> str:
+        if not self.problems:
+            return self.subject
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        listed = " ".join(f"({number}) {problem}" for number, problem in enumerate(self.problems, start=1))
+        return f"{self.subject} was refused and nothing was changed, {count}: {listed}"
+
+
+class VendorError(SegmentsError):
+    """The vendor was called, and it did not go well.
+
+    :param message: a sentence for the person on call, already free of secrets and people's ids.
+    :param status: HTTP status, or None where there was no answer.
+    :param path: the path called, without query.
+    :param request_id: the vendor's own id of the call, to quote to its support.
+    :param maybe_done: True where the vendor may have carried the request out all the same.
+    :param retry_after: seconds that the vendor asked to wait, where it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        vendor: str = "",
+        method: str = "",
+        path: str = "",
+        request_id: str | None = None,
+        maybe_done: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.vendor = vendor
+        self.method = method
+        self.path = path
+        self.request_id = request_id
+        self.maybe_done = maybe_done
+        self.retry_after = retry_after
+        self.attempts = 0
+        self.advice: list[str] = []
+
+    def advise(self, sentence: str) -> Self:
+        """Add what was and was not sent, or what to do next, to the end of the message."""
+        self.advice.append(sentence)
+        return self
+
+    def __str__(self) -> str:
+        return " ".join([self.message, *self.advice])
+
+
+class AuthenticationError(VendorError, AirflowFailException):
+    """The vendor does not accept the credentials, or a token that was fetched a moment before (401)."""
+
+
+class PermissionDenied(VendorError, AirflowFailException):
+    """The credentials are right, what they may do is not (403)."""
+
+
+class NotFound(VendorError, AirflowFailException):
+    """The vendor knows no such thing (404), or it is no longer in the vendor's list."""
+
+
+class Conflict(VendorError, AirflowFailException):
+    """The name or id is already in use (409)."""
+
+
+class RejectedRequest(VendorError, AirflowFailException):
+    """The vendor understood the request and will not carry it out (any other 4xx)."""
+
+
+class RateLimited(VendorError):
+    """The vendor asks to wait (429) for longer, or more often, than a task should hold its slot."""
+
+
+class VendorUnavailable(VendorError):
+    """The vendor failed (5xx), timed out, or could not be reached."""
+
+
+class UnexpectedReply(VendorError):
+    """The vendor's answer cannot be understood: HTML, empty, cut short, of another shape, or from another host."""

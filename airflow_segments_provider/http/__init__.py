@@ -1,0 +1,10 @@
+"""One HTTP client for every vendor: session, token, retry, pace, replies. Knows no vendor and no Airflow."""
+
+from __future__ import annotations
+
+from airflow_segments_provider.http.client import HttpClient
+from airflow_segments_provider.http.reply import Reply
+from airflow_segments_provider.http.retry import RetryPolicy
+from airflow_segments_provider.http.token import ClientCredentials
+
+__all__ = ["ClientCredentials", "HttpClient", "Reply", "RetryPolicy"]

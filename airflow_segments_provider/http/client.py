@@ -1,0 +1,225 @@
+"""The client that every hook uses: adds the token, paces, retries, and reads the answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    InvalidInput,
+    RateLimited,
+    RejectedRequest,
+    VendorError,
+    VendorUnavailable,
+)
+from airflow_segments_provider.http.reply import Call, Reply, error_of, parse_body
+from airflow_segments_provider.http.retry import RETRIED_STATUSES, RetryPolicy
+from airflow_segments_provider.http.token import AccessToken, ClientCredentials, parse_token, state_of
+from airflow_segments_provider.http.transport import Answer, Transport, TransportSettings, check_base_url
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class HttpClient:
+    """Calls one vendor at one base URL with one set of credentials.
+
+    Token, retry quota and pace are shared with every other client of the same credentials in this process; the
+    session is not, so a client may be used after a fork only if it was made there.
+
+    :param vendor: as messages name it.
+    :param base_url: with any sub-path; https, or http on loopback.
+    :param rate_limit: requests a minute, None for no limit.
+    :param on_token: told each token that this client comes to use, so that logs can mask it.
+    """
+
+    def __init__(
+        self,
+        vendor: str,
+        base_url: str,
+        credentials: ClientCredentials,
+        *,
+        transport: TransportSettings | None = None,
+        retry: RetryPolicy | None = None,
+        rate_limit: float | None = None,
+        on_token: Callable[[str], None] = lambda token: None,
+    ) -> None:
+        self.vendor = vendor
+        self.base_url = check_base_url(base_url)
+        check_base_url(credentials.token_url)
+        self.retry = retry or RetryPolicy()
+        self.requests_sent = 0
+        self._credentials = credentials
+        self._rate_limit = rate_limit
+        self._on_token = on_token
+        self._used_tokens: set[str] = set()
+        self._state = state_of(f"{self.base_url} {credentials.key}")
+        self._transport = Transport(transport or TransportSettings())
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._transport.close()
+
+    def token(self, *, refused: str | None = None) -> AccessToken:
+        """The access token in use, fetched or renewed where needed.
+
+        :raises AuthenticationError: the credentials are refused; the token endpoint's 400 counts as that, too.
+        """
+        token = self._state.token(self._fetch_token, refused=refused)
+        if token.value not in self._used_tokens:
+            self._used_tokens.add(token.value)
+            self._on_token(token.value)
+        return token
+
+    def request(
+        self,
+        method: str,
+        path: Sequence[str],
+        *,
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        idempotent: bool = True,
+        may_be_empty: bool = False,
+        people: Callable[[], Iterable[str]] = tuple,
+    ) -> Reply:
+        """Call the vendor and return its 2xx answer.
+
+        :param path: the parts of the path below the base URL; each is percent-encoded whole.
+        :param body: JSON, already encoded.
+        :param idempotent: False: sent again only where the vendor cannot have carried it out. The error of any other
+            failure has ``maybe_done``; look before sending again.
+        :param may_be_empty: a 2xx without a body is a success.
+        :param people: the ids in the body, asked for only to clean an error's text of them.
+        :raises VendorError: the subclass that fits; its message says how often it was tried.
+        """
+        url, call = self._address(method, path)
+        refused: str | None = None
+
+        def send() -> Reply:
+            nonlocal refused
+            token = self.token(refused=refused)
+            answer = self._send(call, url, token, body, query)
+            if answer.status == 401 and refused is None:
+                refused = token.value
+                token = self.token(refused=refused)
+                answer = self._send(call, url, token, body, query)
+            if not 200 <= answer.status < 300:
+                raise error_of(
+                    call, answer.status, answer.headers, answer.body, secrets=self._secrets(), people=people()
+                )
+            parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=may_be_empty)
+            return Reply(answer.status, answer.headers, parsed, self.requests_sent)
+
+        return self._persist(send, idempotent=idempotent)
+
+    def _address(self, method: str, path: Sequence[str]) -> tuple[str, Call]:
+        if any(part in ("", ".", "..") for part in path):
+            raise InvalidInput(f"{self.vendor} {method}", ["an id for the path is empty or made of dots"])
+        relative = "/".join(quote(part, safe="") for part in path)
+        url = f"{self.base_url}/{relative}"
+        return url, Call(self.vendor, method, urlsplit(url).path)
+
+    def _send(
+        self, call: Call, url: str, token: AccessToken, body: bytes | None, query: Mapping[str, str] | None
+    ) -> Answer:
+        self._state.pace.wait(self._rate_limit)
+        self.requests_sent += 1
+        return self._transport.send(
+            call,
+            url,
+            authorization=f"Bearer {token.value}",
+            body=body,
+            content_type="application/json" if body is not None else None,
+            query=query,
+        )
+
+    def _secrets(self) -> Collection[str]:
+        return {*self._credentials.secrets, *self._used_tokens}
+
+    def _persist(self, send: Callable[[], Result], *, idempotent: bool) -> Result:
+        """Call ``send`` as often as the policy, the quota and the kind of failure allow."""
+        began, attempt, cost = time.monotonic(), 0, 0
+        while True:
+            attempt += 1
+            try:
+                result = send()
+            except VendorError as error:
+                wait = self._wait_after(error, attempt, began, idempotent=idempotent)
+                timed_out = isinstance(error, VendorUnavailable) and error.status is None
+                cost = self._state.quota.take(timed_out=timed_out) if wait is not None else 0
+                if wait is None or not cost:
+                    if attempt > 1 and not error.attempts:
+                        error.advise(f"Tried {attempt} times over {time.monotonic() - began:.0f} s.")
+                    error.attempts = error.attempts or attempt
+                    raise
+                logger.warning("%s Next try (%d of %d) in %.1f s.", error, attempt + 1, self.retry.max_attempts, wait)
+                if isinstance(error, RateLimited):
+                    self._state.pace.hold(wait)
+                time.sleep(wait)
+            else:
+                self._state.quota.give_back(cost)
+                return result
+
+    def _wait_after(self, error: VendorError, attempt: int, began: float, *, idempotent: bool) -> float | None:
+        """Seconds to wait before the next try, or None where there must be none."""
+        # error.attempts: the token was tried often enough while this request was waiting for it.
+        if error.attempts or not isinstance(error, (RateLimited, VendorUnavailable)):
+            return None
+        if error.status is not None and error.status not in RETRIED_STATUSES:
+            return None
+        if error.maybe_done and not idempotent:
+            return None
+        asked = error.retry_after or 0.0
+        if asked > self.retry.retry_after_cap:
+            error.advise(
+                f"That is more than this connection waits within a task ({self.retry.retry_after_cap:.0f} s); "
+                "let Airflow retry the task after that time."
+            )
+            return None
+        wait = max(self.retry.delay(attempt), asked)
+        late = time.monotonic() - began + wait > self.retry.max_total
+        return None if attempt >= self.retry.max_attempts or late else wait
+
+    def _fetch_token(self) -> AccessToken:
+        url = self._credentials.token_url
+        call = Call(self.vendor, "POST", urlsplit(url).path)
+        form = urlencode(self._credentials.form).encode("ascii")
+
+        def send() -> AccessToken:
+            self._state.pace.wait(self._rate_limit)
+            answer = self._transport.send(
+                call,
+                url,
+                authorization=self._credentials.authorization,
+                body=form,
+                content_type="application/x-www-form-urlencoded",
+            )
+            if not 200 <= answer.status < 300:
+                raise error_of(call, answer.status, answer.headers, answer.body, secrets=self._secrets(), people=())
+            parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=False)
+            return parse_token(self.vendor, parsed, time.monotonic())
+
+        try:
+            return self._persist(send, idempotent=True)
+        except (AuthenticationError, RejectedRequest) as error:
+            if error.status not in (400, 401):
+                raise
+            raise AuthenticationError(
+                f"{self.vendor} refused the client id and secret of the connection. {error}",
+                status=error.status,
+                vendor=self.vendor,
+                method="POST",
+                path=call.path,
+                request_id=error.request_id,
+            ) from None
+
+
+def encode(value: Any) -> bytes:
+    """``value`` as a JSON request body."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

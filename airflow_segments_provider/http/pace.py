@@ -1,0 +1,35 @@
+"""Spreads requests over time: at most so many a minute, and none while the vendor asks to wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class Pace:
+    """Hands out the moments at which requests may start; shared by all threads and hooks of one connection.
+
+    Other processes do not share it: where several tasks call one vendor side by side, give each its part of the rate.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self, per_minute: float | None) -> None:
+        """Sleep until this caller may send.
+
+        :param per_minute: requests a minute, or None for no limit beyond a hold of the vendor's.
+        """
+        interval = 60 / per_minute if per_minute else 0.0
+        with self._lock:
+            start = max(time.monotonic(), self._next)
+            self._next = max(self._next, start + interval)
+        pause = start - time.monotonic()
+        if pause > 0:
+            time.sleep(pause)
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody send for ``seconds``: the vendor asked this of one caller and means all of them."""
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)

@@ -1,0 +1,130 @@
+"""Turns a vendor's raw answer into a :class:`Reply` or into the error that fits it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    Conflict,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    RejectedRequest,
+    UnexpectedReply,
+    VendorError,
+    VendorUnavailable,
+)
+from airflow_segments_provider.http.clean import clean
+from airflow_segments_provider.http.retry import http_date, retry_after
+
+_REQUEST_ID_HEADERS = ("X-Request-Id", "X-Correlation-Id", "X-Amzn-RequestId", "CF-Ray")
+_ERRORS: dict[int, type[VendorError]] = {
+    401: AuthenticationError,
+    403: PermissionDenied,
+    404: NotFound,
+    409: Conflict,
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as error messages name it."""
+
+    vendor: str
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What its errors are told of it."""
+        return {"vendor": self.vendor, "method": self.method, "path": self.path}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A successful answer.
+
+    :param json: the parsed body, or None where there was none.
+    :param sent: how many requests it took, repeats included.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    json: Any
+    sent: int
+
+    @property
+    def date(self) -> datetime | None:
+        """The vendor's clock when it answered."""
+        return http_date(self.headers.get("Date", ""))
+
+
+def request_id(headers: Mapping[str, str]) -> str | None:
+    """The vendor's own id of a call, if it gave one."""
+    return next((headers[name][:100] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+
+
+def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, may_be_empty: bool) -> Any:
+    """The JSON of a 2xx answer.
+
+    :raises UnexpectedReply: the body is not declared as JSON, is cut short, or is missing where it matters. The request
+        itself may have been carried out.
+    """
+    if not body.strip():
+        if may_be_empty or status == 204:
+            return None
+        raise _unexpected(call, status, headers, "with an empty body")
+    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if not (content_type == "application/json" or content_type.endswith("+json")):
+        raise _unexpected(call, status, headers, f"as {content_type[:60] or 'an unnamed type'}, not as JSON")
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise _unexpected(call, status, headers, "with JSON that is damaged or cut short") from None
+
+
+def _unexpected(call: Call, status: int, headers: Mapping[str, str], how: str) -> UnexpectedReply:
+    return UnexpectedReply(
+        f"{call.vendor} answered {call} with status {status} {how}. "
+        "A proxy or login page in between, or a wrong host in the connection, often looks like this.",
+        status=status,
+        request_id=request_id(headers),
+        maybe_done=True,
+        **call.facts,
+    )
+
+
+def error_of(
+    call: Call,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    secrets: Iterable[str],
+    people: Iterable[str],
+) -> VendorError:
+    """The typed error of an answer that is neither 2xx nor a redirect."""
+    said = clean(body.decode("utf-8", "replace"), secrets=secrets, people=people)
+    quoted = f" It says: {said}{'' if said.endswith('.') else '.'}" if said else " It says nothing more."
+    vendors_id = request_id(headers)
+    reference = f" (request id {vendors_id})" if vendors_id else ""
+    message = f"{call.vendor} answered {call} with status {status}{reference}.{quoted}"
+    facts = {"status": status, "request_id": vendors_id, **call.facts}
+    if status in (429, 503):
+        facts["retry_after"] = wait = retry_after(headers)
+        message += f" It asks to wait {wait:.0f} s." if wait is not None else ""
+    if status == 429:
+        return RateLimited(message, **facts)
+    if status >= 500 or status == 408:
+        return VendorUnavailable(message, maybe_done=status != 408, **facts)
+    if 400 <= status < 500:
+        return _ERRORS.get(status, RejectedRequest)(message, **facts)
+    return UnexpectedReply(message, maybe_done=True, **facts)

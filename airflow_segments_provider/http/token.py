@@ -1,0 +1,133 @@
+"""OAuth2 access tokens: fetched once for all hooks of a connection, renewed before they end."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_segments_provider.errors import UnexpectedReply
+from airflow_segments_provider.http.pace import Pace
+from airflow_segments_provider.http.retry import RetryQuota
+
+ASSUMED_LIFETIME = 3600.0
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A bearer token with the moment (of the monotonic clock) from which it is no longer used."""
+
+    value: str = field(repr=False)
+    renew_at: float
+    scope: str | None = None
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """The OAuth2 client credentials grant with HTTP Basic (RFC 6749, sections 2.3.1 and 4.4).
+
+    :param token_url: where tokens are fetched.
+    :param scope: sent only if given.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str | None = None
+
+    @property
+    def authorization(self) -> str:
+        """The value of the ``Authorization`` header of the token request."""
+        pair = f"{self.client_id}:{self.client_secret}".encode()
+        return "Basic " + base64.b64encode(pair).decode("ascii")
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The form of the token request."""
+        return {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return (self.client_secret, self.authorization.removeprefix("Basic "))
+
+    @property
+    def key(self) -> str:
+        """Tells these credentials from others without holding them."""
+        parts = "\0".join((self.token_url, self.client_id, self.client_secret, self.scope or ""))
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def parse_token(vendor: str, answer: Any, now: float) -> AccessToken:
+    """The token in a token endpoint's JSON.
+
+    ``token_type`` counts in any case and may be missing, as may ``scope``; ``expires_in`` may be a number, its text, or
+    missing (then an hour is assumed; a 401 renews earlier). The margin before the end is a minute, or a tenth of a
+    shorter life.
+
+    :raises UnexpectedReply: there is no usable bearer token. The message quotes nothing of the answer.
+    """
+    if not isinstance(answer, dict):
+        raise UnexpectedReply(f"{vendor}'s token endpoint answered with JSON that is not an object.", vendor=vendor)
+    value = answer.get("access_token")
+    kind = answer.get("token_type", "bearer")
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise UnexpectedReply(f"{vendor}'s token endpoint answered without a usable access_token.", vendor=vendor)
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        raise UnexpectedReply(f"{vendor}'s token endpoint answered with a token that is not a bearer.", vendor=vendor)
+    try:
+        lifetime = float(answer.get("expires_in") or ASSUMED_LIFETIME)
+    except (TypeError, ValueError):
+        lifetime = ASSUMED_LIFETIME
+    scope = answer.get("scope")
+    if isinstance(scope, list):
+        scope = " ".join(str(part) for part in scope)
+    renew_at = now + lifetime - min(60.0, lifetime / 10)
+    return AccessToken(value, renew_at, scope if isinstance(scope, str) else None)
+
+
+class ConnectionState:
+    """What all hooks of one connection share in this process: token, retry quota, pace."""
+
+    def __init__(self) -> None:
+        self.quota = RetryQuota()
+        self.pace = Pace()
+        self._lock = threading.Lock()
+        self._token: AccessToken | None = None
+
+    def token(self, fetch: Callable[[], AccessToken], *, refused: str | None = None) -> AccessToken:
+        """The current token, fetched by one thread while the others wait for it.
+
+        :param refused: a token that the vendor has just answered with 401; it is replaced, unless another thread has
+            replaced it already.
+        """
+        with self._lock:
+            current = self._token
+            if current is None or current.value == refused or time.monotonic() >= current.renew_at:
+                self._token = current = fetch()
+            return current
+
+
+_states: dict[str, ConnectionState] = {}
+_states_lock = threading.Lock()
+
+
+def state_of(key: str) -> ConnectionState:
+    """The state shared by everybody who uses the same credentials at the same place."""
+    with _states_lock:
+        return _states.setdefault(key, ConnectionState())
+
+
+def _forget_states() -> None:
+    """A forked child may have been copied while another thread held a lock."""
+    global _states_lock  # noqa: PLW0603
+    _states_lock = threading.Lock()
+    _states.clear()
+
+
+os.register_at_fork(after_in_child=_forget_states)
