@@ -1,0 +1,106 @@
+"""Reads an Airflow connection: typed extra fields, base URL, credentials; or one error that names what is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from airflow_segments_provider.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_segments_provider.http import HttpClient, RetryPolicy
+    from airflow_segments_provider.models.connection import ConnectionFields
+
+    Fields = TypeVar("Fields", bound=ConnectionFields)
+
+
+def read_fields(connection: Connection, model: type[Fields], *, needs: tuple[str, ...]) -> Fields:
+    """The connection's extra fields.
+
+    :param needs: which of ``login`` and ``password`` must be set.
+    :raises ConfigurationError: names every field that is missing, wrong or unknown, and the connection. No values.
+    """
+    from airflow_segments_provider.models.problems import validated
+
+    label = {"login": "`login` (client id) is missing.", "password": "`password` (client secret) is missing."}
+    problems = [label[name] for name in needs if not getattr(connection, name)]
+    fields = validated(model, _extra(connection, problems), problems)
+    if fields is None or problems:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} cannot be used, nothing was sent: {' '.join(problems)}"
+        )
+    return fields
+
+
+def _extra(connection: Connection, problems: list[str]) -> dict[str, Any]:
+    # Not extra_dejson: it answers {} to broken JSON, and a lost `read_only` would open the way to writes.
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        problems.append("`extra` is not JSON.")
+        return {}
+    if not isinstance(extra, dict):
+        problems.append("`extra` is not a JSON object.")
+        return {}
+    return extra
+
+
+def base_url(connection: Connection, default: str, named: dict[str, str]) -> str:
+    """The connection's host as a URL, sub-path kept.
+
+    :param default: where the host is empty.
+    :param named: short names that may stand in place of a host.
+    """
+    host = (connection.host or "").strip()
+    if not host:
+        return default
+    if host.lower() in named:
+        return named[host.lower()]
+    if "://" not in host:
+        scheme = connection.schema if connection.schema in ("http", "https") else "https"
+        host = f"{scheme}://{host}"
+    if connection.port and urlsplit(host).port is None:
+        parts = urlsplit(host)
+        host = parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
+    return host.rstrip("/")
+
+
+def open_client(
+    vendor: str,
+    connection: Connection,
+    fields: ConnectionFields,
+    *,
+    base_url: str,
+    token_url: str,
+    retry: RetryPolicy | None,
+) -> HttpClient:
+    """The HTTP client of a connection whose login and password are OAuth2 client credentials.
+
+    Tokens, and passwords in proxy addresses, are masked in Airflow's logs from the moment they are known.
+
+    :raises ConfigurationError: the base URL, the token URL or a proxy cannot be used.
+    """
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    from airflow_segments_provider.http import ClientCredentials, HttpClient
+
+    for proxy in fields.proxies.values():
+        if password := urlsplit(proxy).password:
+            mask_secret(password)
+    try:
+        return HttpClient(
+            vendor,
+            base_url,
+            ClientCredentials(token_url, connection.login or "", connection.password or ""),
+            transport=fields.transport,
+            retry=retry or fields.policy,
+            rate_limit=fields.rate_limit,
+            on_token=mask_secret,
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} cannot be used, nothing was sent: {error}."
+        ) from None

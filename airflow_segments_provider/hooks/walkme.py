@@ -1,0 +1,343 @@
+"""WalkMe segments: https://support.walkme.com/knowledge-base/segments-api/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_segments_provider.errors import ConfigurationError, InvalidInput
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
+    from airflow_segments_provider.http import HttpClient, RetryPolicy
+    from airflow_segments_provider.models.user_ids import OnInvalid, StagedUserIds
+    from airflow_segments_provider.models.walkme import (
+        Action,
+        IfExists,
+        IfMissing,
+        LookUp,
+        Segment,
+        SegmentChange,
+        WalkMeConnectionFields,
+    )
+
+    Model = TypeVar("Model", bound=LookUp)
+
+
+class WalkMeHook(BaseHook):
+    """Segments of a WalkMe system, with the credentials of an Airflow connection of type ``walkme``.
+
+    The connection: host = base URL (or the name of a region, or empty), login = client id, password = client secret,
+    and the extra fields of :class:`~airflow_segments_provider.models.walkme.WalkMeConnectionFields`.
+
+    Wherever people's ids are taken, any iterable will do; it is read once, checked whole before the first call, and
+    sent in requests of at most 25,000. Wherever a ``system_guid`` is taken, None means the connection's own.
+    Every method that calls may raise :class:`~airflow_segments_provider.errors.VendorError`.
+
+    :param walkme_conn_id: the connection.
+    :param retry: in place of the connection's own ``retry``.
+    """
+
+    conn_name_attr = "walkme_conn_id"
+    default_conn_name = "walkme_default"
+    conn_type = "walkme"
+    hook_name = "WalkMe"
+
+    def __init__(self, walkme_conn_id: str = default_conn_name, *, retry: RetryPolicy | None = None) -> None:
+        super().__init__()
+        self.walkme_conn_id = walkme_conn_id
+        self._retry = retry
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Labels of the connection form, for Airflow before 3.2."""
+        from airflow_segments_provider.hooks.form import field_behaviour
+
+        return field_behaviour(cls.conn_type)
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Extra fields of the connection form, for Airflow before 3.2."""
+        from airflow_segments_provider.hooks.form import form_widgets
+
+        return form_widgets(cls.conn_type)
+
+    # The connection ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def fields(self) -> WalkMeConnectionFields:
+        """The connection's extra fields, parsed.
+
+        :raises ConfigurationError: names every field that is missing or wrong.
+        """
+        from airflow_segments_provider.hooks.connection import read_fields
+        from airflow_segments_provider.models.walkme import WalkMeConnectionFields
+
+        return read_fields(self._connection, WalkMeConnectionFields, needs=("login", "password"))
+
+    @cached_property
+    def _connection(self) -> Any:
+        return self.get_connection(self.walkme_conn_id)
+
+    @cached_property
+    def client(self) -> HttpClient:
+        """The HTTP client of this connection."""
+        from airflow_segments_provider.hooks.connection import base_url, open_client
+        from airflow_segments_provider.models.walkme import REGIONS
+
+        url = base_url(self._connection, REGIONS[self.fields.region], REGIONS)
+        return open_client(
+            "WalkMe",
+            self._connection,
+            self.fields,
+            base_url=url,
+            token_url=self.fields.token_url or f"{url}/accounts/connect/token",
+            retry=self._retry,
+        )
+
+    def get_conn(self) -> HttpClient:
+        """The HTTP client of this connection."""
+        return self.client
+
+    @property
+    def admin_url(self) -> str:
+        """The Admin Center page that lists the account's systems, or an empty text where it is not known."""
+        from airflow_segments_provider.models.walkme import ADMIN_CENTERS, REGIONS
+
+        if self.fields.admin_url:
+            return self.fields.admin_url
+        host = (self._connection.host or "").strip().rstrip("/").lower()
+        if host and host not in REGIONS:
+            known = {url.removeprefix("https://"): region for region, url in REGIONS.items()}
+            return ADMIN_CENTERS.get(known.get(host.removeprefix("https://"), ""), "")
+        return ADMIN_CENTERS[host or self.fields.region]
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether a segment could be managed, in plain words: what is wrong, and where to mend it. Changes nothing."""
+        from airflow_segments_provider.hooks.walkme_check import explain
+
+        return explain(self)
+
+    # Reading -------------------------------------------------------------------------------------------------------
+
+    def get_segments(self, system_guid: str | None = None) -> list[Segment]:
+        """All segments of the system; WalkMe tells their names and ids, never their members."""
+        from airflow_segments_provider.models.walkme import LookUp
+
+        wanted = self._validated("The list of WalkMe segments", LookUp, {"system_guid": system_guid})
+        return self._endpoints(wanted.system_guid).segments()
+
+    def find_segment(
+        self,
+        *,
+        segment: Any = None,
+        segment_guid: str | None = None,
+        external_id: str | None = None,
+        name: str | None = None,
+        system_guid: str | None = None,
+    ) -> Segment | None:
+        """The one segment that is meant, or None, by one call. A GUID decides, else an external id, else a name.
+
+        :param segment: the result of a create or update, in place of the others.
+        :raises InvalidInput: none of them is given, or the GUID is none.
+        :raises Conflict: several segments have that name: WalkMe's Editor could not tell them apart, nor can we.
+        """
+        from airflow_segments_provider.models.walkme import SegmentKey, select
+
+        given = {
+            "segment": segment,
+            "segment_guid": segment_guid,
+            "external_id": external_id,
+            "name": name,
+            "system_guid": system_guid,
+        }
+        key = self._validated("The look-up of a WalkMe segment", SegmentKey, given)
+        return select(self._endpoints(key.system_guid).segments(), key)
+
+    # Writing -------------------------------------------------------------------------------------------------------
+
+    def create_segment(
+        self,
+        name: str,
+        user_ids: Iterable[object] = (),
+        *,
+        external_id: str | None = None,
+        if_exists: IfExists = "reuse",
+        allow_duplicate_name: bool = False,
+        allow_empty: bool = False,
+        on_invalid: OnInvalid = "fail",
+        system_guid: str | None = None,
+    ) -> SegmentChange:
+        """Make sure that the segment exists and holds these people. Creating twice makes one.
+
+        An existing one is found by external id, else by name. After a failure of unknown effect it is looked for before
+        anything is sent again.
+
+        :param name: as the Editor's condition builder will show it, 1 to 255 characters.
+        :param external_id: yours, up to 100 characters; by default a UUIDv5 of system and name. Always sent.
+        :param if_exists: ``reuse`` adds the people and removes none; ``update`` makes the members exactly these (25,000
+            at most); ``fail`` refuses.
+        :param allow_duplicate_name: let there be two segments of one name, though the Editor cannot tell them apart.
+        :param allow_empty: with ``update``, let no ids at all empty the existing segment.
+        :param on_invalid: ``fail`` refuses the whole list if it holds one unusable id; ``skip`` leaves those out and
+            counts them in the result.
+        :raises InvalidInput: before any call, with every problem found.
+        :raises Conflict: ``if_exists="fail"`` and it does; or the name is taken by a segment with another external id.
+        """
+        from airflow_segments_provider.hooks.walkme_create import SegmentCreation
+        from airflow_segments_provider.models.walkme import CreateSegment
+
+        given = {
+            "name": name,
+            "external_id": external_id,
+            "if_exists": if_exists,
+            "allow_duplicate_name": allow_duplicate_name,
+            "allow_empty": allow_empty,
+            "on_invalid": on_invalid,
+            "system_guid": system_guid,
+        }
+        with self._checked(f"WalkMe segment {name!r}", CreateSegment, given, user_ids) as checked:
+            return SegmentCreation(*checked).run()
+
+    def update_segment(
+        self,
+        action: Action,
+        user_ids: Iterable[object],
+        *,
+        segment: Any = None,
+        segment_guid: str | None = None,
+        external_id: str | None = None,
+        name: str | None = None,
+        allow_empty: bool = False,
+        on_invalid: OnInvalid = "fail",
+        system_guid: str | None = None,
+    ) -> SegmentChange:
+        """Add people to a segment, remove them, or make them its only members.
+
+        Adding a member again and removing somebody who is none change nothing, so this can always be repeated. Without
+        ids, ``add`` and ``remove`` send nothing.
+
+        :param action: ``override`` takes 25,000 ids at most: WalkMe replaces all members by each single request.
+        :param segment: the result of a create or update. Or name the segment by ``segment_guid``, or, for one call
+            more, by ``external_id`` or ``name``.
+        :param allow_empty: let ``override`` without ids empty the segment.
+        :param on_invalid: as for a create.
+        :raises InvalidInput: before any call, with every problem found.
+        :raises NotFound: the system or the segment does not exist.
+        """
+        from airflow_segments_provider.hooks.walkme_update import update
+        from airflow_segments_provider.models.walkme import UpdateSegment
+
+        given = {
+            "segment": segment,
+            "segment_guid": segment_guid,
+            "external_id": external_id,
+            "name": name,
+            "action": action,
+            "allow_empty": allow_empty,
+            "on_invalid": on_invalid,
+            "system_guid": system_guid,
+        }
+        with self._checked("The update of a WalkMe segment", UpdateSegment, given, user_ids) as checked:
+            return update(*checked)
+
+    def add_users(self, user_ids: Iterable[object], **segment: Any) -> SegmentChange:
+        """``update_segment`` with ``add``."""
+        return self.update_segment("add", user_ids, **segment)
+
+    def remove_users(self, user_ids: Iterable[object], **segment: Any) -> SegmentChange:
+        """``update_segment`` with ``remove``."""
+        return self.update_segment("remove", user_ids, **segment)
+
+    def override_users(self, user_ids: Iterable[object], **segment: Any) -> SegmentChange:
+        """``update_segment`` with ``override``."""
+        return self.update_segment("override", user_ids, **segment)
+
+    def delete_segment(
+        self,
+        *,
+        segment: Any = None,
+        segment_guid: str | None = None,
+        external_id: str | None = None,
+        name: str | None = None,
+        if_missing: IfMissing = "skip",
+        if_unsupported: Literal["empty", "fail"] = "empty",
+        system_guid: str | None = None,
+    ) -> SegmentChange:
+        """Delete a segment. WalkMe says that this can be done, but publishes no endpoint for it.
+
+        So the obvious one is called; where it turns out not to exist, the segment is emptied instead, which takes its
+        content away from everybody.
+
+        :param segment: the segment is named as for an update.
+        :param if_missing: ``skip`` takes a segment that is not there for deleted, ``fail`` raises.
+        :param if_unsupported: ``fail`` raises rather than empties.
+        :raises NotFound: the segment is not there, and ``if_missing="fail"``; or the system is not.
+        """
+        from airflow_segments_provider.hooks.walkme_delete import SegmentDeletion
+        from airflow_segments_provider.models.walkme import DeleteSegment
+
+        given = {
+            "segment": segment,
+            "segment_guid": segment_guid,
+            "external_id": external_id,
+            "name": name,
+            "if_missing": if_missing,
+            "if_unsupported": if_unsupported,
+            "system_guid": system_guid,
+        }
+        with self._checked("The deletion of a WalkMe segment", DeleteSegment, given, ()) as checked:
+            return SegmentDeletion(*checked).run()
+
+    # Checking ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _checked(
+        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: Iterable[object]
+    ) -> Iterator[tuple[SegmentEndpoints, Model, StagedUserIds]]:
+        """The endpoints, the input and the staged ids of a write, once all of them are found to be right.
+
+        :raises ConfigurationError: the connection is read-only, or wrong.
+        :raises InvalidInput: with every problem found.
+        """
+        from airflow_segments_provider.models.user_ids import StagedUserIds
+        from airflow_segments_provider.models.walkme import MAX_ID_LENGTH, limits
+
+        if self.fields.read_only:
+            raise ConfigurationError(
+                f"Connection {self.walkme_conn_id!r} is read-only, so nothing was sent: {subject} is a write."
+            )
+        with StagedUserIds(max_length=MAX_ID_LENGTH, per_request=self.fields.users_per_request) as staged:
+            try:
+                problems = staged.fill(user_ids)
+            except InvalidInput as error:  # of a source or a template
+                problems = list(error.problems)
+            if given.get("on_invalid") == "skip":
+                problems = [problem for problem in problems if not staged.rejected]
+            allow_empty = given.get("allow_empty") in (True, "True", "true")
+            problems += limits(given.get("action"), staged.users, staged.per_request, allow_empty=allow_empty)
+            wanted = self._validated(subject, model, given, problems)
+            yield self._endpoints(wanted.system_guid), wanted, staged
+
+    def _validated(
+        self, subject: str, model: type[Model], given: dict[str, Any], problems: Sequence[str] = ()
+    ) -> Model:
+        """``given`` as a model, if nothing is wrong with it and there were no problems before."""
+        from airflow_segments_provider.models.problems import validated
+
+        found: list[str] = []
+        wanted = validated(model, given, found)
+        if not self.fields.system_guid and wanted is not None and not wanted.system_guid:
+            found.append(f"`system_guid` is given neither here nor in connection {self.walkme_conn_id!r}.")
+        if found or problems or wanted is None:
+            raise InvalidInput(subject, [*found, *problems])
+        return wanted
+
+    def _endpoints(self, system_guid: str | None) -> SegmentEndpoints:
+        from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
+
+        return SegmentEndpoints(self.client, str(system_guid or self.fields.system_guid), self.walkme_conn_id)

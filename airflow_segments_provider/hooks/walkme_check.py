@@ -1,0 +1,70 @@
+"""What the connection form's Test button says of a WalkMe connection: which of its parts is wrong, in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    NotFound,
+    PermissionDenied,
+    SegmentsError,
+    UnexpectedReply,
+    VendorError,
+    VendorUnavailable,
+)
+from airflow_segments_provider.hooks.walkme_endpoints import SEGMENTS_API_IS_OFF
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.walkme import WalkMeHook
+
+
+def explain(hook: WalkMeHook) -> tuple[bool, str]:
+    """Fetch a token and list the segments; never raise, never name a secret."""
+    try:
+        token = hook.client.token()
+    except AuthenticationError:
+        return False, "Credentials: WalkMe refuses the client id and secret (Admin Center > API Keys; shown only once)."
+    except PermissionDenied as error:
+        return False, f"Permission: WalkMe gives this key no token. {error}"
+    except (NotFound, UnexpectedReply) as error:
+        return False, f"Host: this does not look like WalkMe's API; check Base URL, Region and Token URL. {error}"
+    except VendorUnavailable as error:
+        return False, f"Host: {error}"
+    except ConfigurationError as error:
+        return False, f"Connection: {error}"
+    except SegmentsError as error:
+        return False, str(error)
+    missing = _missing_scopes(token.scope, read_only=hook.fields.read_only)
+    if missing:
+        return False, f"Permission: the token's scope lacks {missing}. {SEGMENTS_API_IS_OFF}"
+    if not hook.fields.system_guid:
+        return True, "Host and credentials are right. No System GUID is set, so each task must name one."
+    return _explain_system(hook)
+
+
+def _explain_system(hook: WalkMeHook) -> tuple[bool, str]:
+    try:
+        segments = hook.get_segments()
+    except PermissionDenied:
+        return False, f"Permission: WalkMe answers 403. {SEGMENTS_API_IS_OFF}"
+    except NotFound:
+        return False, (
+            f"System GUID: WalkMe does not know system {hook.fields.system_guid}. It stands in the Editor's snippet "
+            "address, between cdn.walkme.com/users/ and /test/walkme_."
+        )
+    except (UnexpectedReply, VendorUnavailable) as error:
+        return False, f"Host: {error}"
+    except VendorError as error:
+        return False, str(error)
+    writes = "This connection is read-only." if hook.fields.read_only else "Writing was not tried."
+    return True, f"Host, credentials and System GUID are right: the system has {len(segments):,} segments. {writes}"
+
+
+def _missing_scopes(scope: str | None, *, read_only: bool) -> str:
+    """The scopes that a token lacks; none can be named where the answer does not tell its scope."""
+    if scope is None:
+        return ""
+    needed = ["segments:read"] if read_only else ["segments:read", "segments:write"]
+    return " and ".join(name for name in needed if name not in scope.split())

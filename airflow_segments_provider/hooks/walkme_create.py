@@ -1,0 +1,204 @@
+"""Creating a WalkMe segment so that creating twice makes one, whatever gets lost on the way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError, VendorUnavailable
+from airflow_segments_provider.hooks.walkme_endpoints import moment_of
+from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.models.walkme import (
+    Segment,
+    SegmentChange,
+    default_external_id,
+    limits,
+    named,
+    parse_created_guid,
+    same_id,
+)
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
+    from airflow_segments_provider.models.user_ids import StagedUserIds, UserIdBatch
+    from airflow_segments_provider.models.walkme import CreateSegment
+
+logger = logging.getLogger(__name__)
+
+
+class SegmentCreation:
+    """One create: look, create if it is not there, look again after any answer that leaves doubt, send the rest.
+
+    The external id is sent always, so that WalkMe itself refuses a second segment (409) where its list lags.
+    """
+
+    def __init__(self, endpoints: SegmentEndpoints, wanted: CreateSegment, staged: StagedUserIds) -> None:
+        self._endpoints = endpoints
+        self._wanted = wanted
+        self._staged = staged
+        self._external_id = wanted.external_id or default_external_id(endpoints.system, wanted.name)
+
+    def run(self) -> SegmentChange:
+        """Carry it out.
+
+        :raises Conflict: the name or external id is taken in a way that ``if_exists`` does not allow.
+        """
+        existing = self._match(self._endpoints.segments())
+        return self._use(existing) if existing else self._create()
+
+    def _match(self, segments: list[Segment]) -> Segment | None:
+        """The segment that is meant among those that exist."""
+        name, chosen = self._wanted.name, self._wanted.external_id
+        for segment in segments:
+            if same_id(segment.external_id, self._external_id):
+                if segment.name is not None and segment.name.strip() != name:
+                    raise self._conflict(
+                        f"External id {self._external_id!r} belongs to segment {segment.name!r}, and WalkMe publishes "
+                        "no way to rename it. Give that name, or another external id."
+                    )
+                return segment
+        namesakes = named(segments, name)
+        if not namesakes or self._wanted.allow_duplicate_name:
+            return None
+        if len(namesakes) > 1:
+            raise self._conflict(
+                f"{len(namesakes)} segments have that name and the Editor cannot tell them apart. Delete all but one, "
+                "or give the external id of the one that is meant."
+            )
+        if chosen and namesakes[0].external_id is not None:
+            raise self._conflict(
+                f"A segment of that name exists with external id {namesakes[0].external_id!r}, and the Editor could "
+                "not tell two apart. Leave out `external_id` to use that one, or set `allow_duplicate_name=True`."
+            )
+        return namesakes[0]
+
+    def _use(self, existing: Segment) -> SegmentChange:
+        """What ``if_exists`` says of a segment that is there."""
+        if self._wanted.if_exists == "fail":
+            raise self._conflict(
+                f"It exists ({existing.segment_guid}). If an earlier try of this task made it, "
+                'if_exists="reuse" goes on from there.'
+            )
+        action: Literal["add", "override"] = "add"
+        if self._wanted.if_exists == "update":
+            action = "override"
+            staged, allow_empty = self._staged, self._wanted.allow_empty
+            if problems := limits(action, staged.users, staged.per_request, allow_empty=allow_empty):
+                raise InvalidInput(f"WalkMe segment {self._wanted.name!r} exists, and its update", problems)
+        logger.info("WalkMe segment %r exists (%s).", self._wanted.name, existing.segment_guid)
+        moment = self._endpoints.send_users(existing.segment_guid, action, self._staged)
+        outcome: Literal["reused", "updated"] = "reused" if action == "add" else "updated"
+        return self._result(existing.segment_guid, outcome, moment, external_id=existing.external_id)
+
+    def _create(self) -> SegmentChange:
+        first = next(self._staged.batches(), None)
+        retry = self._endpoints.client.retry
+        in_doubt = False
+        for attempt in range(1, retry.max_attempts + 1):
+            try:
+                guid, moment = self._post(first)
+            except VendorError as error:
+                if isinstance(error, Conflict):
+                    found = self._look(patiently=True)
+                elif error.maybe_done:
+                    in_doubt = True
+                    found = self._look_after(error)
+                else:
+                    raise error.advise(self._unsent) from None
+                if found:
+                    # Created by the request whose answer was lost, or by somebody else at the same moment.
+                    return self._complete(found.segment_guid, moment=None) if in_doubt else self._use(found)
+                last = attempt == retry.max_attempts
+                if last or not isinstance(error, VendorUnavailable):
+                    raise self._given_up(error) from None
+                time.sleep(retry.delay(attempt))
+            else:
+                return self._complete(guid or self._new_guid(), moment=moment)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _post(self, first: UserIdBatch | None) -> tuple[str | None, datetime]:
+        """Create with the first batch of people; return the GUID, if the answer has it, and the moment."""
+        head = encode({"id": self._external_id, "name": self._wanted.name})[:-1]
+        body = head + b',"userIds":' + (first.json if first else b"[]") + b"}"
+        reply = self._endpoints.call("POST", body=body, may_be_empty=True, people=first.ids if first else tuple)
+        guid = parse_created_guid(reply.json, reply.headers, external_id=self._external_id)
+        return guid, moment_of(reply)
+
+    def _new_guid(self) -> str:
+        """The GUID of the segment just created, from the list."""
+        found = self._look(patiently=True)
+        if found is None:
+            raise UnexpectedReply(
+                f"WalkMe created segment {self._wanted.name!r} but tells its GUID neither in the answer nor in the "
+                "list yet. Run the task again in some minutes: it will find it and go on from there.",
+                vendor="WalkMe",
+            )
+        return found.segment_guid
+
+    def _complete(self, guid: str, *, moment: datetime | None) -> SegmentChange:
+        """Send what the create did not carry; all of it, where the create's answer was lost."""
+        logger.info("WalkMe segment %r created (%s).", self._wanted.name, guid)
+        skip = 1 if moment else 0
+        if moment is None or self._staged.requests > skip:
+            moment = self._endpoints.send_users(guid, "add", self._staged, skip=skip)
+        return self._result(guid, "created", moment, external_id=self._external_id)
+
+    def _look(self, *, patiently: bool) -> Segment | None:
+        """Look for the segment; patiently, if WalkMe said that it exists and its list may lag."""
+        retry = self._endpoints.client.retry
+        for attempt in range(1, (retry.max_attempts if patiently else 1) + 1):
+            found = self._match(self._endpoints.segments())
+            if found is not None:
+                return found
+            if patiently and attempt < retry.max_attempts:
+                time.sleep(retry.delay(attempt))
+        return None
+
+    def _look_after(self, error: VendorError) -> Segment | None:
+        try:
+            return self._look(patiently=False)
+        except VendorUnavailable:
+            raise error.advise(
+                f"Whether segment {self._wanted.name!r} was created is not known, since WalkMe's list cannot be read "
+                "now. Run the task again: it looks first."
+            ) from None
+
+    def _given_up(self, error: VendorError) -> VendorError:
+        if isinstance(error, Conflict):
+            return UnexpectedReply(
+                f"WalkMe says that external id {self._external_id!r} is in use (409), but lists no such segment. Its "
+                "list may lag, so run the task again in some minutes; if it stays so, give another external id.",
+                status=409,
+                vendor="WalkMe",
+            )
+        return error.advise(f"WalkMe does not list segment {self._wanted.name!r}, so it was not created.")
+
+    @property
+    def _unsent(self) -> str:
+        return f"Segment {self._wanted.name!r} was not created, and none of {self._staged.users:,} user ids was sent."
+
+    def _conflict(self, why: str) -> Conflict:
+        return Conflict(
+            f"WalkMe segment {self._wanted.name!r} in system {self._endpoints.system} was not created and nothing was "
+            f"changed. {why}",
+            vendor="WalkMe",
+        )
+
+    def _result(
+        self, guid: str, outcome: Literal["created", "reused", "updated"], moment: datetime, *, external_id: str | None
+    ) -> SegmentChange:
+        return SegmentChange(
+            system_guid=self._endpoints.system,
+            segment_guid=guid,
+            external_id=external_id,
+            name=self._wanted.name,
+            outcome=outcome,
+            users_sent=self._staged.users,
+            users_rejected=dict(self._staged.rejected),
+            requests=self._endpoints.requests,
+            changed_at=moment,
+        )

@@ -1,0 +1,108 @@
+"""The endpoints of one WalkMe system's segments, and the advice that belongs to their errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_segments_provider.errors import NotFound, PermissionDenied, VendorError
+from airflow_segments_provider.models.user_ids import StagedUserIds, UserIdBatch
+from airflow_segments_provider.models.walkme import Action, Segment, parse_segments
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.http import HttpClient, Reply
+
+logger = logging.getLogger(__name__)
+
+SEGMENTS_API_IS_OFF = (
+    "WalkMe enables the Segments API on request only (Support Portal), and the API key needs Segments API with Read "
+    "and Write (Admin Center > API Keys)."
+)
+
+
+class SegmentEndpoints:
+    """Calls the endpoints of one system.
+
+    :param system: its GUID, hyphenated.
+    :param conn_id: the Airflow connection, for messages.
+    """
+
+    def __init__(self, client: HttpClient, system: str, conn_id: str) -> None:
+        self.client = client
+        self.system = system
+        self.conn_id = conn_id
+        self._sent_before = client.requests_sent
+
+    @property
+    def requests(self) -> int:
+        """Requests sent since this object was made, repeats included."""
+        return self.client.requests_sent - self._sent_before
+
+    def segments(self) -> list[Segment]:
+        """All segments of the system."""
+        return parse_segments(self.call("GET").json)
+
+    def send_users(self, segment_guid: str, action: Action, staged: StagedUserIds, *, skip: int = 0) -> datetime:
+        """Send staged ids, a request a batch, and return the moment of the last acknowledged change.
+
+        :param skip: how many batches were sent already.
+        """
+        moment, done, users = datetime.now(UTC), skip, 0
+        # An empty override is a request, too; an empty add or remove is none.
+        batches = staged.batches() if staged.requests or action != "override" else iter([UserIdBatch(0, b"[]")])
+        for number, batch in enumerate(batches, start=1):
+            if number > skip:
+                body = b'{"action":"' + action.encode() + b'","userIds":' + batch.json + b"}"
+                try:
+                    reply = self.call("PUT", segment_guid, body=body, may_be_empty=True, people=batch.ids)
+                except VendorError as error:
+                    raise error.advise(
+                        f"Before it, WalkMe acknowledged {done} of {staged.requests} requests ({users:,} of "
+                        f"{staged.users:,} user ids) of this {action} for segment {segment_guid}. Run it again: what "
+                        "was sent already is sent once more and changes nothing."
+                    ) from None
+                moment, done = moment_of(reply), number
+            users += batch.users
+            logger.info(
+                "WalkMe segment %s: %s of %s user ids sent (%s, request %d of %d).",
+                segment_guid,
+                f"{users:,}",
+                f"{staged.users:,}",
+                action if number > skip else "create",
+                number,
+                max(1, staged.requests),
+            )
+        return moment
+
+    def call(
+        self,
+        method: str,
+        *segment: str,
+        body: bytes | None = None,
+        may_be_empty: bool = False,
+        people: Callable[[], Iterable[str]] = tuple,
+    ) -> Reply:
+        """Call the endpoint of the system's segments, or of one of them. A POST is not repeated blindly."""
+        try:
+            return self.client.request(
+                method,
+                ("public", "v1", "user", "system", self.system, "segment", *segment),
+                body=body,
+                idempotent=method != "POST",
+                may_be_empty=may_be_empty,
+                people=people,
+            )
+        except PermissionDenied as error:
+            raise error.advise(SEGMENTS_API_IS_OFF) from None
+        except NotFound as error:
+            unknown = f"system {self.system}" + (f" or segment {segment[0]} in it" if segment else "")
+            raise error.advise(
+                f"So WalkMe does not know {unknown}, or the host of connection {self.conn_id!r} is not WalkMe's."
+            ) from None
+
+
+def moment_of(reply: Reply) -> datetime:
+    """The vendor's clock at the answer, or ours where it does not say."""
+    return reply.date or datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Who is wanted: where people's ids come from. Knows no vendor."""

@@ -1,0 +1,274 @@
+"""Create, update, delete and list WalkMe segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_segments_provider.hooks.walkme import WalkMeHook
+from airflow_segments_provider.links import WalkMeSystemLink
+from airflow_segments_provider.operators.user_ids import UserIdsField
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_segments_provider.models.walkme import SegmentChange
+
+
+class WalkMeOperator(BaseOperator):
+    """What the operators below share.
+
+    :param system_guid: the WalkMe system; by default the connection's own.
+    :param walkme_conn_id: the connection.
+    """
+
+    operator_extra_links = (WalkMeSystemLink(),)
+    ui_color = "#e8eefc"
+
+    def __init__(
+        self, *, system_guid: str | None = None, walkme_conn_id: str = WalkMeHook.default_conn_name, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.system_guid = system_guid
+        self.walkme_conn_id = walkme_conn_id
+
+    @cached_property
+    def hook(self) -> WalkMeHook:
+        """The hook of the rendered connection id."""
+        return WalkMeHook(self.walkme_conn_id)
+
+    def push_link(self, context: Context) -> None:
+        """Make the link work while the task is still running."""
+        self.system_url = self.hook.admin_url
+        WalkMeSystemLink().push(context, self.system_url)
+
+    def log_change(self, change: SegmentChange) -> None:
+        """Say what was done, and how many were left out and why."""
+        self.log.info(
+            "WalkMe segment %r (%s) %s: %s user ids sent in %d requests.",
+            change.name or change.external_id,
+            change.segment_guid,
+            change.outcome,
+            f"{change.users_sent:,}",
+            change.requests,
+        )
+        for reason, count in change.users_rejected.items():
+            self.log.warning("%s user ids were left out: %s.", f"{count:,}", reason)
+
+
+class WalkMeCreateSegmentOperator(WalkMeOperator):
+    """Make sure that a segment exists and holds these people; creating twice makes one.
+
+    Returns ``system_guid, segment_guid, external_id, name, outcome, users_sent, users_rejected, requests, changed_at``.
+    The segment is in the Editor's condition builder up to 10 minutes later: wait with
+    :class:`~airflow_segments_provider.sensors.walkme.WalkMeSegmentPropagationSensor`.
+    See https://developer.walkme.com/reference/create-segment.
+
+    :param name: as the Editor will show it, 1 to 255 characters.
+    :param user_ids: a list, an upstream result, a template that renders to a list, any iterable, or a source such as
+        :class:`~airflow_segments_provider.members.source.SqlMembers`. Airflow's UI and database show their number.
+    :param external_id: yours, up to 100 characters; by default a UUIDv5 of system and name.
+    :param if_exists: ``reuse`` adds the people to the existing segment and removes none, ``update`` makes them its only
+        members (25,000 at most), ``fail`` fails.
+    :param allow_duplicate_name: let there be two segments of one name, though the Editor cannot tell them apart.
+    :param allow_empty: with ``if_exists="update"``, let no ids at all empty the existing segment.
+    :param on_invalid: ``fail`` refuses all if one id is blank, longer than 100 characters or no text; ``skip`` leaves
+        those out and counts them by reason in the result.
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "user_ids",
+        "external_id",
+        "if_exists",
+        "allow_duplicate_name",
+        "allow_empty",
+        "on_invalid",
+        "system_guid",
+        "walkme_conn_id",
+    )
+    template_ext: Sequence[str] = (".sql",)
+    user_ids = UserIdsField()
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        user_ids: Iterable[object] | str = (),
+        external_id: str | None = None,
+        if_exists: str = "reuse",
+        allow_duplicate_name: bool | str = False,
+        allow_empty: bool | str = False,
+        on_invalid: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.user_ids = user_ids
+        self.external_id = external_id
+        self.if_exists = if_exists
+        self.allow_duplicate_name = allow_duplicate_name
+        self.allow_empty = allow_empty
+        self.on_invalid = on_invalid
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Create the segment, or make the existing one right."""
+        self.push_link(context)
+        change = self.hook.create_segment(
+            self.name,
+            self.user_ids,
+            external_id=self.external_id,
+            if_exists=self.if_exists,  # type: ignore[arg-type]
+            allow_duplicate_name=self.allow_duplicate_name,  # type: ignore[arg-type]
+            allow_empty=self.allow_empty,  # type: ignore[arg-type]
+            on_invalid=self.on_invalid,  # type: ignore[arg-type]
+            system_guid=self.system_guid,
+        )
+        self.log_change(change)
+        self.log.info(
+            "In the WalkMe Editor, up to 10 minutes after %s: User Attributes > External-segment > %s > Is (or Is not) "
+            "> true. No other operator or value works.",
+            change.changed_at.isoformat(timespec="seconds"),
+            change.name,
+        )
+        return change.model_dump(mode="json")
+
+
+class WalkMeUpdateSegmentOperator(WalkMeOperator):
+    """Add people to a segment, remove them, or make them its only members. Can be repeated at will.
+
+    The segment is named by ``segment`` (the result of a create or update), ``segment_guid``, ``external_id`` or
+    ``name``. Returns what the create returns. See https://developer.walkme.com/reference/update-segment.
+
+    :param action: ``add``, ``remove`` or ``override``; the last takes 25,000 ids at most.
+    :param user_ids: as for the create.
+    :param allow_empty: let ``override`` without ids empty the segment; the others then make no call.
+    :param on_invalid: as for the create.
+    """
+
+    template_fields: Sequence[str] = (
+        "action",
+        "user_ids",
+        "segment",
+        "segment_guid",
+        "external_id",
+        "name",
+        "allow_empty",
+        "on_invalid",
+        "system_guid",
+        "walkme_conn_id",
+    )
+    template_ext: Sequence[str] = (".sql",)
+    user_ids = UserIdsField()
+
+    def __init__(
+        self,
+        *,
+        action: str,
+        user_ids: Iterable[object] | str,
+        segment: Any = None,
+        segment_guid: str | None = None,
+        external_id: str | None = None,
+        name: str | None = None,
+        allow_empty: bool | str = False,
+        on_invalid: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.action = action
+        self.user_ids = user_ids
+        self.segment = segment
+        self.segment_guid = segment_guid
+        self.external_id = external_id
+        self.name = name
+        self.allow_empty = allow_empty
+        self.on_invalid = on_invalid
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send the people."""
+        self.push_link(context)
+        change = self.hook.update_segment(
+            action=self.action,  # type: ignore[arg-type]
+            user_ids=self.user_ids,
+            segment=self.segment,
+            segment_guid=self.segment_guid,
+            external_id=self.external_id,
+            name=self.name,
+            allow_empty=self.allow_empty,  # type: ignore[arg-type]
+            on_invalid=self.on_invalid,  # type: ignore[arg-type]
+            system_guid=self.system_guid,
+        )
+        self.log_change(change)
+        return change.model_dump(mode="json")
+
+
+class WalkMeDeleteSegmentOperator(WalkMeOperator):
+    """Delete a segment, or empty it where WalkMe offers no deletion: its outcome says which.
+
+    The segment is named as for an update. Returns what the create returns.
+
+    :param if_missing: ``skip`` takes a segment that is not there for deleted, ``fail`` fails.
+    :param if_unsupported: ``empty`` removes all members if WalkMe's API turns out to have no deletion (it publishes
+        none), ``fail`` fails.
+    """
+
+    template_fields: Sequence[str] = (
+        "segment",
+        "segment_guid",
+        "external_id",
+        "name",
+        "if_missing",
+        "if_unsupported",
+        "system_guid",
+        "walkme_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        segment: Any = None,
+        segment_guid: str | None = None,
+        external_id: str | None = None,
+        name: str | None = None,
+        if_missing: str = "skip",
+        if_unsupported: str = "empty",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.segment = segment
+        self.segment_guid = segment_guid
+        self.external_id = external_id
+        self.name = name
+        self.if_missing = if_missing
+        self.if_unsupported = if_unsupported
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Delete the segment."""
+        self.push_link(context)
+        change = self.hook.delete_segment(
+            segment=self.segment,
+            segment_guid=self.segment_guid,
+            external_id=self.external_id,
+            name=self.name,
+            if_missing=self.if_missing,  # type: ignore[arg-type]
+            if_unsupported=self.if_unsupported,  # type: ignore[arg-type]
+            system_guid=self.system_guid,
+        )
+        self.log_change(change)
+        return change.model_dump(mode="json")
+
+
+class WalkMeListSegmentsOperator(WalkMeOperator):
+    """List a system's segments: ``[{segment_guid, external_id, name}, …]``. WalkMe tells no members."""
+
+    template_fields: Sequence[str] = ("system_guid", "walkme_conn_id")
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """List the segments."""
+        self.push_link(context)
+        segments = self.hook.get_segments(self.system_guid)
+        self.log.info("The WalkMe system has %d segments.", len(segments))
+        return [segment.model_dump(mode="json") for segment in segments]

@@ -1,0 +1,168 @@
+"""Waits until WalkMe's Editor shows a change of a segment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_segments_provider.errors import InvalidInput, NotFound
+from airflow_segments_provider.hooks.walkme import WalkMeHook
+from airflow_segments_provider.links import WalkMeSystemLink
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+# A trigger that fires a few seconds after the deferral races with the task's own end in Airflow.
+SHORTEST_DEFERRAL = timedelta(seconds=10)
+
+
+class WalkMeSegmentPropagationSensor(BaseSensorOperator):
+    """Wait until WalkMe's Editor shows a new or changed segment, up to 10 minutes after the change.
+
+    The end of the wait is an absolute moment, ``changed_at + propagation_delay``: a retry, a clear or a restart of the
+    triggerer never starts it over. Nothing is called during the wait; at its end one call lists the segments, and the
+    segment must be among them. That the Editor shows it cannot be asked of WalkMe: the delay is its own statement, see
+    https://support.walkme.com/knowledge-base/segments-api/.
+
+    Returns ``system_guid, segment_guid, external_id, name, visible_at``.
+
+    :param segment: the result of a create or update (``create.output``), which has everything else.
+    :param segment_guid: in place of ``segment``, as are ``external_id`` and ``name``.
+    :param changed_at: when the segment was changed, with time zone; needed without ``segment``.
+    :param propagation_delay: a ``timedelta``, a number of seconds, or an ISO 8601 duration.
+    :param deferrable: wait in the triggerer, without a worker slot; by default as ``[operators] default_deferrable``
+        says. A wait of under 10 seconds is waited in place.
+    """
+
+    template_fields: Sequence[str] = (
+        "segment",
+        "segment_guid",
+        "external_id",
+        "name",
+        "changed_at",
+        "propagation_delay",
+        "system_guid",
+        "walkme_conn_id",
+    )
+    operator_extra_links = (WalkMeSystemLink(),)
+    ui_color = "#e8eefc"
+
+    def __init__(
+        self,
+        *,
+        segment: Any = None,
+        segment_guid: str | None = None,
+        external_id: str | None = None,
+        name: str | None = None,
+        changed_at: datetime | str | None = None,
+        propagation_delay: timedelta | float | str = timedelta(minutes=10),
+        system_guid: str | None = None,
+        walkme_conn_id: str = WalkMeHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.segment = segment
+        self.segment_guid = segment_guid
+        self.external_id = external_id
+        self.name = name
+        self.changed_at = changed_at
+        self.propagation_delay = propagation_delay
+        self.system_guid = system_guid
+        self.walkme_conn_id = walkme_conn_id
+        self.deferrable = deferrable
+
+    @cached_property
+    def hook(self) -> WalkMeHook:
+        """The hook of the rendered connection id."""
+        return WalkMeHook(self.walkme_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Wait, in the way that was chosen."""
+        self.system_url = self.hook.admin_url
+        WalkMeSystemLink().push(context, self.system_url)
+        until, now = self.visible_at(), datetime.now(UTC)
+        if now < until:
+            self.log.info(
+                "Waiting until %s: WalkMe's Editor may take %s to show a change.",
+                until.isoformat(timespec="seconds"),
+                self.propagation_delay,
+            )
+        if self.deferrable and until - now >= SHORTEST_DEFERRAL:
+            from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+            deadline = now + timedelta(seconds=self.timeout)
+            self.defer(trigger=DateTimeTrigger(moment=min(until, deadline)), method_name="execute_complete")
+        if now < until <= now + min(SHORTEST_DEFERRAL, timedelta(seconds=self.timeout)):
+            time.sleep((until - now).total_seconds())
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        """Look for the segment, once the trigger has fired.
+
+        :raises AirflowSensorTimeout: it fired at the sensor's ``timeout``, before the moment waited for.
+        """
+        until = self.visible_at()
+        # The triggerer's clock decides: this worker's may be a little behind.
+        fired = event if isinstance(event, datetime) else datetime.now(UTC)
+        if fired < until:
+            raise AirflowSensorTimeout(
+                f"The sensor's timeout of {self.timeout:g} s passed before {until.isoformat(timespec='seconds')}, when "
+                "WalkMe's Editor may be expected to show the segment. Raise `timeout` above the propagation delay."
+            )
+        return self.proof(until)
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:  # noqa: ARG002
+        """Whether the moment has come and the segment is there; no call before that moment."""
+        until = self.visible_at()
+        return datetime.now(UTC) >= until and PokeReturnValue(True, self.proof(until))
+
+    def visible_at(self) -> datetime:
+        """The moment from which WalkMe's Editor shows the change.
+
+        :raises InvalidInput: with every problem found in what the sensor was given.
+        """
+        from airflow_segments_provider.models.problems import validated
+        from airflow_segments_provider.models.walkme import Propagation
+
+        problems: list[str] = []
+        given = {**self._key, "changed_at": self.changed_at, "propagation_delay": self.propagation_delay}
+        wait = validated(Propagation, given, problems)
+        if wait is None:
+            raise InvalidInput("The wait for a WalkMe segment", problems)
+        return wait.changed_at + wait.propagation_delay
+
+    def proof(self, until: datetime) -> dict[str, Any]:
+        """The segment as WalkMe lists it.
+
+        :raises NotFound: it is not there (any more).
+        """
+        found = self.hook.find_segment(**self._key)
+        if found is None:
+            raise NotFound(
+                "WalkMe no longer lists the segment that was waited for: it was deleted since, or the connection "
+                f"{self.walkme_conn_id!r} or the system is another than the one it was made with.",
+                vendor="WalkMe",
+            )
+        self.log.info("WalkMe lists segment %r (%s).", found.name, found.segment_guid)
+        return {**found.model_dump(mode="json"), "visible_at": until.isoformat()}
+
+    @property
+    def _key(self) -> dict[str, Any]:
+        return {
+            "segment": self.segment,
+            "segment_guid": self.segment_guid,
+            "external_id": self.external_id,
+            "name": self.name,
+            "system_guid": self.system_guid,
+        }
