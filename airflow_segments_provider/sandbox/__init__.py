@@ -1,0 +1,34 @@
+"""A local server that speaks the vendors' APIs, for tests, demos and DAG tests without a vendor.
+
+In a test, use the fixture ``walkme_sandbox`` (see :mod:`airflow_segments_provider.sandbox.pytest_plugin`); elsewhere::
+
+    with SandboxServer() as server:
+        server.client.connection_json()
+
+or ``python -m airflow_segments_provider.sandbox``. The names below are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.sandbox.client import SandboxClient, SandboxError
+    from airflow_segments_provider.sandbox.extra import ExtraMissing
+    from airflow_segments_provider.sandbox.server import SandboxServer
+
+__all__ = ["ExtraMissing", "SandboxClient", "SandboxError", "SandboxServer"]
+
+_HOMES = {
+    "ExtraMissing": "extra",
+    "SandboxClient": "client",
+    "SandboxError": "client",
+    "SandboxServer": "server",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

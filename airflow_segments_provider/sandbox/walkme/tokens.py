@@ -1,0 +1,48 @@
+"""Access tokens, in SQLite."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_segments_provider.sandbox.clock import Clock
+from airflow_segments_provider.sandbox.database import Database
+from airflow_segments_provider.sandbox.walkme.constants import TOKEN_PREFIX
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS walkme_tokens (token TEXT PRIMARY KEY, expires_at REAL NOT NULL, scopes TEXT NOT NULL);
+"""
+
+
+class TokenStore:
+    """Issues tokens that look like a JWT; what one may do is looked up, never read from it."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
+        database.create(_SCHEMA)
+
+    def issue(self, client_id: str, scopes: Sequence[str], lifetime: float) -> str:
+        """Return a new token.
+
+        :param lifetime: seconds by the sandbox's clock
+        """
+        expires_at = self._clock.now() + lifetime
+        claims = json.dumps({"client_id": client_id, "exp": int(expires_at), "scope": " ".join(scopes)})
+        payload = base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=")
+        token = f"{TOKEN_PREFIX}{payload}.{secrets.token_urlsafe(32)}"
+        self._database.run("INSERT INTO walkme_tokens VALUES (?, ?, ?)", (token, expires_at, " ".join(scopes)))
+        return token
+
+    def scopes(self, token: str, at: float) -> frozenset[str] | None:
+        """Return what a token allows at a moment; None for an unknown or expired one."""
+        rows: list[tuple[Any, ...]] = self._database.rows(
+            "SELECT scopes FROM walkme_tokens WHERE token = ? AND expires_at > ?", (token, at)
+        )
+        return frozenset(str(rows[0][0]).split()) if rows else None
+
+    def clear(self) -> None:
+        """Make every token unknown."""
+        self._database.run("DELETE FROM walkme_tokens")

@@ -1,0 +1,27 @@
+"""One server for all these tests, emptied before each; not through the plugin, which has tests of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_segments_provider.sandbox import SandboxClient, SandboxServer
+from tests.sandbox.caller import Caller
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[SandboxServer]:
+    with SandboxServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(server: SandboxServer) -> SandboxClient:
+    server.client.reset()
+    return server.client
+
+
+@pytest.fixture
+def walkme(sandbox: SandboxClient) -> Caller:
+    return Caller(sandbox).log_in()

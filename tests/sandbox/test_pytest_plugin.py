@@ -1,0 +1,73 @@
+"""The fixtures as a user's own tests meet them, in a pytest of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+USERS_TESTS = """
+import json, os, requests
+
+SEEN = []
+
+def check(sandbox):
+    connection = json.loads(os.environ["AIRFLOW_CONN_WALKME_DEFAULT"])
+    assert connection["host"] == sandbox.walkme_url
+    assert connection["extra"] == {"system_guid": sandbox.system_guid}
+    reply = requests.post(
+        connection["host"] + "/accounts/connect/token",
+        auth=(connection["login"], connection["password"]),
+        data={"grant_type": "client_credentials"},
+        timeout=20,
+    )
+    assert reply.status_code == 200
+    assert sandbox.counts() == {"walkme.token": 1}
+    assert sandbox.segments() == []
+    sandbox.create_segment("a")
+    sandbox.settings(editor_lag=1)
+    SEEN.append((sandbox.url, connection["login"]))
+
+def test_first(walkme_sandbox):
+    check(walkme_sandbox)
+
+def test_second_finds_nothing_of_the_first(walkme_sandbox):
+    check(walkme_sandbox)
+    assert walkme_sandbox.settings()["editor_lag"] == 1
+
+def test_the_connection_is_gone_without_the_fixture(segments_sandbox):
+    assert "AIRFLOW_CONN_WALKME_DEFAULT" not in os.environ
+    urls, logins = zip(*SEEN)
+    assert set(urls) == {segments_sandbox.url} and len(set(logins)) == 2
+"""
+WITHOUT_FASTAPI = """
+import importlib.util
+find_spec = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "fastapi" else find_spec(name, *rest)
+"""
+
+
+def run_pytest(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_users.py").write_text(tests)
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_CONN_")}
+    environment |= {
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "airflow_segments_provider.sandbox.pytest_plugin"]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_each_test_has_an_empty_walkme_and_a_connection_to_it(tmp_path):
+    done = run_pytest(tmp_path, USERS_TESTS)
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_missing_dependencies_are_named_with_the_extra(tmp_path):
+    done = run_pytest(tmp_path, WITHOUT_FASTAPI + "\ndef test_it(walkme_sandbox):\n    pass\n")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "pip install 'airflow-provider-segments[sandbox]'" in done.stdout
