@@ -5,6 +5,7 @@
     SegmentsError (an AirflowException)
     ├── ConfigurationError *      the connection is incomplete, wrong or read-only; nothing was sent
     ├── InvalidInput *            what the task was given is wrong; nothing was sent
+    ├── Stopped                   Airflow ended the task; the request under way was finished
     └── VendorError               the vendor was called
         ├── AuthenticationError * 401, or the credentials were refused
         ├── PermissionDenied *    403
@@ -36,6 +37,7 @@ __all__ = [
     "RateLimited",
     "RejectedRequest",
     "SegmentsError",
+    "Stopped",
     "UnexpectedReply",
     "VendorError",
     "VendorUnavailable",
@@ -68,6 +70,10 @@ class InvalidInput(SegmentsError, AirflowFailException):
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         listed = " ".join(f"({number}) {problem}" for number, problem in enumerate(self.problems, start=1))
         return f"{self.subject} was refused and nothing was changed, {count}: {listed}"
+
+
+class Stopped(SegmentsError):
+    """Airflow ended the task. The request under way was finished, none was begun after it."""
 
 
 class VendorError(SegmentsError):

@@ -9,6 +9,8 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
+__all__ = ["WalkMeSystemLink"]
+
 
 class WalkMeSystemLink(BaseOperatorLink):
     """The Admin Center page with the segment's system (WalkMe publishes no address of a single segment)."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import textwrap
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,34 @@ def airflow_db() -> Path:
     else:
         shutil.copy(kept, database)
     return database
+
+
+@pytest.fixture
+def stored(airflow_db: Path) -> Callable[[str], list[str]]:
+    """Where in the metadata database a text stands: ``table.column`` of every cell that holds it."""
+
+    def find(text: str) -> list[str]:
+        found = []
+        with closing(sqlite3.connect(airflow_db)) as database:
+            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in tables:
+                columns = [row[1] for row in database.execute(f'PRAGMA table_info("{table}")')]
+                for column in columns:
+                    rows = database.execute(f'SELECT "{column}" FROM "{table}"')
+                    if any(text in _text(cell) for (cell,) in rows):
+                        found.append(f"{table}.{column}")
+        return found
+
+    return find
+
+
+def _text(cell: object) -> str:
+    """A cell as text; Airflow 2 pickles and may compress."""
+    if isinstance(cell, bytes):
+        with suppress(zlib.error):
+            cell = zlib.decompress(cell)
+        return cell.decode("latin-1")
+    return str(cell)
 
 
 @pytest.fixture

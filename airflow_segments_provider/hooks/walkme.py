@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=LookUp)
 
+__all__ = ["WalkMeHook"]
+
 
 class WalkMeHook(BaseHook):
     """Segments of a WalkMe system, with the credentials of an Airflow connection of type ``walkme``.
@@ -102,6 +104,11 @@ class WalkMeHook(BaseHook):
     def get_conn(self) -> HttpClient:
         """The HTTP client of this connection."""
         return self.client
+
+    def stop(self) -> None:
+        """Let no further request begin; for ``on_kill``, which runs in a signal handler."""
+        if "client" in self.__dict__:
+            self.client.stop()
 
     @property
     def admin_url(self) -> str:

@@ -59,7 +59,7 @@ def _explain_system(hook: WalkMeHook) -> tuple[bool, str]:
     except VendorError as error:
         return False, str(error)
     writes = "This connection is read-only." if hook.fields.read_only else "Writing was not tried."
-    return True, f"Host, credentials and System GUID are right: the system has {len(segments):,} segments. {writes}"
+    return True, f"Host, credentials and System GUID are right (segments in the system: {len(segments):,}). {writes}"
 
 
 def _missing_scopes(scope: str | None, *, read_only: bool) -> str:

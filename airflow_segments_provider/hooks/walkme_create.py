@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError, VendorUnavailable
 from airflow_segments_provider.hooks.walkme_endpoints import moment_of
 from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.http.retry import RETRIED_STATUSES
 from airflow_segments_provider.models.walkme import (
     Segment,
     SegmentChange,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
+    from airflow_segments_provider.http import Reply
     from airflow_segments_provider.models.user_ids import StagedUserIds, UserIdBatch
     from airflow_segments_provider.models.walkme import CreateSegment
 
@@ -97,10 +99,10 @@ class SegmentCreation:
     def _create(self) -> SegmentChange:
         first = next(self._staged.batches(), None)
         retry = self._endpoints.client.retry
-        in_doubt = False
+        in_doubt, began = False, time.monotonic()
         for attempt in range(1, retry.max_attempts + 1):
             try:
-                guid, moment = self._post(first)
+                reply = self._post(first)
             except VendorError as error:
                 if isinstance(error, Conflict):
                     found = self._look(patiently=True)
@@ -108,34 +110,37 @@ class SegmentCreation:
                     in_doubt = True
                     found = self._look_after(error)
                 else:
-                    raise error.advise(self._unsent) from None
+                    raise error.advise(self._undecided if in_doubt else self._unsent) from None
                 if found:
                     # Created by the request whose answer was lost, or by somebody else at the same moment.
                     return self._complete(found.segment_guid, moment=None) if in_doubt else self._use(found)
-                last = attempt == retry.max_attempts
-                if last or not isinstance(error, VendorUnavailable):
+                asked = error.retry_after or 0.0
+                wait = max(retry.delay(attempt), asked)
+                late = asked > retry.retry_after_cap or time.monotonic() - began + wait > retry.max_total
+                if attempt == retry.max_attempts or late or not _passing(error):
                     raise self._given_up(error) from None
-                time.sleep(retry.delay(attempt))
+                self._endpoints.client.rest(wait)
             else:
-                return self._complete(guid or self._new_guid(), moment=moment)
+                guid = parse_created_guid(reply.json, reply.headers, external_id=self._external_id)
+                return self._complete(guid or self._new_guid(reply), moment=moment_of(reply))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _post(self, first: UserIdBatch | None) -> tuple[str | None, datetime]:
-        """Create with the first batch of people; return the GUID, if the answer has it, and the moment."""
+    def _post(self, first: UserIdBatch | None) -> Reply:
+        """Create with the first batch of people."""
         head = encode({"id": self._external_id, "name": self._wanted.name})[:-1]
         body = head + b',"userIds":' + (first.json if first else b"[]") + b"}"
-        reply = self._endpoints.call("POST", body=body, may_be_empty=True, people=first.ids if first else tuple)
-        guid = parse_created_guid(reply.json, reply.headers, external_id=self._external_id)
-        return guid, moment_of(reply)
+        return self._endpoints.call("POST", body=body, may_be_empty=True, people=first.ids if first else tuple)
 
-    def _new_guid(self) -> str:
+    def _new_guid(self, created: Reply) -> str:
         """The GUID of the segment just created, from the list."""
         found = self._look(patiently=True)
         if found is None:
             raise UnexpectedReply(
-                f"WalkMe created segment {self._wanted.name!r} but tells its GUID neither in the answer nor in the "
-                "list yet. Run the task again in some minutes: it will find it and go on from there.",
-                vendor="WalkMe",
+                f"WalkMe answered {created.call} with status {created.status}, but tells the GUID of segment "
+                f"{self._wanted.name!r} neither in the answer nor in the list yet. Run the task again in some minutes: "
+                "it will find it and go on from there.",
+                maybe_done=True,
+                **created.facts,
             )
         return found.segment_guid
 
@@ -155,27 +160,36 @@ class SegmentCreation:
             if found is not None:
                 return found
             if patiently and attempt < retry.max_attempts:
-                time.sleep(retry.delay(attempt))
+                self._endpoints.client.rest(retry.delay(attempt))
         return None
 
     def _look_after(self, error: VendorError) -> Segment | None:
         try:
             return self._look(patiently=False)
-        except VendorUnavailable:
-            raise error.advise(
-                f"Whether segment {self._wanted.name!r} was created is not known, since WalkMe's list cannot be read "
-                "now. Run the task again: it looks first."
-            ) from None
+        except Conflict:
+            raise
+        except VendorError as failure:
+            raise error.advise(f"{self._undecided} The list could not be read: {failure}") from None
 
     def _given_up(self, error: VendorError) -> VendorError:
         if isinstance(error, Conflict):
             return UnexpectedReply(
-                f"WalkMe says that external id {self._external_id!r} is in use (409), but lists no such segment. Its "
-                "list may lag, so run the task again in some minutes; if it stays so, give another external id.",
+                f"{error.vendor} answered {error.method} {error.path} with status 409: external id "
+                f"{self._external_id!r} is in use, but it lists no such segment. Its list may lag, so run the task "
+                "again in some minutes; if it stays so, give another external id.",
                 status=409,
-                vendor="WalkMe",
+                vendor=error.vendor,
+                method=error.method,
+                path=error.path,
+                request_id=error.request_id,
             )
-        return error.advise(f"WalkMe does not list segment {self._wanted.name!r}, so it was not created.")
+        return error.advise(
+            f"WalkMe does not list segment {self._wanted.name!r} now. Run the task again: it looks first."
+        )
+
+    @property
+    def _undecided(self) -> str:
+        return f"Whether segment {self._wanted.name!r} was created is not known. Run the task again: it looks first."
 
     @property
     def _unsent(self) -> str:
@@ -202,3 +216,8 @@ class SegmentCreation:
             requests=self._endpoints.requests,
             changed_at=moment,
         )
+
+
+def _passing(error: VendorError) -> bool:
+    """Whether the same request may well succeed a little later."""
+    return isinstance(error, VendorUnavailable) and (error.status is None or error.status in RETRIED_STATUSES)

@@ -68,7 +68,7 @@ class SegmentDeletion:
 
     def _missing(self, error: NotFound) -> Outcome:
         # The first answer may have been lost: then the repeat is 404 because the first did its work.
-        if error.attempts > 1:
+        if error.maybe_done:
             return "deleted"
         if self._wanted.if_missing == "skip":
             return "missing"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import NotFound, PermissionDenied, VendorError
+from airflow_segments_provider.errors import NotFound, PermissionDenied, UnexpectedReply, VendorError
 from airflow_segments_provider.models.user_ids import StagedUserIds, UserIdBatch
 from airflow_segments_provider.models.walkme import Action, Segment, parse_segments
 
@@ -42,7 +42,13 @@ class SegmentEndpoints:
 
     def segments(self) -> list[Segment]:
         """All segments of the system."""
-        return parse_segments(self.call("GET").json)
+        reply = self.call("GET")
+        try:
+            return parse_segments(reply.json)
+        except UnexpectedReply as error:
+            raise UnexpectedReply(
+                f"{error} It answered {reply.call} with status {reply.status}.", **reply.facts
+            ) from None
 
     def send_users(self, segment_guid: str, action: Action, staged: StagedUserIds, *, skip: int = 0) -> datetime:
         """Send staged ids, a request a batch, and return the moment of the last acknowledged change.

@@ -8,8 +8,17 @@ import re
 from collections.abc import Iterable
 
 SHOWN = 500
+# An error page may have any size and a request 25,000 ids: so much of it is looked at.
+READ = 100_000
+# The longest id, if every character of it were escaped.
+_LONGEST = 600
+# An id as short as this is replaced only where it stands alone: "1" is part of every other number.
+_SHORT = 3
 
-_TAG = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(
+    r"<(script|style)\b.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>",
+    re.DOTALL | re.IGNORECASE,
+)
 _EMAIL = re.compile(r"[^\s@\"'<>(),;:=]+@[^\s@\"'<>(),;]+")
 _TOKEN = re.compile(r"\b(?:Bearer|Basic)\s+[\w\-.~+/=]+|\beyJ[\w\-]+\.[\w\-.]+", re.IGNORECASE)
 
@@ -23,28 +32,44 @@ def clean(text: str, *, secrets: Iterable[str] = (), people: Iterable[str] = ())
     :param secrets: strings that must not appear: client secret, tokens.
     :param people: ids that were sent with the request that the vendor speaks of.
     """
-    text = _readable(text)
-    for secret in sorted((s for s in secrets if s), key=len, reverse=True):
-        text = text.replace(secret, "***")
+    readable = _readable(text)
+    text = " ".join(readable[:READ].split())
+    hidden = {form for secret in secrets for form in _spellings(secret)}
+    for form in sorted(hidden, key=len, reverse=True):
+        text = text.replace(form, "***")
     text = _TOKEN.sub("***", text)
+    present = {form for person in people for form in _spellings(person) if form in text}
+    ordered = sorted(present, key=len, reverse=True)
+    for start in range(0, len(ordered), 500):
+        text = re.sub("|".join(map(_pattern, ordered[start : start + 500])), "[user id]", text)
     text = _EMAIL.sub("[user id]", text)
-    present = sorted({person for person in people if person and person in text}, key=len, reverse=True)
-    for start in range(0, len(present), 500):
-        names = "|".join(re.escape(person) for person in present[start : start + 500])
-        text = re.sub(rf"(?<!\w)(?:{names})(?!\w)", "[user id]", text)
-    text = " ".join(text.split())
+    if len(readable) > READ:
+        # What was cut off may have been the rest of an id.
+        text = text[:-_LONGEST] + "…"
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+
+
+def _spellings(value: str) -> set[str]:
+    """How ``value`` may stand in a text: as it is, with its spaces made one, or escaped as in JSON."""
+    plain = " ".join(value.split())
+    if plain.isascii() and "\\" not in plain and '"' not in plain:
+        return {plain} - {""}
+    return {plain, json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
+
+
+def _pattern(person: str) -> str:
+    return re.escape(person) if len(person) > _SHORT else rf"(?<!\w){re.escape(person)}(?!\w)"
 
 
 def _readable(text: str) -> str:
     """What a person would read: a JSON error's own words, a page's words without its markup."""
     try:
         said = json.loads(text)
-    except ValueError:
-        return html.unescape(_TAG.sub(" ", text)) if "<" in text else text
+    except (ValueError, RecursionError):
+        return html.unescape(_TAG.sub(" ", text[: 2 * READ])) if "<" in text else text
     if isinstance(said, dict):
         words = [
-            str(said[key])
+            said[key] if isinstance(said[key], str) else json.dumps(said[key], ensure_ascii=False)
             for key in ("error", "error_description", "message", "detail", "details", "title")
             if isinstance(said.get(key), (str, int, list, dict)) and said[key]
         ]

@@ -14,6 +14,7 @@ from airflow_segments_provider.errors import (
     InvalidInput,
     RateLimited,
     RejectedRequest,
+    Stopped,
     VendorError,
     VendorUnavailable,
 )
@@ -25,6 +26,9 @@ from airflow_segments_provider.http.transport import Answer, Transport, Transpor
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+# Seconds; how long a stop may go unnoticed.
+LONGEST_NAP = 0.5
 
 
 class HttpClient:
@@ -59,12 +63,35 @@ class HttpClient:
         self._rate_limit = rate_limit
         self._on_token = on_token
         self._used_tokens: set[str] = set()
+        self._stopped = False
         self._state = state_of(f"{self.base_url} {credentials.key}")
         self._transport = Transport(transport or TransportSettings())
 
     def close(self) -> None:
         """Close the pooled connections."""
         self._transport.close()
+
+    def stop(self) -> None:
+        """Let no further request begin and end every wait: each call then raises ``Stopped``.
+
+        Only sets a flag, so that a signal handler may call it.
+        """
+        self._stopped = True
+
+    def rest(self, seconds: float) -> None:
+        """Sleep, unless stopped."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._check_stopped()
+            time.sleep(min(left, LONGEST_NAP))
+
+    def _check_stopped(self) -> None:
+        if self._stopped:
+            raise Stopped(
+                f"Airflow ended this task while it was calling {self.vendor}. The request under way was finished and "
+                "no further one was begun. Run the task again: what was sent already is sent once more and changes "
+                "nothing."
+            )
 
     def token(self, *, refused: str | None = None) -> AccessToken:
         """The access token in use, fetched or renewed where needed.
@@ -114,7 +141,7 @@ class HttpClient:
                     call, answer.status, answer.headers, answer.body, secrets=self._secrets(), people=people()
                 )
             parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=may_be_empty)
-            return Reply(answer.status, answer.headers, parsed, self.requests_sent)
+            return Reply(answer.status, answer.headers, parsed, self.requests_sent, call)
 
         return self._persist(send, idempotent=idempotent)
 
@@ -144,12 +171,15 @@ class HttpClient:
 
     def _persist(self, send: Callable[[], Result], *, idempotent: bool) -> Result:
         """Call ``send`` as often as the policy, the quota and the kind of failure allow."""
-        began, attempt, cost = time.monotonic(), 0, 0
+        began, attempt, cost, maybe_done = time.monotonic(), 0, 0, False
         while True:
+            self._check_stopped()
             attempt += 1
             try:
                 result = send()
             except VendorError as error:
+                # A clear refusal of the repeat says nothing of a first try whose answer was lost.
+                error.maybe_done = maybe_done = maybe_done or error.maybe_done
                 wait = self._wait_after(error, attempt, began, idempotent=idempotent)
                 timed_out = isinstance(error, VendorUnavailable) and error.status is None
                 cost = self._state.quota.take(timed_out=timed_out) if wait is not None else 0
@@ -161,7 +191,7 @@ class HttpClient:
                 logger.warning("%s Next try (%d of %d) in %.1f s.", error, attempt + 1, self.retry.max_attempts, wait)
                 if isinstance(error, RateLimited):
                     self._state.pace.hold(wait)
-                time.sleep(wait)
+                self.rest(wait)
             else:
                 self._state.quota.give_back(cost)
                 return result
@@ -173,14 +203,14 @@ class HttpClient:
             return None
         if error.status is not None and error.status not in RETRIED_STATUSES:
             return None
-        if error.maybe_done and not idempotent:
-            return None
         asked = error.retry_after or 0.0
         if asked > self.retry.retry_after_cap:
             error.advise(
                 f"That is more than this connection waits within a task ({self.retry.retry_after_cap:.0f} s); "
                 "let Airflow retry the task after that time."
             )
+            return None
+        if error.maybe_done and not idempotent:
             return None
         wait = max(self.retry.delay(attempt), asked)
         late = time.monotonic() - began + wait > self.retry.max_total
@@ -203,12 +233,14 @@ class HttpClient:
             if not 200 <= answer.status < 300:
                 raise error_of(call, answer.status, answer.headers, answer.body, secrets=self._secrets(), people=())
             parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=False)
-            return parse_token(self.vendor, parsed, time.monotonic())
+            return parse_token(Reply(answer.status, answer.headers, parsed, 1, call), time.monotonic())
 
         try:
             return self._persist(send, idempotent=True)
-        except (AuthenticationError, RejectedRequest) as error:
-            if error.status not in (400, 401):
+        except VendorError as error:
+            # The request that waits for the token has not been sent.
+            error.maybe_done = False
+            if not isinstance(error, (AuthenticationError, RejectedRequest)) or error.status not in (400, 401):
                 raise
             raise AuthenticationError(
                 f"{self.vendor} refused the client id and secret of the connection. {error}",

@@ -54,12 +54,19 @@ class Reply:
 
     :param json: the parsed body, or None where there was none.
     :param sent: how many requests it took, repeats included.
+    :param call: what was answered, for the errors that only its reader can find.
     """
 
     status: int
     headers: Mapping[str, str]
     json: Any
     sent: int
+    call: Call
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What an error about it is told."""
+        return {"status": self.status, "request_id": request_id(self.headers), **self.call.facts}
 
     @property
     def date(self) -> datetime | None:
@@ -87,7 +94,7 @@ def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes,
         raise _unexpected(call, status, headers, f"as {content_type[:60] or 'an unnamed type'}, not as JSON")
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unexpected(call, status, headers, "with JSON that is damaged or cut short") from None
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.http.pace import Pace
+from airflow_segments_provider.http.reply import Reply
 from airflow_segments_provider.http.retry import RetryQuota
 
 ASSUMED_LIFETIME = 3600.0
@@ -63,32 +64,41 @@ class ClientCredentials:
         return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def parse_token(vendor: str, answer: Any, now: float) -> AccessToken:
+def parse_token(reply: Reply, now: float) -> AccessToken:
     """The token in a token endpoint's JSON.
 
-    ``token_type`` counts in any case and may be missing, as may ``scope``; ``expires_in`` may be a number, its text, or
-    missing (then an hour is assumed; a 401 renews earlier). The margin before the end is a minute, or a tenth of a
-    shorter life.
+    ``token_type`` counts in any case and may be missing, as may ``scope``; ``expires_in`` may be a number, its text,
+    missing or nonsense (then an hour is assumed; a 401 renews earlier). The margin before the end is a minute, or a
+    tenth of a shorter life.
 
     :raises UnexpectedReply: there is no usable bearer token. The message quotes nothing of the answer.
     """
+    answer = reply.json
     if not isinstance(answer, dict):
-        raise UnexpectedReply(f"{vendor}'s token endpoint answered with JSON that is not an object.", vendor=vendor)
+        raise _unusable(reply, "with JSON that is not an object")
     value = answer.get("access_token")
     kind = answer.get("token_type", "bearer")
     if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable() or " " in value:
-        raise UnexpectedReply(f"{vendor}'s token endpoint answered without a usable access_token.", vendor=vendor)
+        raise _unusable(reply, "without a usable access_token")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise UnexpectedReply(f"{vendor}'s token endpoint answered with a token that is not a bearer.", vendor=vendor)
+        raise _unusable(reply, "with a token that is not a bearer")
     try:
         lifetime = float(answer.get("expires_in") or ASSUMED_LIFETIME)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
+        lifetime = ASSUMED_LIFETIME
+    if not math.isfinite(lifetime) or lifetime <= 0:
         lifetime = ASSUMED_LIFETIME
     scope = answer.get("scope")
     if isinstance(scope, list):
         scope = " ".join(str(part) for part in scope)
     renew_at = now + lifetime - min(60.0, lifetime / 10)
     return AccessToken(value, renew_at, scope if isinstance(scope, str) else None)
+
+
+def _unusable(reply: Reply, how: str) -> UnexpectedReply:
+    return UnexpectedReply(
+        f"{reply.call.vendor}'s token endpoint answered {reply.call} with status {reply.status} {how}.", **reply.facts
+    )
 
 
 class ConnectionState:

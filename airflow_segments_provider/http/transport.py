@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionErro
 
 from airflow_segments_provider import __version__
 from airflow_segments_provider.errors import ConfigurationError, UnexpectedReply, VendorUnavailable
-from airflow_segments_provider.http.reply import Call
+from airflow_segments_provider.http.reply import Call, request_id
 
 USER_AGENT = f"airflow-provider-segments/{__version__}"
 MAX_BODY = 64 * 1024 * 1024
@@ -67,13 +67,18 @@ def check_base_url(url: str) -> str:
     :raises ConfigurationError: it is not http(s), holds credentials, a query or a fragment, or is plain http to
         another machine.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.scheme in ("http", "https") and parts.port != 0 else None
+    except ValueError:  # half of an IPv6 address, a port that is no number
+        parts, host = urlsplit(""), None
+    if not host:
         raise ConfigurationError("the host must be an http(s) address, such as https://api.example.com")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    # Looked for as characters: an empty query or user would pass, and a "?" at the end would swallow every path.
+    if "@" in parts.netloc or "?" in url or "#" in url:
         raise ConfigurationError("the host must not hold credentials, a query or a fragment")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ConfigurationError(f"the host {parts.hostname} must be called by https, plain http is for loopback only")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigurationError(f"the host {host} must be called by https, plain http is for loopback only")
     return url.rstrip("/")
 
 
@@ -142,12 +147,15 @@ class Transport:
     def _read(self, call: Call, response: requests.Response) -> bytes:
         deadline = time.monotonic() + 10 * self._settings.read_timeout
         chunks, size = [], 0
-        for chunk in response.iter_content(64 * 1024):
+        # read1 returns what has arrived; iter_content waits for a full chunk, so a slow drip outlives the deadline.
+        while chunk := response.raw.read1(64 * 1024, decode_content=True):
             chunks.append(chunk)
             size += len(chunk)
             if size > MAX_BODY:
                 raise UnexpectedReply(
                     f"{call.vendor} answered {call} with more than {MAX_BODY >> 20} MiB.",
+                    status=response.status_code,
+                    request_id=request_id(response.headers),
                     maybe_done=True,
                     **call.facts,
                 )
@@ -156,19 +164,24 @@ class Transport:
         return b"".join(chunks)
 
     def _redirect(self, call: Call, url: str, answer: Answer) -> str:
-        target = urljoin(url, answer.headers.get("Location", ""))
-        if _origin(target) != _origin(url):
+        try:
+            target = urljoin(url, answer.headers.get("Location", ""))
+            origin = _origin(target)
+        except ValueError:
+            target, origin = url, _origin(url)
+        facts = {"status": answer.status, "request_id": request_id(answer.headers), **call.facts}
+        # 303: what was asked for has been done, and its result is elsewhere.
+        facts["maybe_done"] = answer.status == 303
+        if origin != _origin(url):
             raise UnexpectedReply(
-                f"{call.vendor} answered {call} with a redirect to another host ({urlsplit(target).hostname}); "
+                f"{call.vendor} answered {call} with a redirect to another host ({origin[1]}); "
                 "it was not followed and nothing was sent there. Set the connection's host to where the API lives now.",
-                status=answer.status,
-                **call.facts,
+                **facts,
             )
         if target == url or not (call.method == "GET" or answer.status in (307, 308)):
             raise UnexpectedReply(
                 f"{call.vendor} answered {call} with a redirect ({answer.status}) that cannot be followed.",
-                status=answer.status,
-                **call.facts,
+                **facts,
             )
         return target
 
@@ -179,6 +192,10 @@ class Transport:
             return ConfigurationError(
                 f"{call.vendor}'s certificate is not trusted, so nothing was sent. If the host uses a private "
                 "certificate authority, set the connection's `verify` to the path of its CA bundle."
+            )
+        if "CA certificate bundle" in str(error):
+            return ConfigurationError(
+                f"{call.vendor} cannot be called: the CA bundle that `verify` or REQUESTS_CA_BUNDLE names is not there."
             )
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, ValueError)):
             return ConfigurationError(f"{call.vendor} cannot be called: the host or a proxy is not a valid address.")

@@ -10,6 +10,8 @@ from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_segments_provider.errors import InvalidInput
 
+__all__ = ["SqlMembers"]
+
 FETCHED_AT_ONCE = 10_000
 
 

@@ -139,7 +139,8 @@ class SegmentKey(LookUp):
         if not isinstance(segment, Mapping):
             raise ValueError("`segment` must be the result of a create or update, such as `create.output`")
         keys = ("system_guid", "segment_guid", "external_id", "name")
-        return {key: segment.get(key) for key in keys} | {key: value for key, value in values.items() if value}
+        given = {key: value for key, value in values.items() if value is not None and value != ""}
+        return {key: segment.get(key) for key in keys} | given
 
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:

@@ -13,6 +13,8 @@ from typing import Any, overload
 
 from airflow_segments_provider.errors import InvalidInput
 
+__all__ = ["UserIds"]
+
 
 class UserIds:
     """Ids that show as their count.
@@ -40,9 +42,8 @@ class UserIds:
             )
             raise InvalidInput("The list of people", [problem])
         for value in ids:
-            # An upstream result or a concealed literal within a list of several.
-            if isinstance(value, (UserIds, list, tuple)):
-                yield from UserIds(value) if not isinstance(value, UserIds) else value
+            if isinstance(value, (UserIds, list, tuple)):  # one of several lists
+                yield from value if isinstance(value, UserIds) else UserIds(value)
             else:
                 yield value
 
@@ -89,21 +90,26 @@ class UserIdsField:
     def __set__(self, instance: object, value: Any) -> None:
         """Conceal what is data."""
         rendered = self._slot in instance.__dict__
-        instance.__dict__[self._slot] = value if _awaits_rendering(value, rendered) else _conceal(value, rendered)
+        instance.__dict__[self._slot] = _concealed(value) if rendered else _concealed_but_templates(value)
 
 
-def _awaits_rendering(value: Any, rendered: bool) -> bool:
-    if isinstance(value, UserIds) or hasattr(value, "template_fields"):
-        return True
-    if rendered:
-        return False
-    return hasattr(value, "resolve") or (isinstance(value, str) and ("{{" in value or "{%" in value))
+def _concealed(value: Any) -> Any:
+    """A source names its people by itself; everything else is data."""
+    return value if isinstance(value, UserIds) or hasattr(value, "template_fields") else UserIds(value)
 
 
-def _conceal(value: Any, rendered: bool) -> Any:
-    if isinstance(value, (list, tuple)) and any(_awaits_rendering(part, rendered) for part in value):
-        return [part if _awaits_rendering(part, rendered) else UserIds([part]) for part in value]
-    return UserIds(value)
+def _concealed_but_templates(value: Any) -> Any:
+    """As above, but leave what Airflow has still to render, also within a list."""
+    if _awaits_rendering(value):
+        return value
+    if isinstance(value, (list, tuple)) and any(_awaits_rendering(part) for part in value):
+        return [part if _awaits_rendering(part) else UserIds([part]) for part in value]
+    return _concealed(value)
+
+
+def _awaits_rendering(value: Any) -> bool:
+    """Whether this is a template, or the result of another task."""
+    return ("{{" in value or "{%" in value) if isinstance(value, str) else hasattr(value, "resolve")
 
 
 def _parsed(text: str) -> Any:

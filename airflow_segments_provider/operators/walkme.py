@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
     from airflow_segments_provider.models.walkme import SegmentChange
 
+__all__ = [
+    "WalkMeCreateSegmentOperator",
+    "WalkMeDeleteSegmentOperator",
+    "WalkMeListSegmentsOperator",
+    "WalkMeUpdateSegmentOperator",
+]
+
 
 class WalkMeOperator(BaseOperator):
     """What the operators below share.
@@ -39,6 +46,11 @@ class WalkMeOperator(BaseOperator):
     def hook(self) -> WalkMeHook:
         """The hook of the rendered connection id."""
         return WalkMeHook(self.walkme_conn_id)
+
+    def on_kill(self) -> None:
+        """Finish the request under way and begin no further one."""
+        if "hook" in self.__dict__:
+            self.hook.stop()
 
     def push_link(self, context: Context) -> None:
         """Make the link work while the task is still running."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -21,6 +20,8 @@ from airflow_segments_provider.links import WalkMeSystemLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+__all__ = ["WalkMeSegmentPropagationSensor"]
 
 # A trigger that fires a few seconds after the deferral races with the task's own end in Airflow.
 SHORTEST_DEFERRAL = timedelta(seconds=10)
@@ -104,8 +105,13 @@ class WalkMeSegmentPropagationSensor(BaseSensorOperator):
             deadline = now + timedelta(seconds=self.timeout)
             self.defer(trigger=DateTimeTrigger(moment=min(until, deadline)), method_name="execute_complete")
         if now < until <= now + min(SHORTEST_DEFERRAL, timedelta(seconds=self.timeout)):
-            time.sleep((until - now).total_seconds())
+            self.hook.client.rest((until - now).total_seconds())
         return super().execute(context)
+
+    def on_kill(self) -> None:
+        """End a wait in place; a deferred wait holds nothing that would have to be ended."""
+        if "hook" in self.__dict__:
+            self.hook.stop()
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
         """Look for the segment, once the trigger has fired.

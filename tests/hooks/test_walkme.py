@@ -286,7 +286,7 @@ class TestAnswersNotPublished:
             slept.append(seconds)
             walkme_sandbox.advance(60)
 
-        monkeypatch.setattr("airflow_segments_provider.hooks.walkme_create.time.sleep", pause)
+        monkeypatch.setattr(hook.client, "rest", pause)
         hook.create_segment("Trial users", PEOPLE)
         assert walkme_sandbox.members("Trial users") == set(PEOPLE)
         assert len(slept) == 1

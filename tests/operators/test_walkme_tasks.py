@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 
 def states(dag_run) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
@@ -30,3 +34,134 @@ def test_create_update_list_and_delete(connect, walkme_sandbox, dag_file):
     assert set(states(dag_run).values()) == {"success"}, states(dag_run)
     assert [call.user_ids for call in walkme_sandbox.calls("walkme.update")] == [10, 5, 2, 1]
     assert walkme_sandbox.counts()["walkme.delete"] == 1
+
+
+PERSON = "grace.hopper.4711"
+
+
+@pytest.mark.parametrize(
+    "user_ids",
+    [
+        f"['{PERSON}', 'b']",
+        f"('{PERSON}', 'b')",
+        f"{{'{PERSON}', 'b'}}",
+        f'''"{{{{ ['{PERSON[:5]}' ~ '{PERSON[5:]}', 'b'] | tojson }}}}"''',
+        f'''"{{{{ ['{PERSON[:5]}' ~ '{PERSON[5:]}', 'b'] }}}}"''',
+        f"""["{{{{ '{PERSON[:5]}' ~ '{PERSON[5:]}' }}}}", "b"]""",
+        f'''["{PERSON}", "{{{{ 'b' }}}}"]''',
+        f"""SqlMembers("SELECT '{PERSON[:5]}' || '{PERSON[5:]}' UNION SELECT {{{{ 2 - 1 }}}} || 5", "people_db")""",
+    ],
+    ids=["list", "tuple", "set", "json template", "text template", "list of templates", "mixed", "query"],
+)
+def test_people_never_show_in_the_database(connect, walkme_sandbox, dag_file, stored, user_ids, monkeypatch, tmp_path):
+    connect()
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_PEOPLE_DB", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "people.db")})
+    )
+    # Written in two halves, because Airflow 3 stores the text of a DAG file.
+    for quote in "'\"":
+        user_ids = user_ids.replace(quote + PERSON, f"{quote}{PERSON[:5]}{quote} {quote}{PERSON[5:]}")
+    dag = dag_file(f"create = WalkMeCreateSegmentOperator(task_id='create', name='Trial users', user_ids={user_ids})")
+
+    for _ in range(2):
+        assert states(dag.test()) == {"create": "success"}
+    assert PERSON in walkme_sandbox.members("Trial users")
+    assert stored("walkme_default")
+    assert stored(PERSON) == []
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_an_upstream_result_shows_as_a_count(connect, walkme_sandbox, dag_file, stored, native):
+    connect()
+    dag = dag_file(
+        f"""
+        @task
+        def people():
+            return ["{PERSON}", "b"]
+
+        given = people()
+        by_result = WalkMeCreateSegmentOperator(task_id="by_result", name="One", user_ids=given)
+        by_template = WalkMeCreateSegmentOperator(
+            task_id="by_template", name="Two", user_ids="{{{{ ti.xcom_pull('people') }}}}"
+        )
+        several = WalkMeCreateSegmentOperator(task_id="several", name="Three", user_ids=[given, ["c"]])
+        given >> by_template
+        """,
+        options=f"render_template_as_native_obj={native}",
+    )
+
+    assert set(states(dag.test()).values()) == {"success"}
+    assert walkme_sandbox.members("One") == walkme_sandbox.members("Two") == {PERSON, "b"}
+    assert walkme_sandbox.members("Three") == {PERSON, "b", "c"}
+    # The upstream task's own XCom is its author's choice; nothing of ours is added to it.
+    assert [
+        place
+        for place in stored(PERSON)
+        if "xcom" not in place and "serialized" not in place and "dag_code" not in place
+    ] == []
+    assert "rendered_task_instance_fields.rendered_fields" in stored("2 user ids")
+
+
+def test_mapping_over_segments(connect, walkme_sandbox, dag_file, stored):
+    connect()
+    dag = dag_file(
+        """
+        @task
+        def segments():
+            return [{"name": "One", "user_ids": ["a", "b"]}, {"name": "Two", "user_ids": ["c"]}]
+
+        WalkMeCreateSegmentOperator.partial(task_id="create").expand_kwargs(segments())
+        """
+    )
+
+    assert set(states(dag.test()).values()) == {"success"}
+    assert walkme_sandbox.members("One") == {"a", "b"}
+    assert walkme_sandbox.members("Two") == {"c"}
+    assert stored("1 user id")
+
+
+def test_the_result_is_small_json_and_the_log_says_how_to_use_the_segment(connect, dag_file, capfd, caplog):
+    connect()
+    dag = dag_file(
+        """
+        create = WalkMeCreateSegmentOperator(
+            task_id="create", name="Trial users", user_ids=["a", "", "b"], on_invalid="skip"
+        )
+        """
+    )
+    dag_run = dag.test()
+    ti = dag_run.get_task_instance("create")
+    from airflow.providers.common.compat.sdk import XCom
+
+    result = ti.xcom_pull("create") if hasattr(ti, "xcom_pull") else XCom.get_one(ti_id=ti.id)
+    assert sorted(result) == [
+        "changed_at",
+        "external_id",
+        "name",
+        "outcome",
+        "requests",
+        "segment_guid",
+        "system_guid",
+        "users_rejected",
+        "users_sent",
+    ]
+    assert (result["name"], result["users_sent"], result["users_rejected"]) == ("Trial users", 2, {"blank": 1})
+    logged = capfd.readouterr().out + caplog.text
+    assert "User Attributes > External-segment > Trial users > Is (or Is not) > true" in logged
+
+
+def test_bad_input_fails_the_task_at_once_with_every_problem(connect, walkme_sandbox, dag_file, capfd, caplog):
+    connect()
+    dag = dag_file(
+        """
+        create = WalkMeCreateSegmentOperator(
+            task_id="create", name="{{ '' }}", user_ids="{{ 'no list' }}", if_exists="perhaps", retries=3
+        )
+        """
+    )
+    dag_run = dag.test()
+    assert states(dag_run) == {"create": "failed"}
+    logged = capfd.readouterr().out + caplog.text
+    for part in ("`name`", "`if_exists`", "`user_ids` is a text that holds no list"):
+        assert part in logged
+    assert walkme_sandbox.counts() == {}

@@ -1,0 +1,51 @@
+"""Ids from a real database, by Airflow's own hook."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.members.source import FETCHED_AT_ONCE, SqlMembers
+
+
+@pytest.fixture(autouse=True)
+def people(tmp_path, monkeypatch):
+    path = tmp_path / "people.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE people (user_id, plan TEXT)")
+        database.executemany(
+            "INSERT INTO people VALUES (?, ?)", [(f"user{n}", "trial") for n in range(FETCHED_AT_ONCE + 5)]
+        )
+        database.executemany("INSERT INTO people VALUES (?, ?)", [(None, "paid"), (7, "paid")])
+    monkeypatch.setenv("AIRFLOW_CONN_PEOPLE_DB", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    monkeypatch.setenv("AIRFLOW_CONN_NO_DB", json.dumps({"conn_type": "fs"}))
+
+
+def test_all_rows_come_and_can_be_read_again():
+    source = SqlMembers("SELECT user_id FROM people WHERE plan = 'trial' ORDER BY rowid", "people_db")
+    for _ in range(2):
+        found = list(source)
+        assert (len(found), found[0], found[-1]) == (FETCHED_AT_ONCE + 5, "user0", f"user{FETCHED_AT_ONCE + 4}")
+
+
+def test_values_come_as_they_are():
+    assert list(SqlMembers("SELECT user_id FROM people WHERE plan = ?", "people_db", parameters=["paid"])) == [None, 7]
+
+
+def test_a_query_must_have_one_column():
+    with pytest.raises(InvalidInput, match="2 columns"):
+        list(SqlMembers("SELECT user_id, plan FROM people", "people_db"))
+    with pytest.raises(InvalidInput, match="0 columns"):
+        list(SqlMembers("DELETE FROM people", "people_db"))
+
+
+def test_the_connection_must_be_one_of_a_database():
+    with pytest.raises(InvalidInput, match="'no_db' is not one of a database"):
+        list(SqlMembers("SELECT 1", "no_db"))
+
+
+def test_it_shows_as_names_only():
+    assert str(SqlMembers("SELECT 'alice'", "people_db")) == "SqlMembers(conn_id='people_db')"

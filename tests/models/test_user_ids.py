@@ -1,0 +1,98 @@
+"""Ids on their way: checked, cleaned, batched, from any iterable, in bounded memory."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from airflow_segments_provider.models.user_ids import StagedUserIds
+
+ids = st.one_of(
+    st.text(max_size=12),
+    st.text(alphabet="aé 日\\\"'\t\x00\x7f\ud800", max_size=12),
+    st.integers(),
+    st.none(),
+    st.booleans(),
+    st.floats(),
+    st.binary(max_size=3),
+)
+
+
+def usable(value: object) -> str | None:
+    """The rule, written as slowly and plainly as can be."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    broken = any(ord(mark) < 32 or 127 <= ord(mark) < 160 or 0xD800 <= ord(mark) < 0xE000 for mark in text)
+    return None if not text or len(text) > 10 or broken else text
+
+
+@given(st.lists(ids, max_size=40), st.integers(1, 7))
+@example(["a\x00", "b", "c", "d"], 2)
+@example(["ACME\\jdoe", 'say "x"'], 2)
+@settings(deadline=None)
+def test_exactly_the_usable_ids_are_sent_in_full_batches(values: list[object], per_request: int) -> None:
+    with StagedUserIds(max_length=10, per_request=per_request) as staged:
+        staged.fill(iter(values))
+        batches = [batch.ids() for batch in staged.batches()]
+
+    wanted = [usable(value) for value in values]
+    assert {user for batch in batches for user in batch} == {user for user in wanted if user is not None}
+    assert all(len(batch) == len(set(batch)) == per_request for batch in batches[:-1])
+    assert all(0 < len(batch) <= per_request for batch in batches)
+    assert staged.users == sum(map(len, batches))
+    assert staged.requests == len(batches)
+
+
+@given(st.lists(ids, max_size=40), st.integers(1, 7))
+@settings(deadline=None)
+def test_every_unusable_id_has_a_reason(values: list[object], per_request: int) -> None:
+    distinct = list({repr(value): value for value in values}.values())
+    with StagedUserIds(max_length=10, per_request=per_request) as staged:
+        problems = staged.fill(distinct)
+    assert sum(staged.rejected.values()) == sum(usable(value) is None for value in distinct)
+    assert len(problems) == len(staged.rejected)
+
+
+def test_batches_can_be_read_again() -> None:
+    with StagedUserIds(max_length=10, per_request=2) as staged:
+        staged.fill(["a", "b", "c"])
+        assert [batch.json for batch in staged.batches()] == [batch.json for batch in staged.batches()]
+        assert [batch.json for batch in staged.batches()] == [b'["a","b"]', b'["c"]']
+
+
+def test_the_source_is_read_a_batch_at_a_time() -> None:
+    """No more than one batch is taken ahead of what was stored."""
+    taken = 0
+    stored_when_taken = []
+
+    with StagedUserIds(max_length=10, per_request=5) as staged:
+
+        def source():
+            nonlocal taken
+            for number in range(23):
+                stored_when_taken.append(number - staged.users)
+                taken += 1
+                yield str(number)
+
+        staged.fill(source())
+    assert max(stored_when_taken) < 5
+    assert taken == 23
+
+
+def test_problems_quote_no_id() -> None:
+    with StagedUserIds(max_length=10, per_request=5) as staged:
+        problems = staged.fill(["secret-person-1", "", b"secret", "x"])
+    assert problems == [
+        "1 user id is blank.",
+        "1 user id is neither text nor a whole number.",
+        "1 user id is longer than 10 characters.",
+    ]
+
+
+def test_what_is_no_list_is_refused() -> None:
+    for value in ("alice", b"alice", None, 5):
+        with StagedUserIds(max_length=10, per_request=5) as staged:
+            assert "must be a list" in staged.fill(value)[0]

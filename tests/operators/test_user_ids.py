@@ -1,0 +1,88 @@
+"""Ids in an operator's attribute: concealed as data, left alone as templates."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.members.source import SqlMembers
+from airflow_segments_provider.operators.user_ids import UserIds, UserIdsField
+
+
+class Operator:
+    user_ids = UserIdsField()
+
+    def __init__(self, user_ids) -> None:
+        self.user_ids = user_ids
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (["a", "b"], "2 user ids"),
+        ([], "0 user ids"),
+        (("a",), "1 user id"),
+        ({"a", "b"}, "2 user ids"),
+        ([["a", "b"], ["c"]], "3 user ids"),
+        ('["a", "b"]', "2 user ids"),
+        ("['a', 'b']", "2 user ids"),
+        ("alice", "user ids"),
+        (None, "user ids"),
+        ({"a": 1}, "user ids"),
+        (iter(["a"]), "user ids"),
+        (["x"] * 1234, "1,234 user ids"),
+    ],
+)
+def test_data_shows_as_a_count(value, shown) -> None:
+    given = Operator(value).user_ids
+    assert str(given) == repr(given) == given.serialize() == shown
+
+
+@pytest.mark.parametrize("value", ["{{ ids }}", "{% for x in y %}x{% endfor %}"])
+def test_a_template_stays_until_it_is_rendered_and_is_data_from_then_on(value) -> None:
+    operator = Operator(value)
+    assert operator.user_ids == value
+    operator.user_ids = '["{{ looks like a template }}", "b"]'
+    assert list(operator.user_ids) == ["{{ looks like a template }}", "b"]
+
+
+def test_an_upstream_result_stays_until_it_is_resolved() -> None:
+    class Result:
+        def resolve(self, context):
+            return ["a"]
+
+    result = Result()
+    operator = Operator(result)
+    assert operator.user_ids is result
+    operator.user_ids = ["a"]
+    assert str(operator.user_ids) == "1 user id"
+
+
+def test_a_literal_beside_a_template_is_concealed() -> None:
+    assert str(Operator(["{{ x }}", "alice", "bob"]).user_ids) == "['{{ x }}', 1 user id, 1 user id]"
+
+
+def test_a_source_is_handed_out_as_a_copy_so_that_rendering_it_leaves_the_original() -> None:
+    source = SqlMembers("SELECT '{{ ds }}'", "db")
+    operator = Operator(source)
+    again = copy.copy(operator)
+
+    given = operator.user_ids
+    given.sql = "SELECT '2026-01-01'"
+    operator.user_ids = given
+    assert operator.user_ids.sql == "SELECT '2026-01-01'"
+    assert again.user_ids.sql == source.sql == "SELECT '{{ ds }}'"
+
+
+@pytest.mark.parametrize("value", [None, "alice", "5", {"a": 1}, 5, '{"a": 1}', ""])
+def test_what_is_no_list_is_refused_when_it_is_read(value) -> None:
+    with pytest.raises(InvalidInput, match="must be a list") as caught:
+        list(UserIds(value))
+    assert "alice" not in str(caught.value)
+
+
+def test_an_attribute_never_set_is_missing() -> None:
+    with pytest.raises(AttributeError, match="user_ids"):
+        _ = Operator.__new__(Operator).user_ids

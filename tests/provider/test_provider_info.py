@@ -1,0 +1,105 @@
+"""What Airflow is told of this package; an error here would hide every provider of a deployment."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from airflow_segments_provider.provider_info import get_provider_info
+
+INFO = get_provider_info()
+SCHEMAS = Path(airflow.__file__).parent
+RELEASE_FIELDS = {"state": "ready", "source-date-epoch": 0, "versions": ["0.1.0"]}
+
+
+def schema(name: str) -> Any:
+    return json.loads((SCHEMAS / name).read_text())
+
+
+def test_airflow_accepts_it():
+    jsonschema.validate(INFO, schema("provider_info.schema.json"))
+
+
+@pytest.mark.skipif(
+    Version(airflow.__version__) < Version("3.2"), reason="Airflow describes forms in this schema from 3.2 on"
+)
+def test_the_forms_are_as_airflow_describes_them():
+    jsonschema.validate({**INFO, **RELEASE_FIELDS}, schema("provider.yaml.schema.json"))
+
+
+def test_the_name_is_that_of_the_installed_distribution():
+    name = INFO["package-name"]
+    assert name == canonicalize_name(name) == distribution("airflow-provider-segments").metadata["Name"]
+
+
+def test_the_entry_point_leads_here():
+    ours = distribution("airflow-provider-segments").entry_points
+    (entry_point,) = ours.select(group="apache_airflow_provider")
+    assert entry_point.load() is get_provider_info
+
+
+def test_airflow_finds_the_provider_the_connection_type_and_the_link():
+    from airflow.providers_manager import ProvidersManager
+
+    manager = ProvidersManager()
+    assert "airflow-provider-segments" in manager.providers
+    hook = manager.hooks["walkme"]
+    assert hook is not None
+    assert (hook.connection_type, hook.hook_name, hook.connection_id_attribute_name) == (
+        "walkme",
+        "WalkMe",
+        "walkme_conn_id",
+    )
+    assert "airflow_segments_provider.links.WalkMeSystemLink" in manager.extra_links_class_names
+
+
+def test_everything_that_is_named_is_there():
+    named = [
+        module for kind in ("hooks", "operators", "sensors") for part in INFO[kind] for module in part["python-modules"]
+    ]
+    assert all(importlib.import_module(name) for name in named)
+    for path in [*INFO["extra-links"], *(entry["hook-class-name"] for entry in INFO["connection-types"])]:
+        module, _, name = path.rpartition(".")
+        assert isinstance(getattr(importlib.import_module(module), name), type)
+
+
+@pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda entry: entry["connection-type"])
+def test_the_form_has_the_fields_that_the_hook_reads(entry):
+    from airflow_segments_provider.models.walkme import WalkMeConnectionFields
+
+    model = {"walkme": WalkMeConnectionFields}[entry["connection-type"]]
+    assert set(entry["conn-fields"]) == set(model.model_fields)
+    for name, field in entry["conn-fields"].items():
+        assert field["description"], name
+
+
+def test_the_hook_says_of_itself_what_airflow_is_told():
+    from airflow_segments_provider.hooks.walkme import WalkMeHook
+
+    (entry,) = INFO["connection-types"]
+    assert (entry["connection-type"], entry["hook-name"]) == (WalkMeHook.conn_type, WalkMeHook.hook_name)
+    assert WalkMeHook.get_ui_field_behaviour()["relabeling"] == entry["ui-field-behaviour"]["relabeling"]
+
+
+def test_the_form_of_older_versions_has_the_same_fields():
+    pytest.importorskip("flask_appbuilder", reason="newer versions read the declarative form")
+    from airflow_segments_provider.hooks.walkme import WalkMeHook
+
+    (entry,) = INFO["connection-types"]
+    assert set(WalkMeHook.get_connection_form_widgets()) == set(entry["conn-fields"])
+
+
+def test_the_connection_hands_out_the_hook(walkme_sandbox):
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    hook = BaseHook.get_hook("walkme_default")
+    assert (type(hook).__name__, hook.walkme_conn_id) == ("WalkMeHook", "walkme_default")
