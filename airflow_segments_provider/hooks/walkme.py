@@ -321,10 +321,11 @@ class WalkMeHook(BaseHook):
         with StagedUserIds(max_length=MAX_ID_LENGTH, per_request=self.fields.users_per_request) as staged:
             try:
                 problems = staged.fill(user_ids)
-            except InvalidInput as error:  # of a source or a template
+            except InvalidInput as error:  # of a source or a template, perhaps half-way
                 problems = list(error.problems)
-            if given.get("on_invalid") == "skip":
-                problems = [problem for problem in problems if not staged.rejected]
+            else:
+                if given.get("on_invalid") == "skip" and staged.rejected:
+                    problems = []
             allow_empty = given.get("allow_empty") in (True, "True", "true")
             problems += limits(given.get("action"), staged.users, staged.per_request, allow_empty=allow_empty)
             wanted = self._validated(subject, model, given, problems)

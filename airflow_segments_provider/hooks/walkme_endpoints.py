@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
 
 logger = logging.getLogger(__name__)
+
+# Seconds between two lines of progress in the log.
+PROGRESS_EVERY = 5.0
 
 SEGMENTS_API_IS_OFF = (
     "WalkMe enables the Segments API on request only (Support Portal), and the API key needs Segments API with Read "
@@ -55,7 +59,7 @@ class SegmentEndpoints:
 
         :param skip: how many batches were sent already.
         """
-        moment, done, users = datetime.now(UTC), skip, 0
+        moment, done, users, said = datetime.now(UTC), skip, 0, time.monotonic()
         # An empty override is a request, too; an empty add or remove is none.
         batches = staged.batches() if staged.requests or action != "override" else iter([UserIdBatch(0, b"[]")])
         for number, batch in enumerate(batches, start=1):
@@ -71,15 +75,10 @@ class SegmentEndpoints:
                     ) from None
                 moment, done = moment_of(reply), number
             users += batch.users
-            logger.info(
-                "WalkMe segment %s: %s of %s user ids sent (%s, request %d of %d).",
-                segment_guid,
-                f"{users:,}",
-                f"{staged.users:,}",
-                action if number > skip else "create",
-                number,
-                max(1, staged.requests),
-            )
+            if number == staged.requests or time.monotonic() - said > PROGRESS_EVERY:
+                said = time.monotonic()
+                progress = f"{users:,} of {staged.users:,} user ids sent, request {number} of {staged.requests}"
+                logger.info("WalkMe segment %s: %s (%s).", segment_guid, progress, action)
         return moment
 
     def call(
@@ -110,5 +109,10 @@ class SegmentEndpoints:
 
 
 def moment_of(reply: Reply) -> datetime:
-    """The vendor's clock at the answer, or ours where it does not say."""
-    return reply.date or datetime.now(UTC)
+    """When the change was made: WalkMe's clock or ours, whichever is later.
+
+    An HTTP date is cut to whole seconds and often a second old, and a wait ends by our clock: with WalkMe's alone, it
+    would end early by that much, and by as much as WalkMe's clock is behind ours.
+    """
+    now = datetime.now(UTC)
+    return max(now, reply.date or now)

@@ -19,8 +19,9 @@ _TAG = re.compile(
     r"<(script|style)\b.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>",
     re.DOTALL | re.IGNORECASE,
 )
-_EMAIL = re.compile(r"[^\s@\"'<>(),;:=]+@[^\s@\"'<>(),;]+")
-_TOKEN = re.compile(r"\b(?:Bearer|Basic)\s+[\w\-.~+/=]+|\beyJ[\w\-]+\.[\w\-.]+", re.IGNORECASE)
+# Bounded, or a long text without what they look for takes minutes.
+_EMAIL = re.compile(r"[^\s@\"'<>(),;:=]{1,100}@[^\s@\"'<>(),;]+")
+_TOKEN = re.compile(r"\b(?:Bearer|Basic)\s+[\w\-.~+/=]+|\beyJ[\w\-]{1,4000}\.[\w\-.]+", re.IGNORECASE)
 
 
 def clean(text: str, *, secrets: Iterable[str] = (), people: Iterable[str] = ()) -> str:
@@ -52,9 +53,9 @@ def clean(text: str, *, secrets: Iterable[str] = (), people: Iterable[str] = ())
 def _spellings(value: str) -> set[str]:
     """How ``value`` may stand in a text: as it is, with its spaces made one, or escaped as in JSON."""
     plain = " ".join(value.split())
-    if plain.isascii() and "\\" not in plain and '"' not in plain:
+    if value.isascii() and "\\" not in plain and '"' not in plain:
         return {plain} - {""}
-    return {plain, json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
+    return {plain, json.dumps(value)[1:-1], json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
 
 
 def _pattern(person: str) -> str:

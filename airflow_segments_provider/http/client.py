@@ -155,7 +155,7 @@ class HttpClient:
     def _send(
         self, call: Call, url: str, token: AccessToken, body: bytes | None, query: Mapping[str, str] | None
     ) -> Answer:
-        self._state.pace.wait(self._rate_limit)
+        self._state.pace.wait(self._rate_limit, self.rest)
         self.requests_sent += 1
         return self._transport.send(
             call,
@@ -222,7 +222,7 @@ class HttpClient:
         form = urlencode(self._credentials.form).encode("ascii")
 
         def send() -> AccessToken:
-            self._state.pace.wait(self._rate_limit)
+            self._state.pace.wait(self._rate_limit, self.rest)
             answer = self._transport.send(
                 call,
                 url,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 
 class Pace:
@@ -16,10 +17,11 @@ class Pace:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self, per_minute: float | None) -> None:
-        """Sleep until this caller may send.
+    def wait(self, per_minute: float | None, rest: Callable[[float], None]) -> None:
+        """Rest until this caller may send.
 
         :param per_minute: requests a minute, or None for no limit beyond a hold of the vendor's.
+        :param rest: sleeps, unless the caller was stopped.
         """
         interval = 60 / per_minute if per_minute else 0.0
         with self._lock:
@@ -27,7 +29,7 @@ class Pace:
             self._next = max(self._next, start + interval)
         pause = start - time.monotonic()
         if pause > 0:
-            time.sleep(pause)
+            rest(pause)
 
     def hold(self, seconds: float) -> None:
         """Let nobody send for ``seconds``: the vendor asked this of one caller and means all of them."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -82,6 +84,18 @@ def check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def check_bundle(path: str) -> None:
+    """Whether ``verify`` leads to certificates: requests would take it for a broken connection, each time anew.
+
+    :raises ConfigurationError: it does not.
+    """
+    is_directory = Path(path).is_dir()
+    try:
+        ssl.create_default_context(cafile=None if is_directory else path, capath=path if is_directory else None)
+    except OSError:
+        raise ConfigurationError("`verify` must be the path of CA certificates that can be read here") from None
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -89,12 +103,21 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class _Session(requests.Session):
+    """Leaves redirects alone: requests would read the body of each, however long, and trip over a broken Location."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
+
+
 class Transport:
     """A ``requests`` session that never retries, never leaves its host, and turns each mishap into a typed error."""
 
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
-        self._session = requests.Session()
+        if isinstance(settings.verify, str):
+            check_bundle(settings.verify)
+        self._session = _Session()
         adapter = HTTPAdapter(pool_connections=2, pool_maxsize=settings.pool_size, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -195,7 +218,7 @@ class Transport:
             )
         if "CA certificate bundle" in str(error):
             return ConfigurationError(
-                f"{call.vendor} cannot be called: the CA bundle that `verify` or REQUESTS_CA_BUNDLE names is not there."
+                f"{call.vendor} cannot be called: the CA bundle of REQUESTS_CA_BUNDLE is not there."
             )
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, ValueError)):
             return ConfigurationError(f"{call.vendor} cannot be called: the host or a proxy is not a valid address.")

@@ -24,7 +24,7 @@ def _parsed(value: Any) -> Any:
 class RetryFields(BaseModel):
     """The ``retry`` field: any part of a :class:`RetryPolicy`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     max_attempts: int = Field(5, ge=1, le=100)
     base_delay: float = Field(0.5, ge=0, le=60)
@@ -40,7 +40,7 @@ class ConnectionFields(BaseModel):
     production.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     read_only: bool = False
     timeout: float = Field(60, ge=0.1, le=3600)

@@ -80,7 +80,7 @@ class StagedUserIds:
         source = iter(ids)
         batch: dict[str, None] = {}
         while chunk := list(islice(source, self.per_request - len(batch))):
-            fresh = dict.fromkeys(self._valid(chunk))
+            fresh = self._distinct(chunk)
             batch = batch | fresh if batch else fresh
             if len(batch) == self.per_request:
                 batch = self._store(batch)
@@ -122,14 +122,14 @@ class StagedUserIds:
         self.users += len(ids)
         return {}
 
-    def _valid(self, chunk: list[Any]) -> list[str]:
-        """The chunk without what is wrong in it; whole-chunk checks first, since nearly all chunks are right."""
+    def _distinct(self, chunk: list[Any]) -> dict[str, None]:
+        """What is right in the chunk, each id once; whole-chunk checks first, since nearly all chunks are right."""
         try:
-            stripped = list(map(str.strip, chunk))
-        except TypeError:
-            return self._sieve(chunk)
-        lengths = set(map(len, stripped))
-        return self._sieve(chunk) if 0 in lengths or max(lengths) > self.max_length else stripped
+            ids = dict.fromkeys(map(str.strip, chunk))
+        except TypeError:  # not all are text
+            return dict.fromkeys(self._sieve(chunk))
+        usable = "" not in ids and max(map(len, ids)) <= self.max_length
+        return ids if usable else dict.fromkeys(self._sieve(chunk))
 
     def _sieve(self, chunk: list[Any]) -> list[str]:
         right = []

@@ -95,7 +95,7 @@ def _seconds(value: Any) -> Any:
 class LookUp(BaseModel):
     """What every write and look-up is given; empty texts, as absent values render to, count as not given."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     system_guid: Guid | None = None
 
@@ -208,7 +208,7 @@ def limits(action: str | None, users: int, per_request: int, *, allow_empty: boo
 class Segment(BaseModel):
     """A segment as WalkMe lists it. WalkMe lists no members, here or anywhere."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     segment_guid: Guid
     external_id: str | None = None
@@ -223,10 +223,10 @@ class SegmentChange(BaseModel):
     :param users_sent: ids that WalkMe acknowledged, each counted once a request.
     :param users_rejected: ids that were left out, by reason (``on_invalid="skip"``).
     :param requests: calls to the Segments API, repeats and look-ups included.
-    :param changed_at: WalkMe's clock at the last acknowledged change; ours, where it did not say.
+    :param changed_at: the moment of the last acknowledged change, by WalkMe's clock or ours, whichever is later.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     system_guid: str
     segment_guid: str | None

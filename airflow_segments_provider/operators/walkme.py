@@ -68,7 +68,7 @@ class WalkMeOperator(BaseOperator):
             change.requests,
         )
         for reason, count in change.users_rejected.items():
-            self.log.warning("%s user ids were left out: %s.", f"{count:,}", reason)
+            self.log.warning("User ids left out, %s: %s.", reason, f"{count:,}")
 
 
 class WalkMeCreateSegmentOperator(WalkMeOperator):

@@ -95,9 +95,9 @@ class WalkMeSegmentPropagationSensor(BaseSensorOperator):
         until, now = self.visible_at(), datetime.now(UTC)
         if now < until:
             self.log.info(
-                "Waiting until %s: WalkMe's Editor may take %s to show a change.",
+                "Waiting until %s, in %.0f s: WalkMe's Editor may not show the change before.",
                 until.isoformat(timespec="seconds"),
-                self.propagation_delay,
+                (until - now).total_seconds(),
             )
         if self.deferrable and until - now >= SHORTEST_DEFERRAL:
             from airflow.providers.standard.triggers.temporal import DateTimeTrigger

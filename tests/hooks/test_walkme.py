@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -157,6 +158,33 @@ def test_a_source_that_breaks_half_way_has_sent_nothing(hook, walkme_sandbox):
     with pytest.raises(OSError, match="cancelled"):
         hook.create_segment("Trial users", source())
     assert walkme_sandbox.counts() == {}
+
+
+@pytest.mark.parametrize("on_invalid", ["fail", "skip"])
+def test_a_source_that_is_refused_half_way_has_sent_nothing(hook, walkme_sandbox, on_invalid):
+    def source():
+        yield ""
+        yield from PEOPLE
+        raise InvalidInput("The source", ["the second half is missing."])
+
+    with pytest.raises(InvalidInput, match="second half is missing"):
+        hook.create_segment("Trial users", source(), on_invalid=on_invalid)
+    assert walkme_sandbox.counts() == {}
+
+
+def test_the_moment_of_a_change_is_never_before_the_change(hook):
+    before = datetime.now(UTC)
+    change = hook.create_segment("Trial users", ["a"])
+    assert before <= change.changed_at <= datetime.now(UTC)
+
+
+def test_a_vendor_whose_clock_is_ahead_is_believed(hook):
+    from airflow_segments_provider.hooks.walkme_endpoints import moment_of
+
+    class Ahead:
+        date = datetime.now(UTC) + timedelta(minutes=5)
+
+    assert moment_of(Ahead()) == Ahead.date  # type: ignore[arg-type]
 
 
 def test_override_above_one_request_is_refused_with_the_way_out(connect, walkme_sandbox):

@@ -1,0 +1,134 @@
+"""Invented people in a SQLite database, as untidy as real ones, and what is true of them.
+
+What is true is known from how each row was made, not from reading it: nothing here shares a rule with the package.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# How many of each plan; those on trial take more than two requests of 25,000.
+PLANS = {"trial": 62_000, "paid": 9_000, "extended": 1_400, "free": 15_000}
+# Untidy rows for each thousand people.
+AGAIN, AGAIN_WITH_SPACES, BLANK, TOO_LONG, CONTROL, NOT_TEXT = 60, 40, 20, 3, 1, 1
+
+GIVEN_NAMES = ("ada", "bo", "chidi", "dilnoza", "françois", "gülçin", "jörg", "łucja", "zoë", "Ольга", "日本", "🦊")
+SPACES = (" {}", "{} ", "  {}  ", "\t{}", "{}\r\n", "\u00a0{}", "{}\u3000")
+BLANKS = (None, None, "", "", " ", "   ", "\t", "\u00a0")
+CONTROLS = ("{}\x07", "a\tb{}", "line\n{}", "{}\x1b[0m.")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: what the database holds, and whom it means, or why it means nobody."""
+
+    user_id: object
+    plan: str
+    person: str | None = None
+    rejected: str | None = None
+
+
+@dataclass
+class Audience:
+    """What a query for one plan returns."""
+
+    rows: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    people: set[str] = field(default_factory=set)
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that mean somebody whom an earlier row means."""
+        return self.rows - self.rejected.total() - len(self.people)
+
+
+class People:
+    """The database, made anew.
+
+    :param share: of the people there are by default.
+    """
+
+    def __init__(self, database: Path, share: float = 1.0, seed: int = 1815) -> None:
+        self.database = database
+        self._random = random.Random(seed)
+        self._rows: list[Row] = []
+        first = 1
+        for plan, people in PLANS.items():
+            self._rows += self._made(plan, range(first, first + round(people * share)))
+            first += people
+        self._random.shuffle(self._rows)
+        self._write()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def audience(self, plan: str) -> Audience:
+        """What is true of a plan now."""
+        found = Audience()
+        for row in self._rows:
+            if row.plan == plan:
+                found.rows += 1
+                if row.person is None:
+                    found.rejected[str(row.rejected)] += 1
+                else:
+                    found.people.add(row.person)
+        return found
+
+    def convert(self, share: float = 0.04) -> int:
+        """Let some of those on trial become paying customers, all their rows with them; return how many people."""
+        trial = sorted(self.audience("trial").people)
+        chosen = set(self._random.sample(trial, round(len(trial) * share)))
+        changed = []
+        for number, row in enumerate(self._rows):
+            if row.person in chosen and row.plan == "trial":
+                self._rows[number] = Row(row.user_id, "paid", row.person)
+                changed.append((number,))
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            connection.executemany("UPDATE people SET plan = 'paid' WHERE row = ?", changed)
+        return len(chosen)
+
+    def _write(self) -> None:
+        self.database.unlink(missing_ok=True)
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            # No type for user_id: SQLite then keeps what it is given, as untyped sources do.
+            connection.execute("CREATE TABLE people (row INTEGER PRIMARY KEY, user_id, plan TEXT NOT NULL)")
+            rows = ((number, row.user_id, row.plan) for number, row in enumerate(self._rows))
+            connection.executemany("INSERT INTO people VALUES (?, ?, ?)", rows)
+
+    def _made(self, plan: str, numbers: range) -> Iterator[Row]:
+        pick = self._random.choice
+        # The value as a tidy source would hold it, and the id that it is.
+        known = [self._identity(number) for number in numbers]
+        for value, person in known:
+            yield Row(value, plan, person)
+        for value, person in self._some(known, AGAIN):
+            yield Row(value, plan, person)
+        for _, person in self._some(known, AGAIN_WITH_SPACES):
+            yield Row(pick(SPACES).format(person), plan, person)
+        for _ in self._some(known, BLANK):
+            yield Row(pick(BLANKS), plan, rejected="blank")
+        for _, person in self._some(known, TOO_LONG):
+            yield Row(person.rjust(100, "x") + "y", plan, rejected="too long")
+        for _, person in self._some(known, CONTROL):
+            yield Row(pick(CONTROLS).format(person), plan, rejected="control characters")
+        for _, person in self._some(known, NOT_TEXT):
+            yield Row(pick((len(person) + 0.5, person.encode())), plan, rejected="not text")
+
+    def _identity(self, number: int) -> tuple[object, str]:
+        if number % 30 == 0:  # an employee number, stored as one
+            return 9_000_000 + number, str(9_000_000 + number)
+        if number % 1_000 == 1:  # as long as an id may be
+            longest = f"{number}@example.org".rjust(100, "n")
+            return longest, longest
+        domain = self._random.choice(("example.com", "example.org", "mail.example.com"))
+        text = f"{self._random.choice(GIVEN_NAMES)}.{number:06}@{domain}"
+        return text, text
+
+    def _some(self, known: list[tuple[object, str]], per_thousand: int) -> list[tuple[object, str]]:
+        return self._random.choices(known, k=max(1, len(known) * per_thousand // 1_000))

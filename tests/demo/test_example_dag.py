@@ -1,0 +1,95 @@
+"""The DAG that a newcomer reads: it parses, it is stored without people, and it does what it says."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from example_dags.demo.people import People
+from tests.demo.conftest import EXAMPLES
+
+SEGMENT = "People on trial"
+
+
+def parse() -> list[dict[str, Any]]:
+    """The example, parsed in two processes that hash texts differently."""
+    command = [sys.executable, str(Path(__file__).with_name("parse.py")), str(EXAMPLES / "walkme_segment.py")]
+    started = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(EXAMPLES.parent)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in ("1", "2")
+    ]
+    ended = [process.communicate() for process in started]
+    assert [process.returncode for process in started] == [0, 0], ended
+    return [json.loads(output.splitlines()[-1]) for output, _ in ended]
+
+
+def states(dag_run: Any) -> dict[str, str]:
+    return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
+
+
+def test_parsing_opens_nothing_warns_of_nothing_and_serialises_equally_in_two_processes():
+    first, second = parse()
+
+    assert first == second
+    assert first["warnings"] == []
+    stored = json.dumps(first["dag"])
+    assert "SqlMembers(conn_id=" in stored
+    assert "SELECT" not in stored
+
+
+def test_airflow_finds_this_dag_in_the_folder_and_no_part_of_the_demo():
+    moved = "airflow.dag_processing.dagbag"  # since Airflow 3.2
+    module = moved if importlib.util.find_spec(moved) else "airflow.models.dagbag"
+    found = importlib.import_module(module).DagBag(dag_folder=str(EXAMPLES))
+    assert found.import_errors == {}
+    assert set(found.dags) == {"walkme_segment"}
+    assert len(found.dagbag_stats) == 1
+
+
+def test_a_run_leaves_the_right_people_in_the_segment_and_none_in_the_database(
+    example_dag, people: People, walkme_sandbox, stored
+):
+    dag_run = example_dag.test(run_conf={"propagation_seconds": 0})
+
+    assert states(dag_run) == dict.fromkeys(example_dag.task_ids, "success") | {"delete": "skipped"}
+    wanted = (people.audience("trial").people - people.audience("paid").people) | people.audience("extended").people
+    assert walkme_sandbox.members(SEGMENT) == wanted
+    for domain in ("@example.com", "@example.org", "@mail.example.com"):
+        assert stored(domain) == []
+
+
+def test_a_second_run_follows_the_source_and_deletes_if_asked_to(example_dag, people: People, walkme_sandbox):
+    assert set(states(example_dag.test(run_conf={"propagation_seconds": 0})).values()) == {"success", "skipped"}
+    before = walkme_sandbox.members(SEGMENT)
+    assert people.convert(share=0.1)
+
+    example_dag.test(run_conf={"propagation_seconds": 0})
+    assert walkme_sandbox.members(SEGMENT) == before - people.audience("paid").people
+    assert len(walkme_sandbox.segments()) == 1
+
+    dag_run = example_dag.test(run_conf={"propagation_seconds": 0, "delete_at_end": True})
+    assert set(states(dag_run).values()) == {"success"}
+    assert walkme_sandbox.segments() == []
+
+
+@pytest.mark.parametrize("wrong", [{"segment_name": ""}, {"propagation_seconds": -1}, {"delete_at_end": "maybe"}])
+def test_a_wrong_param_is_refused_before_anything_is_sent(example_dag, people, walkme_sandbox, wrong):
+    from airflow.providers.common.compat.sdk import ParamValidationError
+
+    # Airflow 3.2 raises the latter.
+    with pytest.raises((ParamValidationError, ValueError), match=f"Invalid input for param {next(iter(wrong))}"):
+        example_dag.test(run_conf=wrong)
+    assert walkme_sandbox.counts() == {}
