@@ -1,0 +1,69 @@
+"""What a DAG file pays for importing this provider's hook, operators and sensor, beside three official providers'."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from tests.benchmarks.one import measure
+from tests.benchmarks.report import Figure, progress, spread
+
+OURS = "segments"
+GOAL_MS = 15
+ROUNDS = 9
+
+PROVIDERS = {
+    OURS: (
+        "airflow_segments_provider.hooks.walkme",
+        "airflow_segments_provider.operators.walkme",
+        "airflow_segments_provider.sensors.walkme",
+    ),
+    # There are no operators and sensors of zendesk.
+    "zendesk": ("airflow.providers.zendesk.hooks.zendesk",),
+    "airbyte": (
+        "airflow.providers.airbyte.hooks.airbyte",
+        "airflow.providers.airbyte.operators.airbyte",
+        "airflow.providers.airbyte.sensors.airbyte",
+    ),
+    "http": (
+        "airflow.providers.http.hooks.http",
+        "airflow.providers.http.operators.http",
+        "airflow.providers.http.sensors.http",
+    ),
+}
+
+
+def figures() -> list[Figure]:
+    """Our increment over ``airflow.sdk`` in ms, and its ratio to the lowest of the others'."""
+    progress(f"imports: {ROUNDS} rounds of a fresh process for each of {', '.join(PROVIDERS)}")
+    for modules in PROVIDERS.values():
+        measure("one_import", *modules)  # compiles what has no bytecode yet
+    took: dict[str, list[float]] = {name: [] for name in PROVIDERS}
+    processor: dict[str, list[float]] = {name: [] for name in PROVIDERS}
+    loaded: dict[str, int] = {}
+    # Round by round, so that a noisy minute hits all of them.
+    for _ in range(ROUNDS):
+        for name, modules in PROVIDERS.items():
+            found = measure("one_import", *modules)
+            took[name].append(found["ms"])
+            processor[name].append(found["processor_ms"])
+            loaded[name] = found["modules"]
+    for name, times in took.items():
+        progress(
+            f"imports: {name}: {spread(times, ' ms', 1)}, of that processor {spread(processor[name], ' ms', 1)}, "
+            f"{loaded[name]} modules"
+        )
+    ours = median(took.pop(OURS))
+    lowest = min(took, key=lambda name: median(took[name]))
+    how = (
+        f"hook, operators and sensor imported after airflow.sdk in a fresh process; median of {ROUNDS} processes each, "
+        "taken in turns"
+    )
+    return [
+        Figure("import_ms", ours, GOAL_MS, f"milliseconds for {how}"),
+        Figure(
+            "import_to_lowest",
+            ours / median(took[lowest]),
+            1,
+            f"ours over that of {lowest} ({median(took[lowest]):.1f} ms), the lowest of {', '.join(took)}: {how}",
+        ),
+    ]
