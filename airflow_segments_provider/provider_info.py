@@ -74,6 +74,11 @@ WALKME_FIELDS: dict[str, Any] = {
         "description": "Where the link of a task leads. Empty: the region's own.",
         "schema": {"type": ["string", "null"]},
     },
+    "distinct_users": {
+        "label": "Distinct users",
+        "description": "Let no request hold an id twice, should WalkMe refuse that. It is not known to.",
+        "schema": {"type": "boolean", "default": False},
+    },
     "users_per_request": {
         "label": "Users a request",
         "description": "Ids sent in one request, WalkMe's limit and the default is 25000.",

@@ -318,7 +318,11 @@ class WalkMeHook(BaseHook):
             raise ConfigurationError(
                 f"Connection {self.walkme_conn_id!r} is read-only, so nothing was sent: {subject} is a write."
             )
-        with StagedUserIds(max_length=MAX_ID_LENGTH, per_request=self.fields.users_per_request) as staged:
+        with StagedUserIds(
+            max_length=MAX_ID_LENGTH,
+            per_request=self.fields.users_per_request,
+            distinct=self.fields.distinct_users,
+        ) as staged:
             try:
                 problems = staged.fill(user_ids)
             except InvalidInput as error:  # of a source or a template, perhaps half-way

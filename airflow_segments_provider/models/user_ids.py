@@ -30,7 +30,7 @@ CONTROL = "control characters"
 
 @dataclass(frozen=True)
 class UserIdBatch:
-    """One request's worth of distinct ids, encoded."""
+    """One request's worth of ids, encoded."""
 
     users: int
     json: bytes = field(repr=False)
@@ -46,11 +46,14 @@ class StagedUserIds:
 
     :param max_length: characters a vendor takes in one id.
     :param per_request: ids a vendor takes in one request.
+    :param distinct: let no request hold an id twice. Off, because it is half of the work of reading, and vendors take
+        members as a set.
     """
 
-    def __init__(self, *, max_length: int, per_request: int) -> None:
+    def __init__(self, *, max_length: int, per_request: int, distinct: bool = False) -> None:
         self.max_length = max_length
         self.per_request = per_request
+        self.distinct = distinct
         self.users = 0
         self.rejected: Counter[str] = Counter()
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="segments-")  # noqa: SIM115
@@ -72,16 +75,17 @@ class StagedUserIds:
     def fill(self, ids: object) -> list[str]:
         """Read, check and store all of ``ids``; return what is wrong, a sentence for each reason.
 
-        Spaces around an id are dropped, whole numbers become text, and within a batch an id stands once.
+        Spaces around an id are dropped, and whole numbers become text.
         """
         if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
             found = "one text" if isinstance(ids, (str, bytes)) else f"of type {type(ids).__name__}"
             return [f"`user_ids` is {found}; it must be a list or another iterable of ids."]
         source = iter(ids)
-        batch: dict[str, None] = {}
+        batch: list[str] = []
         while chunk := list(islice(source, self.per_request - len(batch))):
-            fresh = self._distinct(chunk)
-            batch = batch | fresh if batch else fresh
+            batch = batch + self._usable(chunk) if batch else self._usable(chunk)
+            if self.distinct:
+                batch = list(dict.fromkeys(batch))
             if len(batch) == self.per_request:
                 batch = self._store(batch)
         while batch:
@@ -106,30 +110,29 @@ class StagedUserIds:
             for reason, count in sorted(self.rejected.items())
         ]
 
-    def _store(self, batch: dict[str, None]) -> dict[str, None]:
+    def _store(self, batch: list[str]) -> list[str]:
         """Write the batch and return an empty one; or write nothing and return what is right in it."""
-        ids = list(batch)
         try:
-            encoded = to_json(ids)
+            encoded = to_json(batch)
         except ValueError:  # a lone surrogate
-            return dict.fromkeys(self._sieve(ids))
+            return self._sieve(batch)
         # JSON escapes control characters, so one look for a backslash clears nearly every batch of them.
         if b"\\" in encoded or b"\x7f" in encoded or not encoded.isascii():
-            right = self._sieve(ids)
-            if len(right) < len(ids):
-                return dict.fromkeys(right)
-        self._index.append((self._file.seek(0, 2), self._file.write(encoded), len(ids)))
-        self.users += len(ids)
-        return {}
+            right = self._sieve(batch)
+            if len(right) < len(batch):
+                return right
+        self._index.append((self._file.seek(0, 2), self._file.write(encoded), len(batch)))
+        self.users += len(batch)
+        return []
 
-    def _distinct(self, chunk: list[Any]) -> dict[str, None]:
-        """What is right in the chunk, each id once; whole-chunk checks first, since nearly all chunks are right."""
+    def _usable(self, chunk: list[Any]) -> list[str]:
+        """What is right in the chunk; whole-chunk checks first, since nearly all chunks are right."""
         try:
-            ids = dict.fromkeys(map(str.strip, chunk))
+            stripped = list(map(str.strip, chunk))
         except TypeError:  # not all are text
-            return dict.fromkeys(self._sieve(chunk))
-        usable = "" not in ids and max(map(len, ids)) <= self.max_length
-        return ids if usable else dict.fromkeys(self._sieve(chunk))
+            return self._sieve(chunk)
+        lengths = set(map(len, stripped))
+        return self._sieve(chunk) if 0 in lengths or max(lengths) > self.max_length else stripped
 
     def _sieve(self, chunk: list[Any]) -> list[str]:
         right = []

@@ -81,6 +81,7 @@ class WalkMeConnectionFields(ConnectionFields):
     region: Literal["us", "eu", "gov", "ca"] = "us"
     token_url: str | None = None
     admin_url: str | None = None
+    distinct_users: bool = False
     users_per_request: int = Field(MAX_USERS_PER_REQUEST, ge=1, le=MAX_USERS_PER_REQUEST)
 
 
@@ -220,7 +221,7 @@ class SegmentChange(BaseModel):
 
     :param outcome: what became of the segment: created, reused (it was there, people were added), updated, deleted,
         emptied (WalkMe could not delete it) or missing (nothing to delete).
-    :param users_sent: ids that WalkMe acknowledged, each counted once a request.
+    :param users_sent: ids that WalkMe acknowledged, repeats included.
     :param users_rejected: ids that were left out, by reason (``on_invalid="skip"``).
     :param requests: calls to the Segments API, repeats and look-ups included.
     :param changed_at: the moment of the last acknowledged change, by WalkMe's clock or ours, whichever is later.

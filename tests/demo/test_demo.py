@@ -19,10 +19,7 @@ import pytest
 from airflow_segments_provider.sandbox.walkme.constants import CLIENT_ID, CLIENT_SECRET, TOKEN_PREFIX
 from tests.demo.conftest import EXAMPLES
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not airflow.__version__.startswith("3.3."), reason="the demo is for the newest Airflow"),
-]
+pytestmark = pytest.mark.skipif(not airflow.__version__.startswith("3.3."), reason="the demo is for the newest Airflow")
 
 SECRETS = (
     CLIENT_SECRET,

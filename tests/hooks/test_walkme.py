@@ -405,3 +405,10 @@ class TestConnection:
 
         with pytest.raises(ConfigurationError, match="`extra` is not JSON"):
             read_fields(Broken(), WalkMeConnectionFields, needs=("login",))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("distinct", "sent"), [(False, 4), (True, 2)])
+def test_an_id_may_be_kept_from_standing_twice_in_a_request(connect, walkme_sandbox, distinct, sent):
+    connect(distinct_users=distinct)
+    assert WalkMeHook().create_segment("Trial users", ["a", "b", " a", "b"]).users_sent == sent
+    assert walkme_sandbox.members("Trial users") == {"a", "b"}

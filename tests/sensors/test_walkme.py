@@ -248,7 +248,12 @@ def test_a_real_defer_and_resume(connect, walkme_sandbox, dag_file, monkeypatch,
     monkeypatch.setattr("airflow_segments_provider.sensors.walkme.SHORTEST_DEFERRAL", timedelta(0))
     deferred = []
     real = DateTimeTrigger.run
-    monkeypatch.setattr(DateTimeTrigger, "run", lambda trigger: deferred.append(trigger.moment) or real(trigger))
+
+    def watched(trigger):
+        deferred.append(trigger.moment)
+        return real(trigger)
+
+    monkeypatch.setattr(DateTimeTrigger, "run", watched)
     dag = dag_file(
         """
         create = WalkMeCreateSegmentOperator(task_id="create", name="Trial users", user_ids=["a"])
