@@ -15,7 +15,7 @@ COMMON_FIELDS: dict[str, Any] = {
     "read_only": {
         "label": "Read-only",
         "description": "Refuse every write before the call. Set it on a staging Airflow that knows a production host.",
-        "schema": {"type": "boolean", "default": False},
+        "schema": {"type": ["boolean", "null"], "default": False},
     },
     "timeout": {
         "label": "Time-out (s)",
@@ -62,7 +62,7 @@ WALKME_FIELDS: dict[str, Any] = {
     "region": {
         "label": "Region",
         "description": "Where the account lives, if Base URL is empty. Default us.",
-        "schema": {"type": ["string", "null"], "enum": ["us", "eu", "gov", "ca", None]},
+        "schema": {"type": ["string", "null"], "enum": ["us", "eu", "gov", "ca"], "default": "us"},
     },
     "token_url": {
         "label": "Token URL",
@@ -77,7 +77,7 @@ WALKME_FIELDS: dict[str, Any] = {
     "distinct_users": {
         "label": "Distinct users",
         "description": "Let no request hold an id twice, should WalkMe refuse that. It is not known to.",
-        "schema": {"type": "boolean", "default": False},
+        "schema": {"type": ["boolean", "null"], "default": False},
     },
     "users_per_request": {
         "label": "Users a request",

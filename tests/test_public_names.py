@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +46,20 @@ def test_a_module_offers_exactly_these(module):
     assert sorted(found.__all__) == PUBLIC[module]
     for name in PUBLIC[module]:
         assert getattr(found, name).__doc__, name
+
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_the_readme_names_every_hook_operator_and_sensor_and_none_that_is_not_there():
+    rooms = ("hooks.walkme", "operators.walkme", "sensors.walkme")
+    ours = {name for room in rooms for name in PUBLIC[room]}
+    assert set(re.findall(r"\bWalkMe\w+(?:Hook|Operator|Sensor)\b|\bWalkMeHook\b", README)) == ours
+
+
+def test_the_readme_says_on_which_versions_it_is_tested():
+    makefile = (Path(__file__).parents[1] / "Makefile").read_text()
+    tested = re.search(r"^TESTED := (.+)$", makefile, re.MULTILINE)
+    assert tested is not None
+    said = README.partition("## Versions tested")[2].partition("\n## ")[0]
+    assert re.findall(r"\b\d+\.\d+\.\d+\b", said) == tested[1].split()

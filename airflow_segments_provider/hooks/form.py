@@ -29,7 +29,7 @@ def form_widgets(conn_type: str) -> dict[str, Any]:
 
     widgets: dict[str, Any] = {}
     for name, field in _connection_type(conn_type)["conn-fields"].items():
-        if field["schema"]["type"] == "boolean":
+        if "boolean" in field["schema"]["type"]:
             widgets[name] = BooleanField(field["label"], description=field["description"])
         else:
             widgets[name] = StringField(field["label"], widget=BS3TextFieldWidget(), description=field["description"])

@@ -165,3 +165,20 @@ def test_bad_input_fails_the_task_at_once_with_every_problem(connect, walkme_san
     for part in ("`name`", "`if_exists`", "`user_ids` is a text that holds no list"):
         assert part in logged
     assert walkme_sandbox.counts() == {}
+
+
+def test_the_link_is_kept_where_the_ui_looks_for_it(connect, dag_file, stored):
+    connect(admin_url="https://admin.walkme.com/systems/#here")
+    dag = dag_file("create = WalkMeCreateSegmentOperator(task_id='create', name='Trial users')")
+    dag.test()
+    assert "xcom.value" in stored("https://admin.walkme.com/systems/#here")
+    assert "xcom.key" in stored("_link_WalkMeSystemLink")
+
+
+def test_a_task_that_fails_before_it_knows_its_system_has_no_link():
+    from airflow_segments_provider.links import WalkMeSystemLink
+    from airflow_segments_provider.operators.walkme import WalkMeListSegmentsOperator
+
+    operator = WalkMeListSegmentsOperator(task_id="list")
+    operator.system_url = ""
+    assert WalkMeSystemLink().get_link(operator, ti_key=None) == ""  # type: ignore[arg-type]
