@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.sandbox.client import SandboxClient, SandboxError
+    from airflow_segments_provider.sandbox.client import SandboxClient
+    from airflow_segments_provider.sandbox.control_client import SandboxError
     from airflow_segments_provider.sandbox.extra import ExtraMissing
     from airflow_segments_provider.sandbox.server import SandboxServer
 
@@ -23,7 +24,7 @@ __all__ = ["ExtraMissing", "SandboxClient", "SandboxError", "SandboxServer"]
 _HOMES = {
     "ExtraMissing": "extra",
     "SandboxClient": "client",
-    "SandboxError": "client",
+    "SandboxError": "control_client",
     "SandboxServer": "server",
 }
 

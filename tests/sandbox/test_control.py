@@ -137,8 +137,10 @@ def test_settings_begin_with_the_defaults_and_are_checked(sandbox):
     for wrong in ({"editor_lag": -1}, {"create_reply": "haiku"}, {"colour": "red"}, {"systems": ["demo"]}):
         with pytest.raises(SandboxError, match="422"):
             sandbox.settings(**wrong)
+    stranger = SandboxClient(sandbox.url)
+    stranger.vendor = "nobody"  # type: ignore[misc]
     with pytest.raises(SandboxError, match="404"):
-        sandbox.settings(vendor="nobody", editor_lag=1)
+        stranger.settings(editor_lag=1)
     assert sandbox.settings()["editor_lag"] == 5
 
 
