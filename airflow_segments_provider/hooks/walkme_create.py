@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError, VendorUnavailable
+from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply
+from airflow_segments_provider.hooks.creation import create_once, look_patiently
 from airflow_segments_provider.hooks.walkme_endpoints import moment_of
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.http.retry import RETRIED_STATUSES
 from airflow_segments_provider.models.walkme import (
     Segment,
     SegmentChange,
@@ -49,7 +48,7 @@ class SegmentCreation:
 
         :raises Conflict: the name or external id is taken in a way that ``if_exists`` does not allow.
         """
-        existing = self._match(self._endpoints.segments())
+        existing = self._look()
         return self._use(existing) if existing else self._create()
 
     def _match(self, segments: list[Segment]) -> Segment | None:
@@ -97,33 +96,22 @@ class SegmentCreation:
         return self._result(existing.segment_guid, outcome, moment, external_id=existing.external_id)
 
     def _create(self) -> SegmentChange:
-        first = next(self._staged.batches(), None)
-        retry = self._endpoints.client.retry
-        in_doubt, began = False, time.monotonic()
-        for attempt in range(1, retry.max_attempts + 1):
-            try:
-                reply = self._post(first)
-            except VendorError as error:
-                if isinstance(error, Conflict):
-                    found = self._look(patiently=True)
-                elif error.maybe_done:
-                    in_doubt = True
-                    found = self._look_after(error)
-                else:
-                    raise error.advise(self._undecided if in_doubt else self._unsent) from None
-                if found:
-                    # Created by the request whose answer was lost, or by somebody else at the same moment.
-                    return self._complete(found.segment_guid, moment=None) if in_doubt else self._use(found)
-                asked = error.retry_after or 0.0
-                wait = max(retry.delay(attempt), asked)
-                late = asked > retry.retry_after_cap or time.monotonic() - began + wait > retry.max_total
-                if attempt == retry.max_attempts or late or not _passing(error):
-                    raise self._given_up(error) from None
-                self._endpoints.client.rest(wait)
-            else:
-                guid = parse_created_guid(reply.json, reply.headers, external_id=self._external_id)
-                return self._complete(guid or self._new_guid(reply), moment=moment_of(reply))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        first, users = next(self._staged.batches(), None), self._staged.users
+        made = create_once(
+            self._endpoints.client,
+            lambda: self._post(first),
+            self._look,
+            what=f"segment {self._wanted.name!r}",
+            key=f"external id {self._external_id!r}",
+            unsent=f"Segment {self._wanted.name!r} was not created, and none of {users:,} user ids was sent.",
+        )
+        if made.reply is not None:
+            guid = parse_created_guid(made.reply.json, made.reply.headers, external_id=self._external_id)
+            return self._complete(guid or self._new_guid(made.reply), moment=moment_of(made.reply))
+        if made.found is None:
+            raise AssertionError("a creation has an answer, or something was found")
+        # Created by the request whose answer was lost, or by somebody else at the same moment.
+        return self._complete(made.found.segment_guid, moment=None) if made.ours else self._use(made.found)
 
     def _post(self, first: UserIdBatch | None) -> Reply:
         """Create with the first batch of people."""
@@ -133,7 +121,7 @@ class SegmentCreation:
 
     def _new_guid(self, created: Reply) -> str:
         """The GUID of the segment just created, from the list."""
-        found = self._look(patiently=True)
+        found = look_patiently(self._endpoints.client, self._look)
         if found is None:
             raise UnexpectedReply(
                 f"WalkMe answered {created.call} with status {created.status}, but tells the GUID of segment "
@@ -152,48 +140,8 @@ class SegmentCreation:
             moment = self._endpoints.send_users(guid, "add", self._staged, skip=skip)
         return self._result(guid, "created", moment, external_id=self._external_id)
 
-    def _look(self, *, patiently: bool) -> Segment | None:
-        """Look for the segment; patiently, if WalkMe said that it exists and its list may lag."""
-        retry = self._endpoints.client.retry
-        for attempt in range(1, (retry.max_attempts if patiently else 1) + 1):
-            found = self._match(self._endpoints.segments())
-            if found is not None:
-                return found
-            if patiently and attempt < retry.max_attempts:
-                self._endpoints.client.rest(retry.delay(attempt))
-        return None
-
-    def _look_after(self, error: VendorError) -> Segment | None:
-        try:
-            return self._look(patiently=False)
-        except Conflict:
-            raise
-        except VendorError as failure:
-            raise error.advise(f"{self._undecided} The list could not be read: {failure}") from None
-
-    def _given_up(self, error: VendorError) -> VendorError:
-        if isinstance(error, Conflict):
-            return UnexpectedReply(
-                f"{error.vendor} answered {error.method} {error.path} with status 409: external id "
-                f"{self._external_id!r} is in use, but it lists no such segment. Its list may lag, so run the task "
-                "again in some minutes; if it stays so, give another external id.",
-                status=409,
-                vendor=error.vendor,
-                method=error.method,
-                path=error.path,
-                request_id=error.request_id,
-            )
-        return error.advise(
-            f"WalkMe does not list segment {self._wanted.name!r} now. Run the task again: it looks first."
-        )
-
-    @property
-    def _undecided(self) -> str:
-        return f"Whether segment {self._wanted.name!r} was created is not known. Run the task again: it looks first."
-
-    @property
-    def _unsent(self) -> str:
-        return f"Segment {self._wanted.name!r} was not created, and none of {self._staged.users:,} user ids was sent."
+    def _look(self) -> Segment | None:
+        return self._match(self._endpoints.segments())
 
     def _conflict(self, why: str) -> Conflict:
         return Conflict(
@@ -216,8 +164,3 @@ class SegmentCreation:
             requests=self._endpoints.requests,
             changed_at=moment,
         )
-
-
-def _passing(error: VendorError) -> bool:
-    """Whether the same request may well succeed a little later."""
-    return isinstance(error, VendorUnavailable) and (error.status is None or error.status in RETRIED_STATUSES)
