@@ -1,0 +1,188 @@
+"""Answers: redirects, bodies of every kind, and how much of an answer is waited for."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply, VendorUnavailable
+from airflow_segments_provider.http import RetryPolicy, transport
+from airflow_segments_provider.http.transport import TransportSettings
+from tests.http.vendor import Answer, Vendor
+
+ONCE = RetryPolicy(max_attempts=1)
+TYPE = "Content-Type"
+
+
+def get(vendor, answer, **options):
+    vendor.answers.append(answer)
+    return vendor.client(retry=ONCE).request("GET", ["x"], **options)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_is_not_followed_and_carries_nothing_there(vendor, status):
+    with Vendor() as other:
+        with pytest.raises(UnexpectedReply, match=r"another host \(127.0.0.1\)") as caught:
+            get(vendor, Answer(status, headers={"Location": f"{other.url}/x"}))
+        assert not other.requests
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("place", ["https://127.0.0.1/", "//evil.example/x", "ftp://127.0.0.1/", "http://localhost/"])
+def test_another_scheme_port_or_name_is_another_host(vendor, place):
+    with pytest.raises(UnexpectedReply, match="another host"):
+        get(vendor, Answer(307, headers={"Location": place}))
+
+
+@pytest.mark.parametrize("place", ["", "http://[", "http://127.0.0.1:port/", "/x"])
+def test_a_redirect_that_leads_nowhere_is_an_error(vendor, place):
+    with pytest.raises(UnexpectedReply, match=r"redirect \(307\) that cannot be followed"):
+        get(vendor, Answer(307, headers={"Location": place}))
+
+
+def test_a_redirect_of_the_token_is_not_followed_to_another_host(vendor):
+    with Vendor() as other:
+        vendor.tokens.append(Answer(307, headers={"Location": f"{other.url}/token"}))
+        with pytest.raises(UnexpectedReply, match="POST /token with a redirect to another host"):
+            vendor.client(retry=ONCE).request("GET", ["x"])
+        assert not other.requests
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_read_follows_a_redirect_on_the_same_host_with_its_token_and_without_its_query(vendor, status):
+    assert get(vendor, Answer(status, headers={"Location": "/there"}), query={"a": "b"}).status == 200
+    assert [call.target for call in vendor.calls] == ["/x?a=b", "/there"]
+    assert vendor.calls[1].headers["Authorization"] == "Bearer token-1"
+
+
+def test_a_write_is_sent_again_whole_where_the_redirect_keeps_the_method(vendor):
+    vendor.answers.append(Answer(308, headers={"Location": f"{vendor.url}/there"}))
+    vendor.client(retry=ONCE).request("PUT", ["x"], body=b'{"a":1}')
+    assert [(call.method, call.body) for call in vendor.calls] == [("PUT", b'{"a":1}')] * 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_write_is_not_sent_again_where_the_redirect_does_not_keep_the_method(vendor, status):
+    vendor.answers.append(Answer(status, headers={"Location": "/there"}))
+    with pytest.raises(UnexpectedReply, match="cannot be followed") as caught:
+        vendor.client(retry=ONCE).request("PUT", ["x"], body=b"{}")
+    assert len(vendor.calls) == 1
+    assert caught.value.maybe_done == (status == 303)  # "see other": the work is done
+
+
+def test_redirects_that_do_not_end_are_given_up(vendor):
+    vendor.answers.extend(Answer(307, headers={"Location": f"/{number}"}) for number in range(9))
+    with pytest.raises(UnexpectedReply, match="redirects that do not end"):
+        vendor.client(retry=ONCE).request("GET", ["x"])
+    assert len(vendor.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b'{"a": "\xc3\xa4"}', "application/json"), (b'{"a": "\xc3\xa4"}', "application/json; charset=utf-8"),
+     (b'\n {"a": "\\u00e4"}', "application/problem+json"), (b'{"a": "\xc3\xa4"}', "APPLICATION/JSON")],
+)  # fmt: skip
+def test_json_is_read_where_the_type_says_so(vendor, body, kind):
+    assert get(vendor, Answer(200, body, {TYPE: kind})).json == {"a": "ä"}
+
+
+def test_a_compressed_body_is_read(vendor):
+    body = gzip.compress(json.dumps({"a": list(range(9999))}).encode())
+    assert get(vendor, Answer(200, body, {"Content-Encoding": "gzip"})).json == {"a": list(range(9999))}
+
+
+def test_a_body_in_pieces_is_read(vendor):
+    chunks = b'5\r\n{"a":\r\n3\r\n 1}\r\n0\r\n\r\n'
+    assert get(vendor, Answer(200, chunks, {"Transfer-Encoding": "chunked", "Content-Length": ""})).json == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(200, "<html>Sign in</html>", {TYPE: "text/html"}), "as text/html, not as JSON"),
+        (Answer(200, '{"a": 1}', {TYPE: "text/plain"}), "as text/plain, not as JSON"),
+        (Answer(200, '{"a": 1}', {TYPE: ""}), "as an unnamed type, not as JSON"),
+        (Answer(200, ""), "with an empty body"),
+        (Answer(200, " \n "), "with an empty body"),
+        (Answer(200, '{"a": '), "damaged or cut short"),
+        (Answer(200, b"\xff\xfe\x00"), "damaged or cut short"),
+        (Answer(200, "[" * 100_000), "damaged or cut short"),
+    ],
+)
+def test_a_2xx_that_is_no_json_may_have_been_done_and_is_named(vendor, answer, words):
+    with pytest.raises(UnexpectedReply, match=words) as caught:
+        get(vendor, answer)
+    error = caught.value
+    assert (error.status, error.maybe_done, error.vendor, error.method, error.path) == (200, True, "Acme", "GET", "/x")
+    assert "Sign in" not in str(error)
+
+
+@pytest.mark.parametrize("answer", [Answer(204, ""), Answer(200, ""), Answer(202, " ", {TYPE: "text/html"})])
+def test_an_empty_answer_is_a_success_where_it_may_be(vendor, answer):
+    assert get(vendor, answer, may_be_empty=True).json is None
+
+
+def test_the_error_of_a_page_says_its_words_and_the_vendors_request_id(vendor):
+    page = "<html><style>b{}</style><h1>Bad &amp; gone</h1><script>alert(1)</script></html>"
+    with pytest.raises(RejectedRequest, match=r"status 418 \(request id r-17\). It says: Bad & gone") as caught:
+        get(vendor, Answer(418, page, {TYPE: "text/html", "X-Correlation-Id": "r-17"}))
+    assert caught.value.request_id == "r-17"
+
+
+def test_an_error_without_a_body_says_so(vendor):
+    with pytest.raises(RejectedRequest, match="It says nothing more"):
+        get(vendor, Answer(418, ""))
+
+
+def test_a_body_beyond_the_limit_is_given_up(vendor, monkeypatch):
+    monkeypatch.setattr(transport, "MAX_BODY", 1 << 20)
+    with pytest.raises(UnexpectedReply, match="more than 1 MiB") as caught:
+        get(vendor, Answer(200, b" " * (1 << 21)))
+    assert (caught.value.status, caught.value.maybe_done) == (200, True)
+    bomb = gzip.compress(b" " * (1 << 21))
+    with pytest.raises(UnexpectedReply, match="more than 1 MiB"):
+        get(vendor, Answer(200, bomb, {"Content-Encoding": "gzip"}))
+
+
+@pytest.mark.parametrize("status", [200, 307, 500])
+def test_a_body_that_drips_is_given_up_in_time(vendor, status):
+    """Each byte comes within the read time-out; all of them would take minutes."""
+    gone = threading.Event()
+    vendor.answers.append(Answer(status, b" " * 10_000, {"Location": "/x?y"}, drips=gone))
+    client = vendor.client(retry=ONCE, transport=TransportSettings(read_timeout=0.05))
+    client.token()
+    began = time.monotonic()
+    with pytest.raises(VendorUnavailable, match="too slowly") as caught:
+        client.request("GET", ["x"])
+    assert time.monotonic() - began < 30
+    assert (caught.value.status, caught.value.maybe_done) == (None, True)
+    assert gone.wait(30)
+
+
+def test_a_body_that_is_no_gzip_breaks_off(vendor):
+    with pytest.raises(VendorUnavailable, match="the connection broke"):
+        get(vendor, Answer(200, b"no gzip", {"Content-Encoding": "gzip"}))
+
+
+def test_a_body_shorter_than_announced_breaks_off(vendor):
+    with pytest.raises(VendorUnavailable, match="the connection broke") as caught:
+        get(vendor, Answer(200, b'{"a": 1}', {"Content-Length": "20", "Connection": "close"}))
+    assert caught.value.maybe_done
+
+
+def test_a_reply_tells_the_vendors_clock(vendor):
+    reply = get(vendor, Answer(headers={"Date": "Wed, 04 Mar 2026 05:06:07 GMT"}))
+    assert reply.date == datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    assert get(vendor, Answer(headers={"Date": "soon"})).date is None
+    assert get(vendor, Answer()).date is None
+
+
+def test_a_reply_tells_how_many_requests_it_took(vendor):
+    vendor.answers.append(Answer(503))
+    client = vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0))
+    assert [client.request("GET", ["x"]).sent, client.request("GET", ["x"]).sent] == [2, 3]

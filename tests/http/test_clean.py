@@ -1,0 +1,115 @@
+"""What a message may quote of an answer: neither secrets nor people, and not too much."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_segments_provider.http.clean import READ, SHOWN, clean
+
+# What ids are made of, but for the characters of "[user id]", which could form one by chance.
+letters = st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="[]… ")
+ids = st.text(letters, min_size=4, max_size=40).filter(lambda text: text.strip() == text and text not in "[user id]***")
+
+
+@given(ids, st.text(max_size=60), st.text(max_size=60), st.lists(ids, max_size=3))
+def test_no_sent_id_survives_in_a_text_that_holds_it(person, before, after, others):
+    assert person not in clean(f"{before}{person}{after}", people=[person, *others]).replace("[user id]", "")
+
+
+@given(ids, st.sampled_from(["message", "error", "details", "other"]), st.booleans(), st.booleans())
+def test_no_sent_id_survives_in_json_whichever_way_it_is_escaped(person, key, listed, ascii_only):
+    value = [person, {person: person}] if listed else f"bad: {person}"
+    text = json.dumps({key: value}, ensure_ascii=ascii_only)
+    for said in (text, text[:-1], json.dumps([text]), json.dumps({"message": text})):
+        cleaned = clean(said, people=[person]).replace("[user id]", "")
+        assert person not in cleaned
+        if not person.isascii():
+            assert json.dumps(person)[1:-1] not in cleaned
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "no such user CORP\\ada"},
+        {"details": ["CORP\\ada"]},
+        {"details": {"CORP\\ada": "unknown"}},
+        ["CORP\\ada"],
+        {"message": json.dumps({"userIds": ["CORP\\ada"]})},
+    ],
+)
+def test_an_id_with_a_backslash_is_found_in_every_form(said):
+    assert "ada" not in clean(json.dumps(said), people=["CORP\\ada"])
+
+
+def test_an_id_is_found_in_a_page_that_escapes_it_and_across_its_lines():
+    assert clean("<p>o&#39;brien&amp;co</p>", people=["o'brien&co"]) == "[user id]"
+    assert "Lovelace" not in clean("<p>Ada\n  Lovelace</p>", people=["Ada Lovelace"])
+
+
+def test_the_longest_id_is_taken_first():
+    assert clean("ada, ada-lovelace!", people=["ada", "ada-lovelace"]) == "[user id], [user id]!"
+
+
+def test_a_short_id_is_taken_only_where_it_stands_alone():
+    said = clean("user 1 of 2,100 in batch 11: '1' and id=1, v1.1", people=["1"])
+    assert said == "user [user id] of 2,100 in batch 11: '[user id]' and id=[user id], v1.[user id]"
+
+
+def test_e_mail_addresses_go_even_if_they_were_not_sent():
+    assert clean("mail ada@example.com or eve.b+c@sub.example.org, please") == "mail [user id] or [user id], please"
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("no Bearer abc.def-1 here", "no *** here"),
+        ("no basic YWJjOmRlZg== here", "no *** here"),
+        ("token eyJhbGciOi.eyJzdWIi.c2ln_-x", "token ***"),
+        ("secret s3cr3t!", "secret ***!"),
+        ('{"message": "the secret is s3cr3t"}', "the secret is ***"),
+        ('["pa\\"ss\\\\word"]', '["***"]'),
+    ],
+)
+def test_secrets_are_starred(text, cleaned):
+    assert clean(text, secrets=["s3cr3t", 'pa"ss\\word', ""]) == cleaned
+
+
+def test_a_longer_secret_is_starred_whole():
+    assert clean("abc abcdef", secrets=["abc", "abcdef"]) == "*** ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ('{"error": "invalid_client", "error_description": "no such key"}', "invalid_client: no such key"),
+        ('{"message": "a", "statusCode": 400}', "a"),
+        ('{"code": 7}', '{"code": 7}'),
+        ("<html><head><style>b {}</style></head><body>\n<h1>Bad  gateway</h1></body></html>", "Bad gateway"),
+        ("<!-- x --><script>secret()</script>a &lt; b", "a < b"),
+        ("  plain \n text ", "plain text"),
+        ("", ""),
+        ("[" * 50_000, None),
+    ],
+)
+def test_what_a_person_would_read_is_kept(text, cleaned):
+    assert clean(text) == ("[" * (SHOWN - 1) + "…" if cleaned is None else cleaned)
+
+
+def test_cleaning_comes_before_cutting():
+    text = "x" * (SHOWN - 5) + " ada-lovelace"
+    cleaned = clean(text, people=["ada-lovelace"])
+    assert "ada" not in cleaned
+    assert len(cleaned) == SHOWN
+
+
+@pytest.mark.parametrize("filler", [" ", "<p>", "<script", "<!--", "é ", "x"])
+def test_a_huge_answer_to_a_full_request_is_cleaned_at_once_and_shows_nobody(filler):
+    """25,000 ids in megabytes of anything: what is not looked at is not shown, and no half of an id either."""
+    people = [f"person-{number:05}-ä" for number in range(25_000)]
+    for cut in (0, 3, 7):
+        text = filler * ((READ - cut) // len(filler)) + "".join(people[:100]) + filler * 500_000
+        assert "person" not in clean(text, people=people if not cut else people[:100])

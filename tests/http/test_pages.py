@@ -1,0 +1,56 @@
+"""Paging: one page at a time, and never round in circles."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.errors import UnexpectedReply
+from airflow_segments_provider.http.pages import pages
+
+
+def of(book):
+    """Page through ``book``: by cursor, the next cursor; return the cursors fetched, and the iterator."""
+    fetched: list[object] = []
+
+    def fetch(cursor):
+        fetched.append(cursor)
+        return cursor
+
+    return fetched, pages(fetch, 1, book.get)
+
+
+@pytest.mark.parametrize("length", [1, 2, 50])
+def test_pages_come_in_order_until_the_vendor_names_no_next(length):
+    fetched, found = of({number: number + 1 for number in range(1, length)})
+    assert list(found) == fetched == list(range(1, length + 1))
+
+
+def test_no_first_page_is_no_call():
+    fetched: list[object] = []
+
+    def fetch(cursor):
+        fetched.append(cursor)
+        return cursor
+
+    found = list(pages(fetch, None, lambda page: page))
+    assert (found, fetched) == ([], [])
+
+
+def test_a_page_is_fetched_when_it_is_asked_for():
+    fetched, found = of({1: 2, 2: 3})
+    assert fetched == []
+    next(found)
+    assert fetched == [1]
+
+
+@pytest.mark.parametrize("book", [{1: 1}, {1: 2, 2: 1}, {1: 2, 2: 3, 3: 2}])
+def test_a_cursor_that_comes_again_is_refused_before_it_is_fetched(book):
+    fetched, found = of(book)
+    with pytest.raises(UnexpectedReply, match="the list has no end"):
+        list(found)
+    assert len(fetched) == len(set(fetched)) == len(book)
+
+
+def test_a_cursor_of_zero_is_a_cursor():
+    fetched, found = of({1: 0})
+    assert list(found) == fetched == [1, 0]
