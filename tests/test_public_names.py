@@ -25,7 +25,7 @@ PUBLIC = {
         "VendorUnavailable",
     ],
     "hooks.walkme": ["WalkMeHook"],
-    "http": ["ClientCredentials", "HttpClient", "Reply", "RetryPolicy"],
+    "http": ["ClientCredentials", "HttpClient", "Person", "Reply", "RetryPolicy"],
     "links": ["WalkMeSystemLink"],
     "members.source": ["SqlMembers"],
     "operators.user_ids": ["UserIds"],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from airflow_segments_provider.errors import ConfigurationError
 
@@ -76,11 +76,13 @@ def open_client(
     base_url: str,
     token_url: str,
     retry: RetryPolicy | None,
+    placement: Literal["basic", "body"] = "basic",
 ) -> HttpClient:
     """The HTTP client of a connection whose login and password are OAuth2 client credentials.
 
     Tokens, and passwords in proxy addresses, are masked in Airflow's logs from the moment they are known.
 
+    :param placement: where the token request has them.
     :raises ConfigurationError: the base URL, the token URL or a proxy cannot be used.
     """
     from airflow.providers.common.compat.sdk import mask_secret
@@ -90,11 +92,12 @@ def open_client(
     for proxy in fields.proxies.values():
         if password := urlsplit(proxy).password:
             mask_secret(password)
+            mask_secret(unquote(password))
     try:
         return HttpClient(
             vendor,
             base_url,
-            ClientCredentials(token_url, connection.login or "", connection.password or ""),
+            ClientCredentials(token_url, connection.login or "", connection.password or "", placement=placement),
             transport=fields.transport,
             retry=retry or fields.policy,
             rate_limit=fields.rate_limit,

@@ -330,8 +330,11 @@ class WalkMeHook(BaseHook):
             else:
                 if given.get("on_invalid") == "skip" and staged.rejected:
                     problems = []
-            allow_empty = given.get("allow_empty") in (True, "True", "true")
-            problems += limits(given.get("action"), staged.users, staged.per_request, allow_empty=allow_empty)
+            # A create that would override what it finds must not begin with more than a retry could override.
+            exact = given.get("if_exists") == "update"
+            allow_empty = exact or given.get("allow_empty") in (True, "True", "true")
+            action = "override" if exact else given.get("action")
+            problems += limits(action, staged.users, staged.per_request, allow_empty=allow_empty)
             wanted = self._validated(subject, model, given, problems)
             yield self._endpoints(wanted.system_guid), wanted, staged
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_segments_provider.http.client import HttpClient
+from airflow_segments_provider.http.client import HttpClient, Person
 from airflow_segments_provider.http.reply import Reply
 from airflow_segments_provider.http.retry import RetryPolicy
 from airflow_segments_provider.http.token import ClientCredentials
 
-__all__ = ["ClientCredentials", "HttpClient", "Reply", "RetryPolicy"]
+__all__ = ["ClientCredentials", "HttpClient", "Person", "Reply", "RetryPolicy"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from airflow_segments_provider.errors import (
     RateLimited,
     RejectedRequest,
     Stopped,
+    UnexpectedReply,
     VendorError,
     VendorUnavailable,
 )
@@ -29,6 +31,12 @@ Result = TypeVar("Result")
 
 # Seconds; how long a stop may go unnoticed.
 LONGEST_NAP = 0.5
+
+
+class Person(str):
+    """A part of a path that is a person's id: sent as it is, shown as ``{user}``."""
+
+    __slots__ = ()
 
 
 class HttpClient:
@@ -63,6 +71,7 @@ class HttpClient:
         self._rate_limit = rate_limit
         self._on_token = on_token
         self._used_tokens: set[str] = set()
+        self._counting = threading.Lock()
         self._stopped = False
         self._state = state_of(f"{self.base_url} {credentials.key}")
         self._transport = Transport(transport or TransportSettings())
@@ -113,6 +122,7 @@ class HttpClient:
         query: Mapping[str, str] | None = None,
         idempotent: bool = True,
         may_be_empty: bool = False,
+        may_be_text: bool = False,
         people: Callable[[], Iterable[str]] = tuple,
     ) -> Reply:
         """Call the vendor and return its 2xx answer.
@@ -122,6 +132,7 @@ class HttpClient:
         :param idempotent: False: sent again only where the vendor cannot have carried it out. The error of any other
             failure has ``maybe_done``; look before sending again.
         :param may_be_empty: a 2xx without a body is a success.
+        :param may_be_text: a 2xx body that is no JSON is the answer's text; what it may be is for the caller to check.
         :param people: the ids in the body, asked for only to clean an error's text of them.
         :raises VendorError: the subclass that fits; its message says how often it was tried.
         """
@@ -140,7 +151,12 @@ class HttpClient:
                 raise error_of(
                     call, answer.status, answer.headers, answer.body, secrets=self._secrets(), people=people()
                 )
-            parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=may_be_empty)
+            try:
+                parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=may_be_empty)
+            except UnexpectedReply:
+                if not (may_be_text and answer.body.strip()):
+                    raise
+                parsed = answer.body.decode("utf-8", "replace").strip()
             return Reply(answer.status, answer.headers, parsed, self.requests_sent, call)
 
         return self._persist(send, idempotent=idempotent)
@@ -148,15 +164,16 @@ class HttpClient:
     def _address(self, method: str, path: Sequence[str]) -> tuple[str, Call]:
         if any(part in ("", ".", "..") for part in path):
             raise InvalidInput(f"{self.vendor} {method}", ["an id for the path is empty or made of dots"])
-        relative = "/".join(quote(part, safe="") for part in path)
-        url = f"{self.base_url}/{relative}"
-        return url, Call(self.vendor, method, urlsplit(url).path)
+        sent = "/".join(quote(part, safe="") for part in path)
+        shown = "/".join("{user}" if isinstance(part, Person) else quote(part, safe="") for part in path)
+        return f"{self.base_url}/{sent}", Call(self.vendor, method, f"{urlsplit(self.base_url).path}/{shown}")
 
     def _send(
         self, call: Call, url: str, token: AccessToken, body: bytes | None, query: Mapping[str, str] | None
     ) -> Answer:
         self._state.pace.wait(self._rate_limit, self.rest)
-        self.requests_sent += 1
+        with self._counting:
+            self.requests_sent += 1
         return self._transport.send(
             call,
             url,
@@ -226,7 +243,7 @@ class HttpClient:
             answer = self._transport.send(
                 call,
                 url,
-                authorization=self._credentials.authorization,
+                authorization=self._credentials.authorization if self._credentials.placement == "basic" else None,
                 body=form,
                 content_type="application/x-www-form-urlencoded",
             )

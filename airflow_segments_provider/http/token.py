@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import quote_plus
 
 from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.http.pace import Pace
@@ -30,37 +32,42 @@ class AccessToken:
 
 @dataclass(frozen=True)
 class ClientCredentials:
-    """The OAuth2 client credentials grant with HTTP Basic (RFC 6749, sections 2.3.1 and 4.4).
+    """The OAuth2 client credentials grant (RFC 6749, sections 2.3.1 and 4.4).
 
     :param token_url: where tokens are fetched.
     :param scope: sent only if given.
+    :param placement: where id and secret stand: in HTTP Basic, or in the form.
     """
 
     token_url: str
     client_id: str
     client_secret: str = field(repr=False)
     scope: str | None = None
+    placement: Literal["basic", "body"] = "basic"
 
     @property
     def authorization(self) -> str:
-        """The value of the ``Authorization`` header of the token request."""
+        """The value of an ``Authorization`` header with id and secret."""
         pair = f"{self.client_id}:{self.client_secret}".encode()
         return "Basic " + base64.b64encode(pair).decode("ascii")
 
     @property
     def form(self) -> dict[str, str]:
         """The form of the token request."""
-        return {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
+        form = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
+        if self.placement == "body":
+            form |= {"client_id": self.client_id, "client_secret": self.client_secret}
+        return form
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown."""
-        return (self.client_secret, self.authorization.removeprefix("Basic "))
+        return (self.client_secret, quote_plus(self.client_secret), self.authorization.removeprefix("Basic "))
 
     @property
     def key(self) -> str:
         """Tells these credentials from others without holding them."""
-        parts = "\0".join((self.token_url, self.client_id, self.client_secret, self.scope or ""))
+        parts = "\0".join((self.token_url, self.client_id, self.client_secret, self.scope or "", self.placement))
         return hashlib.sha256(parts.encode()).hexdigest()
 
 

@@ -52,14 +52,15 @@ class Answer:
 
 
 class Authorization(AuthBase):
-    """Sets the header itself: without an auth object, requests would put a netrc entry in its place."""
+    """Sets the header itself, or none: without an auth object, requests would put a netrc entry in its place."""
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str | None) -> None:
         self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Called by requests for each request."""
-        request.headers["Authorization"] = self._value
+        if self._value:
+            request.headers["Authorization"] = self._value
         return request
 
 
@@ -132,7 +133,7 @@ class Transport:
         call: Call,
         url: str,
         *,
-        authorization: str,
+        authorization: str | None,
         body: bytes | None = None,
         content_type: str | None = None,
         query: Mapping[str, str] | None = None,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from airflow_segments_provider.errors import InvalidInput
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -16,6 +19,18 @@ def validated(model: type[Model], values: dict[str, Any], problems: list[str]) -
     except ValidationError as error:
         problems.extend(problems_of(error, known=model))
         return None
+
+
+def accepted(subject: str, model: type[Model], values: dict[str, Any], problems: Sequence[str] = ()) -> Model:
+    """``model`` made of ``values``, if nothing is wrong with them and there were no problems before.
+
+    :raises InvalidInput: with every problem found.
+    """
+    found: list[str] = []
+    wanted = validated(model, values, found)
+    if wanted is None or found or problems:
+        raise InvalidInput(subject, [*found, *problems])
+    return wanted
 
 
 def problems_of(error: ValidationError, *, known: type[BaseModel] | None = None) -> list[str]:

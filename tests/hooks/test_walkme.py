@@ -71,6 +71,13 @@ def test_update_of_an_existing_segment_by_nobody_needs_a_word(hook, walkme_sandb
     assert walkme_sandbox.members("Trial users") == set()
 
 
+def test_update_with_more_than_one_request_is_refused_before_it_begins(hook, walkme_sandbox):
+    with pytest.raises(InvalidInput, match="cannot be one request"):
+        hook.create_segment("Trial users", PEOPLE, if_exists="update")
+    assert walkme_sandbox.counts() == {}
+    assert hook.create_segment("Nobody yet", [], if_exists="update").outcome == "created"
+
+
 def test_fail_refuses_an_existing_segment_and_changes_nothing(hook, walkme_sandbox):
     hook.create_segment("Trial users", ["a"])
     before = writes(walkme_sandbox)
