@@ -14,18 +14,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from airflow_segments_provider.sandbox.alteryx.client import AlteryxSandboxClient
     from airflow_segments_provider.sandbox.client import SandboxClient
     from airflow_segments_provider.sandbox.control_client import SandboxError
+    from airflow_segments_provider.sandbox.docebo.client import DoceboSandboxClient
     from airflow_segments_provider.sandbox.extra import ExtraMissing
     from airflow_segments_provider.sandbox.server import SandboxServer
+    from airflow_segments_provider.sandbox.zendesk.client import ZendeskSandboxClient
 
-__all__ = ["ExtraMissing", "SandboxClient", "SandboxError", "SandboxServer"]
+__all__ = [
+    "AlteryxSandboxClient",
+    "DoceboSandboxClient",
+    "ExtraMissing",
+    "SandboxClient",
+    "SandboxError",
+    "SandboxServer",
+    "ZendeskSandboxClient",
+]
 
 _HOMES = {
+    "AlteryxSandboxClient": "alteryx.client",
+    "DoceboSandboxClient": "docebo.client",
     "ExtraMissing": "extra",
     "SandboxClient": "client",
     "SandboxError": "control_client",
     "SandboxServer": "server",
+    "ZendeskSandboxClient": "zendesk.client",
 }
 
 

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_segments_provider.sandbox",
-        description="A local server that speaks WalkMe's Segments API.",
+        description="A local server that speaks the vendors' APIs.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8780, help="port to listen on, 0 for a free one (%(default)s)")

@@ -43,7 +43,8 @@ class Gateway:
         record = self._calls.open(
             endpoint.name, request.method, request.url.path, now, headers, request_id=uuid.uuid4().hex
         )
-        call = Call(request.method, request.url.path, request.path_params, headers, body, now, record)
+        query = dict(request.query_params)
+        call = Call(request.method, request.url.path, request.path_params, headers, body, now, record, query)
         if endpoint.describe is not None:
             endpoint.describe(call)
         return call

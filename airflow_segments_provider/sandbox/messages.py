@@ -12,7 +12,10 @@ from airflow_segments_provider.sandbox.calls import CallRecord
 
 @dataclass(frozen=True)
 class Call:
-    """A whole request; header names are in lower case, ``received_at`` is by the sandbox's clock."""
+    """A whole request; header names are in lower case, ``received_at`` is by the sandbox's clock.
+
+    Of a query parameter given more than once, ``query`` holds the last value.
+    """
 
     method: str
     path: str
@@ -21,6 +24,7 @@ class Call:
     body: bytes
     received_at: float
     record: CallRecord
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def content_type(self) -> str:

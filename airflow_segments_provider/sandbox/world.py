@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from airflow_segments_provider.sandbox.alteryx.vendor import Alteryx
 from airflow_segments_provider.sandbox.calls import CallLog
 from airflow_segments_provider.sandbox.clock import Clock
 from airflow_segments_provider.sandbox.database import Database
+from airflow_segments_provider.sandbox.docebo.vendor import Docebo
 from airflow_segments_provider.sandbox.faults import Faults
 from airflow_segments_provider.sandbox.gateway import Gateway
 from airflow_segments_provider.sandbox.late import LateWork
 from airflow_segments_provider.sandbox.vendor import Vendor
 from airflow_segments_provider.sandbox.walkme.vendor import WalkMe
+from airflow_segments_provider.sandbox.zendesk.vendor import Zendesk
 
-VENDORS = {"walkme": WalkMe}
+VENDORS: dict[str, Callable[[Database, Clock, Mapping[str, object]], Vendor]] = {
+    "alteryx": Alteryx,
+    "docebo": Docebo,
+    "walkme": WalkMe,
+    "zendesk": Zendesk,
+}
 
 
 class World:

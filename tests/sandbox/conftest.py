@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_segments_provider.sandbox import SandboxClient, SandboxServer
+from airflow_segments_provider.sandbox import AlteryxSandboxClient, SandboxClient, SandboxServer
+from tests.sandbox.alteryx_caller import AlteryxCaller
 from tests.sandbox.caller import Caller
 
 
@@ -25,3 +26,9 @@ def sandbox(server: SandboxServer) -> SandboxClient:
 @pytest.fixture
 def walkme(sandbox: SandboxClient) -> Caller:
     return Caller(sandbox).log_in()
+
+
+@pytest.fixture
+def alteryx(sandbox: SandboxClient) -> Iterator[AlteryxCaller]:
+    with AlteryxSandboxClient(sandbox.url) as client:
+        yield AlteryxCaller(client).log_in()

@@ -35,7 +35,7 @@ def test_it_serves_says_how_to_connect_and_ends_on_interrupt(tmp_path):
             found = re.search(r"on (http://127\.0\.0\.1:\d+)", text)
             assert found
             with SandboxClient(found[1]) as client:
-                (export,) = [line for line in text.splitlines() if line.startswith("export ")]
+                (export,) = [line for line in text.splitlines() if line.startswith("export AIRFLOW_CONN_WALKME_")]
                 name, _, value = shlex.split(export)[1].partition("=")
                 assert name == "AIRFLOW_CONN_WALKME_DEFAULT"
                 assert json.loads(value) == json.loads(client.connection_json())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 from urllib.parse import parse_qs
 
+from airflow_segments_provider.sandbox.basic import basic_credentials
 from airflow_segments_provider.sandbox.messages import Call, Refused, error_reply, json_reply
+from airflow_segments_provider.sandbox.tokens import TokenStore
 from airflow_segments_provider.sandbox.walkme.settings import WalkMeSettings
-from airflow_segments_provider.sandbox.walkme.tokens import TokenStore
 
 
 def demand_client(call: Call, settings: WalkMeSettings) -> None:
@@ -42,11 +41,7 @@ def demand_scope(call: Call, tokens: TokenStore, settings: WalkMeSettings, scope
 
 
 def _is_client(authorization: str, settings: WalkMeSettings) -> bool:
-    kind, _, encoded = authorization.partition(" ")
-    if kind.lower() != "basic":
-        return False
-    try:
-        given = base64.b64decode(encoded.strip(), validate=True)
-    except binascii.Error:
+    given = basic_credentials(authorization)
+    if given is None:
         return False
     return hmac.compare_digest(given, f"{settings.client_id}:{settings.client_secret}".encode())

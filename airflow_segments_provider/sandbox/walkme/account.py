@@ -6,12 +6,12 @@ from airflow_segments_provider.sandbox.clock import Clock
 from airflow_segments_provider.sandbox.database import Database
 from airflow_segments_provider.sandbox.messages import Call, Refused, Reply, error_reply
 from airflow_segments_provider.sandbox.rate import RateWindow
+from airflow_segments_provider.sandbox.tokens import TokenStore
 from airflow_segments_provider.sandbox.walkme import access, bodies, guids, replies
 from airflow_segments_provider.sandbox.walkme.constants import READ, WRITE
 from airflow_segments_provider.sandbox.walkme.records import SegmentRecord
 from airflow_segments_provider.sandbox.walkme.settings import WalkMeSettings
 from airflow_segments_provider.sandbox.walkme.store import SegmentStore
-from airflow_segments_provider.sandbox.walkme.tokens import TokenStore
 
 
 class Account:
@@ -22,7 +22,7 @@ class Account:
         self._first_settings = settings
         self.settings = settings
         self.segments = SegmentStore(database, clock)
-        self.tokens = TokenStore(database, clock)
+        self.tokens = TokenStore(database, clock, "walkme")
         self._rate = RateWindow()
 
     def reset(self) -> None:

@@ -6,8 +6,6 @@ SYSTEM_GUID = "5a4d0c1e-77b2-4c39-9f0e-2b6d8e51a7c4"
 CLIENT_ID = "walkme-sandbox-client"
 # Unlike anything else, so that a search for it in logs and files finds every leak.
 CLIENT_SECRET = "walkme-sandbox-SECRET-b7e1c2d94f"
-# Every token begins so: the header of a JWT.
-TOKEN_PREFIX = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
 
 PREFIX = "/walkme"
 TOKEN_PATH = f"{PREFIX}/accounts/connect/token"

@@ -1,4 +1,4 @@
-"""Access tokens, in SQLite."""
+"""The access tokens of all vendors, in SQLite."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from typing import Any
 
 from airflow_segments_provider.sandbox.clock import Clock
 from airflow_segments_provider.sandbox.database import Database
-from airflow_segments_provider.sandbox.walkme.constants import TOKEN_PREFIX
 
+# Every token begins so: the header of a JWT.
+TOKEN_PREFIX = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS walkme_tokens (token TEXT PRIMARY KEY, expires_at REAL NOT NULL, scopes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS tokens (
+    token TEXT PRIMARY KEY, vendor TEXT NOT NULL, expires_at REAL NOT NULL, scopes TEXT NOT NULL
+);
 """
 
 
 class TokenStore:
-    """Issues tokens that look like a JWT; what one may do is looked up, never read from it."""
+    """Issues one vendor's tokens, which look like a JWT; what one may do is looked up, never read from it."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, clock: Clock, vendor: str) -> None:
+        self._database, self._clock, self._vendor = database, clock, vendor
         database.create(_SCHEMA)
 
     def issue(self, client_id: str, scopes: Sequence[str], lifetime: float) -> str:
@@ -33,16 +36,17 @@ class TokenStore:
         claims = json.dumps({"client_id": client_id, "exp": int(expires_at), "scope": " ".join(scopes)})
         payload = base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=")
         token = f"{TOKEN_PREFIX}{payload}.{secrets.token_urlsafe(32)}"
-        self._database.run("INSERT INTO walkme_tokens VALUES (?, ?, ?)", (token, expires_at, " ".join(scopes)))
+        row = (token, self._vendor, expires_at, " ".join(scopes))
+        self._database.run("INSERT INTO tokens VALUES (?, ?, ?, ?)", row)
         return token
 
     def scopes(self, token: str, at: float) -> frozenset[str] | None:
         """Return what a token allows at a moment; None for an unknown or expired one."""
         rows: list[tuple[Any, ...]] = self._database.rows(
-            "SELECT scopes FROM walkme_tokens WHERE token = ? AND expires_at > ?", (token, at)
+            "SELECT scopes FROM tokens WHERE token = ? AND vendor = ? AND expires_at > ?", (token, self._vendor, at)
         )
         return frozenset(str(rows[0][0]).split()) if rows else None
 
     def clear(self) -> None:
         """Make every token unknown."""
-        self._database.run("DELETE FROM walkme_tokens")
+        self._database.run("DELETE FROM tokens WHERE vendor = ?", (self._vendor,))

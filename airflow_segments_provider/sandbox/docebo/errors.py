@@ -1,0 +1,39 @@
+"""How Docebo refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_segments_provider.sandbox.docebo.settings import DoceboSettings
+from airflow_segments_provider.sandbox.messages import Refused, json_reply
+
+_NAMES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    410: "Gone",
+    429: "Too Many Requests",
+}
+# That the codes are whole numbers is known; which ones is not.
+_CODES = {400: 1001, 403: 1003, 404: 1004, 409: 1009}
+
+
+def refused(status: int, message: str, settings: DoceboSettings, headers: Mapping[str, str] | None = None) -> Refused:
+    """Return a refusal with the body of all calls but the token's."""
+    body = {
+        "name": _NAMES[status],
+        "message": [message] if settings.message_as == "array" else message,
+        "code": _CODES.get(status, 0),
+        "status": status,
+    }
+    return Refused(json_reply(status, body, headers))
+
+
+def token_refused(status: int, error: str, message: str, settings: DoceboSettings) -> Refused:
+    """Return a refusal of a token call."""
+    if settings.token_error_body == "docebo":
+        return refused(status, message, settings)
+    return Refused(json_reply(status, {"error": error, "error_description": message}))
