@@ -9,13 +9,13 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
-__all__ = ["WalkMeSystemLink"]
+__all__ = ["AlteryxServerLink", "WalkMeSystemLink"]
 
 
-class WalkMeSystemLink(BaseOperatorLink):
-    """The Admin Center page with the segment's system (WalkMe publishes no address of a single segment)."""
+class VendorLink(BaseOperatorLink):
+    """A link that a task keeps as soon as it knows where it leads, in its attribute ``vendor_url``."""
 
-    name = "WalkMe systems"
+    name = "Vendor"
 
     @property
     def xcom_key(self) -> str:
@@ -30,7 +30,19 @@ class WalkMeSystemLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """The address, or an empty text before the task has begun."""
         # Airflow 3 asks in the task's own process; Airflow 2.11 in the web server, where only the XCom is.
-        known: Any = getattr(operator, "system_url", None)
+        known: Any = getattr(operator, "vendor_url", None)
         if known is not None:
             return str(known)
         return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+
+
+class WalkMeSystemLink(VendorLink):
+    """The Admin Center page with the segment's system (WalkMe publishes no address of a single segment)."""
+
+    name = "WalkMe systems"
+
+
+class AlteryxServerLink(VendorLink):
+    """The server's own user interface."""
+
+    name = "Alteryx Server"

@@ -86,24 +86,62 @@ WALKME_FIELDS: dict[str, Any] = {
     },
 }
 
+ALTERYX_SERVER_FIELDS: dict[str, Any] = {
+    "client_auth": {
+        "label": "Credentials in",
+        "description": "Where the token request has key and secret: basic (default) or body.",
+        "schema": {"type": ["string", "null"], "enum": ["basic", "body"], "default": "basic"},
+    },
+    "gallery_url": {
+        "label": "Gallery URL",
+        "description": "Where the link of a task leads. Empty: /gallery/ on the host of the Web API address.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "users_per_request": {
+        "label": "Users a request",
+        "description": "Ids sent in one request that adds users. The vendor names no limit; default 1000.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 100000},
+    },
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """What the entry point ``apache_airflow_provider`` hands to Airflow."""
     return {
         "package-name": PACKAGE,
         "name": "Audience segments",
-        "description": "Keeps the right people in a WalkMe segment.",
+        "description": "Keeps the right people in a WalkMe segment or an Alteryx Server user group.",
         "integrations": [
             {
                 "integration-name": "WalkMe",
                 "external-doc-url": "https://support.walkme.com/knowledge-base/segments-api/",
                 "tags": ["service"],
-            }
+            },
+            {
+                "integration-name": "Alteryx Server",
+                "external-doc-url": "https://help.alteryx.com/current/en/server/api-overview/alteryx-server-api-v3.html",
+                "tags": ["service"],
+            },
         ],
-        "hooks": [{"integration-name": "WalkMe", "python-modules": ["airflow_segments_provider.hooks.walkme"]}],
-        "operators": [{"integration-name": "WalkMe", "python-modules": ["airflow_segments_provider.operators.walkme"]}],
+        "hooks": [
+            {"integration-name": "WalkMe", "python-modules": ["airflow_segments_provider.hooks.walkme"]},
+            {"integration-name": "Alteryx Server", "python-modules": ["airflow_segments_provider.hooks.alteryx"]},
+        ],
+        "operators": [
+            {"integration-name": "WalkMe", "python-modules": ["airflow_segments_provider.operators.walkme"]},
+            {
+                "integration-name": "Alteryx Server",
+                "python-modules": [
+                    "airflow_segments_provider.operators.alteryx",
+                    "airflow_segments_provider.operators.alteryx_sharing",
+                ],
+            },
+        ],
         "sensors": [{"integration-name": "WalkMe", "python-modules": ["airflow_segments_provider.sensors.walkme"]}],
-        "extra-links": ["airflow_segments_provider.links.WalkMeSystemLink"],
+        "extra-links": [
+            "airflow_segments_provider.links.WalkMeSystemLink",
+            "airflow_segments_provider.links.AlteryxServerLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "walkme",
@@ -119,6 +157,24 @@ def get_provider_info() -> dict[str, Any]:
                     },
                 },
                 "conn-fields": {**WALKME_FIELDS, **COMMON_FIELDS},
-            }
+            },
+            {
+                "connection-type": "alteryx_server",
+                "hook-class-name": "airflow_segments_provider.hooks.alteryx.AlteryxServerHook",
+                "hook-name": "Alteryx Server",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port", "extra"],
+                    "relabeling": {
+                        "host": "Web API address",
+                        "login": "API access key",
+                        "password": "API access secret",
+                    },
+                    "placeholders": {
+                        "host": "https://alteryx.example.com/webapi",
+                        "login": "from My Profile > Keys of a Curator: API Access, not Private Studio",
+                    },
+                },
+                "conn-fields": {**ALTERYX_SERVER_FIELDS, **COMMON_FIELDS},
+            },
         ],
     }

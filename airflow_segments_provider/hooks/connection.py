@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 def read_fields(connection: Connection, model: type[Fields], *, needs: tuple[str, ...]) -> Fields:
     """The connection's extra fields.
 
-    :param needs: which of ``login`` and ``password`` must be set.
+    :param needs: which of ``host``, ``login`` and ``password`` must be set.
     :raises ConfigurationError: names every field that is missing, wrong or unknown, and the connection. No values.
     """
     from airflow_segments_provider.models.problems import validated
 
-    label = {"login": "`login` (client id) is missing.", "password": "`password` (client secret) is missing."}
+    label = {
+        "host": "`host` (the address of the API) is missing.",
+        "login": "`login` (client id) is missing.",
+        "password": "`password` (client secret) is missing.",
+    }
     problems = [label[name] for name in needs if not getattr(connection, name)]
     fields = validated(model, _extra(connection, problems), problems)
     if fields is None or problems:

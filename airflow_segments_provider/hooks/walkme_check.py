@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    NotFound,
-    PermissionDenied,
-    SegmentsError,
-    UnexpectedReply,
-    VendorError,
-    VendorUnavailable,
-)
+from airflow_segments_provider.errors import NotFound, PermissionDenied, UnexpectedReply, VendorError, VendorUnavailable
+from airflow_segments_provider.hooks.check import token_or_reason
 from airflow_segments_provider.hooks.walkme_endpoints import SEGMENTS_API_IS_OFF
 
 if TYPE_CHECKING:
@@ -22,20 +14,13 @@ if TYPE_CHECKING:
 
 def explain(hook: WalkMeHook) -> tuple[bool, str]:
     """Fetch a token and list the segments; never raise, never name a secret."""
-    try:
-        token = hook.client.token()
-    except AuthenticationError:
-        return False, "Credentials: WalkMe refuses the client id and secret (Admin Center > API Keys; shown only once)."
-    except PermissionDenied as error:
-        return False, f"Permission: WalkMe gives this key no token. {error}"
-    except (NotFound, UnexpectedReply) as error:
-        return False, f"Host: this does not look like WalkMe's API; check Base URL, Region and Token URL. {error}"
-    except VendorUnavailable as error:
-        return False, f"Host: {error}"
-    except ConfigurationError as error:
-        return False, f"Connection: {error}"
-    except SegmentsError as error:
-        return False, str(error)
+    token, reason = token_or_reason(
+        lambda: hook.client.token(),  # noqa: PLW0108  # the client may be what is wrong
+        vendor="WalkMe",
+        credentials="client id and secret (Admin Center > API Keys; shown only once)",
+    )
+    if token is None:
+        return False, reason
     missing = _missing_scopes(token.scope, read_only=hook.fields.read_only)
     if missing:
         return False, f"Permission: the token's scope lacks {missing}. {SEGMENTS_API_IS_OFF}"

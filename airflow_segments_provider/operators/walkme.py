@@ -54,8 +54,8 @@ class WalkMeOperator(BaseOperator):
 
     def push_link(self, context: Context) -> None:
         """Make the link work while the task is still running."""
-        self.system_url = self.hook.admin_url
-        WalkMeSystemLink().push(context, self.system_url)
+        self.vendor_url = self.hook.admin_url
+        WalkMeSystemLink().push(context, self.vendor_url)
 
     def log_change(self, change: SegmentChange) -> None:
         """Say what was done, and how many were left out and why."""

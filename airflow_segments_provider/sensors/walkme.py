@@ -90,8 +90,8 @@ class WalkMeSegmentPropagationSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, in the way that was chosen."""
-        self.system_url = self.hook.admin_url
-        WalkMeSystemLink().push(context, self.system_url)
+        self.vendor_url = self.hook.admin_url
+        WalkMeSystemLink().push(context, self.vendor_url)
         until, now = self.visible_at(), datetime.now(UTC)
         if now < until:
             self.log.info(

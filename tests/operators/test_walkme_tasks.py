@@ -180,5 +180,5 @@ def test_a_task_that_fails_before_it_knows_its_system_has_no_link():
     from airflow_segments_provider.operators.walkme import WalkMeListSegmentsOperator
 
     operator = WalkMeListSegmentsOperator(task_id="list")
-    operator.system_url = ""
+    operator.vendor_url = ""
     assert WalkMeSystemLink().get_link(operator, ti_key=None) == ""  # type: ignore[arg-type]

@@ -52,6 +52,7 @@ def test_airflow_finds_the_provider_the_connection_type_and_the_link():
 
     manager = ProvidersManager()
     assert "airflow-provider-segments" in manager.providers
+    assert set(manager.hooks) >= {"alteryx_server", "walkme"}
     hook = manager.hooks["walkme"]
     assert hook is not None
     assert (hook.connection_type, hook.hook_name, hook.connection_id_attribute_name) == (
@@ -74,28 +75,35 @@ def test_everything_that_is_named_is_there():
 
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda entry: entry["connection-type"])
 def test_the_form_has_the_fields_that_the_hook_reads(entry):
+    from airflow_segments_provider.models.alteryx import AlteryxServerConnectionFields
+    from airflow_segments_provider.models.connection import ConnectionFields
     from airflow_segments_provider.models.walkme import WalkMeConnectionFields
 
-    model = {"walkme": WalkMeConnectionFields}[entry["connection-type"]]
+    models: dict[str, type[ConnectionFields]] = {
+        "alteryx_server": AlteryxServerConnectionFields,
+        "walkme": WalkMeConnectionFields,
+    }
+    model = models[entry["connection-type"]]
     assert set(entry["conn-fields"]) == set(model.model_fields)
     for name, field in entry["conn-fields"].items():
         assert field["description"], name
 
 
-def test_the_hook_says_of_itself_what_airflow_is_told():
-    from airflow_segments_provider.hooks.walkme import WalkMeHook
+@pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda entry: entry["connection-type"])
+class TestHook:
+    def test_the_hook_says_of_itself_what_airflow_is_told(self, entry):
+        hook = hook_class(entry)
+        assert (entry["connection-type"], entry["hook-name"]) == (hook.conn_type, hook.hook_name)
+        assert hook.get_ui_field_behaviour()["relabeling"] == entry["ui-field-behaviour"]["relabeling"]
 
-    (entry,) = INFO["connection-types"]
-    assert (entry["connection-type"], entry["hook-name"]) == (WalkMeHook.conn_type, WalkMeHook.hook_name)
-    assert WalkMeHook.get_ui_field_behaviour()["relabeling"] == entry["ui-field-behaviour"]["relabeling"]
+    def test_the_form_of_older_versions_has_the_same_fields(self, entry):
+        pytest.importorskip("flask_appbuilder", reason="newer versions read the declarative form")
+        assert set(hook_class(entry).get_connection_form_widgets()) == set(entry["conn-fields"])
 
 
-def test_the_form_of_older_versions_has_the_same_fields():
-    pytest.importorskip("flask_appbuilder", reason="newer versions read the declarative form")
-    from airflow_segments_provider.hooks.walkme import WalkMeHook
-
-    (entry,) = INFO["connection-types"]
-    assert set(WalkMeHook.get_connection_form_widgets()) == set(entry["conn-fields"])
+def hook_class(entry: dict[str, Any]) -> Any:
+    module, _, name = entry["hook-class-name"].rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def test_the_connection_hands_out_the_hook(walkme_sandbox):

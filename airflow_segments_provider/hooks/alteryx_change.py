@@ -1,0 +1,141 @@
+"""Changing an Alteryx Server user group that exists: name and role, members, its end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_segments_provider.errors import NotFound, RejectedRequest, VendorError
+from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.models.alteryx import RESOURCES, UserGroupChange
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
+    from airflow_segments_provider.models.alteryx import ChangeUsers, DeleteUserGroup, OnRefused, Share, UpdateUserGroup
+    from airflow_segments_provider.models.user_ids import StagedUserIds
+
+VENDOR = "Alteryx Server"
+REASONS_SHOWN = 5
+
+
+def rename(endpoints: UserGroupEndpoints, wanted: UpdateUserGroup) -> UserGroupChange:
+    """Give a group another name or role."""
+    group = endpoints.group(endpoints.found_id(wanted))
+    name, role = wanted.new_name or group.name, wanted.role or group.role
+    endpoints.call(
+        "PUT", "usergroups", group.user_group_id, body=encode({"name": name, "role": role}), may_be_empty=True
+    )
+    return UserGroupChange(
+        user_group_id=group.user_group_id,
+        name=name,
+        role=role,
+        outcome="updated",
+        requests=endpoints.requests,
+        changed_at=datetime.now(UTC),
+    )
+
+
+def delete(endpoints: UserGroupEndpoints, wanted: DeleteUserGroup) -> UserGroupChange:
+    """Delete a group; a group that is gone after a lost answer was deleted by it."""
+    deleted, found = True, None
+    try:
+        found = endpoints.found_id(wanted)
+        query = {"forceDelete": "true"} if wanted.force_delete else None
+        endpoints.call("DELETE", "usergroups", found, query=query, may_be_empty=True)
+    except NotFound as error:
+        deleted = error.maybe_done
+        if not deleted and wanted.if_missing == "fail":
+            raise error.advise('To take a missing group for deleted, use if_missing="skip".') from None
+    except RejectedRequest as error:
+        hint = "" if wanted.force_delete else " A group with members is deleted only with `force_delete=True`."
+        raise error.advise(f"{str(wanted)[:1].upper()}{str(wanted)[1:]} was not deleted.{hint}") from None
+    return UserGroupChange(
+        user_group_id=found,
+        name=wanted.name,
+        outcome="deleted" if deleted else "missing",
+        requests=endpoints.requests,
+        changed_at=datetime.now(UTC),
+    )
+
+
+def add(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserIds) -> UserGroupChange:
+    """Add users to a group."""
+    user_group_id = endpoints.found_id(wanted)
+    added, refused = add_and_check(endpoints, user_group_id, staged, wanted.on_refused)
+    return UserGroupChange(
+        user_group_id=user_group_id,
+        name=wanted.name,
+        outcome="updated",
+        users_sent=staged.users,
+        users_added=added,
+        users_refused=refused,
+        users_rejected=dict(staged.rejected),
+        requests=endpoints.requests,
+        changed_at=datetime.now(UTC),
+    )
+
+
+def add_and_check(
+    endpoints: UserGroupEndpoints, user_group_id: str, staged: StagedUserIds, on_refused: OnRefused
+) -> tuple[int, dict[str, int]]:
+    """Add users; return how many were added, and how many were refused by reason.
+
+    What the server says of somebody who is a member already is not published, so the members are asked for before
+    anybody counts as refused.
+
+    :raises RejectedRequest: somebody was refused, and ``on_refused="fail"``.
+    """
+    added, reasons = endpoints.add_users(user_group_id, staged)
+    if reasons:
+        members = endpoints.group(user_group_id).members or frozenset()
+        reasons = {user: reason for user, reason in reasons.items() if user not in members}
+    refused = dict(Counter(reasons.values()))
+    if refused and on_refused == "fail":
+        shown = "; ".join(f"{reason} ({count:,})" for reason, count in Counter(refused).most_common(REASONS_SHOWN))
+        raise RejectedRequest(
+            f"{VENDOR} refused to add {sum(refused.values()):,} of {staged.users:,} users to user group "
+            f"{user_group_id}: {shown}. The others were added. Correct the list, or leave those out with "
+            '`on_refused="skip"`.',
+            vendor=VENDOR,
+        )
+    return added, refused
+
+
+def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserIds) -> UserGroupChange:
+    """Remove users from a group, one call each.
+
+    :raises VendorError: the first error, in the order of the users, after the calls under way have ended.
+    """
+    user_group_id = endpoints.found_id(wanted)
+    removed, errors = endpoints.remove_users(user_group_id, staged)
+    if errors:
+        first: VendorError = errors[0]
+        raise first.advise(
+            f"{removed:,} of {staged.users:,} users were removed from user group {user_group_id}, {len(errors):,} "
+            "calls failed and the others were not begun. Run it again: removing somebody who is no member changes "
+            "nothing."
+        )
+    return UserGroupChange(
+        user_group_id=user_group_id,
+        name=wanted.name,
+        outcome="updated",
+        users_sent=staged.users,
+        users_removed=removed,
+        users_rejected=dict(staged.rejected),
+        requests=endpoints.requests,
+        changed_at=datetime.now(UTC),
+    )
+
+
+def change_share(endpoints: UserGroupEndpoints, method: str, wanted: Share) -> None:
+    """Share a resource with a group, change what it may do there, or unshare it."""
+    user_group_id = endpoints.found_id(wanted)
+    path = (RESOURCES[wanted.resource_type], wanted.resource_id, "userGroups")
+    if method == "POST":
+        body = encode({"userGroupId": user_group_id, **wanted.terms})
+        endpoints.call("POST", *path, body=body, may_be_empty=True)
+    elif method == "PUT":
+        endpoints.call("PUT", *path, user_group_id, "permissions", body=encode(wanted.terms), may_be_empty=True)
+    else:
+        endpoints.call("DELETE", *path, user_group_id, may_be_empty=True)

@@ -1,0 +1,33 @@
+"""What the connection form's Test button says of an Alteryx Server connection, in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_segments_provider.errors import AuthenticationError, NotFound, VendorError
+from airflow_segments_provider.hooks.alteryx_endpoints import NOT_A_CURATOR
+from airflow_segments_provider.hooks.check import token_or_reason
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+
+
+def explain(hook: AlteryxServerHook) -> tuple[bool, str]:
+    """Fetch a token and list the user groups; never raise, never name a secret."""
+    token, reason = token_or_reason(
+        lambda: hook.client.token(),  # noqa: PLW0108  # the client may be what is wrong
+        vendor="Alteryx Server",
+        credentials=f"API access key and secret. {NOT_A_CURATOR}",
+    )
+    if token is None:
+        return False, reason
+    try:
+        groups = hook.get_user_groups()
+    except AuthenticationError:
+        return False, f"Permission: Alteryx Server denies the list of user groups. {NOT_A_CURATOR}"
+    except NotFound as error:
+        return False, f"Host: {error}"
+    except VendorError as error:
+        return False, str(error)
+    writes = "This connection is read-only." if hook.fields.read_only else "Writing was not tried."
+    return True, f"Host and credentials are right (user groups on the server: {len(groups):,}). {writes}"

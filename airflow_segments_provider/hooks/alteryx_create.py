@@ -1,0 +1,123 @@
+"""Creating an Alteryx Server user group so that creating twice makes one."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from airflow_segments_provider.errors import Conflict, UnexpectedReply
+from airflow_segments_provider.hooks.alteryx_change import VENDOR, add_and_check
+from airflow_segments_provider.hooks.creation import create_once, look_patiently
+from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, UserGroupKey, parse_created_id
+from airflow_segments_provider.models.user_ids import StagedUserIds
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
+    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.models.alteryx import CreateUserGroup
+
+logger = logging.getLogger(__name__)
+
+Outcome = Literal["created", "reused", "updated"]
+
+
+class UserGroupCreation:
+    """One create: look for the name, create if it is not there, look again after doubt, then add the users.
+
+    The server has no id of the caller's choice, so the name is all by which a second one can be avoided.
+    """
+
+    def __init__(self, endpoints: UserGroupEndpoints, wanted: CreateUserGroup, staged: StagedUserIds) -> None:
+        self._endpoints = endpoints
+        self._wanted = wanted
+        self._staged = staged
+
+    def run(self) -> UserGroupChange:
+        """Carry it out.
+
+        :raises Conflict: the name is taken in a way that ``if_exists`` does not allow.
+        """
+        existing = self._look()
+        if existing is not None:
+            return self._use(existing)
+        made = create_once(
+            self._endpoints.client,
+            self._post,
+            self._look,
+            what=f"user group {self._wanted.name!r}",
+            key=f"the name {self._wanted.name!r}",
+            unsent=f"User group {self._wanted.name!r} was not created, and none of {self._staged.users:,} users added.",
+        )
+        if made.reply is not None:
+            return self._fill(parse_created_id(made.reply.json) or self._new_id(made.reply), "created")
+        if made.found is None:
+            raise AssertionError("a creation has an answer, or something was found")
+        return self._fill(made.found.user_group_id, "created") if made.ours else self._use(made.found)
+
+    def _new_id(self, created: Reply) -> str:
+        """The id of the group just created, from the list."""
+        found = look_patiently(self._endpoints.client, self._look)
+        if found is None:
+            raise UnexpectedReply(
+                f"Alteryx Server answered {created.call} with status {created.status}, but tells the id of user group "
+                f"{self._wanted.name!r} neither in the answer nor in the list. Run the task again: it looks first.",
+                maybe_done=True,
+                **created.facts,
+            )
+        return found.user_group_id
+
+    def _look(self) -> UserGroup | None:
+        return self._endpoints.find(UserGroupKey(name=self._wanted.name))
+
+    def _post(self) -> Reply:
+        body = encode({"name": self._wanted.name, "role": self._wanted.role})
+        return self._endpoints.call("POST", "usergroups", body=body, may_be_text=True)
+
+    def _use(self, existing: UserGroup) -> UserGroupChange:
+        """What ``if_exists`` says of a group that is there."""
+        if self._wanted.if_exists == "fail":
+            raise Conflict(
+                f"User group {self._wanted.name!r} exists ({existing.user_group_id}) and nothing was changed. If an "
+                'earlier try of this task made it, if_exists="reuse" goes on from there.',
+                vendor=VENDOR,
+            )
+        logger.info("User group %r exists (%s).", self._wanted.name, existing.user_group_id)
+        if self._wanted.if_exists == "reuse":
+            return self._fill(existing.user_group_id, "reused", role=existing.role)
+        return self._make_exact(existing)
+
+    def _make_exact(self, existing: UserGroup) -> UserGroupChange:
+        """Role as given; then add who is missing before anybody else is removed."""
+        if existing.role != self._wanted.role:
+            body = encode({"name": self._wanted.name, "role": self._wanted.role})
+            self._endpoints.call("PUT", "usergroups", existing.user_group_id, body=body, may_be_empty=True)
+        before = self._endpoints.group(existing.user_group_id).members or frozenset()
+        change = self._fill(existing.user_group_id, "updated")
+        wanted = {user for batch in self._staged.batches() for user in batch.ids()}
+        removed = 0
+        with StagedUserIds(max_length=self._staged.max_length, per_request=self._staged.per_request) as leaving:
+            leaving.fill(sorted(before - wanted))
+            removed, errors = self._endpoints.remove_users(existing.user_group_id, leaving)
+        if errors:
+            raise errors[0].advise(
+                f"{removed:,} of {len(before - wanted):,} former members were removed. Run it again."
+            )
+        return change.model_copy(update={"users_removed": removed, "requests": self._endpoints.requests})
+
+    def _fill(self, user_group_id: str, outcome: Outcome, *, role: str | None = None) -> UserGroupChange:
+        logger.info("User group %r (%s) %s.", self._wanted.name, user_group_id, outcome)
+        added, refused = add_and_check(self._endpoints, user_group_id, self._staged, self._wanted.on_refused)
+        return UserGroupChange(
+            user_group_id=user_group_id,
+            name=self._wanted.name,
+            role=role or self._wanted.role,
+            outcome=outcome,
+            users_sent=self._staged.users,
+            users_added=added,
+            users_refused=refused,
+            users_rejected=dict(self._staged.rejected),
+            requests=self._endpoints.requests,
+            changed_at=datetime.now(UTC),
+        )

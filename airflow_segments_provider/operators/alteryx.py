@@ -1,0 +1,289 @@
+"""Create, update, delete, get and list Alteryx Server user groups, and change their members."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from airflow_segments_provider.links import AlteryxServerLink
+from airflow_segments_provider.operators.user_ids import UserIdsField
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_segments_provider.models.alteryx import UserGroupChange
+
+__all__ = [
+    "AlteryxServerAddUserGroupUsersOperator",
+    "AlteryxServerCreateUserGroupOperator",
+    "AlteryxServerDeleteUserGroupOperator",
+    "AlteryxServerGetUserGroupOperator",
+    "AlteryxServerListUserGroupsOperator",
+    "AlteryxServerRemoveUserGroupUsersOperator",
+    "AlteryxServerUpdateUserGroupOperator",
+]
+
+
+class AlteryxServerOperator(BaseOperator):
+    """What the operators of Alteryx Server share.
+
+    :param alteryx_conn_id: the connection.
+    """
+
+    template_fields: Sequence[str] = ("alteryx_conn_id",)
+    operator_extra_links = (AlteryxServerLink(),)
+    ui_color = "#e6f4f1"
+
+    def __init__(self, *, alteryx_conn_id: str = AlteryxServerHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.alteryx_conn_id = alteryx_conn_id
+
+    @cached_property
+    def hook(self) -> AlteryxServerHook:
+        """The hook of the rendered connection id."""
+        return AlteryxServerHook(self.alteryx_conn_id)
+
+    def on_kill(self) -> None:
+        """Finish the request under way and begin no further one."""
+        if "hook" in self.__dict__:
+            self.hook.stop()
+
+    def push_link(self, context: Context) -> None:
+        """Make the link work while the task is still running."""
+        self.vendor_url = self.hook.gallery_url
+        AlteryxServerLink().push(context, self.vendor_url)
+
+    def result_of(self, change: UserGroupChange) -> dict[str, Any]:
+        """Say what was done, how many were left out and why, and return the task's result."""
+        self.log.info(
+            "User group %r (%s) %s: %s user ids sent, %s added, %s removed, in %d requests.",
+            change.name,
+            change.user_group_id,
+            change.outcome,
+            f"{change.users_sent:,}",
+            f"{change.users_added:,}",
+            f"{change.users_removed:,}",
+            change.requests,
+        )
+        for reason, count in {**change.users_rejected, **change.users_refused}.items():
+            self.log.warning("User ids left out, %s: %s.", reason, f"{count:,}")
+        return change.model_dump(mode="json")
+
+
+class AlteryxServerUserGroupOperator(AlteryxServerOperator):
+    """What those share that are about one user group that exists.
+
+    :param user_group: the result of a create or update (``create.output``).
+    :param user_group_id: in place of it.
+    :param name: in place of both; one call more.
+    """
+
+    template_fields: Sequence[str] = ("user_group", "user_group_id", "name", "alteryx_conn_id")
+
+    def __init__(
+        self, *, user_group: Any = None, user_group_id: str | None = None, name: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.user_group = user_group
+        self.user_group_id = user_group_id
+        self.name = name
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What names the group."""
+        return {"user_group": self.user_group, "user_group_id": self.user_group_id, "name": self.name}
+
+
+class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
+    """Make sure that a user group exists and holds these users; creating twice makes one.
+
+    Returns ``user_group_id, name, role, outcome, users_sent, users_added, users_removed, users_refused, users_rejected,
+    requests, changed_at``.
+
+    :param name: 1 to 255 characters; the only thing by which an existing one is found.
+    :param user_ids: the server's own ids of users: a list, an upstream result, a template that renders to a list, any
+        iterable, or a source. Airflow's UI and database show their number.
+    :param role: NoAccess, Viewer, Member, Artisan, Curator, or Evaluated: decided by the server at run time.
+    :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` gives it this role and makes the
+        members exactly these, ``fail`` fails.
+    :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
+    :param on_refused: ``fail`` fails where the server refuses to add somebody; ``skip`` counts them by reason.
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "user_ids",
+        "role",
+        "if_exists",
+        "on_invalid",
+        "on_refused",
+        "alteryx_conn_id",
+    )
+    template_ext: Sequence[str] = (".sql",)
+    user_ids = UserIdsField()
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        user_ids: Iterable[object] | str = (),
+        role: str = "Evaluated",
+        if_exists: str = "reuse",
+        on_invalid: str = "fail",
+        on_refused: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.user_ids = user_ids
+        self.role = role
+        self.if_exists = if_exists
+        self.on_invalid = on_invalid
+        self.on_refused = on_refused
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Create the group, or make the existing one right."""
+        self.push_link(context)
+        return self.result_of(
+            self.hook.create_user_group(
+                self.name,
+                self.user_ids,
+                role=self.role,  # type: ignore[arg-type]
+                if_exists=self.if_exists,  # type: ignore[arg-type]
+                on_invalid=self.on_invalid,  # type: ignore[arg-type]
+                on_refused=self.on_refused,  # type: ignore[arg-type]
+            )
+        )
+
+
+class AlteryxServerUpdateUserGroupOperator(AlteryxServerUserGroupOperator):
+    """Give a user group another name or role.
+
+    :param new_name: what is not given stays as it is.
+    :param role: as for a create.
+    """
+
+    template_fields: Sequence[str] = (*AlteryxServerUserGroupOperator.template_fields, "new_name", "role")
+
+    def __init__(self, *, new_name: str | None = None, role: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.new_name = new_name
+        self.role = role
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the group and write it."""
+        self.push_link(context)
+        change = self.hook.update_user_group(new_name=self.new_name, role=self.role, **self.key)  # type: ignore[arg-type]
+        return self.result_of(change)
+
+
+class AlteryxServerDeleteUserGroupOperator(AlteryxServerUserGroupOperator):
+    """Delete a user group.
+
+    :param force_delete: also one that has members; without it the server refuses.
+    :param if_missing: ``skip`` takes a group that is not there for deleted, ``fail`` fails.
+    """
+
+    template_fields: Sequence[str] = (*AlteryxServerUserGroupOperator.template_fields, "force_delete", "if_missing")
+
+    def __init__(self, *, force_delete: bool | str = False, if_missing: str = "skip", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.force_delete = force_delete
+        self.if_missing = if_missing
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Delete the group."""
+        self.push_link(context)
+        change = self.hook.delete_user_group(
+            force_delete=self.force_delete,  # type: ignore[arg-type]
+            if_missing=self.if_missing,  # type: ignore[arg-type]
+            **self.key,
+        )
+        return self.result_of(change)
+
+
+class AlteryxServerGetUserGroupOperator(AlteryxServerUserGroupOperator):
+    """Get a user group: ``{user_group_id, name, role, members}``, where ``members`` is their number."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Get the group."""
+        self.push_link(context)
+        group = self.hook.get_user_group(**self.key)
+        return {**group.model_dump(mode="json"), "members": len(group.members or ())}
+
+
+class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
+    """List the custom user groups: ``[{user_group_id, name, role}, …]``; Active Directory groups are not listed."""
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """List the groups."""
+        self.push_link(context)
+        groups = self.hook.get_user_groups()
+        self.log.info("The server has %d user groups.", len(groups))
+        return [group.model_dump(mode="json") for group in groups]
+
+
+class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
+    """Add users to a user group. A partial failure, a success to the server, fails the task unless told otherwise.
+
+    :param user_ids: as for a create, as are ``on_invalid`` and ``on_refused``.
+    """
+
+    template_fields: Sequence[str] = (
+        *AlteryxServerUserGroupOperator.template_fields,
+        "user_ids",
+        "on_invalid",
+        "on_refused",
+    )
+    template_ext: Sequence[str] = (".sql",)
+    user_ids = UserIdsField()
+
+    def __init__(
+        self,
+        *,
+        user_ids: Iterable[object] | str,
+        on_invalid: str = "fail",
+        on_refused: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.user_ids = user_ids
+        self.on_invalid = on_invalid
+        self.on_refused = on_refused
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Add the users."""
+        self.push_link(context)
+        change = self.hook.add_users(
+            self.user_ids,
+            on_invalid=self.on_invalid,  # type: ignore[arg-type]
+            on_refused=self.on_refused,  # type: ignore[arg-type]
+            **self.key,
+        )
+        return self.result_of(change)
+
+
+class AlteryxServerRemoveUserGroupUsersOperator(AlteryxServerUserGroupOperator):
+    """Remove users from a user group: one call each, ``max_concurrency`` of the connection at once.
+
+    :param user_ids: as for a create, as is ``on_invalid``. Somebody who is no member is no error.
+    """
+
+    template_fields: Sequence[str] = (*AlteryxServerUserGroupOperator.template_fields, "user_ids", "on_invalid")
+    template_ext: Sequence[str] = (".sql",)
+    user_ids = UserIdsField()
+
+    def __init__(self, *, user_ids: Iterable[object] | str, on_invalid: str = "fail", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.user_ids = user_ids
+        self.on_invalid = on_invalid
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Remove the users."""
+        self.push_link(context)
+        change = self.hook.remove_users(self.user_ids, on_invalid=self.on_invalid, **self.key)  # type: ignore[arg-type]
+        return self.result_of(change)

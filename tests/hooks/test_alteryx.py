@@ -1,0 +1,291 @@
+"""The Alteryx Server hook's methods, over a socket, against the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    RejectedRequest,
+    VendorError,
+)
+from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from tests.conftest import RETRY
+
+NOBODY = "0123456789abcdef01234567"
+
+
+@pytest.fixture
+def connect(alteryx_sandbox, monkeypatch):
+    def set_up(**extra: object) -> AlteryxServerHook:
+        connection = alteryx_sandbox.connection_json(retry=RETRY, **extra)
+        monkeypatch.setenv("AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT", connection)
+        return AlteryxServerHook()
+
+    return set_up
+
+
+@pytest.fixture
+def hook(connect):
+    """A hook that adds at most ten users a request."""
+    return connect(users_per_request=10)
+
+
+@pytest.fixture
+def people(alteryx_sandbox):
+    return alteryx_sandbox.seed_users(23)
+
+
+def writes(sandbox) -> dict[str, int]:
+    reads = ("alteryx.token", "alteryx.list_groups", "alteryx.get_group", "alteryx.list_users")
+    return {name: count for name, count in sandbox.counts().items() if name not in reads}
+
+
+@pytest.mark.parametrize("reply", ["json", "raw"])
+@pytest.mark.parametrize("placement", ["basic", "body"])
+def test_a_create_adds_the_users_in_requests_of_the_limit(connect, alteryx_sandbox, people, reply, placement):
+    alteryx_sandbox.settings(create_reply=reply, client_auth=placement)
+    change = connect(users_per_request=10, client_auth=placement).create_user_group("Analysts", people, role="Artisan")
+
+    assert alteryx_sandbox.members("Analysts") == set(people)
+    assert [(group.name, group.role) for group in alteryx_sandbox.groups()] == [("Analysts", "Artisan")]
+    assert (change.outcome, change.users_sent, change.users_added, change.role) == ("created", 23, 23, "Artisan")
+    assert writes(alteryx_sandbox) == {"alteryx.create_group": 1, "alteryx.add_users": 3}
+    assert change.requests == 5
+
+
+@pytest.mark.parametrize("existing", ["reported", "silent", "counted"])
+def test_creating_twice_makes_one_and_members_again_are_no_failure(hook, alteryx_sandbox, people, existing):
+    alteryx_sandbox.settings(existing_member=existing)
+    first = hook.create_user_group("Analysts", people[:5])
+    second = hook.create_user_group("Analysts", people)
+
+    assert second.user_group_id == first.user_group_id
+    assert (second.outcome, second.users_refused) == ("reused", {})
+    assert alteryx_sandbox.members("Analysts") == set(people)
+
+
+def test_update_makes_role_and_members_exactly_these(hook, alteryx_sandbox, people):
+    hook.create_user_group("Analysts", people[:10], role="Viewer")
+    change = hook.create_user_group("Analysts", people[5:15], role="Member", if_exists="update")
+
+    assert alteryx_sandbox.members("Analysts") == set(people[5:15])
+    assert [group.role for group in alteryx_sandbox.groups()] == ["Member"]
+    assert (change.outcome, change.users_removed) == ("updated", 5)
+    calls = [
+        call.endpoint
+        for call in alteryx_sandbox.calls()
+        if call.endpoint in ("alteryx.add_users", "alteryx.remove_user")
+    ]
+    assert calls == ["alteryx.add_users"] * 2 + ["alteryx.remove_user"] * 5
+
+
+def test_fail_refuses_an_existing_group(hook, alteryx_sandbox, people):
+    hook.create_user_group("Analysts")
+    with pytest.raises(Conflict, match="exists"):
+        hook.create_user_group("Analysts", people, if_exists="fail")
+    assert alteryx_sandbox.members("Analysts") == set()
+
+
+@pytest.mark.parametrize("kind", ["lost", "truncate", "reset_mid_body", "html", "empty_body"])
+@pytest.mark.parametrize("duplicates", ["refuse", "allow"])
+def test_a_create_whose_answer_is_lost_makes_one(hook, alteryx_sandbox, people, kind, duplicates):
+    alteryx_sandbox.settings(duplicate_names=duplicates)
+    effect = {"effect": True} if kind == "html" else {}
+    alteryx_sandbox.fault("alteryx.create_group", kind, **effect)
+    hook.create_user_group("Analysts", people)
+
+    assert len(alteryx_sandbox.groups()) == 1
+    assert alteryx_sandbox.members("Analysts") == set(people)
+
+
+def test_two_groups_of_one_name_are_refused_by_every_look_up_by_name(hook, alteryx_sandbox, people):
+    alteryx_sandbox.settings(duplicate_names="allow")
+    alteryx_sandbox.create_group("Analysts")
+    alteryx_sandbox.create_group("Analysts")
+    for attempt in (
+        lambda: hook.create_user_group("Analysts", people),
+        lambda: hook.find_user_group("Analysts"),
+        lambda: hook.add_users(people, name="Analysts"),
+        lambda: hook.delete_user_group(name="Analysts"),
+    ):
+        with pytest.raises(Conflict, match="has 2 of the"):
+            attempt()
+    assert writes(alteryx_sandbox) == {}
+
+
+def test_a_partial_failure_is_a_failure_unless_told_otherwise(hook, alteryx_sandbox, people):
+    with pytest.raises(RejectedRequest, match="refused to add 1 of 24 users") as caught:
+        hook.create_user_group("Analysts", [*people, NOBODY])
+    assert NOBODY not in str(caught.value)
+    assert alteryx_sandbox.members("Analysts") == set(people)
+
+    change = hook.add_users([*people, NOBODY], name="Analysts", on_refused="skip")
+    assert sum(change.users_refused.values()) == 1
+    assert NOBODY not in change.model_dump_json()
+
+
+def test_all_problems_come_in_one_message_before_the_first_call(hook, alteryx_sandbox):
+    with pytest.raises(InvalidInput) as caught:
+        hook.create_user_group("x" * 256, ["", "y" * 256], role="Boss", if_exists="perhaps")
+    for part in ("`name`", "`role`", "`if_exists`", "1 user id is blank", "longer than 255"):
+        assert part in str(caught.value)
+    assert alteryx_sandbox.counts() == {}
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_users_are_removed_one_call_each(connect, alteryx_sandbox, people, concurrency):
+    hook = connect(max_concurrency=concurrency)
+    group = hook.create_user_group("Analysts", people)
+    change = hook.remove_users([*people[:20], NOBODY], user_group=group)
+
+    assert alteryx_sandbox.members("Analysts") == set(people[20:])
+    assert change.users_removed == 21
+    assert alteryx_sandbox.counts()["alteryx.remove_user"] == 21
+
+
+def test_a_removal_that_fails_says_how_far_it_came_and_can_be_run_again(connect, alteryx_sandbox, people):
+    hook = connect(max_concurrency=2)
+    hook.create_user_group("Analysts", people)
+    alteryx_sandbox.fault("alteryx.remove_user", "status", status=403, skip=5)
+    with pytest.raises(VendorError, match="were removed from user group") as caught:
+        hook.remove_users(people, name="Analysts")
+    assert all(person not in str(caught.value) for person in people)
+    assert "{user}" in str(caught.value)
+    assert alteryx_sandbox.members("Analysts")
+
+    hook.remove_users(people, name="Analysts")
+    assert alteryx_sandbox.members("Analysts") == set()
+
+
+class TestUserGroup:
+    def test_update_keeps_what_is_not_given(self, hook, alteryx_sandbox, people):
+        group = hook.create_user_group("Analysts", people, role="Viewer")
+        hook.update_user_group(user_group=group, role="Curator")
+        hook.update_user_group(user_group_id=group.user_group_id, new_name="Data people")
+        assert [(group.name, group.role) for group in alteryx_sandbox.groups()] == [("Data people", "Curator")]
+        assert alteryx_sandbox.members("Data people") == set(people)
+
+    def test_update_of_nothing_is_refused(self, hook, alteryx_sandbox):
+        with pytest.raises(InvalidInput, match="One of `new_name` and `role`"):
+            hook.update_user_group(name="Analysts")
+        assert alteryx_sandbox.counts() == {}
+
+    def test_get_and_list(self, hook, people):
+        group = hook.create_user_group("Analysts", people)
+        assert hook.get_user_group(name="Analysts").members == set(people)
+        assert [found.user_group_id for found in hook.get_user_groups()] == [group.user_group_id]
+        assert hook.find_user_group("No such") is None
+        with pytest.raises(NotFound):
+            hook.get_user_group(NOBODY)
+        assert str(people[0]) not in repr(hook.get_user_group(name="Analysts"))
+
+    def test_delete(self, hook, alteryx_sandbox, people):
+        hook.create_user_group("Analysts", people)
+        with pytest.raises(RejectedRequest, match="force_delete=True"):
+            hook.delete_user_group(name="Analysts")
+        assert hook.delete_user_group(name="Analysts", force_delete=True).outcome == "deleted"
+        assert alteryx_sandbox.groups() == []
+        assert hook.delete_user_group(name="Analysts").outcome == "missing"
+        assert hook.delete_user_group(user_group_id=NOBODY).outcome == "missing"
+        with pytest.raises(NotFound, match="if_missing"):
+            hook.delete_user_group(user_group_id=NOBODY, if_missing="fail")
+
+    def test_a_deletion_whose_answer_was_lost_is_a_deletion(self, hook, alteryx_sandbox):
+        group = hook.create_user_group("Analysts")
+        alteryx_sandbox.fault("alteryx.delete_group", "lost")
+        assert hook.delete_user_group(user_group=group, if_missing="fail").outcome == "deleted"
+
+    def test_active_directory_groups(self, hook, alteryx_sandbox):
+        alteryx_sandbox.settings(windows_authentication=True)
+        hook.create_user_group("Analysts")
+        hook.add_active_directory_group("S-1-5-21-1004", name="Analysts")
+        assert alteryx_sandbox.ad_groups("Analysts") == {"S-1-5-21-1004"}
+        hook.remove_active_directory_group("S-1-5-21-1004", name="Analysts")
+        assert alteryx_sandbox.ad_groups("Analysts") == set()
+        with pytest.raises(InvalidInput, match="`sid`"):
+            hook.add_active_directory_group("Analysts", name="Analysts")
+
+
+class TestSharing:
+    @pytest.mark.parametrize("kind", ["collection", "credential", "data_connection"])
+    def test_share_and_unshare(self, hook, alteryx_sandbox, kind):
+        resource = getattr(alteryx_sandbox, f"create_{kind}")("Sales")
+        group = hook.create_user_group("Analysts")
+        hook.share(kind, resource, user_group=group)
+        assert [share.object_id for share in alteryx_sandbox.shares("Analysts")] == [resource]
+        hook.unshare(kind, resource, user_group=group)
+        assert alteryx_sandbox.shares("Analysts") == []
+
+    def test_permissions_of_a_collection(self, hook, alteryx_sandbox):
+        resource = alteryx_sandbox.create_collection("Sales")
+        hook.create_user_group("Analysts")
+        hook.share("collection", resource, name="Analysts", permissions={"can_add_assets": True})
+        hook.update_permissions(resource, {"is_admin": True}, name="Analysts")
+        (share,) = alteryx_sandbox.shares("Analysts")
+        assert share.permissions["isAdmin"] is True
+        assert not share.permissions.get("canAddAssets")
+
+    def test_permissions_are_for_collections_only(self, hook, alteryx_sandbox):
+        with pytest.raises(InvalidInput, match="for `resource_type` collection only"):
+            hook.share("credential", NOBODY, name="Analysts", permissions={"is_admin": True})
+        assert alteryx_sandbox.counts() == {}
+
+
+class TestUsers:
+    @pytest.mark.parametrize("matching", ["contains", "exact"])
+    def test_a_user_is_found_by_exactly_that_address(self, hook, alteryx_sandbox, matching):
+        alteryx_sandbox.settings(email_filter=matching)
+        alteryx_sandbox.create_user("not.ada@example.com")
+        wanted = alteryx_sandbox.create_user("ada@example.com")
+        found = hook.find_user("ADA@example.com ")
+        assert found.user_id == wanted
+        assert hook.find_user("da@example.com") is None
+        assert "ada" not in repr(found)
+
+
+class TestConnection:
+    def test_all_is_well(self, hook):
+        works, message = hook.test_connection()
+        assert works, message
+        assert "user groups on the server: 0" in message
+
+    def test_the_caller_must_be_a_curator(self, hook, alteryx_sandbox):
+        alteryx_sandbox.settings(caller_is_curator=False)
+        works, message = hook.test_connection()
+        assert not works
+        assert "Curator" in message
+        with pytest.raises(AuthenticationError, match="Curator"):
+            hook.get_user_groups()
+
+    def test_the_credentials(self, connect, alteryx_sandbox):
+        hook = connect()
+        alteryx_sandbox.settings(api_secret="another")
+        works, message = hook.test_connection()
+        assert not works
+        assert message.startswith("Credentials:")
+
+    def test_a_read_only_connection_refuses_every_write(self, connect, alteryx_sandbox):
+        hook = connect(read_only=True)
+        for write in (
+            lambda: hook.create_user_group("Analysts"),
+            lambda: hook.update_user_group(name="x", role="Viewer"),
+            lambda: hook.delete_user_group(name="x"),
+            lambda: hook.add_users(["a"], name="x"),
+            lambda: hook.remove_users(["a"], name="x"),
+            lambda: hook.add_active_directory_group("S-1-5-1", name="x"),
+            lambda: hook.share("collection", NOBODY, name="x"),
+            lambda: hook.update_permissions(NOBODY, {}, name="x"),
+            lambda: hook.unshare("collection", NOBODY, name="x"),
+        ):
+            with pytest.raises(ConfigurationError, match="read-only"):
+                write()
+        assert alteryx_sandbox.counts() == {}
+
+    def test_the_gallery_is_beside_the_api(self, connect, alteryx_sandbox):
+        assert connect().gallery_url == f"{alteryx_sandbox.url}/gallery/"
+        assert connect(gallery_url="https://gallery.example.com").gallery_url == "https://gallery.example.com"
