@@ -1,4 +1,4 @@
-"""A minimal HTTP server that answers like WalkMe's API, so that clients are measured and not it.
+"""A minimal HTTP server that answers well enough for a client, so that clients are measured and not it.
 
 One thread a connection, blocking sockets, bodies read whole into one buffer and not parsed. It runs in a process of
 its own, stops when its standard input closes, and keeps a fingerprint of what it was sent, so that a benchmark can make
@@ -24,6 +24,7 @@ from typing import BinaryIO, Self
 
 ROOT = Path(__file__).parents[2]
 TOKEN_PATH = "/accounts/connect/token"
+TOKEN_PATHS = (TOKEN_PATH, "/oauth2/token")
 SEEN_PATH = "/seen"
 TOKEN = "a-token-of-the-benchmarks"  # always the same: every client's requests can be compared byte by byte
 SEGMENT_GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -100,8 +101,8 @@ class Connection(threading.Thread):
         received = time.monotonic()
         if path == SEEN_PATH:
             return reply("200 OK", json.dumps(asdict(self._ledger.tell())).encode())
-        self._ledger.add(head, body, segment=path != TOKEN_PATH)
-        if path == TOKEN_PATH:
+        self._ledger.add(head, body, segment=path not in TOKEN_PATHS)
+        if path in TOKEN_PATHS:
             return reply("200 OK", TOKEN_ANSWER)
         # The delay begins with the last byte of the body, so the fingerprint is part of it.
         time.sleep(max(0.0, received + self._delay - time.monotonic()))
