@@ -133,6 +133,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Alteryx Server",
                 "python-modules": [
                     "airflow_segments_provider.operators.alteryx",
+                    "airflow_segments_provider.operators.alteryx_directory",
                     "airflow_segments_provider.operators.alteryx_sharing",
                 ],
             },

@@ -38,6 +38,10 @@ PUBLIC = {
         "AlteryxServerRemoveUserGroupUsersOperator",
         "AlteryxServerUpdateUserGroupOperator",
     ],
+    "operators.alteryx_directory": [
+        "AlteryxServerAddActiveDirectoryGroupOperator",
+        "AlteryxServerRemoveActiveDirectoryGroupOperator",
+    ],
     "operators.alteryx_sharing": [
         "AlteryxServerShareWithUserGroupOperator",
         "AlteryxServerUnshareFromUserGroupOperator",

@@ -177,6 +177,12 @@ class AlteryxServerHook(BaseHook):
             (user for user in self.get_users(email=email.strip()) if (user.email or "").lower() == wanted), None
         )
 
+    def find_users(self, first_name: str, last_name: str) -> list[User]:
+        """The users with exactly these names, in any case; there may be several."""
+        wanted = (first_name.strip().lower(), last_name.strip().lower())
+        found = self.get_users(firstName=first_name.strip(), lastName=last_name.strip())
+        return [user for user in found if ((user.first_name or "").lower(), (user.last_name or "").lower()) == wanted]
+
     # User groups ---------------------------------------------------------------------------------------------------
 
     def create_user_group(

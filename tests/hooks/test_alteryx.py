@@ -247,6 +247,16 @@ class TestUsers:
         assert hook.find_user("da@example.com") is None
         assert "ada" not in repr(found)
 
+    @pytest.mark.parametrize("matching", ["contains", "exact"])
+    def test_users_are_found_by_exactly_these_names(self, hook, alteryx_sandbox, matching):
+        alteryx_sandbox.settings(name_filter=matching)
+        wanted = {
+            alteryx_sandbox.create_user(f"{number}@example.com", first_name="Ada", last_name="Lamb") for number in "12"
+        }
+        alteryx_sandbox.create_user("3@example.com", first_name="Ada", last_name="Lambert")
+        assert {user.user_id for user in hook.find_users("ada", " LAMB")} == wanted
+        assert hook.find_users("Ad", "Lamb") == []
+
 
 class TestConnection:
     def test_all_is_well(self, hook):

@@ -58,3 +58,20 @@ def test_every_operator_in_one_dag(alteryx_sandbox, dag_file, stored):
     assert places <= {"dag_code.source_code", "serialized_dag.data", "serialized_dag.data_compressed"}
     with pytest.raises(NotFound):
         AlteryxServerHook().get_user_group(name="Analysts")
+
+
+def test_active_directory_groups(alteryx_sandbox, dag_file):
+    alteryx_sandbox.settings(windows_authentication=True)
+    alteryx_sandbox.create_group("Analysts")
+    dag = dag_file(
+        """
+        from airflow_segments_provider.operators.alteryx_directory import *
+
+        add = AlteryxServerAddActiveDirectoryGroupOperator(task_id="add", name="Analysts", sid="S-1-5-21-{{ 1004 }}")
+        remove = AlteryxServerRemoveActiveDirectoryGroupOperator(task_id="remove", name="Analysts", sid="S-1-5-21-7")
+        add >> remove
+        """
+    )
+    assert set(states(dag.test()).values()) == {"success"}
+    assert alteryx_sandbox.ad_groups("Analysts") == {"S-1-5-21-1004"}
+    assert alteryx_sandbox.counts()["alteryx.remove_ad_group"] == 1
