@@ -9,16 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from airflow.providers.common.compat.sdk import BaseHook
-
-from airflow_segments_provider.errors import ConfigurationError, InvalidInput
+from airflow_segments_provider.hooks.vendor import VendorHook
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
     from airflow_segments_provider.http import HttpClient, RetryPolicy
     from airflow_segments_provider.models.alteryx import (
         AlteryxServerConnectionFields,
-        Given,
         IfExists,
         IfMissing,
         OnRefused,
@@ -28,6 +25,7 @@ if TYPE_CHECKING:
         UserGroup,
         UserGroupChange,
     )
+    from airflow_segments_provider.models.given import Given
     from airflow_segments_provider.models.user_ids import OnInvalid, StagedUserIds
 
     Model = TypeVar("Model", bound=Given)
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["AlteryxServerHook"]
 
 
-class AlteryxServerHook(BaseHook):
+class AlteryxServerHook(VendorHook):
     """User groups of an Alteryx Server, with the API key of an Airflow connection of type ``alteryx_server``.
 
     The connection: host = Web API address, sub-path included (by default it ends in ``/webapi``), login = API access
@@ -56,29 +54,10 @@ class AlteryxServerHook(BaseHook):
     hook_name = "Alteryx Server"
 
     def __init__(self, alteryx_conn_id: str = default_conn_name, *, retry: RetryPolicy | None = None) -> None:
-        super().__init__()
+        super().__init__(alteryx_conn_id, retry=retry)
         self.alteryx_conn_id = alteryx_conn_id
-        self._retry = retry
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Labels of the connection form, for Airflow before 3.2."""
-        from airflow_segments_provider.hooks.form import field_behaviour
-
-        return field_behaviour(cls.conn_type)
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Extra fields of the connection form, for Airflow before 3.2."""
-        from airflow_segments_provider.hooks.form import form_widgets
-
-        return form_widgets(cls.conn_type)
 
     # The connection ------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _connection(self) -> Any:
-        return self.get_connection(self.alteryx_conn_id)
 
     @cached_property
     def fields(self) -> AlteryxServerConnectionFields:
@@ -89,7 +68,7 @@ class AlteryxServerHook(BaseHook):
         from airflow_segments_provider.hooks.connection import read_fields
         from airflow_segments_provider.models.alteryx import AlteryxServerConnectionFields
 
-        return read_fields(self._connection, AlteryxServerConnectionFields, needs=("host", "login", "password"))
+        return read_fields(self.connection, AlteryxServerConnectionFields, needs=("host", "login", "password"))
 
     @cached_property
     def client(self) -> HttpClient:
@@ -97,25 +76,16 @@ class AlteryxServerHook(BaseHook):
         from airflow_segments_provider.hooks.connection import base_url, open_client
 
         placement = self.fields.client_auth
-        url = base_url(self._connection, "", {})
+        url = base_url(self.connection, "", {})
         return open_client(
             "Alteryx Server",
-            self._connection,
+            self.connection,
             self.fields,
             base_url=url,
             token_url=f"{url}/oauth2/token",
-            retry=self._retry,
+            retry=self.retry,
             placement=placement,
         )
-
-    def get_conn(self) -> HttpClient:
-        """The HTTP client of this connection."""
-        return self.client
-
-    def stop(self) -> None:
-        """Let no further request begin; for ``on_kill``, which runs in a signal handler."""
-        if "client" in self.__dict__:
-            self.client.stop()
 
     @property
     def gallery_url(self) -> str:
@@ -336,20 +306,12 @@ class AlteryxServerHook(BaseHook):
         """The endpoints, the input and the staged ids of a write, once all of them are found to be right."""
         from airflow_segments_provider.models.alteryx import MAX_ID_LENGTH
         from airflow_segments_provider.models.problems import accepted
-        from airflow_segments_provider.models.user_ids import StagedUserIds
 
-        if self.fields.read_only:
-            raise ConfigurationError(
-                f"Connection {self.alteryx_conn_id!r} is read-only, so nothing was sent: {subject} is a write."
-            )
-        with StagedUserIds(max_length=MAX_ID_LENGTH, per_request=self.fields.users_per_request) as staged:
-            try:
-                problems = staged.fill(user_ids)
-            except InvalidInput as error:  # of a source or a template, perhaps half-way
-                problems = list(error.problems)
-            else:
-                if given.get("on_invalid") == "skip" and staged.rejected:
-                    problems = []
+        per_request = self.fields.users_per_request
+        with self.staged(subject, given, user_ids, self.fields, max_length=MAX_ID_LENGTH, per_request=per_request) as (
+            staged,
+            problems,
+        ):
             yield self._endpoints(), accepted(subject, model, given, problems), staged
 
     def _endpoints(self) -> UserGroupEndpoints:

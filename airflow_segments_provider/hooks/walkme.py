@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook
-
-from airflow_segments_provider.errors import ConfigurationError, InvalidInput
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.hooks.vendor import VendorHook
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["WalkMeHook"]
 
 
-class WalkMeHook(BaseHook):
+class WalkMeHook(VendorHook):
     """Segments of a WalkMe system, with the credentials of an Airflow connection of type ``walkme``.
 
     The connection: host = base URL (or the name of a region, or empty), login = client id, password = client secret,
@@ -50,23 +49,8 @@ class WalkMeHook(BaseHook):
     hook_name = "WalkMe"
 
     def __init__(self, walkme_conn_id: str = default_conn_name, *, retry: RetryPolicy | None = None) -> None:
-        super().__init__()
+        super().__init__(walkme_conn_id, retry=retry)
         self.walkme_conn_id = walkme_conn_id
-        self._retry = retry
-
-    @classmethod
-    def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Labels of the connection form, for Airflow before 3.2."""
-        from airflow_segments_provider.hooks.form import field_behaviour
-
-        return field_behaviour(cls.conn_type)
-
-    @classmethod
-    def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Extra fields of the connection form, for Airflow before 3.2."""
-        from airflow_segments_provider.hooks.form import form_widgets
-
-        return form_widgets(cls.conn_type)
 
     # The connection ------------------------------------------------------------------------------------------------
 
@@ -79,11 +63,7 @@ class WalkMeHook(BaseHook):
         from airflow_segments_provider.hooks.connection import read_fields
         from airflow_segments_provider.models.walkme import WalkMeConnectionFields
 
-        return read_fields(self._connection, WalkMeConnectionFields, needs=("login", "password"))
-
-    @cached_property
-    def _connection(self) -> Any:
-        return self.get_connection(self.walkme_conn_id)
+        return read_fields(self.connection, WalkMeConnectionFields, needs=("login", "password"))
 
     @cached_property
     def client(self) -> HttpClient:
@@ -91,24 +71,15 @@ class WalkMeHook(BaseHook):
         from airflow_segments_provider.hooks.connection import base_url, open_client
         from airflow_segments_provider.models.walkme import REGIONS
 
-        url = base_url(self._connection, REGIONS[self.fields.region], REGIONS)
+        url = base_url(self.connection, REGIONS[self.fields.region], REGIONS)
         return open_client(
             "WalkMe",
-            self._connection,
+            self.connection,
             self.fields,
             base_url=url,
             token_url=self.fields.token_url or f"{url}/accounts/connect/token",
-            retry=self._retry,
+            retry=self.retry,
         )
-
-    def get_conn(self) -> HttpClient:
-        """The HTTP client of this connection."""
-        return self.client
-
-    def stop(self) -> None:
-        """Let no further request begin; for ``on_kill``, which runs in a signal handler."""
-        if "client" in self.__dict__:
-            self.client.stop()
 
     @property
     def admin_url(self) -> str:
@@ -117,7 +88,7 @@ class WalkMeHook(BaseHook):
 
         if self.fields.admin_url:
             return self.fields.admin_url
-        host = (self._connection.host or "").strip().rstrip("/").lower()
+        host = (self.connection.host or "").strip().rstrip("/").lower()
         if host and host not in REGIONS:
             known = {url.removeprefix("https://"): region for region, url in REGIONS.items()}
             return ADMIN_CENTERS.get(known.get(host.removeprefix("https://"), ""), "")
@@ -311,25 +282,17 @@ class WalkMeHook(BaseHook):
         :raises ConfigurationError: the connection is read-only, or wrong.
         :raises InvalidInput: with every problem found.
         """
-        from airflow_segments_provider.models.user_ids import StagedUserIds
         from airflow_segments_provider.models.walkme import MAX_ID_LENGTH, limits
 
-        if self.fields.read_only:
-            raise ConfigurationError(
-                f"Connection {self.walkme_conn_id!r} is read-only, so nothing was sent: {subject} is a write."
-            )
-        with StagedUserIds(
+        with self.staged(
+            subject,
+            given,
+            user_ids,
+            self.fields,
             max_length=MAX_ID_LENGTH,
             per_request=self.fields.users_per_request,
             distinct=self.fields.distinct_users,
-        ) as staged:
-            try:
-                problems = staged.fill(user_ids)
-            except InvalidInput as error:  # of a source or a template, perhaps half-way
-                problems = list(error.problems)
-            else:
-                if given.get("on_invalid") == "skip" and staged.rejected:
-                    problems = []
+        ) as (staged, problems):
             # A create that would override what it finds must not begin with more than a retry could override.
             exact = given.get("if_exists") == "update"
             allow_empty = exact or given.get("allow_empty") in (True, "True", "true")
@@ -346,9 +309,9 @@ class WalkMeHook(BaseHook):
 
         found: list[str] = []
         wanted = validated(model, given, found)
-        if not self.fields.system_guid and wanted is not None and not wanted.system_guid:
-            found.append(f"`system_guid` is given neither here nor in connection {self.walkme_conn_id!r}.")
-        if found or problems or wanted is None:
+        if wanted is not None and not (wanted.system_guid or self.fields.system_guid):
+            found.append(f"`system_guid` is given neither here nor in connection {self.conn_id!r}.")
+        if wanted is None or found or problems:
             raise InvalidInput(subject, [*found, *problems])
         return wanted
 

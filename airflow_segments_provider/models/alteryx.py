@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.models.connection import ConnectionFields
+from airflow_segments_provider.models.given import Given, with_result
 from airflow_segments_provider.models.user_ids import OnInvalid
 
 MAX_ID_LENGTH = 255
@@ -44,17 +45,6 @@ class AlteryxServerConnectionFields(ConnectionFields):
     users_per_request: int = Field(1000, ge=1, le=100_000)
 
 
-class Given(BaseModel):
-    """What a method or operator is given; empty texts, as absent values render to, count as not given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_absent(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in values.items() if value is not None and value not in ("", "None")}
-
-
 class CreateUserGroup(Given):
     """What a create is given, without the people."""
 
@@ -77,16 +67,7 @@ class UserGroupKey(Given):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values = dict(values)
-        group = values.pop("user_group", None)
-        if group is None:
-            return values
-        if isinstance(group, BaseModel):
-            group = group.model_dump()
-        if not isinstance(group, Mapping):
-            raise ValueError("`user_group` must be the result of a create or update, such as `create.output`")
-        given = {key: value for key, value in values.items() if value is not None and value != ""}
-        return {"user_group_id": group.get("user_group_id"), "name": group.get("name")} | given
+        return with_result(values, "user_group", ("user_group_id", "name"))
 
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:

@@ -26,6 +26,7 @@ from pydantic import (
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.models.connection import ConnectionFields
+from airflow_segments_provider.models.given import Given, with_result
 from airflow_segments_provider.models.user_ids import OnInvalid
 
 MAX_USERS_PER_REQUEST = 25_000
@@ -93,17 +94,13 @@ def _seconds(value: Any) -> Any:
         return value
 
 
-class LookUp(BaseModel):
-    """What every write and look-up is given; empty texts, as absent values render to, count as not given."""
+class LookUp(Given):
+    """What every call is given.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+    :param system_guid: by default the connection's own.
+    """
 
     system_guid: Guid | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_absent(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in values.items() if value is not None and value not in ("", "None")}
 
 
 class CreateSegment(LookUp):
@@ -131,17 +128,7 @@ class SegmentKey(LookUp):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
-        values = dict(values)
-        segment = values.pop("segment", None)
-        if segment is None:
-            return values
-        if isinstance(segment, BaseModel):
-            segment = segment.model_dump()
-        if not isinstance(segment, Mapping):
-            raise ValueError("`segment` must be the result of a create or update, such as `create.output`")
-        keys = ("system_guid", "segment_guid", "external_id", "name")
-        given = {key: value for key, value in values.items() if value is not None and value != ""}
-        return {key: segment.get(key) for key in keys} | given
+        return with_result(values, "segment", ("system_guid", "segment_guid", "external_id", "name"))
 
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.links import AlteryxServerLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.vendor import VendorOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -28,7 +27,7 @@ __all__ = [
 ]
 
 
-class AlteryxServerOperator(BaseOperator):
+class AlteryxServerOperator(VendorOperator):
     """What the operators of Alteryx Server share.
 
     :param alteryx_conn_id: the connection.
@@ -47,16 +46,6 @@ class AlteryxServerOperator(BaseOperator):
         """The hook of the rendered connection id."""
         return AlteryxServerHook(self.alteryx_conn_id)
 
-    def on_kill(self) -> None:
-        """Finish the request under way and begin no further one."""
-        if "hook" in self.__dict__:
-            self.hook.stop()
-
-    def push_link(self, context: Context) -> None:
-        """Make the link work while the task is still running."""
-        self.vendor_url = self.hook.gallery_url
-        AlteryxServerLink().push(context, self.vendor_url)
-
     def result_of(self, change: UserGroupChange) -> dict[str, Any]:
         """Say what was done, how many were left out and why, and return the task's result."""
         self.log.info(
@@ -69,8 +58,7 @@ class AlteryxServerOperator(BaseOperator):
             f"{change.users_removed:,}",
             change.requests,
         )
-        for reason, count in {**change.users_rejected, **change.users_refused}.items():
-            self.log.warning("User ids left out, %s: %s.", reason, f"{count:,}")
+        self.log_left_out(change.users_rejected, change.users_refused)
         return change.model_dump(mode="json")
 
 
@@ -147,7 +135,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the group, or make the existing one right."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         return self.result_of(
             self.hook.create_user_group(
                 self.name,
@@ -176,7 +164,7 @@ class AlteryxServerUpdateUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the group and write it."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         change = self.hook.update_user_group(new_name=self.new_name, role=self.role, **self.key)  # type: ignore[arg-type]
         return self.result_of(change)
 
@@ -197,7 +185,7 @@ class AlteryxServerDeleteUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the group."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         change = self.hook.delete_user_group(
             force_delete=self.force_delete,  # type: ignore[arg-type]
             if_missing=self.if_missing,  # type: ignore[arg-type]
@@ -211,7 +199,7 @@ class AlteryxServerGetUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Get the group."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         group = self.hook.get_user_group(**self.key)
         return {**group.model_dump(mode="json"), "members": len(group.members or ())}
 
@@ -221,7 +209,7 @@ class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the groups."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         groups = self.hook.get_user_groups()
         self.log.info("The server has %d user groups.", len(groups))
         return [group.model_dump(mode="json") for group in groups]
@@ -257,7 +245,7 @@ class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Add the users."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         change = self.hook.add_users(
             self.user_ids,
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
@@ -284,6 +272,6 @@ class AlteryxServerRemoveUserGroupUsersOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Remove the users."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         change = self.hook.remove_users(self.user_ids, on_invalid=self.on_invalid, **self.key)  # type: ignore[arg-type]
         return self.result_of(change)

@@ -27,7 +27,7 @@ class AlteryxServerAddActiveDirectoryGroupOperator(AlteryxServerUserGroupOperato
 
     def execute(self, context: Context) -> None:
         """Add it."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         self.hook.add_active_directory_group(self.sid, **self.key)
         self.log.info("Active Directory group %s is in the user group.", self.sid)
 
@@ -46,6 +46,6 @@ class AlteryxServerRemoveActiveDirectoryGroupOperator(AlteryxServerUserGroupOper
 
     def execute(self, context: Context) -> None:
         """Remove it."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         self.hook.remove_active_directory_group(self.sid, **self.key)
         self.log.info("Active Directory group %s is no longer in the user group.", self.sid)

@@ -53,7 +53,7 @@ class AlteryxServerShareWithUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> None:
         """Share it."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         self.hook.share(
             self.resource_type,  # type: ignore[arg-type]
             self.resource_id,
@@ -94,7 +94,7 @@ class AlteryxServerUpdateUserGroupPermissionsOperator(AlteryxServerUserGroupOper
 
     def execute(self, context: Context) -> None:
         """Change the permissions."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         self.hook.update_permissions(
             self.collection_id, self.permissions, expiration_date=self.expiration_date, **self.key
         )
@@ -121,6 +121,6 @@ class AlteryxServerUnshareFromUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> None:
         """Unshare it."""
-        self.push_link(context)
+        self.push_link(context, self.hook.gallery_url)
         self.hook.unshare(self.resource_type, self.resource_id, **self.key)  # type: ignore[arg-type]
         self.log.info("The %s %s is no longer shared with the user group.", self.resource_type, self.resource_id)

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.vendor import VendorOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -25,7 +24,7 @@ __all__ = [
 ]
 
 
-class WalkMeOperator(BaseOperator):
+class WalkMeOperator(VendorOperator):
     """What the operators below share.
 
     :param system_guid: the WalkMe system; by default the connection's own.
@@ -47,16 +46,6 @@ class WalkMeOperator(BaseOperator):
         """The hook of the rendered connection id."""
         return WalkMeHook(self.walkme_conn_id)
 
-    def on_kill(self) -> None:
-        """Finish the request under way and begin no further one."""
-        if "hook" in self.__dict__:
-            self.hook.stop()
-
-    def push_link(self, context: Context) -> None:
-        """Make the link work while the task is still running."""
-        self.vendor_url = self.hook.admin_url
-        WalkMeSystemLink().push(context, self.vendor_url)
-
     def log_change(self, change: SegmentChange) -> None:
         """Say what was done, and how many were left out and why."""
         self.log.info(
@@ -67,8 +56,7 @@ class WalkMeOperator(BaseOperator):
             f"{change.users_sent:,}",
             change.requests,
         )
-        for reason, count in change.users_rejected.items():
-            self.log.warning("User ids left out, %s: %s.", reason, f"{count:,}")
+        self.log_left_out(change.users_rejected)
 
 
 class WalkMeCreateSegmentOperator(WalkMeOperator):
@@ -128,7 +116,7 @@ class WalkMeCreateSegmentOperator(WalkMeOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the segment, or make the existing one right."""
-        self.push_link(context)
+        self.push_link(context, self.hook.admin_url)
         change = self.hook.create_segment(
             self.name,
             self.user_ids,
@@ -201,7 +189,7 @@ class WalkMeUpdateSegmentOperator(WalkMeOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the people."""
-        self.push_link(context)
+        self.push_link(context, self.hook.admin_url)
         change = self.hook.update_segment(
             action=self.action,  # type: ignore[arg-type]
             user_ids=self.user_ids,
@@ -259,7 +247,7 @@ class WalkMeDeleteSegmentOperator(WalkMeOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the segment."""
-        self.push_link(context)
+        self.push_link(context, self.hook.admin_url)
         change = self.hook.delete_segment(
             segment=self.segment,
             segment_guid=self.segment_guid,
@@ -280,7 +268,7 @@ class WalkMeListSegmentsOperator(WalkMeOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the segments."""
-        self.push_link(context)
+        self.push_link(context, self.hook.admin_url)
         segments = self.hook.get_segments(self.system_guid)
         self.log.info("The WalkMe system has %d segments.", len(segments))
         return [segment.model_dump(mode="json") for segment in segments]
