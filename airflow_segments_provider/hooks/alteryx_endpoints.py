@@ -134,12 +134,14 @@ class UserGroupEndpoints:
                 people=people,
             )
         except AuthenticationError as error:
-            raise error.advise(NOT_A_CURATOR) from None
+            raise error.advise(f"{NOT_A_CURATOR} The Airflow connection is {self.conn_id!r}.") from None
         except NotFound as error:
             raise error.advise(
                 f"So Alteryx Server does not know what the path names, or the host of connection {self.conn_id!r} is "
                 "not its Web API address (by default it ends in /webapi)."
             ) from None
+        except VendorError as error:
+            raise error.advise(f"The Airflow connection is {self.conn_id!r}.") from None
 
 
 def _ids(staged: StagedUserIds) -> Iterator[str]:

@@ -100,12 +100,14 @@ class SegmentEndpoints:
                 people=people,
             )
         except PermissionDenied as error:
-            raise error.advise(SEGMENTS_API_IS_OFF) from None
+            raise error.advise(f"{SEGMENTS_API_IS_OFF} The Airflow connection is {self.conn_id!r}.") from None
         except NotFound as error:
             unknown = f"system {self.system}" + (f" or segment {segment[0]} in it" if segment else "")
             raise error.advise(
                 f"So WalkMe does not know {unknown}, or the host of connection {self.conn_id!r} is not WalkMe's."
             ) from None
+        except VendorError as error:
+            raise error.advise(f"The Airflow connection is {self.conn_id!r}.") from None
 
 
 def moment_of(reply: Reply) -> datetime:

@@ -131,6 +131,13 @@ def test_a_bad_id_in_a_path_leads_nowhere_else(vendor, bad):
     assert changed == []
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 418, 429, 500, 503])
+def test_an_error_names_the_airflow_connection(vendor, status):
+    vendor.sandbox.fault(vendor.list_endpoint, "status", status=status, times=None)
+    with pytest.raises(SegmentsError, match=r"connection (is )?'(walkme|alteryx_server)_default'"):
+        vendor.names()
+
+
 def test_all_problems_in_one_message_and_no_call(vendor):
     with pytest.raises(InvalidInput) as caught:
         vendor.create(["", "a secret person" * 30, None, 1.5], if_exists="perhaps")
