@@ -74,17 +74,14 @@ class AlteryxServerHook(VendorHook):
     def client(self) -> HttpClient:
         """The HTTP client of this connection."""
         from airflow_segments_provider.hooks.connection import base_url, open_client
+        from airflow_segments_provider.http import ClientCredentials
 
-        placement = self.fields.client_auth
-        url = base_url(self.connection, "", {})
+        url, placement = base_url(self.connection, "", {}), self.fields.client_auth
+        credentials = ClientCredentials(
+            f"{url}/oauth2/token", self.connection.login, self.connection.password, placement=placement
+        )
         return open_client(
-            "Alteryx Server",
-            self.connection,
-            self.fields,
-            base_url=url,
-            token_url=f"{url}/oauth2/token",
-            retry=self.retry,
-            placement=placement,
+            "Alteryx Server", self.connection, self.fields, base_url=url, credentials=credentials, retry=self.retry
         )
 
     @property

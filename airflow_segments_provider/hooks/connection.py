@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from airflow_segments_provider.errors import ConfigurationError
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_segments_provider.http import HttpClient, RetryPolicy
+    from airflow_segments_provider.http.credentials import Credentials
     from airflow_segments_provider.models.connection import ConnectionFields
 
     Fields = TypeVar("Fields", bound=ConnectionFields)
@@ -78,21 +80,23 @@ def open_client(
     fields: ConnectionFields,
     *,
     base_url: str,
-    token_url: str,
+    credentials: Credentials,
     retry: RetryPolicy | None,
-    placement: Literal["basic", "body"] = "basic",
+    hold_after: Callable[[Mapping[str, str]], float] = lambda headers: 0.0,
 ) -> HttpClient:
-    """The HTTP client of a connection whose login and password are OAuth2 client credentials.
+    """The HTTP client of a connection.
 
-    Tokens, and passwords in proxy addresses, are masked in Airflow's logs from the moment they are known.
+    Credentials, tokens, and passwords in proxy addresses, are masked in Airflow's logs from the moment they are known.
 
-    :param placement: where the token request has them.
+    :param hold_after: reads from an answer's headers for how many seconds the vendor should be left alone.
     :raises ConfigurationError: the base URL, the token URL or a proxy cannot be used.
     """
     from airflow.providers.common.compat.sdk import mask_secret
 
-    from airflow_segments_provider.http import ClientCredentials, HttpClient
+    from airflow_segments_provider.http import HttpClient
 
+    for secret in credentials.secrets:
+        mask_secret(secret)
     for proxy in fields.proxies.values():
         if password := urlsplit(proxy).password:
             mask_secret(password)
@@ -101,11 +105,12 @@ def open_client(
         return HttpClient(
             vendor,
             base_url,
-            ClientCredentials(token_url, connection.login or "", connection.password or "", placement=placement),
+            credentials,
             transport=fields.transport,
             retry=retry or fields.policy,
             rate_limit=fields.rate_limit,
             on_token=mask_secret,
+            hold_after=hold_after,
         )
     except ConfigurationError as error:
         raise ConfigurationError(

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from airflow_segments_provider.http.client import HttpClient, Person
+from airflow_segments_provider.http.credentials import ClientCredentials, FixedAuthorization, JwtBearer, PasswordGrant
 from airflow_segments_provider.http.reply import Reply
 from airflow_segments_provider.http.retry import RetryPolicy
-from airflow_segments_provider.http.token import ClientCredentials
 
-__all__ = ["ClientCredentials", "HttpClient", "Person", "Reply", "RetryPolicy"]
+__all__ = [
+    "ClientCredentials",
+    "FixedAuthorization",
+    "HttpClient",
+    "JwtBearer",
+    "PasswordGrant",
+    "Person",
+    "Reply",
+    "RetryPolicy",
+]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any, TypeVar
+from urllib.parse import quote, urlsplit
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
@@ -20,14 +22,17 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
+from airflow_segments_provider.http.credentials import Credentials
 from airflow_segments_provider.http.reply import Call, Reply, error_of, parse_body
 from airflow_segments_provider.http.retry import RETRIED_STATUSES, RetryPolicy
-from airflow_segments_provider.http.token import AccessToken, ClientCredentials, parse_token, state_of
+from airflow_segments_provider.http.token import AccessToken, parse_token, state_of
 from airflow_segments_provider.http.transport import Answer, Transport, TransportSettings, check_base_url
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+NO_LANES: Mapping[str, float | None] = {}
 
 # Seconds; how long a stop may go unnoticed.
 LONGEST_NAP = 0.5
@@ -49,27 +54,31 @@ class HttpClient:
     :param base_url: with any sub-path; https, or http on loopback.
     :param rate_limit: requests a minute, None for no limit.
     :param on_token: told each token that this client comes to use, so that logs can mask it.
+    :param hold_after: told each answer's headers; returns for how many seconds no further request should begin.
     """
 
     def __init__(
         self,
         vendor: str,
         base_url: str,
-        credentials: ClientCredentials,
+        credentials: Credentials,
         *,
         transport: TransportSettings | None = None,
         retry: RetryPolicy | None = None,
         rate_limit: float | None = None,
         on_token: Callable[[str], None] = lambda token: None,
+        hold_after: Callable[[Mapping[str, str]], float] = lambda headers: 0.0,
     ) -> None:
         self.vendor = vendor
         self.base_url = check_base_url(base_url)
-        check_base_url(credentials.token_url)
+        if credentials.token_url is not None:
+            check_base_url(credentials.token_url)
         self.retry = retry or RetryPolicy()
         self.requests_sent = 0
         self._credentials = credentials
         self._rate_limit = rate_limit
         self._on_token = on_token
+        self._hold_after = hold_after
         self._used_tokens: set[str] = set()
         self._counting = threading.Lock()
         self._stopped = False
@@ -94,6 +103,25 @@ class HttpClient:
             self._check_stopped()
             time.sleep(min(left, LONGEST_NAP))
 
+    @property
+    def learnt(self) -> dict[str, str]:
+        """What was found out about this vendor, kept as long as the process lives."""
+        return self._state.learnt
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Let one thread of this process at a time do what ``name`` names, whichever hook of the connection it has.
+
+        :raises Stopped: Airflow ended the task during the wait.
+        """
+        lock = self._state.lock(name)
+        while not lock.acquire(timeout=LONGEST_NAP):
+            self._check_stopped()
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _check_stopped(self) -> None:
         if self._stopped:
             raise Stopped(
@@ -107,7 +135,10 @@ class HttpClient:
 
         :raises AuthenticationError: the credentials are refused; the token endpoint's 400 counts as that, too.
         """
-        token = self._state.token(self._fetch_token, refused=refused)
+        if self._credentials.token_url is None:
+            token = AccessToken(self._credentials.authorization.partition(" ")[2], math.inf)
+        else:
+            token = self._state.token(self._fetch_token, refused=refused)
         if token.value not in self._used_tokens:
             self._used_tokens.add(token.value)
             self._on_token(token.value)
@@ -124,6 +155,8 @@ class HttpClient:
         may_be_empty: bool = False,
         may_be_text: bool = False,
         people: Callable[[], Iterable[str]] = tuple,
+        into: IO[bytes] | None = None,
+        lanes: Mapping[str, float | None] = NO_LANES,
     ) -> Reply:
         """Call the vendor and return its 2xx answer.
 
@@ -134,6 +167,9 @@ class HttpClient:
         :param may_be_empty: a 2xx without a body is a success.
         :param may_be_text: a 2xx body that is no JSON is the answer's text; what it may be is for the caller to check.
         :param people: the ids in the body, asked for only to clean an error's text of them.
+        :param into: takes the body of a 2xx answer, whatever it is, and whole or not at all; the reply then has none.
+        :param lanes: the budgets that the vendor counts this call against, with their requests a minute where known.
+            Each is paced apart; what holds the call up (a 429) holds up its lanes, and without any all calls.
         :raises VendorError: the subclass that fits; its message says how often it was tried.
         """
         url, call = self._address(method, path)
@@ -142,15 +178,17 @@ class HttpClient:
         def send() -> Reply:
             nonlocal refused
             token = self.token(refused=refused)
-            answer = self._send(call, url, token, body, query)
-            if answer.status == 401 and refused is None:
+            answer = self._send(call, url, token, body, query, into, lanes)
+            if answer.status == 401 and refused is None and self._credentials.token_url is not None:
                 refused = token.value
                 token = self.token(refused=refused)
-                answer = self._send(call, url, token, body, query)
+                answer = self._send(call, url, token, body, query, into, lanes)
             if not 200 <= answer.status < 300:
                 raise error_of(
                     call, answer.status, answer.headers, answer.body, secrets=self._secrets(), people=people()
                 )
+            if into is not None:
+                return Reply(answer.status, answer.headers, None, self.requests_sent, call)
             try:
                 parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=may_be_empty)
             except UnexpectedReply:
@@ -159,7 +197,7 @@ class HttpClient:
                 parsed = answer.body.decode("utf-8", "replace").strip()
             return Reply(answer.status, answer.headers, parsed, self.requests_sent, call)
 
-        return self._persist(send, idempotent=idempotent)
+        return self._persist(send, idempotent=idempotent, lanes=lanes)
 
     def _address(self, method: str, path: Sequence[str]) -> tuple[str, Call]:
         if any(part in ("", ".", "..") for part in path):
@@ -169,24 +207,43 @@ class HttpClient:
         return f"{self.base_url}/{sent}", Call(self.vendor, method, f"{urlsplit(self.base_url).path}/{shown}")
 
     def _send(
-        self, call: Call, url: str, token: AccessToken, body: bytes | None, query: Mapping[str, str] | None
+        self,
+        call: Call,
+        url: str,
+        token: AccessToken,
+        body: bytes | None,
+        query: Mapping[str, str] | None,
+        into: IO[bytes] | None,
+        lanes: Mapping[str, float | None],
     ) -> Answer:
-        self._state.pace.wait(self._rate_limit, self.rest)
+        self._state.pace().wait(self._rate_limit, self.rest)
+        for lane, per_minute in lanes.items():
+            self._state.pace(lane).wait(per_minute, self.rest)
         with self._counting:
             self.requests_sent += 1
-        return self._transport.send(
+        answer = self._transport.send(
             call,
             url,
-            authorization=f"Bearer {token.value}",
+            authorization=self._credentials.authorization or f"Bearer {token.value}",
             body=body,
             content_type="application/json" if body is not None else None,
             query=query,
+            into=into,
         )
+        if (seconds := self._hold_after(answer.headers)) > 0:
+            self._hold(lanes, seconds)
+        return answer
+
+    def _hold(self, lanes: Mapping[str, float | None], seconds: float) -> None:
+        for lane in lanes or ("",):
+            self._state.pace(lane).hold(seconds)
 
     def _secrets(self) -> Collection[str]:
         return {*self._credentials.secrets, *self._used_tokens}
 
-    def _persist(self, send: Callable[[], Result], *, idempotent: bool) -> Result:
+    def _persist(
+        self, send: Callable[[], Result], *, idempotent: bool, lanes: Mapping[str, float | None] = NO_LANES
+    ) -> Result:
         """Call ``send`` as often as the policy, the quota and the kind of failure allow."""
         began, attempt, cost, maybe_done = time.monotonic(), 0, 0, False
         while True:
@@ -207,7 +264,7 @@ class HttpClient:
                     raise
                 logger.warning("%s Next try (%d of %d) in %.1f s.", error, attempt + 1, self.retry.max_attempts, wait)
                 if isinstance(error, RateLimited):
-                    self._state.pace.hold(wait)
+                    self._hold(lanes, wait)
                 self.rest(wait)
             else:
                 self._state.quota.give_back(cost)
@@ -234,21 +291,18 @@ class HttpClient:
         return None if attempt >= self.retry.max_attempts or late else wait
 
     def _fetch_token(self) -> AccessToken:
-        url = self._credentials.token_url
+        url = self._credentials.token_url or ""
         call = Call(self.vendor, "POST", urlsplit(url).path)
-        form = urlencode(self._credentials.form).encode("ascii")
 
         def send() -> AccessToken:
-            self._state.pace.wait(self._rate_limit, self.rest)
+            request = self._credentials.token_request()
+            secrets = {*self._secrets(), request.secret} - {""}
+            self._state.pace().wait(self._rate_limit, self.rest)
             answer = self._transport.send(
-                call,
-                url,
-                authorization=self._credentials.authorization if self._credentials.placement == "basic" else None,
-                body=form,
-                content_type="application/x-www-form-urlencoded",
+                call, url, authorization=request.authorization, body=request.body, content_type=request.content_type
             )
             if not 200 <= answer.status < 300:
-                raise error_of(call, answer.status, answer.headers, answer.body, secrets=self._secrets(), people=())
+                raise error_of(call, answer.status, answer.headers, answer.body, secrets=secrets, people=())
             parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=False)
             return parse_token(Reply(answer.status, answer.headers, parsed, 1, call), time.monotonic())
 
@@ -260,7 +314,7 @@ class HttpClient:
             if not isinstance(error, (AuthenticationError, RejectedRequest)) or error.status not in (400, 401):
                 raise
             raise AuthenticationError(
-                f"{self.vendor} refused the client id and secret of the connection. {error}",
+                f"{self.vendor} refused the {self._credentials.named} of the connection. {error}",
                 status=error.status,
                 vendor=self.vendor,
                 method="POST",

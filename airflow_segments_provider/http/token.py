@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
-from urllib.parse import quote_plus
 
 from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.http.pace import Pace
@@ -19,6 +15,7 @@ from airflow_segments_provider.http.reply import Reply
 from airflow_segments_provider.http.retry import RetryQuota
 
 ASSUMED_LIFETIME = 3600.0
+MOST_LANES = 10_000
 
 
 @dataclass(frozen=True)
@@ -28,47 +25,6 @@ class AccessToken:
     value: str = field(repr=False)
     renew_at: float
     scope: str | None = None
-
-
-@dataclass(frozen=True)
-class ClientCredentials:
-    """The OAuth2 client credentials grant (RFC 6749, sections 2.3.1 and 4.4).
-
-    :param token_url: where tokens are fetched.
-    :param scope: sent only if given.
-    :param placement: where id and secret stand: in HTTP Basic, or in the form.
-    """
-
-    token_url: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    scope: str | None = None
-    placement: Literal["basic", "body"] = "basic"
-
-    @property
-    def authorization(self) -> str:
-        """The value of an ``Authorization`` header with id and secret."""
-        pair = f"{self.client_id}:{self.client_secret}".encode()
-        return "Basic " + base64.b64encode(pair).decode("ascii")
-
-    @property
-    def form(self) -> dict[str, str]:
-        """The form of the token request."""
-        form = {"grant_type": "client_credentials"} | ({"scope": self.scope} if self.scope else {})
-        if self.placement == "body":
-            form |= {"client_id": self.client_id, "client_secret": self.client_secret}
-        return form
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
-        return (self.client_secret, quote_plus(self.client_secret), self.authorization.removeprefix("Basic "))
-
-    @property
-    def key(self) -> str:
-        """Tells these credentials from others without holding them."""
-        parts = "\0".join((self.token_url, self.client_id, self.client_secret, self.scope or "", self.placement))
-        return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def parse_token(reply: Reply, now: float) -> AccessToken:
@@ -109,13 +65,28 @@ def _unusable(reply: Reply, how: str) -> UnexpectedReply:
 
 
 class ConnectionState:
-    """What all hooks of one connection share in this process: token, retry quota, pace."""
+    """What all hooks of one connection share in this process: token, retry quota, paces, what was learnt."""
 
     def __init__(self) -> None:
         self.quota = RetryQuota()
-        self.pace = Pace()
+        self.learnt: dict[str, str] = {}
         self._lock = threading.Lock()
         self._token: AccessToken | None = None
+        self._naming = threading.Lock()
+        self._paces: dict[str, Pace] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def pace(self, lane: str = "") -> Pace:
+        """The pace of a lane; the oldest of very many are forgotten."""
+        with self._naming:
+            if lane not in self._paces and len(self._paces) >= MOST_LANES:
+                del self._paces[next(iter(self._paces))]
+            return self._paces.setdefault(lane, Pace())
+
+    def lock(self, name: str) -> threading.Lock:
+        """The lock of what only one thread may do at a time."""
+        with self._naming:
+            return self._locks.setdefault(name, threading.Lock())
 
     def token(self, fetch: Callable[[], AccessToken], *, refused: str | None = None) -> AccessToken:
         """The current token, fetched by one thread while the others wait for it.

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -137,9 +138,11 @@ class Transport:
         body: bytes | None = None,
         content_type: str | None = None,
         query: Mapping[str, str] | None = None,
+        into: IO[bytes] | None = None,
     ) -> Answer:
         """Send once, and follow redirects that stay on the same origin and keep the method.
 
+        :param into: takes the body of a 2xx answer, from its start; nothing of it is held.
         :raises VendorUnavailable: no answer, or only part of one.
         :raises UnexpectedReply: a redirect that leads elsewhere, or an answer without end.
         :raises ConfigurationError: the host's certificate is not trusted.
@@ -160,7 +163,7 @@ class Transport:
                     allow_redirects=False,
                     stream=True,
                 ) as response:
-                    answer = Answer(response.status_code, response.headers, self._read(call, response))
+                    answer = Answer(response.status_code, response.headers, self._read(call, response, into))
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise self._translate(call, error) from None
             if not 300 <= answer.status < 400:
@@ -168,7 +171,9 @@ class Transport:
             url, query = self._redirect(call, url, answer), None
         raise UnexpectedReply(f"{call.vendor} answered {call} with redirects that do not end.", **call.facts)
 
-    def _read(self, call: Call, response: requests.Response) -> bytes:
+    def _read(self, call: Call, response: requests.Response, into: IO[bytes] | None) -> bytes:
+        if into is not None and 200 <= response.status_code < 300:
+            return self._save(response, into)
         deadline = time.monotonic() + 10 * self._settings.read_timeout
         chunks, size = [], 0
         # read1 returns what has arrived; iter_content waits for a full chunk, so a slow drip outlives the deadline.
@@ -186,6 +191,13 @@ class Transport:
             if time.monotonic() > deadline:
                 raise VendorUnavailable(f"{call.vendor} answered {call} too slowly.", maybe_done=True, **call.facts)
         return b"".join(chunks)
+
+    def _save(self, response: requests.Response, into: IO[bytes]) -> bytes:
+        into.seek(0)
+        into.truncate()
+        while chunk := response.raw.read1(64 * 1024, decode_content=True):
+            into.write(chunk)
+        return b""
 
     def _redirect(self, call: Call, url: str, answer: Answer) -> str:
         try:

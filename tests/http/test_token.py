@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import signal
 import threading
@@ -12,24 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_segments_provider.errors import AuthenticationError, UnexpectedReply
-from airflow_segments_provider.http import ClientCredentials, RetryPolicy
+from airflow_segments_provider.http import RetryPolicy
 from tests.http.vendor import Answer
 
 ONCE = RetryPolicy(max_attempts=1)
-
-
-def test_the_token_request_is_a_client_credentials_grant_with_basic(vendor):
-    vendor.client().request("GET", ["x"])
-    request = vendor.requests[0]
-    pair = base64.b64encode(f"the-client:{vendor.secret}".encode()).decode()
-    assert (request.method, request.body) == ("POST", b"grant_type=client_credentials")
-    assert request.headers["Authorization"] == f"Basic {pair}"
-    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
-
-
-def test_a_scope_is_sent_only_if_given():
-    credentials = ClientCredentials("https://x/token", "id", "secret", scope="a b")
-    assert credentials.form == {"grant_type": "client_credentials", "scope": "a b"}
 
 
 def test_sixteen_threads_with_clients_of_their_own_fetch_one_token(vendor):

@@ -57,7 +57,7 @@ class Vendor:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Received] = []
         self.answers: deque[Answer | Callable[[Received], Answer]] = deque()
-        self.tokens: deque[Answer] = deque()
+        self.tokens: deque[Answer | Callable[[Received], Answer]] = deque()
         self.secret = f"very-secret-{uuid.uuid4().hex}"
         self._issued = 0
         vendor = self
@@ -112,14 +112,17 @@ class Vendor:
         if request.target.endswith(TOKEN_PATH):
             self._issued += 1
             token = {"access_token": f"token-{self._issued}", "token_type": "Bearer", "expires_in": 3600}
-            return self.tokens.popleft() if self.tokens else Answer(body=token)
-        answer = self.answers.popleft() if self.answers else Answer()
+            answer = self.tokens.popleft() if self.tokens else Answer(body=token)
+        else:
+            answer = self.answers.popleft() if self.answers else Answer()
         return answer(request) if callable(answer) else answer
 
     def client(self, base_url: str = "", **options: Any) -> HttpClient:
         """A client of this vendor; all of one test share their token."""
         base_url = base_url or self.url
-        credentials = ClientCredentials(f"{base_url}{TOKEN_PATH}", "the-client", self.secret)
+        credentials = options.pop("credentials", None) or ClientCredentials(
+            f"{base_url}{TOKEN_PATH}", "the-client", self.secret
+        )
         return HttpClient("Acme", base_url, credentials, **options)
 
     @property

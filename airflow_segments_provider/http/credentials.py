@@ -1,0 +1,246 @@
+"""What a vendor takes as proof of who calls: OAuth2 grants, each a token request, or an authorization that is fixed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+from urllib.parse import quote_plus, urlencode
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+ASSERTION_LIFETIME = 300
+
+_FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """A request to a token endpoint.
+
+    :param secret: what of it was made for this request only and must not be shown.
+    """
+
+    body: bytes = field(repr=False)
+    content_type: str = _FORM
+    authorization: str | None = field(default=None, repr=False)
+    secret: str = field(default="", repr=False)
+
+
+class Credentials(Protocol):
+    """What :class:`HttpClient` asks of credentials."""
+
+    @property
+    def named(self) -> str:
+        """What they are, in the words of a message: ``"client id and secret"``."""
+
+    @property
+    def key(self) -> str:
+        """Tells these credentials from others without holding them."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown, in every form in which it is sent."""
+
+    @property
+    def token_url(self) -> str | None:
+        """Where tokens are fetched; None where there is nothing to fetch."""
+
+    @property
+    def authorization(self) -> str:
+        """The ``Authorization`` header of every call, where there is nothing to fetch."""
+
+    def token_request(self) -> TokenRequest:
+        """The request for a token."""
+
+
+class _Grant:
+    """The part that all grants share: they fetch a bearer token."""
+
+    @property
+    def authorization(self) -> str:
+        """Nothing: it is made of the token."""
+        return ""
+
+
+@dataclass(frozen=True)
+class ClientCredentials(_Grant):
+    """The OAuth2 client credentials grant (RFC 6749, sections 2.3.1 and 4.4).
+
+    :param token_url: where tokens are fetched.
+    :param scope: sent only if given; space-separated.
+    :param placement: where id and secret stand: in HTTP Basic, in a form, or in JSON.
+    :param expires_in: seconds that the token should live, sent only if given and only in JSON.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scope: str | None = None
+    placement: Literal["basic", "body", "json"] = "basic"
+    expires_in: int | None = None
+
+    named = "client id and secret"
+
+    def token_request(self) -> TokenRequest:
+        """The request for a token."""
+        given: dict[str, str | int] = {"grant_type": "client_credentials"}
+        given |= {"scope": self.scope} if self.scope else {}
+        if self.placement == "basic":
+            return TokenRequest(_form(given), authorization=f"Basic {self._pair}")
+        given |= {"client_id": self.client_id, "client_secret": self.client_secret}
+        if self.placement == "body":
+            return TokenRequest(_form(given))
+        given |= {"expires_in": self.expires_in} if self.expires_in else {}
+        return TokenRequest(json.dumps(given).encode(), content_type="application/json")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return (self.client_secret, quote_plus(self.client_secret), self._pair)
+
+    @property
+    def key(self) -> str:
+        """Tells these credentials from others without holding them."""
+        return _digest(
+            self.token_url, self.client_id, self.client_secret, self.scope or "", self.placement, str(self.expires_in)
+        )
+
+    @property
+    def _pair(self) -> str:
+        return base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode("ascii")
+
+
+@dataclass(frozen=True)
+class PasswordGrant(_Grant):
+    """The OAuth2 password grant (RFC 6749, section 4.3), with client id and secret in the form.
+
+    :param username: the user in whose name calls are made.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+    scope: str | None = None
+
+    named = "client id and secret, or user name and password,"
+
+    def token_request(self) -> TokenRequest:
+        """The request for a token."""
+        given = {"grant_type": "password", "client_id": self.client_id, "client_secret": self.client_secret}
+        given |= {"scope": self.scope} if self.scope else {}
+        return TokenRequest(_form({**given, "username": self.username, "password": self.password}))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return tuple(form for secret in (self.client_secret, self.password) for form in (secret, quote_plus(secret)))
+
+    @property
+    def key(self) -> str:
+        """Tells these credentials from others without holding them."""
+        return _digest(
+            self.token_url, self.client_id, self.client_secret, self.username, self.password, self.scope or ""
+        )
+
+
+@dataclass(frozen=True)
+class JwtBearer(_Grant):
+    """The JWT bearer grant (RFC 7523, section 2.1): an assertion signed with RS256, made anew for each token.
+
+    :param username: the user in whose name calls are made: the assertion's subject.
+    :param private_key: PEM.
+    :param audience: whom the assertion is for.
+    """
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    username: str = field(repr=False)
+    private_key: str = field(repr=False)
+    audience: str
+    scope: str | None = None
+
+    named = "signed assertion (client id, user name and private key)"
+
+    def token_request(self) -> TokenRequest:
+        """The request for a token."""
+        import jwt
+
+        now = int(time.time())
+        claims = {
+            "iss": self.client_id,
+            "sub": self.username,
+            "aud": self.audience,
+            # A little in the past: the vendor's clock may be behind.
+            "iat": now - 30,
+            "exp": now + ASSERTION_LIFETIME,
+            "jti": uuid.uuid4().hex,
+        }
+        given = {"grant_type": JWT_BEARER, "client_id": self.client_id, "client_secret": self.client_secret}
+        given |= {"scope": self.scope} if self.scope else {}
+        assertion = jwt.encode(claims, self.private_key, algorithm="RS256")
+        return TokenRequest(_form({**given, "assertion": assertion}), secret=assertion)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return (self.client_secret, quote_plus(self.client_secret), self.private_key)
+
+    @property
+    def key(self) -> str:
+        """Tells these credentials from others without holding them."""
+        return _digest(
+            self.token_url, self.client_id, self.client_secret, self.username, self.private_key, self.scope or ""
+        )
+
+
+@dataclass(frozen=True)
+class FixedAuthorization:
+    """A header that is known beforehand and cannot be renewed: a bearer token, or HTTP Basic.
+
+    :param scheme: ``Bearer`` or ``Basic``.
+    :param value: what follows it.
+    :param named: what it is, in the words of a message.
+    :param hidden: what it is made of and must not be shown either.
+    """
+
+    scheme: str
+    value: str = field(repr=False)
+    named: str
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+
+    token_url = None
+
+    @property
+    def authorization(self) -> str:
+        """The header."""
+        return f"{self.scheme} {self.value}"
+
+    def token_request(self) -> TokenRequest:
+        """There is none."""
+        raise NotImplementedError
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return (self.value, *self.hidden)
+
+    @property
+    def key(self) -> str:
+        """Tells these credentials from others without holding them."""
+        return _digest(self.scheme, self.value)
+
+
+def _form(given: Mapping[str, str | int]) -> bytes:
+    return urlencode(given).encode("ascii")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,102 @@
+"""Budgets that a vendor counts apart, what only one thread may do at a time, and what was learnt."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_segments_provider.errors import Stopped
+from airflow_segments_provider.http import RetryPolicy
+from airflow_segments_provider.http.token import MOST_LANES, ConnectionState
+from tests.http.vendor import Answer
+
+QUICK = RetryPolicy(base_delay=0, max_delay=0)
+
+
+def test_each_lane_has_its_own_rate(vendor, clock):
+    client = vendor.client()
+    for lane in ("users", "users", "segments", "users"):
+        client.request("GET", ["x"], lanes={lane: 60})
+    assert clock.now == 1002
+
+
+def test_a_call_keeps_the_rate_of_all_its_lanes_and_of_the_connection(vendor, clock):
+    client = vendor.client(rate_limit=120)
+    for number in range(4):
+        client.request("GET", ["x"], lanes={"account": 60, f"user {number % 2}": 20})
+    # The token first, then by user: 0.5, 1.5, 3.5, 4.5.
+    assert clock.now == pytest.approx(1004.5)
+
+
+def test_a_429_holds_its_lanes_and_no_other(vendor, clock):
+    client = vendor.client(retry=QUICK)
+    client.token()
+    vendor.answers.append(Answer(429, headers={"Retry-After": "50"}))
+    client.request("GET", ["x"], lanes={"users": None})
+    assert clock.now == 1050
+    vendor.answers.append(Answer(429, headers={"Retry-After": "70"}))
+    other = vendor.client(retry=RetryPolicy(max_attempts=1))
+    with pytest.raises(Exception, match="429"):
+        other.request("GET", ["x"], lanes={"users": None})
+    client.request("GET", ["x"], lanes={"segments": None})
+    assert clock.now == 1050
+
+
+def test_what_an_answer_says_of_the_budget_is_kept(vendor, clock):
+    client = vendor.client(hold_after=lambda headers: 30.0 if headers.get("Remaining") == "0" else 0.0)
+    vendor.answers.extend([Answer(headers={"Remaining": "1"}), Answer(headers={"Remaining": "0"})])
+    for _ in range(2):
+        client.request("GET", ["x"], lanes={"users": None})
+    assert clock.now == 1000
+    client.request("GET", ["x"], lanes={"segments": None})
+    assert clock.now == 1000
+    client.request("GET", ["x"], lanes={"users": None})
+    assert clock.now == 1030
+
+
+def test_very_many_lanes_are_forgotten():
+    state = ConnectionState()
+    first = state.pace("0")
+    for number in range(MOST_LANES + 1):
+        state.pace(str(number))
+    assert state.pace("0") is not first
+    assert len(state._paces) == MOST_LANES
+
+
+def test_what_is_exclusive_is_done_by_one_thread_at_a_time_whatever_its_client(vendor):
+    inside, most = 0, 0
+    ready = threading.Barrier(8)
+
+    def work(_):
+        nonlocal inside, most
+        client = vendor.client()
+        ready.wait()
+        with client.exclusive("members"):
+            inside += 1
+            most = max(most, inside)
+            client.request("GET", ["x"])
+            inside -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert most == 1
+    assert len(vendor.calls) == 8
+
+
+def test_a_stop_ends_the_wait_for_what_is_exclusive(vendor):
+    holder, waiter = vendor.client(), vendor.client()
+    with holder.exclusive("members"), waiter.exclusive("something else"):
+        waiter.stop()
+        with pytest.raises(Stopped), waiter.exclusive("members"):
+            raise AssertionError("not reached")
+    with holder.exclusive("members"):
+        pass
+
+
+def test_what_was_learnt_is_known_to_other_clients_of_the_same_credentials(vendor):
+    vendor.client().learnt["route"] = "put"
+    assert vendor.client().learnt == {"route": "put"}
+    vendor.secret = "another"
+    assert vendor.client().learnt == {}
