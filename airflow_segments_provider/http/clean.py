@@ -70,10 +70,17 @@ def _readable(text: str) -> str:
         return html.unescape(_TAG.sub(" ", text[: 2 * READ])) if "<" in text else text
     if isinstance(said, dict):
         words = [
-            said[key] if isinstance(said[key], str) else json.dumps(said[key], ensure_ascii=False)
-            for key in ("error", "error_description", "message", "detail", "details", "title")
+            _words(said[key])
+            for key in ("error", "error_description", "description", "message", "detail", "details", "title")
             if isinstance(said.get(key), (str, int, list, dict)) and said[key]
         ]
         if words:
             return ": ".join(words)
     return json.dumps(said, ensure_ascii=False)
+
+
+def _words(value: object) -> str:
+    """A text as it is, several after one another, anything else as JSON."""
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return "; ".join(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

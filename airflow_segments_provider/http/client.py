@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -197,7 +198,8 @@ class HttpClient:
                 parsed = answer.body.decode("utf-8", "replace").strip()
             return Reply(answer.status, answer.headers, parsed, self.requests_sent, call)
 
-        return self._persist(send, idempotent=idempotent, lanes=lanes)
+        reply, in_doubt = self._persist(send, idempotent=idempotent, lanes=lanes)
+        return replace(reply, in_doubt=in_doubt)
 
     def _address(self, method: str, path: Sequence[str]) -> tuple[str, Call]:
         if any(part in ("", ".", "..") for part in path):
@@ -243,8 +245,11 @@ class HttpClient:
 
     def _persist(
         self, send: Callable[[], Result], *, idempotent: bool, lanes: Mapping[str, float | None] = NO_LANES
-    ) -> Result:
-        """Call ``send`` as often as the policy, the quota and the kind of failure allow."""
+    ) -> tuple[Result, bool]:
+        """Call ``send`` as often as the policy, the quota and the kind of failure allow.
+
+        :return: its result, and whether an earlier try may have been carried out, too.
+        """
         began, attempt, cost, maybe_done = time.monotonic(), 0, 0, False
         while True:
             self._check_stopped()
@@ -268,7 +273,7 @@ class HttpClient:
                 self.rest(wait)
             else:
                 self._state.quota.give_back(cost)
-                return result
+                return result, maybe_done
 
     def _wait_after(self, error: VendorError, attempt: int, began: float, *, idempotent: bool) -> float | None:
         """Seconds to wait before the next try, or None where there must be none."""
@@ -307,7 +312,7 @@ class HttpClient:
             return parse_token(Reply(answer.status, answer.headers, parsed, 1, call), time.monotonic())
 
         try:
-            return self._persist(send, idempotent=True)
+            return self._persist(send, idempotent=True)[0]
         except VendorError as error:
             # The request that waits for the token has not been sent.
             error.maybe_done = False

@@ -55,6 +55,7 @@ class Reply:
     :param json: the parsed body, or None where there was none.
     :param sent: how many requests it took, repeats included.
     :param call: what was answered, for the errors that only its reader can find.
+    :param in_doubt: an earlier try was sent and its answer lost: it may still be carried out, after this one.
     """
 
     status: int
@@ -62,6 +63,7 @@ class Reply:
     json: Any
     sent: int
     call: Call
+    in_doubt: bool = False
 
     @property
     def facts(self) -> dict[str, Any]:

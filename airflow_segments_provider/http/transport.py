@@ -148,6 +148,8 @@ class Transport:
         :raises ConfigurationError: the host's certificate is not trusted.
         """
         headers = {"Content-Type": content_type} if content_type else {}
+        if into is not None:
+            headers["Accept"] = "*/*"
         for _ in range(MAX_REDIRECTS + 1):
             try:
                 with self._session.request(

@@ -174,3 +174,11 @@ def test_a_stop_ends_the_wait_of_the_pace(vendor, clock):
     with pytest.raises(Stopped):
         client.request("GET", ["x"])
     assert (len(vendor.calls), len(clock.slept)) == (0, 1)
+
+
+@pytest.mark.parametrize(("status", "in_doubt"), [(429, False), (408, False), (502, True)])
+def test_a_reply_says_whether_an_earlier_try_may_have_been_carried_out(vendor, status, in_doubt):
+    vendor.answers.append(Answer(status))
+    client = vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0))
+    assert client.request("GET", ["x"]).in_doubt is in_doubt
+    assert client.request("GET", ["x"]).in_doubt is False
