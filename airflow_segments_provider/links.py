@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
-__all__ = ["AlteryxServerLink", "WalkMeSystemLink"]
+__all__ = ["AlteryxServerLink", "DoceboLink", "WalkMeSystemLink", "ZendeskHelpCenterLink"]
 
 
 class VendorLink(BaseOperatorLink):
@@ -46,3 +46,15 @@ class AlteryxServerLink(VendorLink):
     """The server's own user interface."""
 
     name = "Alteryx Server"
+
+
+class DoceboLink(VendorLink):
+    """The platform itself; Docebo publishes no address of a single group."""
+
+    name = "Docebo"
+
+
+class ZendeskHelpCenterLink(VendorLink):
+    """The list of user segments in Guide's own settings."""
+
+    name = "Zendesk user segments"

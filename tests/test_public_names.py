@@ -25,9 +25,20 @@ PUBLIC = {
         "VendorUnavailable",
     ],
     "hooks.alteryx": ["AlteryxServerHook"],
+    "hooks.docebo": ["DoceboHook"],
     "hooks.walkme": ["WalkMeHook"],
-    "http": ["ClientCredentials", "HttpClient", "Person", "Reply", "RetryPolicy"],
-    "links": ["AlteryxServerLink", "WalkMeSystemLink"],
+    "hooks.zendesk": ["ZendeskHelpCenterHook"],
+    "http": [
+        "ClientCredentials",
+        "FixedAuthorization",
+        "HttpClient",
+        "JwtBearer",
+        "PasswordGrant",
+        "Person",
+        "Reply",
+        "RetryPolicy",
+    ],
+    "links": ["AlteryxServerLink", "DoceboLink", "WalkMeSystemLink", "ZendeskHelpCenterLink"],
     "members.source": ["SqlMembers"],
     "operators.alteryx": [
         "AlteryxServerAddUserGroupUsersOperator",
@@ -47,12 +58,43 @@ PUBLIC = {
         "AlteryxServerUnshareFromUserGroupOperator",
         "AlteryxServerUpdateUserGroupPermissionsOperator",
     ],
+    "operators.docebo": [
+        "DoceboCreateGroupOperator",
+        "DoceboDeleteGroupOperator",
+        "DoceboGetGroupOperator",
+        "DoceboListGroupsOperator",
+        "DoceboUpdateGroupOperator",
+    ],
+    "operators.docebo_ids": ["DoceboConvertGroupIdOperator", "DoceboGetConditionsHistoryOperator"],
+    "operators.docebo_members": [
+        "DoceboAddGroupUsersOperator",
+        "DoceboExportGroupUsersOperator",
+        "DoceboListGroupUsersOperator",
+        "DoceboRemoveGroupUsersOperator",
+    ],
     "operators.user_ids": ["UserIds"],
     "operators.walkme": [
         "WalkMeCreateSegmentOperator",
         "WalkMeDeleteSegmentOperator",
         "WalkMeListSegmentsOperator",
         "WalkMeUpdateSegmentOperator",
+    ],
+    "operators.zendesk": [
+        "ZendeskCreateUserSegmentOperator",
+        "ZendeskDeleteUserSegmentOperator",
+        "ZendeskGetUserSegmentOperator",
+        "ZendeskListUserSegmentsOperator",
+        "ZendeskUpdateUserSegmentOperator",
+    ],
+    "operators.zendesk_content": [
+        "ZendeskApplyUserSegmentOperator",
+        "ZendeskListUserSegmentSectionsOperator",
+        "ZendeskListUserSegmentTopicsOperator",
+    ],
+    "operators.zendesk_users": [
+        "ZendeskGetUserTagsOperator",
+        "ZendeskUpdateUserTagsOperator",
+        "ZendeskUpdateUsersOperator",
     ],
     "sandbox": [
         "AlteryxSandboxClient",
@@ -63,7 +105,11 @@ PUBLIC = {
         "SandboxServer",
         "ZendeskSandboxClient",
     ],
+    "sensors.docebo": ["DoceboGroupPopulatedSensor"],
     "sensors.walkme": ["WalkMeSegmentPropagationSensor"],
+    "sensors.zendesk": ["ZendeskJobStatusSensor"],
+    "triggers.docebo": ["DoceboGroupPopulatedTrigger"],
+    "triggers.zendesk": ["ZendeskJobStatusTrigger"],
 }
 
 

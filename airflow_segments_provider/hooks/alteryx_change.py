@@ -7,16 +7,26 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import NotFound, RejectedRequest, VendorError
+from airflow_segments_provider.hooks.alteryx_people import server_ids
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.alteryx import RESOURCES, UserGroupChange
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
-    from airflow_segments_provider.models.alteryx import ChangeUsers, DeleteUserGroup, OnRefused, Share, UpdateUserGroup
+    from airflow_segments_provider.models.alteryx import OnRefused
+    from airflow_segments_provider.models.alteryx_given import (
+        ChangeActiveDirectoryGroup,
+        ChangeUsers,
+        DeleteUserGroup,
+        Share,
+        UpdateUserGroup,
+    )
     from airflow_segments_provider.models.user_ids import StagedUserIds
 
 VENDOR = "Alteryx Server"
-REASONS_SHOWN = 5
+REASONS_SHOWN, REASONS_KEPT = 5, 20
+# Of somebody who is neither added nor refused, and no member.
+UNTOLD = "not added, without a reason"
 
 
 def rename(endpoints: UserGroupEndpoints, wanted: UpdateUserGroup) -> UserGroupChange:
@@ -45,6 +55,8 @@ def delete(endpoints: UserGroupEndpoints, wanted: DeleteUserGroup) -> UserGroupC
         endpoints.call("DELETE", "usergroups", found, query=query, may_be_empty=True)
     except NotFound as error:
         deleted = error.maybe_done
+        if not deleted and not _is_missing(endpoints, found, error):
+            raise
         if not deleted and wanted.if_missing == "fail":
             raise error.advise('To take a missing group for deleted, use if_missing="skip".') from None
     except RejectedRequest as error:
@@ -59,18 +71,29 @@ def delete(endpoints: UserGroupEndpoints, wanted: DeleteUserGroup) -> UserGroupC
     )
 
 
+def _is_missing(endpoints: UserGroupEndpoints, user_group_id: str | None, error: NotFound) -> bool:
+    """Whether the group is not there: a 404 may as well come of a wrong address, or of something on the way."""
+    if error.status is None:  # the list was read, and has no such name
+        return True
+    if user_group_id is None or error.method != "DELETE":  # the 404 was of the list or of the token
+        return False
+    return all(group.user_group_id != user_group_id for group in endpoints.groups())
+
+
 def add(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserIds) -> UserGroupChange:
     """Add users to a group."""
     user_group_id = endpoints.found_id(wanted)
-    added, refused = add_and_check(endpoints, user_group_id, staged, wanted.on_refused)
+    with server_ids(endpoints, wanted, staged, "The addition of users") as (ids, unmatched):
+        added, refused = add_and_check(endpoints, user_group_id, ids, wanted.on_refused)
     return UserGroupChange(
         user_group_id=user_group_id,
         name=wanted.name,
         outcome="updated",
-        users_sent=staged.users,
+        users_sent=ids.users,
         users_added=added,
         users_refused=refused,
         users_rejected=dict(staged.rejected),
+        users_unmatched=unmatched,
         requests=endpoints.requests,
         changed_at=datetime.now(UTC),
     )
@@ -86,20 +109,29 @@ def add_and_check(
 
     :raises RejectedRequest: somebody was refused, and ``on_refused="fail"``.
     """
-    added, reasons = endpoints.add_users(user_group_id, staged)
-    if reasons:
+    added, reasons, told_of_all = endpoints.add_users(user_group_id, staged)
+    refused = Counter[str]()
+    if reasons or not told_of_all:
         members = endpoints.group(user_group_id).members or frozenset()
-        reasons = {user: reason for user, reason in reasons.items() if user not in members}
-    refused = dict(Counter(reasons.values()))
+        doubtful = [reasons] if told_of_all else (batch.ids() for batch in staged.batches())
+        for users in doubtful:
+            refused.update(reasons.get(user, UNTOLD) for user in set(users) - members)
     if refused and on_refused == "fail":
-        shown = "; ".join(f"{reason} ({count:,})" for reason, count in Counter(refused).most_common(REASONS_SHOWN))
+        shown = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(REASONS_SHOWN))
         raise RejectedRequest(
-            f"{VENDOR} refused to add {sum(refused.values()):,} of {staged.users:,} users to user group "
-            f"{user_group_id}: {shown}. The others were added. Correct the list, or leave those out with "
-            '`on_refused="skip"`.',
+            f"{VENDOR} refused to add {refused.total():,} of {staged.users:,} users to user group {user_group_id}: "
+            f'{shown}. The others were added. Correct the list, or leave those out with `on_refused="skip"`. The '
+            f"Airflow connection is {endpoints.conn_id!r}.",
             vendor=VENDOR,
         )
-    return added, refused
+    return added, _fewer(refused)
+
+
+def _fewer(counts: Counter[str]) -> dict[str, int]:
+    """The commonest reasons, and the sum of the others: each may be another one for every person."""
+    kept = dict(counts.most_common(REASONS_KEPT))
+    others = counts.total() - sum(kept.values())
+    return kept | ({"other reasons": others} if others else {})
 
 
 def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserIds) -> UserGroupChange:
@@ -108,11 +140,12 @@ def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUse
     :raises VendorError: the first error, in the order of the users, after the calls under way have ended.
     """
     user_group_id = endpoints.found_id(wanted)
-    removed, errors = endpoints.remove_users(user_group_id, staged)
+    with server_ids(endpoints, wanted, staged, "The removal of users") as (ids, unmatched):
+        removed, errors = endpoints.remove_users(user_group_id, ids)
     if errors:
         first: VendorError = errors[0]
         raise first.advise(
-            f"{removed:,} of {staged.users:,} users were removed from user group {user_group_id}, {len(errors):,} "
+            f"{removed:,} of {ids.users:,} users were removed from user group {user_group_id}, {len(errors):,} "
             "calls failed and the others were not begun. Run it again: removing somebody who is no member changes "
             "nothing."
         )
@@ -120,12 +153,24 @@ def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUse
         user_group_id=user_group_id,
         name=wanted.name,
         outcome="updated",
-        users_sent=staged.users,
+        users_sent=ids.users,
         users_removed=removed,
         users_rejected=dict(staged.rejected),
+        users_unmatched=unmatched,
         requests=endpoints.requests,
         changed_at=datetime.now(UTC),
     )
+
+
+def change_active_directory_group(
+    endpoints: UserGroupEndpoints, method: str, wanted: ChangeActiveDirectoryGroup
+) -> None:
+    """Put an Active Directory group into a user group, or take it out."""
+    path = ("usergroups", endpoints.found_id(wanted), "activedirectorygroups")
+    if method == "POST":
+        endpoints.call("POST", *path, body=encode(wanted.sid), may_be_empty=True)
+    else:
+        endpoints.call("DELETE", *path, wanted.sid, may_be_empty=True)
 
 
 def change_share(endpoints: UserGroupEndpoints, method: str, wanted: Share) -> None:

@@ -6,17 +6,19 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from airflow_segments_provider.errors import Conflict, UnexpectedReply
+from airflow_segments_provider.errors import Conflict, RejectedRequest, UnexpectedReply
 from airflow_segments_provider.hooks.alteryx_change import VENDOR, add_and_check
+from airflow_segments_provider.hooks.alteryx_people import server_ids
 from airflow_segments_provider.hooks.creation import create_once, look_patiently
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, UserGroupKey, parse_created_id
+from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, parse_created_id
+from airflow_segments_provider.models.alteryx_given import UserGroupKey
 from airflow_segments_provider.models.user_ids import StagedUserIds
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
     from airflow_segments_provider.http import Reply
-    from airflow_segments_provider.models.alteryx import CreateUserGroup
+    from airflow_segments_provider.models.alteryx_given import CreateUserGroup
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class UserGroupCreation:
         self._endpoints = endpoints
         self._wanted = wanted
         self._staged = staged
+        self._ids = staged
+        self._unmatched: dict[str, int] = {}
 
     def run(self) -> UserGroupChange:
         """Carry it out.
@@ -40,15 +44,20 @@ class UserGroupCreation:
         :raises Conflict: the name is taken in a way that ``if_exists`` does not allow.
         """
         existing = self._look()
-        if existing is not None:
-            return self._use(existing)
+        if existing is not None and self._wanted.if_exists == "fail":
+            raise self._taken(existing)
+        subject = f"User group {self._wanted.name!r}"
+        with server_ids(self._endpoints, self._wanted, self._staged, subject) as (self._ids, self._unmatched):
+            return self._use(existing) if existing is not None else self._create()
+
+    def _create(self) -> UserGroupChange:
         made = create_once(
             self._endpoints.client,
             self._post,
             self._look,
             what=f"user group {self._wanted.name!r}",
             key=f"the name {self._wanted.name!r}",
-            unsent=f"User group {self._wanted.name!r} was not created, and none of {self._staged.users:,} users added.",
+            unsent=f"User group {self._wanted.name!r} was not created, and none of {self._ids.users:,} users added.",
         )
         if made.reply is not None:
             return self._fill(parse_created_id(made.reply.json) or self._new_id(made.reply), "created")
@@ -62,7 +71,8 @@ class UserGroupCreation:
         if found is None:
             raise UnexpectedReply(
                 f"Alteryx Server answered {created.call} with status {created.status}, but tells the id of user group "
-                f"{self._wanted.name!r} neither in the answer nor in the list. Run the task again: it looks first.",
+                f"{self._wanted.name!r} neither in the answer nor in the list. Run the task again: it looks first. The "
+                f"Airflow connection is {self._endpoints.conn_id!r}.",
                 maybe_done=True,
                 **created.facts,
             )
@@ -73,20 +83,30 @@ class UserGroupCreation:
 
     def _post(self) -> Reply:
         body = encode({"name": self._wanted.name, "role": self._wanted.role})
-        return self._endpoints.call("POST", "usergroups", body=body, may_be_text=True)
+        try:
+            return self._endpoints.call("POST", "usergroups", body=body, may_be_text=True)
+        except RejectedRequest as error:
+            # The server has no status of its own for a name that somebody else took since the look.
+            if error.status == 400 and (taken := self._look()) is not None:
+                raise self._taken(taken) from None
+            raise
 
     def _use(self, existing: UserGroup) -> UserGroupChange:
         """What ``if_exists`` says of a group that is there."""
         if self._wanted.if_exists == "fail":
-            raise Conflict(
-                f"User group {self._wanted.name!r} exists ({existing.user_group_id}) and nothing was changed. If an "
-                'earlier try of this task made it, if_exists="reuse" goes on from there.',
-                vendor=VENDOR,
-            )
+            raise self._taken(existing)
         logger.info("User group %r exists (%s).", self._wanted.name, existing.user_group_id)
         if self._wanted.if_exists == "reuse":
             return self._fill(existing.user_group_id, "reused", role=existing.role)
         return self._make_exact(existing)
+
+    def _taken(self, existing: UserGroup) -> Conflict:
+        return Conflict(
+            f"User group {self._wanted.name!r} exists ({existing.user_group_id}) and nothing was changed. If an "
+            'earlier try of this task made it, if_exists="reuse" goes on from there. The Airflow connection is '
+            f"{self._endpoints.conn_id!r}.",
+            vendor=VENDOR,
+        )
 
     def _make_exact(self, existing: UserGroup) -> UserGroupChange:
         """Role as given; then add who is missing before anybody else is removed."""
@@ -95,9 +115,9 @@ class UserGroupCreation:
             self._endpoints.call("PUT", "usergroups", existing.user_group_id, body=body, may_be_empty=True)
         before = self._endpoints.group(existing.user_group_id).members or frozenset()
         change = self._fill(existing.user_group_id, "updated")
-        wanted = {user for batch in self._staged.batches() for user in batch.ids()}
+        wanted = {user for batch in self._ids.batches() for user in batch.ids()}
         removed = 0
-        with StagedUserIds(max_length=self._staged.max_length, per_request=self._staged.per_request) as leaving:
+        with StagedUserIds(max_length=self._ids.max_length, per_request=self._ids.per_request) as leaving:
             leaving.fill(sorted(before - wanted))
             removed, errors = self._endpoints.remove_users(existing.user_group_id, leaving)
         if errors:
@@ -108,16 +128,17 @@ class UserGroupCreation:
 
     def _fill(self, user_group_id: str, outcome: Outcome, *, role: str | None = None) -> UserGroupChange:
         logger.info("User group %r (%s) %s.", self._wanted.name, user_group_id, outcome)
-        added, refused = add_and_check(self._endpoints, user_group_id, self._staged, self._wanted.on_refused)
+        added, refused = add_and_check(self._endpoints, user_group_id, self._ids, self._wanted.on_refused)
         return UserGroupChange(
             user_group_id=user_group_id,
             name=self._wanted.name,
             role=role or self._wanted.role,
             outcome=outcome,
-            users_sent=self._staged.users,
+            users_sent=self._ids.users,
             users_added=added,
             users_refused=refused,
             users_rejected=dict(self._staged.rejected),
+            users_unmatched=self._unmatched,
             requests=self._endpoints.requests,
             changed_at=datetime.now(UTC),
         )

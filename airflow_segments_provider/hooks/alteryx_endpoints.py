@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_segments_provider.errors import AuthenticationError, NotFound, UnexpectedReply, VendorError
 from airflow_segments_provider.http.clean import clean
 from airflow_segments_provider.http.client import Person
-from airflow_segments_provider.models.alteryx import UserGroup, UserGroupKey, parse_group, parse_groups, select
+from airflow_segments_provider.models.alteryx import UserGroup, parse_added, parse_group, parse_groups
+from airflow_segments_provider.models.alteryx_given import UserGroupKey, select
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
-    from airflow_segments_provider.models.user_ids import StagedUserIds
+    from airflow_segments_provider.models.user_ids import StagedUserIds, UserIdBatch
 
+Parsed = TypeVar("Parsed")
+
+_WORD = re.compile(r"[^\s,;:'\"()\[\]{}]+")
 NOT_A_CURATOR = (
     "The API key must be the API Access pair of a Curator (My Profile > Keys); the Private Studio pair of the same "
     "page does not work."
@@ -26,12 +32,14 @@ class UserGroupEndpoints:
 
     :param conn_id: the Airflow connection, for messages.
     :param concurrency: calls under way at once, where the server takes one person a call.
+    :param users_per_request: ids in one call that adds users.
     """
 
-    def __init__(self, client: HttpClient, conn_id: str, concurrency: int) -> None:
+    def __init__(self, client: HttpClient, conn_id: str, concurrency: int, users_per_request: int) -> None:
         self.client = client
         self.conn_id = conn_id
         self.concurrency = concurrency
+        self.users_per_request = users_per_request
         self._sent_before = client.requests_sent
 
     @property
@@ -41,11 +49,11 @@ class UserGroupEndpoints:
 
     def groups(self) -> list[UserGroup]:
         """All custom user groups, without their members. Active Directory groups are not among them."""
-        return parse_groups(self.call("GET", "usergroups").json)
+        return self.read(parse_groups, self.call("GET", "usergroups"))
 
     def group(self, user_group_id: str) -> UserGroup:
         """One user group with its members."""
-        return parse_group(self.call("GET", "usergroups", user_group_id).json)
+        return self.read(parse_group, self.call("GET", "usergroups", user_group_id))
 
     def find(self, key: UserGroupKey) -> UserGroup | None:
         """The group that is meant, without its members, or None."""
@@ -62,54 +70,96 @@ class UserGroupEndpoints:
         if found is None:
             raise NotFound(
                 f"Alteryx Server has no {key}; nothing was changed. Create it first, or name another. Active Directory "
-                "groups cannot be found by name.",
+                f"groups cannot be found by name. The Airflow connection is {self.conn_id!r}.",
                 vendor="Alteryx Server",
             )
         return found.user_group_id
 
-    def add_users(self, user_group_id: str, staged: StagedUserIds) -> tuple[int, dict[str, str]]:
-        """Add staged users; return how many the server added, and its reason for each that it did not."""
-        added, refused, sent = 0, dict[str, str](), 0
+    def add_users(self, user_group_id: str, staged: StagedUserIds) -> tuple[int, dict[str, str], bool]:
+        """Add staged users.
+
+        :return: how many the server added, its reason for each that it did not, and whether it so told of everybody.
+        """
+        added, refused, sent, told_of_all = 0, dict[str, str](), 0, True
         for batch in staged.batches():
             try:
                 reply = self.call("POST", "usergroups", user_group_id, "users", body=batch.json, people=batch.ids)
+                count, reasons = self.read(parse_added, reply, maybe_done=True)
             except VendorError as error:
                 raise error.advise(
                     f"Before it, {sent:,} of {staged.users:,} users were sent to user group {user_group_id}. Run it "
                     "again: adding a member twice changes nothing."
                 ) from None
-            answer = reply.json
-            count = answer.get("successfullyAddedUserCount") if isinstance(answer, Mapping) else None
-            reasons = answer.get("failedUserReasons") if isinstance(answer, Mapping) else None
-            if not isinstance(count, int) or not isinstance(reasons or {}, Mapping):
-                raise UnexpectedReply(
-                    f"Alteryx Server answered {reply.call} with status {reply.status}, but not with how many users it "
-                    "added.",
-                    maybe_done=True,
-                    **reply.facts,
-                )
             sent, added = sent + batch.users, added + count
-            refused |= {str(user): clean(str(reason), people=[str(user)]) for user, reason in (reasons or {}).items()}
-        return added, refused
+            told_of_all = told_of_all and count + len(reasons) >= batch.users
+            refused |= _without_people(reasons, batch) if reasons else {}
+        return added, refused, told_of_all
 
     def remove_users(self, user_group_id: str, staged: StagedUserIds) -> tuple[int, list[VendorError]]:
-        """Remove staged users, one call each, several at once; return how many calls succeeded, and the errors."""
+        """Remove staged users, one call each, several at once.
+
+        :return: how many calls succeeded, and the errors in the order of the users. After an error no call is begun.
+        """
+        failed = threading.Event()
         removed, errors = 0, list[VendorError]()
+
+        def remove(user: str) -> bool:
+            if failed.is_set():
+                return False
+            try:
+                self._remove(user_group_id, user)
+            except BaseException:
+                failed.set()
+                raise
+            return True
+
+        def settle(future: Future[bool]) -> int:
+            try:
+                return int(future.result())
+            except VendorError as error:
+                errors.append(error)
+                return 0
+
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="alteryx-remove") as pool:
-            waiting: list[Future[Any]] = []
+            waiting: list[Future[bool]] = []
             for user in _ids(staged):
-                waiting.append(pool.submit(self._remove, user_group_id, user))
+                waiting.append(pool.submit(remove, user))
                 # A bounded window: a million ids must not become a million futures.
                 if len(waiting) >= 4 * self.concurrency:
-                    removed += _settle(waiting.pop(0), errors)
-                if errors:
+                    removed += settle(waiting.pop(0))
+                if failed.is_set():
                     break
-            removed += sum(_settle(future, errors) for future in waiting)
+            removed += sum(settle(future) for future in waiting)
         return removed, errors
 
     def _remove(self, user_group_id: str, user: str) -> None:
+        """Remove one user; the answer shows the group as it is now.
+
+        :raises UnexpectedReply: it shows nothing, or the user is still in it.
+        """
         path = ("usergroups", user_group_id, "users", Person(user))
-        self.call("DELETE", *path, may_be_empty=True, people=lambda: [user])
+        reply = self.call("DELETE", *path, people=lambda: [user])
+        group = self.read(parse_group, reply, maybe_done=True)
+        if user in (group.members or ()):
+            raise self._unexpected(reply, "Alteryx Server's answer shows the user still in the group.")
+
+    def read(self, parse: Callable[[Any], Parsed], reply: Reply, *, maybe_done: bool = False) -> Parsed:
+        """What an answer says.
+
+        :raises UnexpectedReply: it cannot be understood.
+        """
+        try:
+            return parse(reply.json)
+        except UnexpectedReply as error:
+            raise self._unexpected(reply, str(error), maybe_done=maybe_done) from None
+
+    def _unexpected(self, reply: Reply, sentence: str, *, maybe_done: bool = True) -> UnexpectedReply:
+        return UnexpectedReply(
+            f"{sentence} It answered {reply.call} with status {reply.status}. The Airflow connection is "
+            f"{self.conn_id!r}.",
+            maybe_done=maybe_done,
+            **reply.facts,
+        )
 
     def call(
         self,
@@ -149,11 +199,11 @@ def _ids(staged: StagedUserIds) -> Iterator[str]:
         yield from batch.ids()
 
 
-def _settle(future: Future[Any], errors: list[VendorError]) -> int:
-    """1 if the call succeeded; else its error is kept, in the order of the calls."""
-    try:
-        future.result()
-    except VendorError as error:
-        errors.append(error)
-        return 0
-    return 1
+def _without_people(reasons: Mapping[str, str], batch: UserIdBatch) -> dict[str, str]:
+    """The reasons, without those whom they are about and others of the same request."""
+    people = set(batch.ids())
+
+    def conceal(word: re.Match[str]) -> str:
+        return "[user id]" if word[0] in people else word[0]
+
+    return {user: clean(_WORD.sub(conceal, reason), people=[user]) for user, reason in reasons.items()}

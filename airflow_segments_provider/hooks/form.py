@@ -23,14 +23,18 @@ def field_behaviour(conn_type: str) -> dict[str, Any]:
 
 
 def form_widgets(conn_type: str) -> dict[str, Any]:
-    """A form field for each extra field: text, or a tick box for a yes or no."""
-    from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
-    from wtforms import BooleanField, StringField
+    """A form field for each extra field: text, hidden text for a secret, or a tick box for a yes or no."""
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+    from wtforms import BooleanField, PasswordField, StringField
 
     widgets: dict[str, Any] = {}
     for name, field in _connection_type(conn_type)["conn-fields"].items():
         if "boolean" in field["schema"]["type"]:
             widgets[name] = BooleanField(field["label"], description=field["description"])
+        elif field["schema"].get("format") == "password":
+            widgets[name] = PasswordField(
+                field["label"], widget=BS3PasswordFieldWidget(), description=field["description"]
+            )
         else:
             widgets[name] = StringField(field["label"], widget=BS3TextFieldWidget(), description=field["description"])
     return widgets

@@ -1,4 +1,4 @@
-"""What Alteryx Server's API v3 takes and answers for user groups.
+"""What Alteryx Server's API v3 answers about user groups, what of it a task tells, and the connection's fields.
 
 Published at https://help.alteryx.com/current/en/server/api-overview/alteryx-server-api-v3/server-api-v3-objects/
 user-group-endpoints.html; the sharing routes are in the server's own Swagger document.
@@ -9,20 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_segments_provider.errors import Conflict, UnexpectedReply
+from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.models.connection import ConnectionFields
-from airflow_segments_provider.models.given import Given, with_result
-from airflow_segments_provider.models.user_ids import OnInvalid
-
-MAX_ID_LENGTH = 255
 
 Role = Literal["NoAccess", "Viewer", "Member", "Artisan", "Curator", "Evaluated"]
 IfExists = Literal["reuse", "update", "fail"]
 IfMissing = Literal["skip", "fail"]
+IdentifyBy = Literal["id", "email"]
+OnUnmatched = Literal["fail", "skip"]
 OnRefused = Literal["fail", "skip"]
 ResourceType = Literal["collection", "credential", "data_connection"]
 
@@ -32,8 +30,6 @@ RESOURCES: dict[str, str] = {
     "data_connection": "serverDataConnections",
 }
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)]
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 
 
@@ -43,113 +39,6 @@ class AlteryxServerConnectionFields(ConnectionFields):
     client_auth: Literal["basic", "body"] = "basic"
     gallery_url: str | None = None
     users_per_request: int = Field(1000, ge=1, le=100_000)
-
-
-class CreateUserGroup(Given):
-    """What a create is given, without the people."""
-
-    name: Name
-    role: Role = "Evaluated"
-    if_exists: IfExists = "reuse"
-    on_invalid: OnInvalid = "fail"
-    on_refused: OnRefused = "fail"
-
-
-class UserGroupKey(Given):
-    """What names one user group: its id, else its name.
-
-    :param user_group: the result of a task that made or changed it; gives what is not given beside it.
-    """
-
-    user_group_id: Id | None = None
-    name: Name | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_result(values, "user_group", ("user_group_id", "name"))
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> Self:
-        if not (self.user_group_id or self.name):
-            raise ValueError("one of `user_group`, `user_group_id` and `name` must be given")
-        return self
-
-    def __str__(self) -> str:
-        return f"user group {self.name!r}" if self.name else f"user group {self.user_group_id}"
-
-
-class UpdateUserGroup(UserGroupKey):
-    """What an update is given."""
-
-    new_name: Name | None = None
-    role: Role | None = None
-
-    @model_validator(mode="after")
-    def _something_new(self) -> Self:
-        if not (self.new_name or self.role):
-            raise ValueError("one of `new_name` and `role` must be given")
-        return self
-
-
-class DeleteUserGroup(UserGroupKey):
-    """What a deletion is given."""
-
-    force_delete: bool = False
-    if_missing: IfMissing = "skip"
-
-
-class ChangeUsers(UserGroupKey):
-    """What a change of members is given, without the people."""
-
-    on_invalid: OnInvalid = "fail"
-    on_refused: OnRefused = "fail"
-
-
-class ChangeActiveDirectoryGroup(UserGroupKey):
-    """What a change of Active Directory groups is given."""
-
-    sid: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^S-1-[0-9-]+$")]
-
-
-class CollectionPermissions(Given):
-    """What the people of a user group may do in a collection, in the API's own words."""
-
-    is_admin: bool = False
-    can_add_assets: bool = False
-    can_remove_assets: bool = False
-    can_update_assets: bool = False
-    can_add_users: bool = False
-    can_remove_users: bool = False
-
-    @property
-    def body(self) -> dict[str, bool]:
-        """As the API takes them."""
-        return {_camel(name): value for name, value in self.model_dump().items()}
-
-
-class Share(UserGroupKey):
-    """What a change of sharing is given; permissions and expiry are for collections only."""
-
-    resource_type: ResourceType
-    resource_id: Id
-    permissions: CollectionPermissions | None = None
-    expiration_date: datetime | None = None
-
-    @model_validator(mode="after")
-    def _for_collections(self) -> Self:
-        if self.resource_type != "collection" and (self.permissions or self.expiration_date):
-            raise ValueError("`permissions` and `expiration_date` are for `resource_type` collection only")
-        return self
-
-    @property
-    def terms(self) -> dict[str, Any]:
-        """The part of the body that says what is allowed, and until when."""
-        if self.resource_type != "collection":
-            return {}
-        permissions = self.permissions or CollectionPermissions()
-        expiry = {"expirationDate": self.expiration_date.isoformat()} if self.expiration_date else {}
-        return {"collectionsPermissions": permissions.body, **expiry}
 
 
 class UserGroup(BaseModel):
@@ -185,6 +74,7 @@ class UserGroupChange(BaseModel):
     :param users_added: users that the server says it added; those who were members are not among them.
     :param users_refused: users that the server refused to add, by its reason.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
+    :param users_unmatched: e-mail addresses that were left out, by reason (``on_unmatched="skip"``).
     :param requests: calls to the API, repeats and look-ups included.
     """
 
@@ -199,6 +89,7 @@ class UserGroupChange(BaseModel):
     users_removed: int = 0
     users_refused: dict[str, int] = Field(default_factory=dict)
     users_rejected: dict[str, int] = Field(default_factory=dict)
+    users_unmatched: dict[str, int] = Field(default_factory=dict)
     requests: int = 0
     changed_at: datetime
 
@@ -206,17 +97,32 @@ class UserGroupChange(BaseModel):
 def parse_group(entry: Any) -> UserGroup:
     """A user group in an answer.
 
-    :raises UnexpectedReply: it has no id or name.
+    :raises UnexpectedReply: it has no id or name, or its members cannot be told: they are not nobody.
     """
     if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or not isinstance(entry.get("name"), str):
         raise UnexpectedReply("Alteryx Server's answer holds a user group without id or name.")
-    members = entry.get("members")
-    ids = None
-    if isinstance(members, list):
-        ids = frozenset(
-            str(member["userId"]) for member in members if isinstance(member, Mapping) and "userId" in member
-        )
-    return UserGroup(user_group_id=entry["id"], name=entry["name"], role=str(entry.get("role", "")), members=ids)
+    return UserGroup(
+        user_group_id=entry["id"],
+        name=entry["name"],
+        role=str(entry.get("role", "")),
+        members=_members(entry.get("members")),
+    )
+
+
+def _members(listed: Any) -> frozenset[str] | None:
+    """The users' ids; an Active Directory group among the members has none."""
+    if listed is None:
+        return None
+    people = [entry for entry in listed if not _is_directory_group(entry)] if isinstance(listed, list) else [None]
+    ids = [entry.get("userId") if isinstance(entry, Mapping) else None for entry in people]
+    known = [one for one in ids if isinstance(one, str) and one]
+    if len(known) < len(ids):
+        raise UnexpectedReply("Alteryx Server's answer holds a user group whose members cannot be told.")
+    return frozenset(known)
+
+
+def _is_directory_group(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and not entry.get("userId") and bool(entry.get("activeDirectoryObject"))
 
 
 def parse_groups(answer: Any) -> list[UserGroup]:
@@ -237,41 +143,40 @@ def parse_created_id(answer: Any) -> str | None:
     return answer if isinstance(answer, str) and _ID.fullmatch(answer) else None
 
 
+def parse_added(answer: Any) -> tuple[int, dict[str, str]]:
+    """How many users were added, and the server's reason for each that was not.
+
+    :raises UnexpectedReply: it does not say so.
+    """
+    count = answer.get("successfullyAddedUserCount") if isinstance(answer, Mapping) else None
+    reasons = answer.get("failedUserReasons") if isinstance(answer, Mapping) else None
+    reasons = {} if reasons is None else reasons
+    if type(count) is not int or count < 0 or not isinstance(reasons, Mapping):
+        raise UnexpectedReply("Alteryx Server's answer does not say how many users it added.")
+    return count, {str(user): str(reason) for user, reason in reasons.items()}
+
+
 def parse_users(answer: Any) -> list[User]:
-    """The users of a list answer, of either view."""
-    if not isinstance(answer, list) or not all(isinstance(entry, Mapping) and entry.get("id") for entry in answer):
+    """The users of a list answer, of either view.
+
+    :raises UnexpectedReply: it is no array of users with ids, or their names are no texts.
+    """
+    if not isinstance(answer, list) or not all(_is_user(entry) for entry in answer):
         raise UnexpectedReply("Alteryx Server's list of users is not an array of users with ids.")
     return [
         User(
-            user_id=str(entry["id"]),
+            user_id=entry["id"],
             email=entry.get("email"),
             first_name=entry.get("firstName"),
             last_name=entry.get("lastName"),
-            role=entry.get("role"),
-            is_active=entry.get("isActive"),
+            role=str(entry.get("role") or "") or None,
+            is_active=entry.get("isActive") if isinstance(entry.get("isActive"), bool) else None,
         )
         for entry in answer
     ]
 
 
-def select(groups: list[UserGroup], key: UserGroupKey) -> UserGroup | None:
-    """The group that ``key`` names, or None.
-
-    :raises Conflict: several groups have that name.
-    """
-    if key.user_group_id:
-        return next((group for group in groups if group.user_group_id == key.user_group_id), None)
-    found = [group for group in groups if group.name.strip() == key.name]
-    if len(found) > 1:
-        ids = ", ".join(group.user_group_id for group in found)
-        raise Conflict(
-            f"Alteryx Server has {len(found)} of the {key} ({ids}); nothing was changed. Name the one that is meant by "
-            "its `user_group_id`.",
-            vendor="Alteryx Server",
-        )
-    return found[0] if found else None
-
-
-def _camel(name: str) -> str:
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
+def _is_user(entry: Any) -> bool:
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or not entry["id"]:
+        return False
+    return all(isinstance(entry.get(name), str | None) for name in ("email", "firstName", "lastName"))

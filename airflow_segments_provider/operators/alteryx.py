@@ -58,7 +58,7 @@ class AlteryxServerOperator(VendorOperator):
             f"{change.users_removed:,}",
             change.requests,
         )
-        self.log_left_out(change.users_rejected, change.users_refused)
+        self.log_left_out(change.users_rejected, change.users_unmatched, change.users_refused)
         return change.model_dump(mode="json")
 
 
@@ -90,15 +90,17 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
     """Make sure that a user group exists and holds these users; creating twice makes one.
 
     Returns ``user_group_id, name, role, outcome, users_sent, users_added, users_removed, users_refused, users_rejected,
-    requests, changed_at``.
+    users_unmatched, requests, changed_at``.
 
     :param name: 1 to 255 characters; the only thing by which an existing one is found.
-    :param user_ids: the server's own ids of users: a list, an upstream result, a template that renders to a list, any
-        iterable, or a source. Airflow's UI and database show their number.
+    :param user_ids: who they are, by ``identify_by``: a list, an upstream result, a template that renders to a list,
+        any iterable, or a source. Airflow's UI and database show their number.
     :param role: NoAccess, Viewer, Member, Artisan, Curator, or Evaluated: decided by the server at run time.
     :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` gives it this role and makes the
         members exactly these, ``fail`` fails.
+    :param identify_by: ``id``, the server's own, or ``email``: each address is looked up first, one call each.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
+    :param on_unmatched: the same for people whom the server does not know, or who share an address.
     :param on_refused: ``fail`` fails where the server refuses to add somebody; ``skip`` counts them by reason.
     """
 
@@ -107,7 +109,9 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
         "user_ids",
         "role",
         "if_exists",
+        "identify_by",
         "on_invalid",
+        "on_unmatched",
         "on_refused",
         "alteryx_conn_id",
     )
@@ -121,7 +125,9 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
         user_ids: Iterable[object] | str = (),
         role: str = "Evaluated",
         if_exists: str = "reuse",
+        identify_by: str = "id",
         on_invalid: str = "fail",
+        on_unmatched: str = "fail",
         on_refused: str = "fail",
         **kwargs: Any,
     ) -> None:
@@ -130,7 +136,9 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
         self.user_ids = user_ids
         self.role = role
         self.if_exists = if_exists
+        self.identify_by = identify_by
         self.on_invalid = on_invalid
+        self.on_unmatched = on_unmatched
         self.on_refused = on_refused
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -142,7 +150,9 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
                 self.user_ids,
                 role=self.role,  # type: ignore[arg-type]
                 if_exists=self.if_exists,  # type: ignore[arg-type]
+                identify_by=self.identify_by,  # type: ignore[arg-type]
                 on_invalid=self.on_invalid,  # type: ignore[arg-type]
+                on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
                 on_refused=self.on_refused,  # type: ignore[arg-type]
             )
         )
@@ -218,13 +228,15 @@ class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
 class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
     """Add users to a user group. A partial failure, a success to the server, fails the task unless told otherwise.
 
-    :param user_ids: as for a create, as are ``on_invalid`` and ``on_refused``.
+    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and ``on_refused``.
     """
 
     template_fields: Sequence[str] = (
         *AlteryxServerUserGroupOperator.template_fields,
         "user_ids",
+        "identify_by",
         "on_invalid",
+        "on_unmatched",
         "on_refused",
     )
     template_ext: Sequence[str] = (".sql",)
@@ -234,13 +246,17 @@ class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
         self,
         *,
         user_ids: Iterable[object] | str,
+        identify_by: str = "id",
         on_invalid: str = "fail",
+        on_unmatched: str = "fail",
         on_refused: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.user_ids = user_ids
+        self.identify_by = identify_by
         self.on_invalid = on_invalid
+        self.on_unmatched = on_unmatched
         self.on_refused = on_refused
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -248,7 +264,9 @@ class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
         self.push_link(context, self.hook.gallery_url)
         change = self.hook.add_users(
             self.user_ids,
+            identify_by=self.identify_by,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
+            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
             on_refused=self.on_refused,  # type: ignore[arg-type]
             **self.key,
         )
@@ -258,20 +276,43 @@ class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
 class AlteryxServerRemoveUserGroupUsersOperator(AlteryxServerUserGroupOperator):
     """Remove users from a user group: one call each, ``max_concurrency`` of the connection at once.
 
-    :param user_ids: as for a create, as is ``on_invalid``. Somebody who is no member is no error.
+    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid`` and ``on_unmatched``. Somebody who is no
+        member is no error.
     """
 
-    template_fields: Sequence[str] = (*AlteryxServerUserGroupOperator.template_fields, "user_ids", "on_invalid")
+    template_fields: Sequence[str] = (
+        *AlteryxServerUserGroupOperator.template_fields,
+        "user_ids",
+        "identify_by",
+        "on_invalid",
+        "on_unmatched",
+    )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
 
-    def __init__(self, *, user_ids: Iterable[object] | str, on_invalid: str = "fail", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        user_ids: Iterable[object] | str,
+        identify_by: str = "id",
+        on_invalid: str = "fail",
+        on_unmatched: str = "fail",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.user_ids = user_ids
+        self.identify_by = identify_by
         self.on_invalid = on_invalid
+        self.on_unmatched = on_unmatched
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Remove the users."""
         self.push_link(context, self.hook.gallery_url)
-        change = self.hook.remove_users(self.user_ids, on_invalid=self.on_invalid, **self.key)  # type: ignore[arg-type]
+        change = self.hook.remove_users(
+            self.user_ids,
+            identify_by=self.identify_by,  # type: ignore[arg-type]
+            on_invalid=self.on_invalid,  # type: ignore[arg-type]
+            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.key,
+        )
         return self.result_of(change)

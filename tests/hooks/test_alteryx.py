@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from typing import get_args
+
 import pytest
 
 from airflow_segments_provider.errors import (
-    AuthenticationError,
-    ConfigurationError,
     Conflict,
     InvalidInput,
     NotFound,
+    PermissionDenied,
     RejectedRequest,
     VendorError,
 )
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from airflow_segments_provider.models.alteryx import Role
 from tests.conftest import RETRY
+from tests.contract_check.relay import Relay
 
 NOBODY = "0123456789abcdef01234567"
 
@@ -162,7 +166,48 @@ def test_a_removal_that_fails_says_how_far_it_came_and_can_be_run_again(connect,
     assert alteryx_sandbox.members("Analysts") == set()
 
 
+def test_of_several_errors_the_first_in_the_order_of_the_users_is_raised(connect, alteryx_sandbox, people, monkeypatch):
+    connect().create_user_group("Analysts", people[:10])
+    # The later of two errors comes first; and not before all are under way, as none is begun after an error.
+    others, later = threading.Barrier(9), threading.Event()
+
+    class Gate(Relay):
+        def ask(self, method, path, headers, body):
+            if method == "DELETE" and path.endswith(people[3]):
+                later.wait(30)
+                return 403, "application/json", b'{"message": "Not this one."}'
+            if method == "DELETE":
+                others.wait(30)
+            if path.endswith(people[5]):
+                later.set()
+                return 404, "application/json", b'{"message": "There is no such user."}'
+            return super().ask(method, path, headers, body)
+
+    with Gate(alteryx_sandbox.url).running() as gate:
+        fields = alteryx_sandbox.connection_json(retry=RETRY, max_concurrency=10)
+        monkeypatch.setenv("AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT", fields.replace(alteryx_sandbox.url, gate.url))
+        with pytest.raises(PermissionDenied, match=r"8 of 10 users were removed .* 2 calls failed"):
+            AlteryxServerHook().remove_users(people[:10], name="Analysts")
+    assert alteryx_sandbox.members("Analysts") == {people[3], people[5]}
+
+
+def test_after_an_error_no_removal_is_begun(connect, alteryx_sandbox, people):
+    hook = connect(max_concurrency=1)
+    hook.create_user_group("Analysts", people)
+    alteryx_sandbox.fault("alteryx.remove_user", "status", status=403, skip=4)
+    with pytest.raises(PermissionDenied, match=r"4 of 23 users were removed .* 1 calls failed"):
+        hook.remove_users(people, name="Analysts")
+    assert alteryx_sandbox.members("Analysts") == set(people[4:])
+    assert alteryx_sandbox.counts()["alteryx.remove_user"] == 5
+
+
 class TestUserGroup:
+    def test_every_role(self, hook, alteryx_sandbox):
+        for role in get_args(Role):
+            group = hook.create_user_group(role, role=role)
+            assert hook.get_user_group(user_group=group).role == role
+        assert len(alteryx_sandbox.groups()) == 6
+
     def test_update_keeps_what_is_not_given(self, hook, alteryx_sandbox, people):
         group = hook.create_user_group("Analysts", people, role="Viewer")
         hook.update_user_group(user_group=group, role="Curator")
@@ -234,68 +279,3 @@ class TestSharing:
         with pytest.raises(InvalidInput, match="for `resource_type` collection only"):
             hook.share("credential", NOBODY, name="Analysts", permissions={"is_admin": True})
         assert alteryx_sandbox.counts() == {}
-
-
-class TestUsers:
-    @pytest.mark.parametrize("matching", ["contains", "exact"])
-    def test_a_user_is_found_by_exactly_that_address(self, hook, alteryx_sandbox, matching):
-        alteryx_sandbox.settings(email_filter=matching)
-        alteryx_sandbox.create_user("not.ada@example.com")
-        wanted = alteryx_sandbox.create_user("ada@example.com")
-        found = hook.find_user("ADA@example.com ")
-        assert found.user_id == wanted
-        assert hook.find_user("da@example.com") is None
-        assert "ada" not in repr(found)
-
-    @pytest.mark.parametrize("matching", ["contains", "exact"])
-    def test_users_are_found_by_exactly_these_names(self, hook, alteryx_sandbox, matching):
-        alteryx_sandbox.settings(name_filter=matching)
-        wanted = {
-            alteryx_sandbox.create_user(f"{number}@example.com", first_name="Ada", last_name="Lamb") for number in "12"
-        }
-        alteryx_sandbox.create_user("3@example.com", first_name="Ada", last_name="Lambert")
-        assert {user.user_id for user in hook.find_users("ada", " LAMB")} == wanted
-        assert hook.find_users("Ad", "Lamb") == []
-
-
-class TestConnection:
-    def test_all_is_well(self, hook):
-        works, message = hook.test_connection()
-        assert works, message
-        assert "user groups on the server: 0" in message
-
-    def test_the_caller_must_be_a_curator(self, hook, alteryx_sandbox):
-        alteryx_sandbox.settings(caller_is_curator=False)
-        works, message = hook.test_connection()
-        assert not works
-        assert "Curator" in message
-        with pytest.raises(AuthenticationError, match="Curator"):
-            hook.get_user_groups()
-
-    def test_the_credentials(self, connect, alteryx_sandbox):
-        hook = connect()
-        alteryx_sandbox.settings(api_secret="another")
-        works, message = hook.test_connection()
-        assert not works
-        assert message.startswith("Credentials:")
-
-    def test_a_read_only_connection_refuses_every_write(self, connect, alteryx_sandbox):
-        hook = connect(read_only=True)
-        for write in (
-            lambda: hook.create_user_group("Analysts"),
-            lambda: hook.update_user_group(name="x", role="Viewer"),
-            lambda: hook.delete_user_group(name="x"),
-            lambda: hook.add_users(["a"], name="x"),
-            lambda: hook.remove_users(["a"], name="x"),
-            lambda: hook.add_active_directory_group("S-1-5-1", name="x"),
-            lambda: hook.share("collection", NOBODY, name="x"),
-            lambda: hook.update_permissions(NOBODY, {}, name="x"),
-            lambda: hook.unshare("collection", NOBODY, name="x"),
-        ):
-            with pytest.raises(ConfigurationError, match="read-only"):
-                write()
-        assert alteryx_sandbox.counts() == {}
-
-    def test_the_gallery_is_beside_the_api(self, connect, alteryx_sandbox):
-        assert connect().gallery_url == f"{alteryx_sandbox.url}/gallery/"
-        assert connect(gallery_url="https://gallery.example.com").gallery_url == "https://gallery.example.com"

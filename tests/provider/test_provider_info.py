@@ -77,10 +77,14 @@ def test_everything_that_is_named_is_there():
 def test_the_form_has_the_fields_that_the_hook_reads(entry):
     from airflow_segments_provider.models.alteryx import AlteryxServerConnectionFields
     from airflow_segments_provider.models.connection import ConnectionFields
+    from airflow_segments_provider.models.docebo import DoceboConnectionFields
     from airflow_segments_provider.models.walkme import WalkMeConnectionFields
+    from airflow_segments_provider.models.zendesk import ZendeskConnectionFields
 
     models: dict[str, type[ConnectionFields]] = {
         "alteryx_server": AlteryxServerConnectionFields,
+        "docebo": DoceboConnectionFields,
+        "zendesk_help_center": ZendeskConnectionFields,
         "walkme": WalkMeConnectionFields,
     }
     model = models[entry["connection-type"]]
@@ -98,7 +102,10 @@ class TestHook:
 
     def test_the_form_of_older_versions_has_the_same_fields(self, entry):
         pytest.importorskip("flask_appbuilder", reason="newer versions read the declarative form")
-        assert set(hook_class(entry).get_connection_form_widgets()) == set(entry["conn-fields"])
+        widgets = hook_class(entry).get_connection_form_widgets()
+        assert set(widgets) == set(entry["conn-fields"])
+        hidden = {name for name, widget in widgets.items() if widget.field_class.__name__ == "PasswordField"}
+        assert hidden == set(entry["conn-fields"]) & {"private_key", "token", "user_password"}
 
 
 def hook_class(entry: dict[str, Any]) -> Any:

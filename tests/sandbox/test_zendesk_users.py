@@ -112,12 +112,13 @@ def test_users_are_searched_and_shown(zendesk):
     assert emails(zendesk.get(search, query="email:DALIA.novak@example.com")) == ["dalia"]
     assert emails(zendesk.get(f"{search}.json", query="tags:trial type:user")) == ["farah", "goran", "hana"]
     assert emails(zendesk.get(search, query="moreau")) == ["chiara"]
-    assert emails(zendesk.get(search, external_id=f"ext-{HANA}")) == ["hana"]
+    assert emails(zendesk.get(search, external_id=f"EXT-{HANA}")) == ["hana"]
+    assert emails(zendesk.get(search, query=f"external_id:Ext-{HANA}")) == ["hana"]
     body = zendesk.get(search, query="nobody").json()
     assert body == {"users": [], "next_page": None, "previous_page": None, "count": 0}
     many = f"{USERS}/show_many"
     assert emails(zendesk.get(many, ids=f"{ISAK},5,{FARAH}")) == ["isak", "farah"]
-    assert emails(zendesk.get(many, external_ids=f"ext-{ISAK},nobody")) == ["isak"]
+    assert emails(zendesk.get(many, external_ids=f"eXT-{ISAK},nobody")) == ["isak"]
     reply = zendesk.get(many, ids=",".join(map(str, range(101))))
     assert (reply.status_code, reply.json()["error"]) == (400, "TooManyValues")
 

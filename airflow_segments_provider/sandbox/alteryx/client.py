@@ -18,8 +18,8 @@ class AlteryxSandboxClient(ControlClient):
     Wherever a ``group`` is asked for: its id, else its name. Endpoints are "alteryx.token", "alteryx.list_groups",
     "alteryx.get_group", "alteryx.create_group", "alteryx.update_group", "alteryx.delete_group", "alteryx.add_users",
     "alteryx.remove_user", "alteryx.add_ad_group", "alteryx.remove_ad_group", "alteryx.list_users", "alteryx.get_user",
-    "alteryx.share", "alteryx.update_share", "alteryx.unshare" and "alteryx.other". The action of a call about shares is
-    "collection", "credential" or "connection".
+    "alteryx.share", "alteryx.update_share", "alteryx.unshare", "alteryx.describe" and "alteryx.other". The action of a
+    call about shares is "collection", "credential" or "connection".
 
     :param url: the sandbox's own address, without a vendor's path
     """

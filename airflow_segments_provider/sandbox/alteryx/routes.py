@@ -11,6 +11,7 @@ from fastapi import APIRouter
 
 from airflow_segments_provider.sandbox.alteryx import constants as paths
 from airflow_segments_provider.sandbox.alteryx.bodies import describe
+from airflow_segments_provider.sandbox.alteryx.document import DOCUMENT_PATHS, describe_api
 from airflow_segments_provider.sandbox.alteryx.group_calls import GroupCalls
 from airflow_segments_provider.sandbox.alteryx.installation import Installation
 from airflow_segments_provider.sandbox.alteryx.markup import spelled
@@ -32,6 +33,8 @@ def alteryx_router(installation: Installation, gateway: Gateway) -> APIRouter:
     routes = _SpelledRoutes(installation, gateway)
     # The token endpoint keeps to JSON, whatever the caller accepts: an assumption.
     routes.plain.add("token", "POST", paths.TOKEN_PATH, TokenCalls(installation).give)
+    for path in DOCUMENT_PATHS:
+        routes.plain.add("describe", "GET", path, describe_api)
     groups, users = GroupCalls(installation), UserCalls(installation)
     routes.add("list_groups", "GET", paths.GROUPS_PATH, groups.list)
     routes.add("create_group", "POST", paths.GROUPS_PATH, groups.create)

@@ -27,8 +27,8 @@ class DoceboSandboxClient(ControlClient):
     "docebo.get_token", "docebo.list_groups", "docebo.get_group", "docebo.create_group", "docebo.update_group",
     "docebo.delete_group", "docebo.list_members", "docebo.add_members", "docebo.remove_members",
     "docebo.export_members", "docebo.list_conditions", "docebo.get_old_id", "docebo.get_new_id", "docebo.list_users",
-    "docebo.list_jobs", "docebo.get_job" and "docebo.other". The action of an addition is its form: "assign_users",
-    "put_users" or "post_users".
+    "docebo.list_jobs", "docebo.get_job", "docebo.list_services", "docebo.describe" and "docebo.other". The action of an
+    addition is its form: "assign_users", "put_users" or "post_users".
 
     :param url: the sandbox's own address, without a vendor's path
     """

@@ -33,6 +33,15 @@ class ManageCalls:
         totals = queries.read_flag(call, "get_total_count", settings)
         return replies.list_reply([replies.user_object(user) for user in found], total, page, settings, totals)
 
+    def get_user(self, call: Call) -> Reply:
+        """Show one user, by number."""
+        self._account.admit(call)
+        number = call.parameters["number"]
+        user = self._account.people.user(int(number)) if number.isascii() and number.isdigit() else None
+        if user is None:
+            raise errors.refused(404, "no such user", self._account.settings)
+        return replies.data_reply({"user_data": replies.user_object(user)})
+
     def list_jobs(self, call: Call) -> Reply:
         """List jobs, those of one author or in one status or all, the latest first."""
         account = self._account

@@ -19,6 +19,7 @@ from airflow_segments_provider.sandbox.docebo.constants import (
     TOKEN_PATH,
     USERS_PATH,
 )
+from airflow_segments_provider.sandbox.docebo.document import DOCUMENT_PATH, SERVICES_PATH, DescriptionCalls
 from airflow_segments_provider.sandbox.docebo.group_calls import GroupCalls
 from airflow_segments_provider.sandbox.docebo.manage_calls import ManageCalls
 from airflow_segments_provider.sandbox.docebo.member_calls import MemberCalls
@@ -53,8 +54,12 @@ def docebo_router(account: Account, gateway: Gateway) -> APIRouter:
     routes.add("get_old_id", "GET", f"{GROUP_PATH}/audience_to_group", groups.old_id)
     routes.add("get_new_id", "GET", f"{GROUP_PATH}/group_to_audience", groups.new_id)
     routes.add("list_users", "GET", USERS_PATH, manage.list_users)
+    routes.add("get_user", "GET", f"{USERS_PATH}/{{number}}", manage.get_user)
     routes.add("list_jobs", "GET", JOBS_PATH, manage.list_jobs)
     routes.add("get_job", "GET", f"{JOBS_PATH}/{{hash}}", manage.get_job)
+    descriptions = DescriptionCalls(account)
+    routes.add("list_services", "GET", SERVICES_PATH, descriptions.list_services)
+    routes.add("describe", "GET", DOCUMENT_PATH, descriptions.describe)
     known = (TOKEN_PATH, GROUPS_PATH, GROUPS_PATH_PLURAL, GROUP_PATH, _MEMBERS_PATH, _ASSIGN_PATH, USERS_PATH)
     for path in known:
         routes.others(path, account.no_operation)

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS zendesk_records (
 CREATE INDEX IF NOT EXISTS zendesk_emails
     ON zendesk_records (lower(json_extract(record, '$.email'))) WHERE kind = 'user';
 CREATE INDEX IF NOT EXISTS zendesk_external_ids
-    ON zendesk_records (json_extract(record, '$.external_id')) WHERE kind = 'user';
+    ON zendesk_records (lower(json_extract(record, '$.external_id'))) WHERE kind = 'user';
 """
 _CHUNK = 500
 
@@ -85,8 +85,9 @@ class Table(Generic[R]):
         return self._select("AND kind = 'user' AND lower(json_extract(record, '$.email')) = ?", (email.lower(),))
 
     def by_external_id(self, external_id: str) -> list[R]:
-        """Return the users with an external id."""
-        return self._select("AND kind = 'user' AND json_extract(record, '$.external_id') = ?", (external_id,))
+        """Return the users with an external id, in whatever case."""
+        condition = "AND kind = 'user' AND lower(json_extract(record, '$.external_id')) = ?"
+        return self._select(condition, (external_id.lower(),))
 
     def delete(self, number: int) -> None:
         """Remove a record."""

@@ -145,7 +145,7 @@ def _fits(user: UserRecord, word: str) -> bool:
     value = value.strip('"')
     keyed: dict[str, Any] = {
         "email": user.email.lower() == value.lower(),
-        "external_id": user.external_id == value,
+        "external_id": (user.external_id or "").lower() == value.lower(),
         "name": value.lower() in user.name.lower(),
         "role": user.role == value,
         "tags": value in user.tags,

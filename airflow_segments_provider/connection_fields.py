@@ -1,0 +1,206 @@
+"""The extra fields of each connection type's form: plain data, read by every Airflow process, so it imports nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# The fields that every vendor's connection has, stored in the connection's extra.
+COMMON_FIELDS: dict[str, Any] = {
+    "read_only": {
+        "label": "Read-only",
+        "description": "Refuse every write before the call. Set it on a staging Airflow that knows a production host.",
+        "schema": {"type": ["boolean", "null"], "default": False},
+    },
+    "timeout": {
+        "label": "Time-out (s)",
+        "description": "Seconds to wait for the next byte of an answer. Default 60.",
+        "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 3600},
+    },
+    "rate_limit": {
+        "label": "Requests a minute",
+        "description": "Send at most so many requests a minute from one task. Tasks that run side by side do not share "
+        "it: give each its part. Empty: no limit but the vendor's own.",
+        "schema": {"type": ["number", "null"], "minimum": 0.01},
+    },
+    "max_concurrency": {
+        "label": "Open connections",
+        "description": "Connections to the vendor that one task keeps open. Default 4.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 64},
+    },
+    "verify": {
+        "label": "TLS check",
+        "description": "true, false, or the path of a CA bundle. Default true.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "proxies": {
+        "label": "Proxies",
+        "description": 'JSON by scheme, e.g. {"https": "http://proxy.example.com:3128"}. '
+        "Empty: those of the environment.",
+        "schema": {"type": ["object", "null"]},
+    },
+    "retry": {
+        "label": "Retries",
+        "description": 'JSON, any of {"max_attempts": 5, "base_delay": 0.5, "max_delay": 20, "max_total": 300, '
+        '"retry_after_cap": 120}, in seconds. Empty: these defaults.',
+        "schema": {"type": ["object", "null"]},
+    },
+}
+
+WALKME_FIELDS: dict[str, Any] = {
+    "system_guid": {
+        "label": "System GUID",
+        "description": "The WalkMe system whose segments are meant. It stands in the Editor's snippet address, between "
+        "cdn.walkme.com/users/ and /test/walkme_. With or without hyphens.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "region": {
+        "label": "Region",
+        "description": "Where the account lives, if Base URL is empty. Default us.",
+        "schema": {"type": ["string", "null"], "enum": ["us", "eu", "gov", "ca"], "default": "us"},
+    },
+    "token_url": {
+        "label": "Token URL",
+        "description": "Only if tokens come from elsewhere than <Base URL>/accounts/connect/token.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "admin_url": {
+        "label": "Admin Center URL",
+        "description": "Where the link of a task leads. Empty: the region's own.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "distinct_users": {
+        "label": "Distinct users",
+        "description": "Let no request hold an id twice, should WalkMe refuse that. It is not known to.",
+        "schema": {"type": ["boolean", "null"], "default": False},
+    },
+    "users_per_request": {
+        "label": "Users a request",
+        "description": "Ids sent in one request, WalkMe's limit and the default is 25000.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 25000},
+    },
+}
+
+ALTERYX_SERVER_FIELDS: dict[str, Any] = {
+    "client_auth": {
+        "label": "Credentials in",
+        "description": "Where the token request has key and secret: basic (default) or body.",
+        "schema": {"type": ["string", "null"], "enum": ["basic", "body"], "default": "basic"},
+    },
+    "gallery_url": {
+        "label": "Gallery URL",
+        "description": "Where the link of a task leads. Empty: /gallery/ on the host of the Web API address.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "users_per_request": {
+        "label": "Users a request",
+        "description": "Ids sent in one request that adds users. The vendor names no limit; default 1000.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 100000},
+    },
+}
+
+DOCEBO_FIELDS: dict[str, Any] = {
+    "grant_type": {
+        "label": "Grant",
+        "description": "How tokens are fetched: client_credentials (default), password, or jwt_bearer.",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": ["client_credentials", "password", "jwt_bearer"],
+            "default": "client_credentials",
+        },
+    },
+    "username": {
+        "label": "User name",
+        "description": "For password and jwt_bearer: the Superadmin in whose name calls are made.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "user_password": {
+        "label": "User password",
+        "description": "For password.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "private_key": {
+        "label": "Private key",
+        "description": "For jwt_bearer: PEM. Its public key is uploaded to Docebo as BEGIN PUBLIC KEY, not as a "
+        "certificate.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "jwt_audience": {
+        "label": "Audience",
+        "description": "For jwt_bearer: whom the assertion is for. Empty: the platform's host.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "token_url": {
+        "label": "Token URL",
+        "description": "Only if tokens come from elsewhere than <Platform>/oauth2/token.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "scope": {
+        "label": "Scope",
+        "description": "Default api, the only one that is known.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "add_route": {
+        "label": "Add route",
+        "description": "How people are added: assign_users, put_users or post_users. auto (default) tries them in that "
+        "order and keeps what works.",
+        "schema": {
+            "type": ["string", "null"],
+            "enum": ["auto", "assign_users", "put_users", "post_users"],
+            "default": "auto",
+        },
+    },
+    "create_path": {
+        "label": "Create path",
+        "description": "Where groups are created: audience or audiences. auto (default) tries them in that order.",
+        "schema": {"type": ["string", "null"], "enum": ["auto", "audience", "audiences"], "default": "auto"},
+    },
+    "users_per_request": {
+        "label": "Users a request",
+        "description": "Ids sent in one request. The vendor names no limit; default 1000.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 100000},
+    },
+    "page_size": {
+        "label": "Page size",
+        "description": "Entries a page of a list, Docebo's limit and the default is 200.",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 200},
+    },
+}
+
+ZENDESK_FIELDS: dict[str, Any] = {
+    "auth": {
+        "label": "Authentication",
+        "description": "oauth (default): client id and secret; bearer: an access token; api_token: an API token, which "
+        "ends on 30 April 2027. Password log-in ended in January 2026.",
+        "schema": {"type": ["string", "null"], "enum": ["oauth", "bearer", "api_token"], "default": "oauth"},
+    },
+    "token": {
+        "label": "Token",
+        "description": "For bearer and api_token.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+    "email": {
+        "label": "E-mail",
+        "description": "For api_token: the agent to whom it belongs.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "scope": {
+        "label": "Scope",
+        "description": "For oauth, space-separated. Default read write.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "expires_in": {
+        "label": "Token life (s)",
+        "description": "For oauth: seconds that a token should live, 301 to 172799. Default 7200.",
+        "schema": {"type": ["integer", "null"], "minimum": 301, "maximum": 172799},
+    },
+    "token_url": {
+        "label": "Token URL",
+        "description": "Only if tokens come from elsewhere than <Account>/oauth/tokens.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "warnings_are_errors": {
+        "label": "Warnings are errors",
+        "description": "Fail where Zendesk says that it dropped a field, in place of a warning in the log.",
+        "schema": {"type": ["boolean", "null"], "default": False},
+    },
+}

@@ -1,0 +1,56 @@
+"""What the connection form's Test button says of a Docebo connection, in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    NotFound,
+    PermissionDenied,
+    VendorError,
+)
+from airflow_segments_provider.hooks.check import token_or_reason
+from airflow_segments_provider.hooks.docebo_endpoints import GROUPS, NOT_A_SUPERADMIN
+from airflow_segments_provider.models.docebo_replies import parse_group
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.docebo import DoceboHook
+
+_CREDENTIALS = {
+    "client_credentials": "client id and secret. They are those of an API app with the client credentials grant "
+    "enabled (Admin Menu > API and SSO)",
+    "password": "client id and secret, or `username` and `user_password`. The user must be a local one, not one who "
+    "signs in elsewhere",
+    "jwt_bearer": "client id and signed assertion. The API app must have the public key of `private_key`, as BEGIN "
+    "PUBLIC KEY and not as a certificate, and `username` must be a user of the platform",
+}
+
+
+def explain(hook: DoceboHook) -> tuple[bool, str]:
+    """Fetch a token and one group; never raise, never name a secret."""
+    try:
+        credentials = _CREDENTIALS[hook.fields.grant_type]
+    except ConfigurationError as error:
+        return False, f"Connection: {error}"
+    token, reason = token_or_reason(
+        lambda: hook.client.token(),  # noqa: PLW0108  # the client may be what is wrong
+        vendor="Docebo",
+        credentials=credentials,
+    )
+    if token is None:
+        return False, reason
+    endpoints = hook.endpoints()
+    try:
+        first = next(endpoints.pages(GROUPS, parse_group, {"page_size": "1"}), None)
+    except (AuthenticationError, PermissionDenied) as error:
+        return False, f"Permission: Docebo denies the list of groups. {error}"
+    except NotFound as error:
+        return False, f"Host: {error}"
+    except VendorError as error:
+        return False, str(error)
+    count = 0 if first is None else first.total
+    found = "" if count is None else f" (groups on the platform: {count:,})"
+    writes = "This connection is read-only." if hook.fields.read_only else f"Writing was not tried. {NOT_A_SUPERADMIN}"
+    return True, f"Host and credentials are right{found}. {writes}"

@@ -1,0 +1,152 @@
+"""Creating a Docebo group so that creating twice makes one."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply
+from airflow_segments_provider.hooks.creation import create_once, look_patiently
+from airflow_segments_provider.hooks.docebo_change import change
+from airflow_segments_provider.hooks.docebo_endpoints import VENDOR
+from airflow_segments_provider.hooks.docebo_members import GroupMembers
+from airflow_segments_provider.models.docebo import GroupChange
+from airflow_segments_provider.models.docebo_replies import parse_created_id
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
+    from airflow_segments_provider.hooks.docebo_people import People
+    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.models.docebo import Group
+    from airflow_segments_provider.models.docebo_given import CreateGroup
+
+logger = logging.getLogger(__name__)
+
+Outcome = Literal["created", "reused", "updated"]
+
+
+class GroupCreation:
+    """One create: look for the name, create if it is not there, look again after doubt, then add the users.
+
+    Docebo takes no id of the caller's choice and lets names repeat, so a look is all by which a second one is avoided;
+    after a lost answer it is therefore repeated for a while before anything is sent again. A group that the list does
+    not show yet, because the list lags, cannot be seen.
+    """
+
+    def __init__(self, endpoints: GroupEndpoints, wanted: CreateGroup, people: People) -> None:
+        self._endpoints = endpoints
+        self._wanted = wanted
+        self._people = people
+        self._group_numbers = list[int]()
+
+    def run(self) -> GroupChange:
+        """Carry it out.
+
+        :raises Conflict: the name is taken in a way that ``if_exists`` does not allow.
+        """
+        existing = self._look()
+        # Before anything is made: one of them may be unknown.
+        self._group_numbers = [self._endpoints.number(group_id) for group_id in self._wanted.group_ids]
+        if existing is not None:
+            return self._use(existing)
+        client, name = self._endpoints.client, self._wanted.name
+        made = create_once(
+            client,
+            self._post,
+            lambda: look_patiently(client, self._look),
+            what=f"group {name!r}",
+            key=f"the name {name!r}",
+            unsent=f"Group {name!r} was not created, and none of {self._people.ids.users:,} users added.",
+        )
+        if made.reply is not None:
+            return self._fill(parse_created_id(made.reply.json) or self._new_id(made.reply), "created")
+        if made.found is None:
+            raise AssertionError("a creation has an answer, or something was found")
+        return self._fill(made.found.group_id, "created") if made.ours else self._use(made.found)
+
+    def _new_id(self, created: Reply) -> str:
+        """The id of the group just created, from the list."""
+        found = look_patiently(self._endpoints.client, self._look)
+        if found is None:
+            raise UnexpectedReply(
+                f"Docebo answered {created.call} with status {created.status}, but tells the uuid of group "
+                f"{self._wanted.name!r} neither in the answer nor in the list. Run the task again: it looks first.",
+                maybe_done=True,
+                **created.facts,
+            )
+        return found.group_id
+
+    def _look(self) -> Group | None:
+        return self._endpoints.find(self._wanted.name)
+
+    def _post(self) -> Reply:
+        wanted = self._wanted
+        given: dict[str, Any] = {
+            "name": wanted.name,
+            "type": wanted.type,
+            "description": wanted.description,
+            "ruleset": None if wanted.ruleset is None else wanted.ruleset.body,
+            "exclude_deactivated_users": wanted.exclude_deactivated_users,
+        }
+        body = {name: value for name, value in given.items() if value is not None}
+        path = self._endpoints.fields.create_path
+        return self._endpoints.first_route(
+            "create path",
+            ("audience", "audiences") if path == "auto" else (path,),
+            lambda form: self._endpoints.call("POST", "audiences", "v1", form, body=body, idempotent=False),
+        )
+
+    def _use(self, existing: Group) -> GroupChange:
+        """What ``if_exists`` says of a group that is there."""
+        name, wanted = self._wanted.name, self._wanted
+        if wanted.if_exists == "fail":
+            raise Conflict(
+                f"Group {name!r} exists ({existing.group_id}) and nothing was changed. If an earlier try of this task "
+                'made it, if_exists="reuse" goes on from there.',
+                vendor=VENDOR,
+            )
+        if existing.type not in (None, wanted.type):
+            raise Conflict(
+                f"Group {name!r} exists ({existing.group_id}), but is {existing.type}, not {wanted.type}; nothing was "
+                "changed. Docebo cannot turn one into the other: choose another name, or delete the group.",
+                vendor=VENDOR,
+            )
+        logger.info("Group %r exists (%s).", name, existing.group_id)
+        if wanted.if_exists == "reuse":
+            return self._fill(existing.group_id, "reused")
+        return self._make_as_given(existing)
+
+    def _make_as_given(self, existing: Group) -> GroupChange:
+        """Description and rules as given, and the members of a manual group; others keep those of their rules."""
+        people = self._people
+        if not people.ids.users and (people.rejected or people.unmatched) and self._wanted.type == "manual":
+            raise InvalidInput(
+                f"The update of group {existing.name!r}",
+                ["none of the people given could be used, so it would lose all of its members."],
+            )
+        change(self._endpoints, self._endpoints.group(existing.group_id), self._wanted)
+        if self._wanted.type == "automatic":
+            return self._fill(existing.group_id, "updated")
+        members = GroupMembers(self._endpoints, existing.group_id)
+        added, removed = members.make_exact(people.ids)
+        return self._change(members, "updated", users_sent=added, users_removed=removed)
+
+    def _fill(self, group_id: str, outcome: Outcome) -> GroupChange:
+        logger.info("Group %r (%s) %s.", self._wanted.name, group_id, outcome)
+        members = GroupMembers(self._endpoints, group_id)
+        members.add(self._people.ids, self._wanted.branch_ids, self._group_numbers)
+        return self._change(members, outcome, users_sent=self._people.ids.users)
+
+    def _change(self, members: GroupMembers, outcome: Outcome, **users: Any) -> GroupChange:
+        return GroupChange(
+            group_id=members.group_id,
+            name=self._wanted.name,
+            type=self._wanted.type,
+            outcome=outcome,
+            background_job=members.background,
+            requests=self._endpoints.requests,
+            changed_at=datetime.now(UTC),
+            **users,
+            **self._people.left_out,
+        )

@@ -1,0 +1,284 @@
+"""The endpoints of Docebo's groups, and the advice that belongs to their errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    Conflict,
+    NotFound,
+    PermissionDenied,
+    RejectedRequest,
+    UnexpectedReply,
+    VendorError,
+)
+from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.models.docebo import GroupIds
+from airflow_segments_provider.models.docebo_given import GroupKey, is_legacy
+from airflow_segments_provider.models.docebo_replies import (
+    Page,
+    parse_group,
+    parse_legacy_id,
+    parse_one_group,
+    parse_page,
+    parse_uuid,
+)
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.models.docebo import DoceboConnectionFields, Group
+
+Parsed = TypeVar("Parsed")
+Given = TypeVar("Given")
+
+logger = logging.getLogger(__name__)
+
+VENDOR = "Docebo"
+GROUPS = ("audiences", "v1", "audience")
+USERS = ("manage", "v1", "user")
+
+NOT_A_SUPERADMIN = "The user behind the token must be a Superadmin of the platform."
+# What a path that is not there is answered with.
+NO_SUCH_ROUTE = (404, 405)
+
+
+class GroupEndpoints:
+    """Calls the endpoints.
+
+    :param conn_id: the Airflow connection, for messages.
+    """
+
+    def __init__(self, client: HttpClient, fields: DoceboConnectionFields, conn_id: str) -> None:
+        self.client = client
+        self.fields = fields
+        self.conn_id = conn_id
+        self._sent_before = client.requests_sent
+
+    @property
+    def requests(self) -> int:
+        """Requests sent since this object was made, repeats included."""
+        return self.client.requests_sent - self._sent_before
+
+    # Groups --------------------------------------------------------------------------------------------------------
+
+    def groups(self, **query: str | None) -> Iterator[Group]:
+        """The groups that a query finds."""
+        for page in self.pages(GROUPS, parse_group, query):
+            yield from page.items
+
+    def group(self, group_id: str) -> Group:
+        """One group, by its uuid."""
+        return self.read(parse_one_group, self.call("GET", *GROUPS, group_id))
+
+    def find(self, name: str) -> Group | None:
+        """The one group of that name, or None; spaces around it do not count.
+
+        :raises Conflict: several groups have that name.
+        """
+        found = [group for group in self.groups(search_text=name) if group.name.strip() == name]
+        if len(found) > 1:
+            ids = ", ".join(group.group_id for group in found)
+            raise Conflict(
+                f"Docebo has {len(found)} groups named {name!r} ({ids}); nothing was changed. Name the one that is "
+                f"meant by its `group_id`, or delete the others. The Airflow connection is {self.conn_id!r}.",
+                vendor=VENDOR,
+            )
+        return found[0] if found else None
+
+    def found_id(self, key: GroupKey) -> str:
+        """The uuid of the group that is meant; by its former number or by its name it takes a call.
+
+        :raises NotFound: there is no such group.
+        """
+        if key.group_id:
+            return self.uuid(key.group_id) if is_legacy(key.group_id) else key.group_id
+        found = self.find(str(key.name))
+        if found is None:
+            raise NotFound(
+                f"Docebo has no {key}; nothing was changed. Create it first, or name another. The Airflow connection "
+                f"is {self.conn_id!r}.",
+                vendor=VENDOR,
+            )
+        return found.group_id
+
+    def uuid(self, legacy_id: str) -> str:
+        """The uuid of the group that has this number in the former groups service."""
+        reply = self.call("GET", *GROUPS, legacy_id, "group_to_audience")
+        return self._converted(parse_uuid(reply.json), reply)
+
+    def legacy_id(self, group_id: str) -> int:
+        """The number that a group has in the former groups service."""
+        reply = self.call("GET", *GROUPS, group_id, "audience_to_group")
+        return self._converted(parse_legacy_id(reply.json), reply)
+
+    def number(self, group_id: str) -> int:
+        """The former number of a group that is named by either id."""
+        return int(group_id) if is_legacy(group_id) else self.legacy_id(group_id)
+
+    def both_ids(self, group_ids: Sequence[str]) -> list[GroupIds]:
+        """Both ids of each group that is named by one of them.
+
+        :raises NotFound: names all that are unknown.
+        """
+
+        def convert(group_id: str) -> GroupIds | None:
+            try:
+                if is_legacy(group_id):
+                    return GroupIds(group_id=self.uuid(group_id), legacy_id=int(group_id))
+                return GroupIds(group_id=group_id, legacy_id=self.legacy_id(group_id))
+            except NotFound:
+                return None
+
+        found = self.concurrently(convert, group_ids)
+        if unknown := [group_id for group_id, ids in zip(group_ids, found, strict=True) if ids is None]:
+            raise NotFound(
+                f"Docebo does not know {len(unknown):,} of {len(group_ids):,} group ids: {', '.join(unknown)}. The "
+                f"Airflow connection is {self.conn_id!r}.",
+                vendor=VENDOR,
+                status=404,
+            )
+        return [ids for ids in found if ids is not None]
+
+    def _converted(self, found: Parsed | None, reply: Reply) -> Parsed:
+        if found is None:
+            raise UnexpectedReply(
+                f"Docebo answered {reply.call} with status {reply.status}, but not with the group's other id. The "
+                f"Airflow connection is {self.conn_id!r}.",
+                **reply.facts,
+            )
+        return found
+
+    # Calls ---------------------------------------------------------------------------------------------------------
+
+    def pages(
+        self,
+        path: Sequence[str],
+        parse: Callable[[Any], Parsed],
+        query: Mapping[str, str | None],
+        people: Callable[[], Iterable[str]] = tuple,
+    ) -> Iterator[Page[Parsed]]:
+        """The pages of a list, one held at a time.
+
+        The list ends with a page that has no items, or where Docebo says so. An array without an envelope says
+        nothing; there it also ends with a page that comes again.
+
+        :param parse: reads an entry.
+        :raises UnexpectedReply: a page came twice though there should be more: the list would have no end.
+        """
+        given = {name: value for name, value in query.items() if value is not None}
+        given = {"page_size": str(self.fields.page_size), **given}
+        number, cursor, seen = 1, None, set[bytes]()
+        while True:
+            sent = {**given, "page": str(number), **({"cursor": cursor} if cursor else {})}
+            reply = self.call("GET", *path, query=sent, people=people)
+            page = self.read(lambda answer: parse_page(answer, parse), reply)
+            if page.digest in seen and page.items and page.more is not None:
+                raise UnexpectedReply(
+                    f"Docebo answered {reply.call} with page {number} as an earlier page of the list, which so has no "
+                    f"end. The Airflow connection is {self.conn_id!r}.",
+                    **reply.facts,
+                )
+            if page.digest in seen or not page.items:
+                return
+            seen.add(page.digest)
+            yield page
+            if page.more is False:
+                return
+            number, cursor = number + 1, page.cursor
+
+    def first_route(
+        self,
+        what: str,
+        forms: Sequence[str],
+        send: Callable[[str], Reply],
+        check: Callable[[], object] = lambda: None,
+    ) -> Reply:
+        """Send in the first form that the platform has; which one that is, is kept for the life of the process.
+
+        :param what: the name under which it is kept.
+        :param send: sends in one form.
+        :param check: raises if a 404 is not of the route but of what its path names; asked once.
+        """
+        if len(forms) == 1:
+            return send(forms[0])
+        known = self.client.learnt.get(what)
+        missing: VendorError | None = None
+        for form in sorted(forms, key=lambda form: form != known):
+            try:
+                reply = send(form)
+            except (NotFound, RejectedRequest) as error:
+                if error.status not in NO_SUCH_ROUTE:
+                    raise
+                if error.status == 404 and missing is None:
+                    check()
+                missing = missing or error
+            else:
+                if form != known:
+                    self.client.learnt[what] = form
+                    logger.info("Docebo takes the %s %r.", what, form)
+                return reply
+        if missing is None:
+            raise AssertionError("there is a form at least")
+        raise missing.advise(f"None of the known forms of this call is there: {', '.join(forms)}.")
+
+    def concurrently(self, call: Callable[[Given], Parsed], values: Iterable[Given]) -> list[Parsed]:
+        """The results of reading calls, in the order of the values; ``max_concurrency`` of them at once."""
+        with ThreadPoolExecutor(self.fields.max_concurrency, thread_name_prefix="docebo-read") as pool:
+            waiting = [pool.submit(call, value) for value in values]
+            try:
+                return [future.result() for future in waiting]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def read(self, parse: Callable[[Any], Parsed], reply: Reply) -> Parsed:
+        """What an answer says.
+
+        :raises VendorError: it cannot be understood, or is a refusal.
+        """
+        try:
+            return parse(reply.json)
+        except (UnexpectedReply, RejectedRequest) as error:
+            raise type(error)(
+                f"{error} It answered {reply.call} with status {reply.status}. The Airflow connection is "
+                f"{self.conn_id!r}.",
+                maybe_done=error.maybe_done,
+                **reply.facts,
+            ) from None
+
+    def call(
+        self,
+        method: str,
+        *path: str,
+        body: bytes | Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        idempotent: bool = True,
+        may_be_empty: bool = False,
+        people: Callable[[], Iterable[str]] = tuple,
+        into: IO[bytes] | None = None,
+    ) -> Reply:
+        """Call an endpoint."""
+        try:
+            return self.client.request(
+                method,
+                path,
+                body=encode(body) if isinstance(body, Mapping) else body,
+                query=query,
+                idempotent=idempotent,
+                may_be_empty=may_be_empty,
+                people=people,
+                into=into,
+            )
+        except (AuthenticationError, PermissionDenied) as error:
+            raise error.advise(f"{NOT_A_SUPERADMIN} The Airflow connection is {self.conn_id!r}.") from None
+        except NotFound as error:
+            raise error.advise(
+                f"So Docebo does not know what the path names, or the host of connection {self.conn_id!r} is not the "
+                "platform's address."
+            ) from None
+        except VendorError as error:
+            raise error.advise(f"The Airflow connection is {self.conn_id!r}.") from None

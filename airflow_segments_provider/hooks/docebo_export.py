@@ -1,0 +1,143 @@
+"""Writes the members of a Docebo group into a file, from the vendor's export: streamed, checked, then copied."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import tempfile
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator
+
+from airflow_segments_provider.errors import UnexpectedReply
+from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
+from airflow_segments_provider.hooks.docebo_members import GroupMembers
+from airflow_segments_provider.models.docebo import COLUMNS, GroupExport
+from airflow_segments_provider.models.docebo_given import ExportUsers
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
+    from airflow_segments_provider.http import Reply
+
+# What a server may call a CSV file; a page or JSON is none, whatever is asked for.
+_CSV_TYPES = (
+    "text/csv",
+    "text/plain",
+    "application/csv",
+    "application/octet-stream",
+    "application/vnd.ms-excel",
+    "",
+)
+
+# What the list of members calls the columns.
+_SHOWN_AS = {"userid": "username", "firstname": "first_name", "lastname": "last_name", "email": "email"}
+
+
+def _storage_path(value: Any) -> Any:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    try:
+        path = value if isinstance(value, ObjectStoragePath) else ObjectStoragePath(value)
+        # Older versions look the scheme up only here.
+        path.fs  # noqa: B018
+    except (ValueError, TypeError, ImportError) as error:
+        raise ValueError(f"leads nowhere: {error}") from None
+    return path
+
+
+class Export(ExportUsers):
+    """What an export is given, and where it goes."""
+
+    path: Annotated[Any, BeforeValidator(_storage_path)]
+
+
+def export(endpoints: GroupEndpoints, wanted: Export) -> GroupExport:
+    """Write the file.
+
+    :raises UnexpectedReply: Docebo answered something else than CSV with these columns, or only a part of it; nothing
+        was written.
+    """
+    columns = [column for column in COLUMNS if column in wanted.columns]
+    # Flags that are off are left out: to a server that reads texts, "false" may be true.
+    query: dict[str, str] = {**dict.fromkeys(columns, "true"), "delimiter": wanted.delimiter}
+    if wanted.include_header:
+        query["include_header"] = "true"
+    members = GroupMembers(endpoints, endpoints.found_id(wanted))
+    with tempfile.TemporaryFile(prefix="segments-") as received, tempfile.TemporaryFile(prefix="segments-") as checked:
+        reply = endpoints.call("GET", *GROUPS, members.group_id, "export-users", query=query, into=received)
+        try:
+            _check_type(reply)
+            rows, last = _copy_rows(received, checked, len(columns), wanted.delimiter)
+        except (ValueError, csv.Error) as error:
+            raise _refused(endpoints, reply, f"not with CSV of {len(columns)} columns: {error}") from None
+        users = max(0, rows - wanted.include_header)
+        if not _ends_a_line(received) and not _is_whole(members, columns, users, last):
+            raise _refused(endpoints, reply, "with a file that breaks off")
+        size = checked.seek(0, io.SEEK_END)
+        checked.seek(0)
+        with wanted.path.open("wb") as file:
+            shutil.copyfileobj(checked, file)
+    return GroupExport(path=str(wanted.path), bytes=size, users=users, columns=columns)
+
+
+def _check_type(reply: Reply) -> None:
+    kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in _CSV_TYPES:
+        raise ValueError(f"it is {kind[:60]}")
+
+
+def _copy_rows(received: IO[bytes], checked: IO[bytes], columns: int, delimiter: str) -> tuple[int, list[str]]:
+    """Copy row by row, without a mark at the beginning and with one kind of line end.
+
+    Return how many rows there are, and the last one.
+
+    :raises ValueError: it is no CSV, or a row has not that many columns.
+    """
+    received.seek(0)
+    source = io.TextIOWrapper(received, encoding="utf-8-sig", newline="")
+    target = io.TextIOWrapper(checked, encoding="utf-8", newline="")
+    try:
+        writer, rows, values = csv.writer(target, delimiter=delimiter, lineterminator="\n"), 0, list[str]()
+        if source.read(1) in ("{", "<"):
+            raise ValueError("it is JSON or a page")
+        source.seek(0)
+        for row in csv.reader(source, delimiter=delimiter, strict=True):
+            # A single empty value may look like an empty line; otherwise that is none.
+            values = row or [""] * (columns == 1)
+            if values:
+                rows += 1
+                if len(values) != columns:
+                    raise ValueError(f"row {rows} has {len(values)}")
+                writer.writerow(values)
+        return rows, values
+    finally:
+        source.detach()
+        target.detach()
+
+
+def _is_whole(members: GroupMembers, columns: Sequence[str], users: int, last: list[str]) -> bool:
+    """Whether a file is, whose last line has no end and so may be cut off; or that has no line at all."""
+    if users != members.count():
+        return False
+    if not users:
+        return True
+    search = max(last, key=len)
+    shown = members.list(search_text=search) if search else ()
+    return any([getattr(member, _SHOWN_AS[column]) or "" for column in columns] == last for member in shown)
+
+
+def _ends_a_line(received: IO[bytes]) -> bool:
+    if not received.seek(0, io.SEEK_END):
+        return False
+    received.seek(-1, io.SEEK_END)
+    return received.read(1) in (b"\n", b"\r")
+
+
+def _refused(endpoints: GroupEndpoints, reply: Reply, how: str) -> UnexpectedReply:
+    return UnexpectedReply(
+        f"Docebo answered {reply.call} with status {reply.status}, but {how}. Nothing was written. The Airflow "
+        f"connection is {endpoints.conn_id!r}.",
+        **reply.facts,
+    )

@@ -1,0 +1,186 @@
+"""The members of a Docebo group: listing, counting, adding, removing, making exact."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_segments_provider.errors import Conflict, VendorError
+from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
+from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.models.docebo_replies import parse_background, parse_member
+from airflow_segments_provider.models.user_ids import StagedUserIds
+from airflow_segments_provider.models.whole_numbers import MAX_DIGITS, numbers
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
+    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.models.docebo import Member
+
+# The first is the only one seen in running code, and there with users only; the others are published, with all three.
+_FORMS = {
+    "assign_users": ("PUT", "assign_users"),
+    "put_users": ("PUT", "users"),
+    "post_users": ("POST", "users"),
+}
+_USERS_FIRST = ("assign_users", "put_users", "post_users")
+_SOURCES_FIRST = ("put_users", "post_users", "assign_users")
+
+ONE_AT_A_TIME = (
+    "Docebo forbids changes of members side by side: give the tasks that change members one Airflow pool with one slot."
+)
+
+
+class GroupMembers:
+    """The members of one group. Changes wait for one another within this process, as Docebo demands.
+
+    :ivar background: whether Docebo said of any change that it goes on in the background.
+    """
+
+    def __init__(self, endpoints: GroupEndpoints, group_id: str) -> None:
+        self._endpoints = endpoints
+        self.group_id = group_id
+        self.background = False
+
+    def list(self, **query: str | None) -> Iterator[Member]:
+        """The members that a query finds."""
+        searched = [text] if (text := query.get("search_text")) else []
+        for page in self._endpoints.pages((*GROUPS, self.group_id, "users"), parse_member, query, lambda: searched):
+            yield from page.items
+
+    def count(self) -> int:
+        """How many they are; where Docebo tells no totals, every page is read."""
+        count = 0
+        for page in self._endpoints.pages((*GROUPS, self.group_id, "users"), parse_member, {}):
+            if page.total is not None:
+                return page.total
+            count += len(page.items)
+        return count
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far, those before this object was made included."""
+        return self._endpoints.requests
+
+    def add(self, staged: StagedUserIds, branch_ids: Sequence[int] = (), group_numbers: Sequence[int] = ()) -> None:
+        """Add staged users, and before them, in a request of their own, the people of branches and groups."""
+        sources = {"branch_ids": branch_ids, "group_ids": group_numbers}
+        if body := {name: ids for name, ids in sources.items() if ids}:
+            self._add(_SOURCES_FIRST, encode(body), tuple)
+        self._in_batches(staged, "sent to", lambda body, people: self._add(_USERS_FIRST, body, people))
+
+    def remove(self, staged: StagedUserIds) -> None:
+        """Remove staged users."""
+        self._in_batches(staged, "removed from", self._remove)
+
+    def remove_found(self, user_all: bool, user_filters: Any, searches: Iterable[str]) -> None:
+        """Remove everybody, or whom filters find."""
+        body = {"user_ids": [], "user_all": user_all, **({"user_filters": user_filters} if user_filters else {})}
+        self._remove(encode(body), lambda: searches)
+
+    def make_exact(self, wanted: StagedUserIds) -> tuple[int, int]:
+        """Add who is missing, then remove the others; return how many these and those were."""
+        with Difference() as difference:
+            difference.want(user_id for batch in wanted.batches() for user_id in batch.ids())
+            difference.have(member.user_id for member in self.list())
+            counts = []
+            for change, ids in ((self.add, difference.missing()), (self.remove, difference.left_over())):
+                with StagedUserIds(max_length=MAX_DIGITS, per_request=wanted.per_request) as staged:
+                    staged.fill(ids)
+                    change(staged)
+                    counts.append(staged.users)
+        return counts[0], counts[1]
+
+    def _in_batches(
+        self, staged: StagedUserIds, how: str, send: Callable[[bytes, Callable[[], Iterable[str]]], None]
+    ) -> None:
+        sent = 0
+        for batch in staged.batches():
+            try:
+                send(b'{"user_ids":%s}' % numbers(batch), batch.ids)
+            except VendorError as error:
+                raise error.advise(
+                    f"Before it, {sent:,} of {staged.users:,} users were {how} group {self.group_id}. Run it again: "
+                    "what is done already changes nothing."
+                ) from None
+            sent += batch.users
+
+    def _add(self, order: tuple[str, ...], body: bytes, people: Callable[[], Iterable[str]]) -> None:
+        route = self._endpoints.fields.add_route
+
+        def send(form: str) -> Reply:
+            method, last = _FORMS[form]
+            return self._change(method, last, body, people)
+
+        reply = self._endpoints.first_route(
+            f"add route of {order[0]}",
+            order if route == "auto" else (route,),
+            send,
+            lambda: self._endpoints.group(self.group_id),
+        )
+        self._note(reply)
+
+    def _remove(self, body: bytes, people: Callable[[], Iterable[str]]) -> None:
+        self._note(self._change("DELETE", "users", body, people, may_be_empty=True))
+
+    def _change(
+        self,
+        method: str,
+        last: str,
+        body: bytes,
+        people: Callable[[], Iterable[str]],
+        *,
+        may_be_empty: bool = False,
+    ) -> Reply:
+        """Send a change; where Docebo is busy with another process's, wait as after any passing failure."""
+        client = self._endpoints.client
+        attempt = 1
+        while True:
+            try:
+                with client.exclusive("members"):
+                    return self._endpoints.call(
+                        method, *GROUPS, self.group_id, last, body=body, may_be_empty=may_be_empty, people=people
+                    )
+            except Conflict as error:
+                if attempt == client.retry.max_attempts:
+                    raise error.advise(ONE_AT_A_TIME) from None
+            client.rest(client.retry.delay(attempt))
+            attempt += 1
+
+    def _note(self, reply: Reply) -> None:
+        self.background = self._endpoints.read(parse_background, reply) or self.background
+
+
+class Difference:
+    """What two sets of ids do not share, in a temporary database on disk: a million ids take no memory."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("")
+        for table in ("wanted", "present"):
+            self._database.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def want(self, ids: Iterable[str]) -> None:
+        """Who should be in."""
+        self._database.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((int(user_id),) for user_id in ids))
+
+    def have(self, ids: Iterable[str]) -> None:
+        """Who is in."""
+        self._database.executemany("INSERT OR IGNORE INTO present VALUES (?)", ((int(user_id),) for user_id in ids))
+
+    def missing(self) -> Iterator[int]:
+        """Who should be in and is not."""
+        yield from self._rows("SELECT id FROM wanted EXCEPT SELECT id FROM present ORDER BY id")
+
+    def left_over(self) -> Iterator[int]:
+        """Who is in and should not be."""
+        yield from self._rows("SELECT id FROM present EXCEPT SELECT id FROM wanted ORDER BY id")
+
+    def _rows(self, query: str) -> Iterator[int]:
+        return (row[0] for row in self._database.execute(query))

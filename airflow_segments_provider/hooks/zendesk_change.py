@@ -1,0 +1,141 @@
+"""Changing a Zendesk user segment that exists: its name and rules, and its end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    RejectedRequest,
+    VendorError,
+)
+from airflow_segments_provider.hooks.zendesk_read import where_used
+from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.models.zendesk import (
+    VENDOR,
+    UserSegment,
+    UserSegmentChange,
+    custom_named,
+    parse_segment,
+    select,
+)
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
+    from airflow_segments_provider.models.zendesk import DeleteUserSegment, UpdateUserSegment
+
+Outcome = Literal["created", "reused", "updated", "deleted"]
+
+
+def refuse_built_in(segment: UserSegment, what: str) -> None:
+    """Refuse to change what Zendesk lets nobody change.
+
+    :raises InvalidInput: the segment is built in. It was read, nothing else was sent.
+    """
+    if segment.built_in:
+        raise InvalidInput(
+            f"The {what} of user segment {segment.user_segment_id}",
+            ["it is built in, and Zendesk lets nobody change those. Create one of your own."],
+        )
+
+
+def update(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment) -> UserSegmentChange:
+    """Give a segment another name or other rules."""
+    segment = _to_rename(endpoints, wanted, wanted.new_name) if wanted.new_name else endpoints.found(wanted)
+    refuse_built_in(segment, "update")
+    return done(endpoints, put(endpoints, segment, wanted.changes), "updated")
+
+
+def _to_rename(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment, new_name: str) -> UserSegment:
+    """The segment that is to have the new name, if no other has it: names tell segments apart, to us at least."""
+    segments = list(endpoints.segments())
+    found, others = select(segments, wanted), custom_named(segments, new_name)
+    if found is None and not wanted.user_segment_id and len(others) == 1:
+        # An earlier try of the same task has renamed it.
+        return others[0]
+    if found is None:
+        raise endpoints.missing(wanted)
+    taken = [one for one in others if one.user_segment_id != found.user_segment_id]
+    if taken:
+        raise Conflict(
+            f"Zendesk has a user segment {new_name!r} already ({taken[0].user_segment_id}), so {wanted} was not "
+            "renamed: a name that two have finds neither. Nothing was changed.",
+            vendor=VENDOR,
+        )
+    return found
+
+
+def put(endpoints: ZendeskEndpoints, segment: UserSegment, changes: dict[str, Any]) -> UserSegment:
+    """Change the given fields of a segment, and return it as it is then."""
+    path = ("user_segments", str(segment.user_segment_id))
+    body = encode({"user_segment": changes})
+    people = changes.get("added_user_ids", ())
+    reply = endpoints.call("help_center", "PUT", *path, body=body, people=lambda: map(str, people))
+    return endpoints.read(reply, "user_segment", parse_segment)
+
+
+def delete(endpoints: ZendeskEndpoints, wanted: DeleteUserSegment) -> UserSegmentChange:
+    """Delete a segment; one that is gone after a lost answer was deleted by it."""
+    try:
+        segment = endpoints.found(wanted)
+    except NotFound as error:
+        return _missing(endpoints, wanted, error)
+    refuse_built_in(segment, "deletion")
+    path = ("user_segments", str(segment.user_segment_id))
+    try:
+        endpoints.call("help_center", "DELETE", *path, may_be_empty=True)
+    except NotFound as error:
+        return done(endpoints, segment, "deleted") if error.maybe_done else _missing(endpoints, wanted, error)
+    except (AuthenticationError, RateLimited):
+        raise
+    except (Conflict, PermissionDenied, RejectedRequest) as error:
+        raise _in_use(endpoints, segment, error) from None
+    return done(endpoints, segment, "deleted")
+
+
+def _missing(endpoints: ZendeskEndpoints, wanted: DeleteUserSegment, error: NotFound) -> UserSegmentChange:
+    if wanted.if_missing == "fail":
+        raise error.advise('To take a missing segment for deleted, use if_missing="skip".')
+    return UserSegmentChange(
+        user_segment_id=wanted.user_segment_id,
+        name=wanted.name,
+        outcome="missing",
+        requests=endpoints.requests,
+        changed_at=datetime.now(UTC),
+    )
+
+
+def _in_use(endpoints: ZendeskEndpoints, segment: UserSegment, error: VendorError) -> VendorError:
+    """How Zendesk refuses to delete a segment in use is not published: any refusal but the clear ones may be that."""
+    used = where_used(endpoints, segment)
+    if isinstance(error, PermissionDenied) and not used.startswith("It is used"):
+        return error
+    places = used or "Nothing was found that uses it; permission groups were not looked at."
+    return Conflict(
+        f"User segment {segment.name!r} ({segment.user_segment_id}) was not deleted. {places} Take it off there first "
+        f"(apply another, or clear it). {error}",
+        status=error.status,
+        vendor=VENDOR,
+        method=error.method,
+        path=error.path,
+        request_id=error.request_id,
+    )
+
+
+def done(endpoints: ZendeskEndpoints, segment: UserSegment, outcome: Outcome, **more: Any) -> UserSegmentChange:
+    """The result of a change of a segment that is, or was, there."""
+    return UserSegmentChange(
+        user_segment_id=segment.user_segment_id,
+        name=segment.name,
+        user_type=segment.user_type,
+        outcome=outcome,
+        requests=endpoints.requests,
+        changed_at=datetime.now(UTC),
+        **more,
+    )

@@ -1,0 +1,98 @@
+"""What the connection form's Test button says of a Zendesk connection, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    NotFound,
+    PermissionDenied,
+    SegmentsError,
+    UnexpectedReply,
+    VendorUnavailable,
+)
+from airflow_segments_provider.hooks.check import token_or_reason
+from airflow_segments_provider.hooks.zendesk_endpoints import NOT_A_MANAGER
+from airflow_segments_provider.models.zendesk import parse_segment
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
+
+_CREDENTIALS = {
+    "oauth": "OAuth client id and secret (login and password; the identifier and secret of a confidential client)",
+    "bearer": "bearer token (it is not renewed: put in a new one, or use `auth` oauth)",
+    "api_token": "e-mail address and API token (one that was unused for 30 days is deactivated; use `auth` oauth)",
+}
+_WRITE_SCOPES = {"write", "hc:write"}
+
+
+def explain(hook: ZendeskHelpCenterHook) -> tuple[bool, str]:
+    """See who the credentials are, and whether that is somebody who manages the Help Center; never raise."""
+    try:
+        credentials = _CREDENTIALS[hook.fields.auth]
+    except ConfigurationError as error:
+        return False, f"Connection: {error}"
+    token, reason = token_or_reason(
+        lambda: hook.client.token(),  # noqa: PLW0108  # the client may be what is wrong
+        vendor="Zendesk",
+        credentials=credentials,
+    )
+    if token is None:
+        return False, reason
+    try:
+        return _explain_answers(hook, token.scope, credentials)
+    except (NotFound, UnexpectedReply, VendorUnavailable) as error:
+        return False, f"Host: {error}"
+    except SegmentsError as error:
+        return False, str(error)
+
+
+def _explain_answers(hook: ZendeskHelpCenterHook, scope: str | None, credentials: str) -> tuple[bool, str]:
+    endpoints = hook.endpoints()
+    refused = f"Credentials: Zendesk refuses the {credentials}."
+    users = "."
+    try:
+        me = endpoints.read(endpoints.call("support", "GET", "users", "me"), "user", _as_user)
+    except PermissionDenied:
+        users = ", but not users, tags and jobs: the token's scope does not cover them."
+    except AuthenticationError:
+        return False, refused
+    else:
+        # Wrong credentials are no error to this call: it shows a user who is nobody.
+        if not me.get("id") or me.get("name") == "Anonymous user":
+            return False, f"{refused} It takes this caller for an anonymous visitor."
+        if me.get("role") not in ("agent", "admin"):
+            return False, f"Permission: the credentials are those of an end user. {NOT_A_MANAGER}"
+    try:
+        return _explain_help_center(hook, endpoints, scope, users)
+    except AuthenticationError:
+        return False, (
+            "Help Center: the credentials are right, but Zendesk denies them its Help Center API. It does so where the "
+            "plan has no Help Center, or where it is not set up."
+        )
+    except PermissionDenied:
+        return False, f"Permission: these credentials may not read user segments. {NOT_A_MANAGER}"
+
+
+def _explain_help_center(
+    hook: ZendeskHelpCenterHook, endpoints: ZendeskEndpoints, scope: str | None, users: str
+) -> tuple[bool, str]:
+    """Agents may see lists of segments, but only a manager may see a single one, and change it."""
+    first = next(endpoints.listed("help_center", "user_segments", parse=parse_segment), None)
+    if first is not None:
+        endpoints.segment(first.user_segment_id)
+    if hook.fields.read_only:
+        return True, f"Host and credentials are right: user segments can be read{users} This connection is read-only."
+    if scope is not None and not _WRITE_SCOPES & set(scope.split()):
+        return False, f"Permission: the token's scope ({scope}) lacks hc:write. {NOT_A_MANAGER}"
+    return True, f"Host and credentials are right: user segments can be managed{users} Writing was not tried."
+
+
+def _as_user(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise UnexpectedReply("Zendesk's answer holds something else than a user.")
+    return value

@@ -1,0 +1,183 @@
+"""Reads a Zendesk connection: which way to log in, under which host, and how Zendesk tells what is left of a rate."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from airflow_segments_provider.errors import ConfigurationError
+from airflow_segments_provider.hooks.connection import base_url, open_client, read_fields
+from airflow_segments_provider.http import ClientCredentials, FixedAuthorization
+from airflow_segments_provider.models.zendesk import NO_PASSWORDS, VENDOR, ZendeskConnectionFields
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_segments_provider.http import HttpClient, RetryPolicy
+
+logger = logging.getLogger(__name__)
+
+# The part of a minute's requests from which on they are spread over it.
+LOW = 0.1
+
+_SUBDOMAIN = re.compile(r"(?!localhost$)[a-z0-9][a-z0-9-]*", re.IGNORECASE)
+
+
+def in_our_words(connection: Connection) -> Connection:
+    """The connection; one of the official provider's type as one of ours."""
+    from airflow.providers.common.compat.sdk import Connection
+
+    extra = _extra(connection)
+    if connection.conn_type != "zendesk" or extra is None:
+        return connection
+    return Connection(
+        conn_id=connection.conn_id,
+        conn_type="zendesk_help_center",
+        host=connection.host,
+        schema=connection.schema,
+        login=connection.login,
+        password=connection.password,
+        port=connection.port,
+        extra=json.dumps(from_official(extra, connection.login, connection.password)),
+    )
+
+
+def from_official(extra: dict[str, Any], login: str | None, password: str | None) -> dict[str, Any]:
+    """The extra fields of a connection of type ``zendesk``, in our words; its own order of precedence is kept.
+
+    Whatever it holds besides is taken for ours.
+    """
+    ours = {key: value for key, value in extra.items() if key not in ("use_token", "token", "oauth_token")}
+    if "auth" in ours:
+        return extra
+    if str(extra.get("use_token") or "").strip().lower() not in ("", "false", "no", "0"):
+        return {**ours, "auth": "api_token", "email": login, "token": password}
+    if extra.get("token"):
+        return {**ours, "auth": "api_token", "email": login, "token": extra["token"]}
+    if extra.get("oauth_token"):
+        return {**ours, "auth": "bearer", "token": extra["oauth_token"]}
+    return {**ours, "auth": "password"}
+
+
+def _extra(connection: Connection) -> dict[str, Any] | None:
+    """The extra fields unread; None where they are none, which :func:`read_fields` says."""
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        return None
+    return extra if isinstance(extra, dict) else None
+
+
+def read_zendesk_fields(connection: Connection) -> ZendeskConnectionFields:
+    """The connection's extra fields.
+
+    :raises ConfigurationError: names every field that is missing, wrong or unknown. No values.
+    """
+    lacking = _lacking(connection)
+    try:
+        fields = read_fields(connection, ZendeskConnectionFields, needs=())
+    except ConfigurationError as error:
+        raise ConfigurationError(" ".join([str(error), *lacking])) from None
+    if lacking:
+        raise ConfigurationError(
+            f"Connection {connection.conn_id!r} cannot be used, nothing was sent: {' '.join(lacking)}"
+        )
+    return fields
+
+
+def _lacking(connection: Connection) -> list[str]:
+    """What the way to log in needs and the connection does not give."""
+    extra = _extra(connection) or {}
+    auth = extra.get("auth") or "oauth"
+    login, password = connection.login or "", connection.password or ""
+    problems = [] if connection.host else ["`host` is missing: acme, acme.zendesk.com or a URL."]
+    if auth == "oauth":
+        if "@" in login:
+            return [*problems, f"`login` is an e-mail address. {NO_PASSWORDS}."]
+        problems += [] if login else ["`login` (OAuth client id) is missing."]
+        problems += [] if password else ["`password` (OAuth client secret) is missing."]
+        if extra.get("token"):
+            problems.append("`token` is not for `auth` oauth: set `auth` to bearer or api_token.")
+    elif auth in ("bearer", "api_token"):
+        if not (extra.get("token") or password):
+            problems.append(f"`token` is missing (or `password`): the {_NAMES[auth]}.")
+        if auth == "api_token" and "@" not in (extra.get("email") or login):
+            problems.append("`email` is missing (or `login`): the address of the agent who uses the API token.")
+    return problems
+
+
+_NAMES = {"bearer": "OAuth access token", "api_token": "API token"}
+
+
+def open_zendesk_client(
+    connection: Connection, fields: ZendeskConnectionFields, retry: RetryPolicy | None
+) -> HttpClient:
+    """The HTTP client of a connection.
+
+    :raises ConfigurationError: the host, the token URL or a proxy cannot be used.
+    """
+    host = (connection.host or "").strip()
+    short = {host.lower(): f"https://{host.lower()}.zendesk.com"} if _SUBDOMAIN.fullmatch(host) else {}
+    url = base_url(connection, "", short)
+    return open_client(
+        VENDOR,
+        connection,
+        fields,
+        base_url=url,
+        credentials=_credentials(connection, fields, url),
+        retry=retry,
+        hold_after=hold_after,
+    )
+
+
+def _credentials(
+    connection: Connection, fields: ZendeskConnectionFields, url: str
+) -> ClientCredentials | FixedAuthorization:
+    if fields.auth == "oauth":
+        return ClientCredentials(
+            fields.token_url or f"{url}/oauth/tokens",
+            connection.login or "",
+            connection.password or "",
+            scope=fields.scope,
+            placement="json",
+            expires_in=fields.expires_in,
+        )
+    token = fields.token or connection.password or ""
+    if fields.auth == "bearer":
+        return FixedAuthorization("Bearer", token, "bearer token")
+    _warn_of_the_end(connection.conn_id)
+    pair = f"{fields.email or connection.login}/token:{token}".encode()
+    return FixedAuthorization("Basic", base64.b64encode(pair).decode("ascii"), "API token", hidden=(token,))
+
+
+@cache
+def _warn_of_the_end(conn_id: str) -> None:
+    """Once a process and connection."""
+    logger.warning(
+        "Connection %r uses a Zendesk API token. Zendesk ends API tokens on 30 April 2027, gives no new ones since 27 "
+        "October 2026, and deactivates those that nobody used for 30 days. Set up an OAuth client: `auth` oauth.",
+        conn_id,
+    )
+
+
+def hold_after(headers: Mapping[str, str]) -> float:
+    """For how many seconds the half of the API that answered should be left alone.
+
+    Both halves tell their limit a minute and what is left of it; only Support tells when it is full again. Near the end
+    requests are spread at the limit's own rate, so that tasks beside this one get theirs, too.
+    """
+    limit, left = _number(headers, "x-rate-limit"), _number(headers, "x-rate-limit-remaining")
+    if not limit or left is None or left > limit * LOW:
+        return 0.0
+    reset = _number(headers, "ratelimit-reset", "rate-limit-reset")
+    return min(60.0, reset) if left <= 0 and reset else 60.0 / limit
+
+
+def _number(headers: Mapping[str, str], *names: str) -> float | None:
+    found: Any = next((headers[name].strip() for name in names if headers.get(name)), "")
+    return float(found) if found.isascii() and found.isdigit() else None

@@ -1,0 +1,292 @@
+"""Calls to Zendesk: both halves of its API, their pages, what an answer warns of, and the advice for errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    NotFound,
+    PermissionDenied,
+    UnexpectedReply,
+    VendorError,
+)
+from airflow_segments_provider.http.clean import clean
+from airflow_segments_provider.http.pages import pages
+from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentKey, parse_segment, select
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.models.zendesk import ZendeskConnectionFields
+
+logger = logging.getLogger(__name__)
+
+Parsed = TypeVar("Parsed")
+Half = Literal["help_center", "community", "support"]
+
+PAGE_SIZE = 100
+WARNING_HEADER = "x-zendesk-api-warn"
+
+NOT_A_MANAGER = (
+    "User segments need a Help Center manager (Guide admin), a token with the scope `hc:read hc:write` or `read "
+    "write`, and, to make some, a plan that has them (Suite Growth, Guide Professional, or above)."
+)
+NO_HELP_CENTER = (
+    "Zendesk gives the same answer where the plan has no Help Center, or it is not set up: if the credentials are "
+    "right, look there."
+)
+
+_PATHS: dict[Half, tuple[str, ...]] = {
+    "help_center": ("api", "v2", "help_center"),
+    "community": ("api", "v2", "community"),
+    "support": ("api", "v2"),
+}
+# Zendesk counts the requests of its two halves apart.
+_LANES: dict[Half, dict[str, float | None]] = {
+    "help_center": {"help center": None},
+    "community": {"help center": None},
+    "support": {"support": None},
+}
+
+Cursor = tuple[tuple[str, str], ...]
+FIRST_BY_CURSOR: Cursor = (("page[size]", str(PAGE_SIZE)),)
+FIRST_BY_OFFSET: Cursor = (("page", "1"), ("per_page", str(PAGE_SIZE)))
+
+
+@dataclass(frozen=True)
+class _Page:
+    entries: list[Any]
+    reply: Reply
+
+
+class ZendeskEndpoints:
+    """Calls the endpoints.
+
+    :param conn_id: the Airflow connection, for messages.
+    """
+
+    def __init__(self, client: HttpClient, conn_id: str, fields: ZendeskConnectionFields) -> None:
+        self.client = client
+        self.conn_id = conn_id
+        self.fields = fields
+        self._where = f"The Airflow connection is {conn_id!r}."
+        self._sent_before = client.requests_sent
+
+    @property
+    def requests(self) -> int:
+        """Requests sent since this object was made, repeats included."""
+        return self.client.requests_sent - self._sent_before
+
+    def call(
+        self,
+        half: Half,
+        method: str,
+        *path: str,
+        body: bytes | None = None,
+        query: Mapping[str, str] | None = None,
+        idempotent: bool = True,
+        may_be_empty: bool = False,
+        people: Callable[[], Iterable[str]] = tuple,
+        lanes: Mapping[str, float | None] | None = None,
+        heed: bool = True,
+    ) -> Reply:
+        """Call an endpoint of one half.
+
+        :param lanes: budgets besides that of the half.
+        :param heed: False leaves it to the caller to call :meth:`heed_warning`.
+        :raises UnexpectedReply: Zendesk warns of what it dropped, and the connection has ``warnings_are_errors``.
+        """
+        try:
+            reply = self.client.request(
+                method,
+                (*_PATHS[half], *path),
+                body=body,
+                query=query,
+                idempotent=idempotent,
+                may_be_empty=may_be_empty,
+                people=people,
+                lanes={**_LANES[half], **(lanes or {})},
+            )
+        except VendorError as error:
+            raise self._advised(error, half) from None
+        if heed:
+            self.heed_warning(reply, people)
+        return reply
+
+    def _advised(self, error: VendorError, half: Half) -> VendorError:
+        if isinstance(error, AuthenticationError):
+            if self.fields.auth != "oauth":
+                error.advise("This token is not renewed: put another into the connection, or use `auth` oauth.")
+            if half != "support":
+                error.advise(NO_HELP_CENTER)
+        elif isinstance(error, PermissionDenied) and half != "support":
+            error.advise(NOT_A_MANAGER)
+        elif isinstance(error, PermissionDenied):
+            error.advise("Users need an agent, and a token with the scope `users:read users:write` or `read write`.")
+        elif isinstance(error, NotFound):
+            error.advise(
+                "So Zendesk does not know what the path names, or the connection's host is not that of the account."
+            )
+        return self._placed(error)
+
+    def _placed(self, error: VendorError) -> VendorError:
+        return error if self._where in error.advice else error.advise(self._where)
+
+    def heed_warning(self, reply: Reply, people: Callable[[], Iterable[str]]) -> None:
+        """Log what Zendesk warns of in an answer: fields that it dropped.
+
+        :raises UnexpectedReply: the connection has ``warnings_are_errors``.
+        """
+        said = reply.headers.get(WARNING_HEADER)
+        if not said:
+            return
+        message = (
+            f"Zendesk carried {reply.call} out only in part and warns: {clean(said, people=people())}. What it names "
+            "was dropped. Check the names of the fields."
+        )
+        if self.fields.warnings_are_errors:
+            raise self._placed(UnexpectedReply(message, maybe_done=reply.call.method != "GET", **reply.facts))
+        logger.warning("%s %s", message, self._where)
+
+    def read(self, reply: Reply, key: str, parse: Callable[[Any], Parsed]) -> Parsed:
+        """What an answer holds under a key.
+
+        :raises UnexpectedReply: it is not there, or not what it should be.
+        """
+        if not isinstance(reply.json, Mapping) or key not in reply.json:
+            raise self.unexpected(reply, f"there is no `{key}` in it.")
+        return self._parsed(reply, reply.json[key], parse)
+
+    def _parsed(self, reply: Reply, value: Any, parse: Callable[[Any], Parsed]) -> Parsed:
+        try:
+            return parse(value)
+        except UnexpectedReply as error:
+            raise self.unexpected(reply, str(error)) from None
+
+    def unexpected(self, reply: Reply, said: str) -> UnexpectedReply:
+        """The error of an answer that cannot be right; after a write, what was asked for may have been done."""
+        error = UnexpectedReply(
+            f"Zendesk answered {reply.call} with status {reply.status}, but: {said}",
+            maybe_done=reply.call.method != "GET",
+            **reply.facts,
+        )
+        error.advise(self._where)
+        return error
+
+    # Lists ---------------------------------------------------------------------------------------------------------
+
+    def listed(
+        self,
+        half: Half,
+        *path: str,
+        parse: Callable[[Any], Parsed],
+        query: Mapping[str, str] | None = None,
+        first: Cursor = FIRST_BY_CURSOR,
+        people: Callable[[], Iterable[str]] = tuple,
+    ) -> Iterator[Parsed]:
+        """What a list holds, with one page of it in memory.
+
+        :param first: which way to page; Zendesk may answer in the other, and it is followed all the same.
+        :raises UnexpectedReply: a page is none, or leads back to an earlier one.
+        """
+        key = _KEYS.get(path[-1], path[-1])
+
+        def fetch(cursor: Any) -> _Page:
+            reply = self.call(half, "GET", *path, query={**(query or {}), **dict(cursor)}, people=people)
+            return _Page(self.read(reply, key, _as_list), reply)
+
+        try:
+            for page in pages(fetch, first, self._following):
+                for entry in page.entries:
+                    yield self._parsed(page.reply, entry, parse)
+        except UnexpectedReply as error:
+            raise self._placed(error) from None
+
+    def _following(self, page: _Page) -> Cursor | None:
+        """The next page's cursor or number: never its address, which may have another host.
+
+        Support has a link to a next page even on the last one, so ``has_more`` decides.
+        """
+        body = page.reply.json
+        meta = body.get("meta")
+        if isinstance(meta, Mapping):
+            if meta.get("has_more") is False:
+                return None
+            links = body.get("links")
+            link = links.get("next") if isinstance(links, Mapping) else None
+            after = meta.get("after_cursor") or _of_link(link, "page[after]")
+            if meta.get("has_more") is True and isinstance(after, str):
+                return (*FIRST_BY_CURSOR, ("page[after]", after))
+        elif body.get("next_page") is not None:
+            number = _of_link(body["next_page"], "page") or ""
+            if number.isascii() and number.isdigit():
+                return (("page", number), ("per_page", str(PAGE_SIZE)))
+        elif "next_page" in body or len(page.entries) < PAGE_SIZE:
+            return None
+        raise self.unexpected(page.reply, "the page does not tell whether and where the list goes on.")
+
+    # User segments -------------------------------------------------------------------------------------------------
+
+    def segments(self, built_in: bool | None = None) -> Iterator[UserSegment]:
+        """All user segments, or those that are built in, or the others."""
+        query = {} if built_in is None else {"built_in": str(built_in).lower()}
+        for segment in self.listed("help_center", "user_segments", parse=parse_segment, query=query):
+            if built_in is None or segment.built_in == built_in:
+                yield segment
+
+    def segment(self, user_segment_id: int) -> UserSegment:
+        """One user segment."""
+        reply = self.call("help_center", "GET", "user_segments", str(user_segment_id))
+        return self.read(reply, "user_segment", parse_segment)
+
+    def find(self, key: UserSegmentKey) -> UserSegment | None:
+        """The segment that a name means, or None.
+
+        :raises Conflict: several segments have that name.
+        """
+        return select(list(self.segments(built_in=False)), key)
+
+    def found(self, key: UserSegmentKey) -> UserSegment:
+        """The segment that is meant; by id it takes a call, by name the list.
+
+        :raises NotFound: there is none.
+        """
+        if key.user_segment_id:
+            return self.segment(key.user_segment_id)
+        found = self.find(key)
+        if found is None:
+            raise self.missing(key)
+        return found
+
+    def missing(self, key: UserSegmentKey) -> NotFound:
+        """The error of a segment that is not there."""
+        error = NotFound(
+            f"Zendesk has no {key}; nothing was changed. Create it first, or name another. Built-in segments are named "
+            "by their `user_segment_id`.",
+            vendor=VENDOR,
+        )
+        error.advise(self._where)
+        return error
+
+
+# Where the last part of a path is not what its answer holds.
+_KEYS = {"applicable": "user_segments", "search": "users"}
+
+
+def _as_list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise UnexpectedReply("the list is none.")
+    return value
+
+
+def _of_link(link: Any, parameter: str) -> str | None:
+    """A parameter of a link's query."""
+    try:
+        found = parse_qs(urlsplit(link).query).get(parameter) if isinstance(link, str) else None
+    except ValueError:
+        return None
+    return found[0] if found else None

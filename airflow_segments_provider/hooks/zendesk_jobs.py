@@ -1,0 +1,129 @@
+"""Zendesk's background jobs: begun without passing the limit of those that run at once, and looked at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from airflow_segments_provider.errors import NotFound, RateLimited, UnexpectedReply, VendorError
+from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.models.zendesk import VENDOR
+from airflow_segments_provider.models.zendesk_users import PER_CALL, JobStatus, UsersUpdate, parse_job
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
+    from airflow_segments_provider.hooks.zendesk_people import StagedPeople
+    from airflow_segments_provider.models.user_ids import UserIdBatch
+    from airflow_segments_provider.models.zendesk_users import UpdateUsers
+
+# https://developer.zendesk.com/api-reference/introduction/rate-limits/: queued or running, for the whole account.
+MOST_AT_ONCE = 30
+# Seconds between two looks at jobs that must end before others can begin.
+INTERVAL = 5.0
+
+
+def update_users(endpoints: ZendeskEndpoints, wanted: UpdateUsers, people: StagedPeople) -> UsersUpdate:
+    """Make the same change to many users."""
+    body = encode({"user": wanted.change})
+    calls = ((batch, {"ids": ",".join(batch.ids())}, body) for batch in people.staged.batches())
+    return _Jobs(endpoints, people).begin(calls)
+
+
+def update_each_user(endpoints: ZendeskEndpoints, people: StagedPeople) -> UsersUpdate:
+    """Change each user in its own way; what is staged are the rows, as JSON text."""
+    calls = (
+        (batch, dict[str, str](), f'{{"users":[{",".join(batch.ids())}]}}'.encode())
+        for batch in people.staged.batches()
+    )
+    return _Jobs(endpoints, people).begin(calls)
+
+
+def get_jobs(endpoints: ZendeskEndpoints, job_ids: list[str]) -> list[JobStatus]:
+    """Jobs, in the order asked for.
+
+    :raises NotFound: one of them is not known.
+    """
+    known = dict(_shown(endpoints, job_ids))
+    missing = [job_id for job_id in job_ids if job_id not in known]
+    if missing:
+        raise NotFound(
+            f"Zendesk does not know the jobs {', '.join(missing[:5])} ({len(missing):,} in all). It forgets jobs some "
+            f"time after they end, so look sooner. The Airflow connection is {endpoints.conn_id!r}.",
+            vendor=VENDOR,
+        )
+    return [known[job_id] for job_id in job_ids]
+
+
+def _shown(endpoints: ZendeskEndpoints, job_ids: Iterable[str]) -> Iterator[tuple[str, JobStatus]]:
+    """Those of the jobs that Zendesk knows."""
+    ids = list(dict.fromkeys(job_ids))
+    for start in range(0, len(ids), PER_CALL):
+        query = {"ids": ",".join(ids[start : start + PER_CALL])}
+        reply = endpoints.call("support", "GET", "job_statuses", "show_many", query=query)
+        yield from ((job.job_id, job) for job in endpoints.read(reply, "job_statuses", _jobs))
+
+
+def _jobs(value: object) -> list[JobStatus]:
+    if not isinstance(value, list):
+        raise UnexpectedReply("the list of jobs is none.")
+    return [parse_job(entry) for entry in value]
+
+
+class _Jobs:
+    """Begins jobs one after another; those of ours that still run never are more than Zendesk takes."""
+
+    def __init__(self, endpoints: ZendeskEndpoints, people: StagedPeople) -> None:
+        self._endpoints = endpoints
+        self._people = people
+        self._jobs: dict[str, JobStatus] = {}
+        self._running: set[str] = set()
+        self._sent = 0
+
+    def begin(self, calls: Iterable[tuple[UserIdBatch, dict[str, str], bytes]]) -> UsersUpdate:
+        """Begin a job for each call.
+
+        :raises VendorError: says how many were begun before.
+        """
+        try:
+            for batch, query, body in calls:
+                while len(self._running) >= MOST_AT_ONCE:
+                    self._look()
+                job = self._begin_one(batch, query, body)
+                self._jobs[job.job_id] = job
+                self._sent += batch.users
+                if not job.finished:
+                    self._running.add(job.job_id)
+        except VendorError as error:
+            raise error.advise(
+                f"Before it, {len(self._jobs):,} jobs were begun, for {self._sent:,} of {self._people.staged.users:,} "
+                "users. Run it again: the same change made twice is no other."
+            ) from None
+        return UsersUpdate(
+            jobs=list(self._jobs.values()),
+            users_sent=self._sent,
+            requests=self._endpoints.requests,
+            **self._people.left_out,
+        )
+
+    def _begin_one(self, batch: UserIdBatch, query: dict[str, str], body: bytes) -> JobStatus:
+        """One job; where others' jobs take all places, wait for one as long as the connection retries at all."""
+        client, began = self._endpoints.client, time.monotonic()
+        while True:
+            try:
+                reply = self._endpoints.call(
+                    "support", "PUT", "users", "update_many", body=body, query=query, people=batch.ids
+                )
+                return self._endpoints.read(reply, "job_status", parse_job)
+            except RateLimited as error:
+                late = time.monotonic() - began > client.retry.max_total
+                if error.retry_after is not None or late:
+                    raise
+                self._look()
+
+    def _look(self) -> None:
+        """Wait, and see which of our jobs still run; those that Zendesk has forgotten do not."""
+        self._endpoints.client.rest(INTERVAL)
+        now = dict(_shown(self._endpoints, self._running))
+        self._jobs |= now
+        self._running = {job_id for job_id, job in now.items() if not job.finished}

@@ -1,0 +1,115 @@
+"""Reading Zendesk user segments, and what a segment is applied to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from airflow_segments_provider.errors import PermissionDenied, VendorError
+from airflow_segments_provider.hooks.zendesk_endpoints import FIRST_BY_OFFSET, PAGE_SIZE
+from airflow_segments_provider.http import Person
+from airflow_segments_provider.models.zendesk import UserSegment, UserSegmentKey, UserSegments, parse_segment
+from airflow_segments_provider.models.zendesk_content import Article, Section, Topic, parse_content
+from airflow_segments_provider.models.zendesk_users import parse_user
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
+    from airflow_segments_provider.models.zendesk import ListUserSegments
+
+# Pages of articles that are looked through for one segment: 2,000 articles.
+MOST_PAGES = 20
+SHOWN = 5
+
+
+def list_segments(endpoints: ZendeskEndpoints, wanted: ListUserSegments) -> UserSegments:
+    """The segments of one list."""
+    if not wanted.applicable and wanted.user_id is None:
+        return UserSegments(segments=list(endpoints.segments(wanted.built_in)))
+    user = str(wanted.user_id or "")
+    path = ("user_segments", "applicable") if wanted.applicable else ("users", Person(user), "user_segments")
+    query = {} if wanted.built_in is None else {"built_in": str(wanted.built_in).lower()}
+    found = [
+        one
+        for one in endpoints.listed("help_center", *path, parse=parse_segment, query=query, people=lambda: [user])
+        if wanted.built_in is None or one.built_in == wanted.built_in
+    ]
+    shared_only = wanted.user_id is not None and not _sees_all(endpoints, wanted.user_id, found)
+    return UserSegments(segments=found, shared_only=shared_only)
+
+
+def _sees_all(endpoints: ZendeskEndpoints, user_id: int, found: list[UserSegment]) -> bool:
+    """Whether the list of a user's segments is the whole truth: for Help Center managers, and for the user's own.
+
+    No field of a user tells a manager, but only a manager may read a single segment.
+    """
+    try:
+        reply = endpoints.call("support", "GET", "users", "me")
+        me = endpoints.read(reply, "user", parse_user)
+    except PermissionDenied:  # a token for the Help Center only
+        me = None
+    if me is not None and me.user_id == user_id:
+        return True
+    if not found:
+        return me is not None and me.role == "admin"
+    try:
+        endpoints.segment(found[0].user_segment_id)
+    except PermissionDenied:
+        return False
+    return True
+
+
+def sections(endpoints: ZendeskEndpoints, key: UserSegmentKey) -> Iterator[Section]:
+    """The sections of a segment; this list alone knows no cursor."""
+    user_segment_id = _id_of(endpoints, key)
+    parse = partial(parse_content, Section)
+    path = ("user_segments", user_segment_id, "sections")
+    return endpoints.listed("help_center", *path, parse=parse, first=FIRST_BY_OFFSET)
+
+
+def topics(endpoints: ZendeskEndpoints, key: UserSegmentKey) -> Iterator[Topic]:
+    """The topics of a segment."""
+    user_segment_id = _id_of(endpoints, key)
+    return endpoints.listed(
+        "help_center", "user_segments", user_segment_id, "topics", parse=partial(parse_content, Topic)
+    )
+
+
+def _id_of(endpoints: ZendeskEndpoints, key: UserSegmentKey) -> str:
+    return str(key.user_segment_id or endpoints.found(key).user_segment_id)
+
+
+def where_used(endpoints: ZendeskEndpoints, segment: UserSegment) -> str:
+    """Where a segment is applied, as a sentence; no list tells the articles of a segment, so they are looked through.
+
+    Empty where nothing was found.
+    """
+    key = UserSegmentKey(user_segment_id=segment.user_segment_id)
+    try:
+        found = [
+            _shown("section", [(one.id, one.name) for one in sections(endpoints, key)]),
+            _shown("topic", [(one.id, one.name) for one in topics(endpoints, key)]),
+        ]
+        articles, complete = _articles(endpoints, segment.user_segment_id)
+    except VendorError as error:
+        return f"Where it is used could not be read: {error}"
+    found.append(_shown("article", [(one.id, one.title) for one in articles]))
+    places = "; ".join(part for part in found if part)
+    rest = "" if complete else f" Only the first {MOST_PAGES * PAGE_SIZE:,} articles were looked through."
+    return f"It is used by {places}.{rest}" if places else rest.strip()
+
+
+def _articles(endpoints: ZendeskEndpoints, user_segment_id: int) -> tuple[list[Article], bool]:
+    """The articles of a segment among the first ones, and whether these were all."""
+    articles = endpoints.listed("help_center", "articles", parse=partial(parse_content, Article))
+    found = [one for one in islice(articles, MOST_PAGES * PAGE_SIZE) if user_segment_id in one.applied]
+    return found, next(articles, None) is None
+
+
+def _shown(kind: str, named: list[tuple[int, str | None]]) -> str:
+    if not named:
+        return ""
+    shown = ", ".join(f"{number} {name!r}" if name else str(number) for number, name in named[:SHOWN])
+    more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
+    return f"{kind if len(named) == 1 else f'{kind}s'} {shown}{more}"

@@ -1,0 +1,228 @@
+"""What the methods of the Docebo hook are given, checked before the first call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from airflow_segments_provider.models.docebo import Column, IdentifyBy, OnUnmatched
+from airflow_segments_provider.models.docebo_rules import Number, Ruleset
+from airflow_segments_provider.models.given import Given, with_result
+from airflow_segments_provider.models.user_ids import OnInvalid
+from airflow_segments_provider.models.whole_numbers import MAX_DIGITS
+
+MAX_ID_LENGTH = 255
+MAX_NAME_LENGTH = 255
+
+IfExists = Literal["reuse", "update", "fail"]
+IfMissing = Literal["skip", "fail"]
+SortDir = Literal["asc", "desc"]
+
+
+def _text(value: Any) -> Any:
+    """A number, as templates and old code have it, as text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def is_legacy(group_id: str) -> bool:
+    """Whether this is a number of the former groups service: no uuid is as short, or without letters and hyphens."""
+    return group_id.isascii() and group_id.isdigit() and len(group_id) <= MAX_DIGITS
+
+
+def _whole_number(value: Any) -> Any:
+    """The number that a template rendered to text."""
+    text = value.strip() if isinstance(value, str) else ""
+    return int(text) if is_legacy(text) else value
+
+
+def _listed(value: Any) -> Any:
+    """Any iterable as a list, and the list that a template rendered to text."""
+    if isinstance(value, str):
+        return _parsed(value)
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)) else value
+
+
+def _parsed(value: Any) -> Any:
+    """What a template rendered to JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("is a text that is no JSON; in a template use `| tojson`") from None
+
+
+def _not_delimiter(value: str) -> str:
+    if value in '"\r\n':
+        raise ValueError("cannot be a quotation mark or a line end")
+    return value
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
+Id = Annotated[
+    str, BeforeValidator(_text), StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)
+]
+Numbers = Annotated[list[Annotated[Number, BeforeValidator(_whole_number)]], BeforeValidator(_listed)]
+Rules = Annotated[Ruleset | None, BeforeValidator(_parsed)]
+SearchText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
+
+
+class GroupKey(Given):
+    """What names one group: its id, else its name.
+
+    :param group: the result of a task that made or changed it, or a group; gives what is not given beside it.
+    :param group_id: its uuid, or the number that it has in the former groups service.
+    """
+
+    group_id: Id | None = None
+    name: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_result(values, "group", ("group_id", "name"))
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if not (self.group_id or self.name):
+            raise ValueError("one of `group`, `group_id` and `name` must be given")
+        return self
+
+    def __str__(self) -> str:
+        return f"group {self.group_id}" if self.group_id else f"group {self.name!r}"
+
+
+class Sources(Given):
+    """Whom to add beside single users.
+
+    :param branch_ids: branches whose people are added.
+    :param group_ids: groups whose members are added, by either id.
+    """
+
+    branch_ids: Numbers = Field(default_factory=list)
+    group_ids: Annotated[list[Id], BeforeValidator(_listed)] = Field(default_factory=list)
+    identify_by: IdentifyBy = "id"
+    on_invalid: OnInvalid = "fail"
+    on_unmatched: OnUnmatched = "fail"
+
+
+class CreateGroup(Sources):
+    """What a create is given, without the people."""
+
+    name: Name
+    type: Literal["manual", "automatic"] = "manual"
+    description: str | None = None
+    ruleset: Rules = None
+    exclude_deactivated_users: bool | None = None
+    if_exists: IfExists = "reuse"
+
+    @model_validator(mode="after")
+    def _rules_fit_the_type(self) -> Self:
+        if self.type == "automatic" and self.ruleset is None:
+            raise ValueError("an automatic group needs a `ruleset`")
+        if self.type == "manual" and self.ruleset is not None:
+            raise ValueError('a manual group has no `ruleset`; use `type="automatic"`')
+        return self
+
+    @model_validator(mode="after")
+    def _exact_means_known_people(self) -> Self:
+        if self.type == "manual" and self.if_exists == "update" and (self.branch_ids or self.group_ids):
+            raise ValueError(
+                '`if_exists="update"` makes the members exactly `user_ids`, so it cannot be used with `branch_ids` or '
+                "`group_ids`"
+            )
+        return self
+
+
+class UpdateGroup(GroupKey):
+    """What an update is given."""
+
+    new_name: Name | None = None
+    description: str | None = None
+    ruleset: Rules = None
+    exclude_deactivated_users: bool | None = None
+
+    @model_validator(mode="after")
+    def _something_new(self) -> Self:
+        given = (self.new_name, self.description, self.ruleset, self.exclude_deactivated_users)
+        if all(value is None for value in given):
+            raise ValueError(
+                "one of `new_name`, `description`, `ruleset` and `exclude_deactivated_users` must be given"
+            )
+        return self
+
+
+class DeleteGroup(GroupKey):
+    """What a deletion is given."""
+
+    if_missing: IfMissing = "skip"
+
+
+class AddUsers(GroupKey, Sources):
+    """What an addition is given, without the people."""
+
+
+class RemoveUsers(GroupKey):
+    """What a removal is given, without the people.
+
+    :param user_all: everybody, or with ``user_filters`` everybody whom they find.
+    :param user_filters: ``{"search": "..."}`` or a list of search texts: what Docebo publishes is at odds with itself,
+        so it is sent as it is given.
+    """
+
+    user_all: bool = False
+    user_filters: Annotated[dict[str, Any] | list[str] | None, Field(repr=False)] = None
+    identify_by: IdentifyBy = "id"
+    on_invalid: OnInvalid = "fail"
+    on_unmatched: OnUnmatched = "fail"
+
+    @model_validator(mode="after")
+    def _filters_that_filter(self) -> Self:
+        if self.user_filters is not None and not (self.searches and all(text.strip() for text in self.searches)):
+            raise ValueError("`user_filters` holds a search without a text, which would find everybody")
+        return self
+
+    @property
+    def searches(self) -> list[str]:
+        """The texts that are searched for; they may be people."""
+        values = self.user_filters.values() if isinstance(self.user_filters, Mapping) else self.user_filters or ()
+        return [value if isinstance(value, str) else "" for value in values]
+
+
+class ListGroups(Given):
+    """How a list of groups is wanted."""
+
+    search_text: SearchText | None = None
+    sort_attr: Literal["name", "description", "slug"] | None = None
+    sort_dir: SortDir | None = None
+
+
+class ListMembers(GroupKey):
+    """How a list of members is wanted."""
+
+    search_text: SearchText | None = Field(None, repr=False)
+    sort_attr: Literal["idst", "userid", "firstname", "lastname", "email"] | None = None
+    sort_dir: SortDir | None = None
+
+
+class ExportUsers(GroupKey):
+    """How an export is wanted."""
+
+    columns: Annotated[list[Column], Field(min_length=1), BeforeValidator(_listed)]
+    include_header: bool = True
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1), AfterValidator(_not_delimiter)] = ","
+
+
+class ConvertGroupIds(Given):
+    """Ids to be converted."""
+
+    ids: Annotated[list[Id], BeforeValidator(_listed)]
+
+
+class FindUsers(Given):
+    """How users are looked up."""
+
+    by: IdentifyBy = "email"

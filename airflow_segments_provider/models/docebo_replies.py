@@ -1,0 +1,200 @@
+"""Reads what Docebo answers; where that is not published, every likely form of it is understood."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply
+from airflow_segments_provider.models.docebo import Group, Member
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Entry]):
+    """A page of a list.
+
+    :param digest: tells pages apart.
+    :param more: whether there is another one; None where Docebo does not say.
+    :param cursor: must come with the next page's number.
+    :param total: entries of all pages, where Docebo tells.
+    """
+
+    items: list[Entry] = field(repr=False)
+    digest: bytes
+    more: bool | None = None
+    cursor: str | None = None
+    total: int | None = None
+
+
+class User(NamedTuple):
+    """A user as a look-up needs it."""
+
+    user_id: str
+    username: str
+    email: str
+
+
+def parse_page(answer: Any, parse: Callable[[Any], Entry]) -> Page[Entry]:
+    """A page: the envelope, or a bare array in its place.
+
+    :param parse: reads one of its entries.
+    :raises UnexpectedReply: it is neither; a list that seems to be empty would lead to a second group.
+    """
+    data = answer.get("data") if isinstance(answer, Mapping) else answer
+    envelope = data if isinstance(data, Mapping) else {"items": data}
+    items = envelope.get("items")
+    if not isinstance(items, list):
+        raise UnexpectedReply("Docebo's answer holds no list.")
+    number, last = envelope.get("current_page"), envelope.get("total_page_count")
+    more = envelope.get("has_more_data")
+    if not isinstance(more, bool):
+        more = number < last if type(number) is int and type(last) is int else None
+    cursor, total = envelope.get("cursor"), envelope.get("total_count")
+    return Page(
+        [parse(entry) for entry in items],
+        hashlib.sha256(json.dumps(items, sort_keys=True).encode()).digest(),
+        more=more,
+        cursor=None if cursor in (None, "") else str(cursor),
+        total=total if type(total) is int else None,
+    )
+
+
+def parse_group(entry: Any) -> Group:
+    """A group in an answer.
+
+    :raises UnexpectedReply: it has no uuid or name.
+    """
+    if isinstance(entry, Mapping) and isinstance(entry.get("uuid"), str) and isinstance(entry.get("name"), str):
+        flag = entry.get("exclude_deactivated_users")
+        kept = {name: _text(entry.get(name)) for name in ("name", "slug", "description", "type", "updated_at")}
+        ruleset = entry.get("ruleset")
+        try:
+            return Group.model_validate(
+                {
+                    **kept,
+                    "group_id": entry["uuid"],
+                    # PHP writes an empty object as an empty array.
+                    "ruleset": dict(ruleset) if isinstance(ruleset, Mapping) and ruleset else None,
+                    "exclude_deactivated_users": flag if isinstance(flag, bool) else None,
+                }
+            )
+        except ValidationError:
+            pass
+    raise UnexpectedReply("Docebo's answer holds a group without uuid or name, or of another form.")
+
+
+def parse_one_group(answer: Any) -> Group:
+    """The group of an answer that shows one."""
+    return parse_group(answer.get("data") if isinstance(answer, Mapping) else None)
+
+
+def parse_created_id(answer: Any) -> str | None:
+    """The new group's uuid, or None where it must be looked up."""
+    data = answer.get("data") if isinstance(answer, Mapping) else None
+    found = data.get("uuid") if isinstance(data, Mapping) else None
+    return found if isinstance(found, str) and found else None
+
+
+def parse_member(entry: Any) -> Member:
+    """A member in an answer.
+
+    :raises UnexpectedReply: it has no number.
+    """
+    user_id = whole_number(entry.get("idst", entry.get("user_id"))) if isinstance(entry, Mapping) else None
+    if user_id is None:
+        raise UnexpectedReply("Docebo's answer holds a member without idst.")
+    relation = entry.get("relation_type")
+    return Member(
+        user_id=str(user_id),
+        username=_text(entry.get("userid")),
+        first_name=_text(entry.get("firstname")),
+        last_name=_text(entry.get("lastname")),
+        email=_text(entry.get("email")),
+        relation_type=_text(relation),
+    )
+
+
+def parse_change(entry: Any) -> dict[str, Any]:
+    """An entry of the conditions' history: an object, whatever is in it.
+
+    :raises UnexpectedReply: it is none.
+    """
+    if not isinstance(entry, Mapping):
+        raise UnexpectedReply("Docebo's history of conditions holds an entry that is no object.")
+    return dict(entry)
+
+
+def parse_user(entry: Any) -> User:
+    """A user in an answer.
+
+    :raises UnexpectedReply: it has no number.
+    """
+    user_id = whole_number(entry.get("user_id", entry.get("idst"))) if isinstance(entry, Mapping) else None
+    if user_id is None:
+        raise UnexpectedReply("Docebo's answer holds a user without user_id.")
+    return User(str(user_id), _text(entry.get("username")) or "", _text(entry.get("email")) or "")
+
+
+def parse_one_user(answer: Any) -> User:
+    """The user of an answer that shows one: as ``data``, or as ``user_data`` in it."""
+    data = answer.get("data") if isinstance(answer, Mapping) else None
+    return parse_user(data.get("user_data", data) if isinstance(data, Mapping) else None)
+
+
+def parse_legacy_id(answer: Any) -> int | None:
+    """The first whole number of a conversion's answer: its form is not published."""
+    return _first(answer, whole_number)
+
+
+def parse_uuid(answer: Any) -> str | None:
+    """The uuid of a conversion's answer: under that name, else the first text that has its length."""
+    return parse_created_id(answer) or _first(
+        answer, lambda value: value if isinstance(value, str) and len(value) in (32, 36) else None
+    )
+
+
+def parse_background(answer: Any) -> bool:
+    """Whether a change of members goes on in the background. Only an explicit no counts as a failure.
+
+    :raises RejectedRequest: the answer says of all or of a part that it did not succeed.
+    :raises UnexpectedReply: it cannot be understood.
+    """
+    if answer is None:
+        return False
+    data = answer.get("data", "") if isinstance(answer, Mapping) else ""
+    given = data if isinstance(data, list) else [{} if data is None else data]
+    rows = [row for row in given if isinstance(row, Mapping)]
+    if len(rows) < len(given):
+        raise UnexpectedReply("Docebo's answer does not say whether it did what was asked.", maybe_done=True)
+    failed = sum(1 for row in rows if row.get("success", True) is not True)
+    if failed:
+        raise RejectedRequest(
+            f"Docebo's answer says of {failed:,} of {len(rows):,} parts that it did not succeed.", maybe_done=True
+        )
+    return any(row.get("background_job") is True for row in rows)
+
+
+def whole_number(value: Any) -> int | None:
+    """A whole number, or its text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value if type(value) is int else None
+
+
+def _text(value: Any) -> str | None:
+    """A text; JSON may spell half of a character, which nothing else can hold."""
+    return None if value is None else str(value).encode("utf-8", "replace").decode()
+
+
+def _first(answer: Any, read: Callable[[Any], Entry | None]) -> Entry | None:
+    """The first value in ``data`` that can be read, its own or that of one of its fields."""
+    data = answer.get("data") if isinstance(answer, Mapping) else None
+    values = data.values() if isinstance(data, Mapping) else [data]
+    return next((found for value in values if (found := read(value)) is not None), None)

@@ -1,0 +1,142 @@
+"""Rulesets of automatic Docebo groups: a typed builder for what is published of them; the rest passes untouched.
+
+Inside a set all rules must hold; between sets the ruleset's operator decides. Published at
+https://help.docebo.com/hc/en-us/articles/360020084100-Managing-groups. The wire names of rule types are not, but for
+branches; so a rule of any other type is taken as it is, with ``type`` and ``payload``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictInt, Tag, model_validator
+
+MAX_SETS = 10
+MAX_RULES = 10
+BRANCH = "BranchMembership"
+
+Number = Annotated[StrictInt, Field(gt=0, lt=2**63)]
+
+
+class Rule(BaseModel):
+    """One condition, in Docebo's own words.
+
+    :param type: the wire name of its kind, as another automatic group's ruleset shows it.
+    :param payload: its values; sent as they are.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    type: Annotated[str, Field(min_length=1)]
+    payload: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _branches(self) -> Rule:
+        branches = self.payload.get("branch_ids")
+        whole = isinstance(branches, list) and all(type(branch) is int for branch in branches)
+        if self.type == BRANCH and not (whole and branches):
+            raise ValueError(f"the payload of {BRANCH} must have `branch_ids`, whole numbers")
+        return self
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As Docebo takes it."""
+        return self.model_dump(exclude_unset=True)
+
+
+class BranchRule(BaseModel):
+    """Members of branches.
+
+    :param branch_ids: branches, one of which a user must be in.
+    :param descendants: whether the branches below count too: all, or only those below the named ones.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    branch_ids: Annotated[list[Number], Field(min_length=1)]
+    descendants: bool | list[Number] = False
+
+    @property
+    def type(self) -> str:
+        """The wire name."""
+        return BRANCH
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As Docebo takes it."""
+        below = self.branch_ids if self.descendants is True else self.descendants or []
+        payload = {"branch_ids": self.branch_ids, **({"branch_ids_descendants": below} if below else {})}
+        return {"type": BRANCH, "payload": payload}
+
+
+def _kind(rule: Any) -> str:
+    plain = isinstance(rule, Mapping) and ("type" in rule or "branch_ids" not in rule)
+    return "Rule" if plain or isinstance(rule, Rule) else "BranchRule"
+
+
+AnyRule = Annotated[
+    Annotated[Rule, Tag("Rule")] | Annotated[BranchRule, Tag("BranchRule")],
+    Discriminator(_kind),
+]
+
+
+class RuleSet(BaseModel):
+    """Rules that must all hold."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    rules: Annotated[list[AnyRule], Field(min_length=1)]
+    rules_operator: Literal["AND"] = "AND"
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As Docebo takes it."""
+        rules = [rule.body for rule in self.rules]
+        return {**(self.model_extra or {}), "rules_operator": self.rules_operator, "rules": rules}
+
+
+class Ruleset(BaseModel):
+    """Who belongs to an automatic group: sets of rules, joined by one operator.
+
+    Made of :class:`RuleSet`, or of the plain dict that the API takes and shows, ``id`` and other keys included.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    sets: Annotated[list[RuleSet], Field(min_length=1)]
+    operator: Literal["AND", "OR"] = "AND"
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> Ruleset:
+        if len(self.sets) > MAX_SETS:
+            raise ValueError(f"it has {len(self.sets)} sets, Docebo takes {MAX_SETS} at most")
+        longest = max(len(one.rules) for one in self.sets)
+        if longest > MAX_RULES:
+            raise ValueError(f"a set has {longest} rules, Docebo takes {MAX_RULES} at most")
+        return self
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As Docebo takes it."""
+        return {**(self.model_extra or {}), "operator": self.operator, "sets": [one.body for one in self.sets]}
+
+    def __str__(self) -> str:
+        """The operator and the kinds of its rules, no values: this is what Airflow stores and shows."""
+        sets = f" {self.operator} ".join(f"({' AND '.join(rule.type for rule in one.rules)})" for one in self.sets)
+        return f"ruleset {sets}"
+
+    __repr__ = __str__
+
+
+def same_rules(shown: Mapping[str, Any] | None, wanted: Ruleset) -> bool:
+    """Whether a group has these rules already: ids, status and other keys of Docebo's own do not count."""
+    try:
+        return shown is not None and _bare(Ruleset.model_validate(shown)) == _bare(wanted)
+    except ValueError:
+        return False
+
+
+def _bare(ruleset: Ruleset) -> object:
+    bodies = [[rule.body for rule in one.rules] for one in ruleset.sets]
+    return ruleset.operator, [[(rule["type"], rule["payload"]) for rule in rules] for rules in bodies]

@@ -1,0 +1,304 @@
+"""Waits until a Docebo group has its members: rules are evaluated, and background jobs are done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_segments_provider import errors
+from airflow_segments_provider.errors import SegmentsError
+from airflow_segments_provider.hooks.docebo import DoceboHook
+from airflow_segments_provider.links import DoceboLink
+from airflow_segments_provider.operators.user_ids import UserIdsField
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_segments_provider.models.docebo import GroupPopulation
+
+__all__ = ["DoceboGroupPopulatedSensor"]
+
+# An hour is what Docebo may take to evaluate rules; the rest is for seeing it.
+TIMEOUT = timedelta(minutes=75)
+
+
+class DoceboGroupPopulatedSensor(BaseSensorOperator):
+    """Wait until a group has the members that a change gave it; after an addition, a removal, or a change of rules.
+
+    Docebo adds many users in a background job for which it gives no id, and evaluates rules within an hour. So the
+    group is polled until its rules are READY, its number of members is as expected, and polls in a row find the same.
+    Then, where ``expected_user_ids`` are given, the member list is read: they must be in it.
+
+    A number that holds still does not prove that a background job is done: it may not have begun. So after one, what is
+    expected must be given; only for a group that it filled first, the sensor waits for the first members by itself.
+
+    Returns ``group_id, members, users_missing, populated_at``. A group that is deleted meanwhile is ``NotFound`` at
+    once.
+
+    :param group: the result of the change (``create.output``); a manual group that was changed at once needs one poll.
+    :param group_id: in place of it: the uuid, or the number of the former groups service.
+    :param name: in place of both; one call more.
+    :param expected_user_ids: people who must be members: as ``user_ids`` of the operators, and as well concealed. The
+        triggerer is not told who they are, only how many. Checking them is one call for each 200 members.
+    :param identify_by: what these are: ``id``, ``email`` or ``username``.
+    :param on_invalid: ``fail`` refuses all of these if one is unusable; ``skip`` leaves those out.
+    :param max_missing: how many of these may be missing; by default none, or of addresses and usernames as many as
+        ``group`` says belong to nobody.
+    :param expected_count: the number of members, exactly.
+    :param min_count: the least number of members.
+    :param still_polls: polls in a row that must find the same.
+    :param max_failures: polls in a row that may fail in passing: network, 5xx, 429, an answer that makes no sense. In
+        ``reschedule`` mode, which remembers nothing, any number until the timeout.
+    :param poke_interval: seconds between the first polls; each wait is longer than the one before, up to ``max_wait``.
+    :param timeout: from the start of the first poll: neither a restart of the triggerer nor a further deferral begins
+        it anew.
+    :param deferrable: wait in the triggerer, without a worker slot; by default as ``[operators] default_deferrable``
+        says. Otherwise ``mode`` is ``poke`` or ``reschedule``, as of any sensor; there, too, the last polls of a wait
+        hold the slot, for ``still_polls`` times ``poke_interval``.
+    """
+
+    template_fields: Sequence[str] = (
+        "group",
+        "group_id",
+        "name",
+        "expected_user_ids",
+        "identify_by",
+        "on_invalid",
+        "max_missing",
+        "expected_count",
+        "min_count",
+        "still_polls",
+        "max_failures",
+        "docebo_conn_id",
+    )
+    template_ext: Sequence[str] = (".sql",)
+    operator_extra_links = (DoceboLink(),)
+    ui_color = "#e7f0fb"
+    expected_user_ids = UserIdsField()
+
+    def __init__(
+        self,
+        *,
+        group: Any = None,
+        group_id: str | int | None = None,
+        name: str | None = None,
+        expected_user_ids: Iterable[object] | str = (),
+        identify_by: str = "id",
+        on_invalid: str = "fail",
+        max_missing: int | str | None = None,
+        expected_count: int | str | None = None,
+        min_count: int | str | None = None,
+        still_polls: int | str = 3,
+        max_failures: int | str = 10,
+        poke_interval: timedelta | float = 15,
+        max_wait: timedelta | float = 300,
+        exponential_backoff: bool = True,
+        timeout: timedelta | float = TIMEOUT,
+        docebo_conn_id: str = DoceboHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            poke_interval=poke_interval,
+            max_wait=max_wait,
+            exponential_backoff=exponential_backoff,
+            timeout=timeout,
+            **kwargs,
+        )
+        self.group = group
+        self.group_id = group_id
+        self.name = name
+        self.expected_user_ids = expected_user_ids
+        self.identify_by = identify_by
+        self.on_invalid = on_invalid
+        self.max_missing = max_missing
+        self.expected_count = expected_count
+        self.min_count = min_count
+        self.still_polls = still_polls
+        self.max_failures = max_failures
+        self.docebo_conn_id = docebo_conn_id
+        self.deferrable = deferrable
+
+    @cached_property
+    def hook(self) -> DoceboHook:
+        """The hook of the rendered connection id."""
+        return DoceboHook(self.docebo_conn_id)
+
+    def execute(self, context: Context) -> Any:
+        """Wait, in the way that was chosen."""
+        self.vendor_url = self.hook.platform_url
+        DoceboLink().push(context, self.vendor_url)
+        self._failures = 0
+        self._uuid: str | None = None
+        with self._reading():
+            return super().execute(context)
+
+    def on_kill(self) -> None:
+        """End a wait in place; a deferred wait holds nothing that would have to be ended."""
+        if "hook" in self.__dict__:
+            self.hook.stop()
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:  # noqa: ARG002
+        """Look once; a deferrable wait is deferred if that was not enough."""
+        from airflow_segments_provider.triggers.polling import PASSING
+
+        result = None
+        try:
+            result = self._look()
+            self._failures = 0
+        except PASSING as error:
+            self._failures += 1
+            if self._failures > self._wait.max_failures or (self.deferrable and self._uuid is None):
+                raise
+            self.log.warning("Poll failed, the %d. in a row: %s", self._failures, error)
+        if result is None and self.deferrable and self._uuid is not None:
+            # Airflow's sensors skip or fail, as they were told to, on what is raised here.
+            self._defer(self._uuid, datetime.now(UTC) + timedelta(seconds=self.timeout))
+        return result is not None and PokeReturnValue(True, result)
+
+    def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
+        """Look for the people, once the trigger has found the number right; if some are missing, wait on.
+
+        :raises AirflowSensorTimeout: the group was not populated within ``timeout``.
+        :raises SegmentsError: what the trigger met, as the same error; or its event is none that is known.
+        """
+        from airflow_segments_provider.triggers.polling import PASSING
+
+        group_id, deadline, members = _understood(event)
+        with self._reading():
+            self._polls = self._wait.still_polls
+            try:
+                missing = self._expected.missing(self.hook, group_id)
+            except PASSING as error:
+                if datetime.now(UTC) >= deadline:
+                    raise
+                self.log.warning("The members could not be read, the wait goes on: %s", error)
+            else:
+                if missing <= self._wait.allowed_missing:
+                    return self._result(group_id, members, missing)
+                sentence = f"{missing:,} of the {self._expected.count:,} people expected are not among its members"
+                if datetime.now(UTC) >= deadline:
+                    raise _timed_out(group_id, sentence)
+                self.log.info("The group is not populated: %s.", sentence)
+            return self._defer(group_id, deadline, checked_count=members)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Have the wait and its people at hand."""
+        from airflow_segments_provider.sensors.docebo_wait import read_wait
+
+        named = ("group", "group_id", "name", "identify_by", "on_invalid", "max_missing", "expected_count", "min_count")
+        given = {field: getattr(self, field) for field in (*named, "still_polls", "max_failures")}
+        self._wait, self._expected = read_wait(given, self.expected_user_ids)
+        with closing(self._expected):
+            yield
+
+    def _look(self) -> dict[str, Any] | None:
+        """The task's result, or None where the group is not populated yet."""
+        if self._uuid is None:
+            group = self.hook.get_group(group=self.group, group_id=self.group_id, name=self.name)
+            self.log.info("Waiting for group %r (%s) to be populated.", group.name, group.group_id)
+            self._uuid, self._polls = group.group_id, self._wait.polls(group.type)
+        members = self._settled(self._uuid)
+        if members is None:
+            return None
+        missing = self._expected.missing(self.hook, self._uuid)
+        if missing > self._wait.allowed_missing:
+            self.log.info("The group is not populated: %s of the people expected are no members.", f"{missing:,}")
+            return None
+        return self._result(self._uuid, members, missing)
+
+    def _settled(self, group_id: str) -> int | None:
+        """The number of members, if it is as expected and holds still; a deferrable wait sees that in the triggerer."""
+        from airflow_segments_provider.triggers.docebo import lacking
+
+        found: GroupPopulation | None = None
+        for poll in range(self._polls):
+            if poll and self.deferrable:
+                return None
+            if poll:
+                self.hook.client.rest(self.poke_interval)
+            population = self.hook.get_population(group_id=group_id)
+            unmet = lacking(population, expected_count=self._wait.expected_count, min_count=self._least)
+            if unmet is None and found is not None and population != found:
+                unmet = "its number of members changes"
+            if unmet:
+                self.log.info("The group is not populated: %s.", unmet)
+                return None
+            found = population
+        return found.members if found else None
+
+    def _result(self, group_id: str, members: int, missing: int) -> dict[str, Any]:
+        self.log.info(
+            "The group is populated: %s members; of %s people expected, %s are missing.",
+            f"{members:,}",
+            f"{self._expected.count:,}",
+            f"{missing:,}",
+        )
+        return {
+            "group_id": group_id,
+            "members": members,
+            "users_missing": missing,
+            "populated_at": datetime.now(UTC).isoformat(),
+        }
+
+    @property
+    def _least(self) -> int | None:
+        return self._wait.least(self._expected.count)
+
+    def _defer(self, group_id: str, deadline: datetime, *, checked_count: int | None = None) -> NoReturn:
+        from airflow_segments_provider.triggers.docebo import DoceboGroupPopulatedTrigger
+
+        slowest = self.max_wait.total_seconds() if self.max_wait else self.timeout
+        self.log.info("Waiting in the triggerer, until %s at most.", deadline.isoformat(timespec="seconds"))
+        self.defer(
+            trigger=DoceboGroupPopulatedTrigger(
+                docebo_conn_id=self.docebo_conn_id,
+                group_id=group_id,
+                deadline=deadline.isoformat(),
+                poke_interval=self.poke_interval,
+                max_wait=slowest if self.exponential_backoff else self.poke_interval,
+                still_polls=self._polls,
+                expected_count=self._wait.expected_count,
+                min_count=self._least,
+                checked_count=checked_count,
+                max_failures=self._wait.max_failures,
+            ),
+            method_name="execute_complete",
+        )
+
+
+def _understood(event: Any) -> tuple[str, datetime, int]:
+    """Group, deadline and number of members of an event that says that the number is right.
+
+    :raises AirflowException: what else it says, or that it says nothing.
+    """
+    match event:
+        case {"status": "populated", "group_id": str(group_id), "deadline": str(deadline), "members": int(members)}:
+            return group_id, datetime.fromisoformat(deadline), members
+        case {"status": "timeout", "group_id": str(group_id), "lacking": str(sentence)}:
+            raise _timed_out(group_id, sentence)
+        case {"status": "failed", "error": str(name), "message": str(message)} if name in errors.__all__:
+            raise getattr(errors, name)(message)
+        case _:
+            raise SegmentsError(
+                "The trigger of this sensor sent no event that is known; whether the group is "
+                "populated is not known. Run the task again."
+            )
+
+
+def _timed_out(group_id: str, sentence: str) -> AirflowSensorTimeout:
+    return AirflowSensorTimeout(
+        f"Docebo group {group_id} was not populated within the sensor's timeout: {sentence}. If that is how it should "
+        "be, correct what is expected; if Docebo is only late, raise `timeout`."
+    )

@@ -1,0 +1,154 @@
+"""What a wait for a Docebo group is given: checked before the first call; its people are kept out of memory."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.models.docebo import Column, IdentifyBy
+from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, GroupKey
+from airflow_segments_provider.models.given import with_result
+from airflow_segments_provider.models.problems import validated
+from airflow_segments_provider.models.user_ids import OnInvalid, StagedUserIds
+from airflow_segments_provider.models.whole_numbers import MAX_DIGITS, WholeNumbers
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.docebo import DoceboHook
+
+# Of the result of a change: what it says of how much there is to wait for.
+_TOLD = ("outcome", "background_job", "users_unmatched")
+
+
+class GroupWait(GroupKey):
+    """What the sensor is given, without the people; see the sensor for what it means."""
+
+    identify_by: IdentifyBy = "id"
+    on_invalid: OnInvalid = "fail"
+    max_missing: int | None = Field(None, ge=0)
+    expected_count: int | None = Field(None, ge=0)
+    min_count: int | None = Field(None, ge=0)
+    still_polls: int = Field(3, ge=1, le=100)
+    max_failures: int = Field(10, ge=0, le=1000)
+
+    outcome: str | None = None
+    background_job: bool | None = None
+    users_unmatched: dict[str, int] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told_by_the_change(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_result({"group": values.get("group")}, "group", _TOLD) | values
+
+    @property
+    def allowed_missing(self) -> int:
+        """How many of the expected people may be missing; those whom the change did not find will be."""
+        if self.max_missing is not None:
+            return self.max_missing
+        return 0 if self.identify_by == "id" else sum(self.users_unmatched.values())
+
+    @property
+    def knows_the_end(self) -> bool:
+        """Whether a number tells that a background job is done; one that holds still may be from before it."""
+        counted = self.expected_count is not None or bool(self.min_count)
+        return counted or not self.background_job or self.outcome == "created"
+
+    def polls(self, group_type: str | None) -> int:
+        """Polls in a row that must find the same; one where the change was whole when its task ended."""
+        return 1 if group_type == "manual" and self.background_job is False else self.still_polls
+
+    def least(self, people: int) -> int | None:
+        """The least number of members that the group can have once it is populated, where that is known.
+
+        :param people: how many are expected by their ids.
+        """
+        filled_first = self.background_job and self.outcome == "created" and self.expected_count is None
+        return max(self.min_count or 0, people - self.allowed_missing, 1 if filled_first else 0) or None
+
+
+class ExpectedUsers:
+    """People who must be members, in a temporary file.
+
+    :param by: what they are given by.
+    """
+
+    def __init__(self, by: IdentifyBy) -> None:
+        self._by = by
+        self._people = sqlite3.connect("")  # an empty name: a file that only this connection has
+        self._people.execute("CREATE TABLE people (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        self.count = 0
+
+    def close(self) -> None:
+        """Forget them."""
+        self._people.close()
+
+    def fill(self, user_ids: Iterable[object], *, skip_invalid: bool) -> list[str]:
+        """Take them all; return what is wrong with them, in sentences without any id."""
+        ids = WholeNumbers(user_ids) if self._by == "id" else user_ids
+        with StagedUserIds(max_length=MAX_DIGITS if self._by == "id" else MAX_ID_LENGTH, per_request=1000) as staged:
+            try:
+                problems = staged.fill(ids)
+            except InvalidInput as error:  # of a source or a template, perhaps half-way
+                return [problem.replace("`user_ids`", "`expected_user_ids`") for problem in error.problems]
+            for batch in staged.batches():
+                self._people.executemany("INSERT OR IGNORE INTO people VALUES (?)", map(_key, batch.ids()))
+        self._people.commit()
+        (self.count,) = self._people.execute("SELECT count(*) FROM people").fetchone()
+        if isinstance(ids, WholeNumbers) and ids.wrong:
+            problems.append(ids.problem())
+        return [] if skip_invalid else problems
+
+    def missing(self, hook: DoceboHook, group_id: str) -> int:
+        """How many of them are no members: one call for an export where that tells who they are, else a call a page."""
+        if not self.count:
+            return 0
+        if self._by == "id":
+            return self._not_among(member.user_id for member in hook.get_members(group_id=group_id))
+        column: Column = "userid" if self._by == "username" else "email"
+        with tempfile.TemporaryDirectory(prefix="segments-") as folder:
+            path = Path(folder, "members.csv")
+            hook.export_users(str(path), columns=(column,), include_header=False, group_id=group_id)
+            with path.open(newline="", encoding="utf-8") as rows:
+                return self._not_among(row[0] for row in csv.reader(rows) if row)
+
+    def _not_among(self, present: Iterator[str]) -> int:
+        left = self.count
+        try:
+            for user_id in present:
+                left -= self._people.execute("DELETE FROM people WHERE id = ?", _key(user_id)).rowcount
+                if not left:
+                    break
+        finally:
+            self._people.rollback()
+        return left
+
+
+def read_wait(given: dict[str, Any], user_ids: Iterable[object]) -> tuple[GroupWait, ExpectedUsers]:
+    """The wait and its people, once all is found to be right.
+
+    :raises InvalidInput: with every problem found.
+    """
+    problems: list[str] = []
+    wait = validated(GroupWait, given, problems)
+    expected = ExpectedUsers(wait.identify_by if wait else "username")
+    problems += expected.fill(user_ids, skip_invalid=given.get("on_invalid") == "skip")
+    if wait and not (wait.knows_the_end or expected.count):
+        problems.append(
+            "Docebo makes the change in a background job that cannot be asked for, and what it will bring is not "
+            "known: give `expected_user_ids`, `expected_count` or `min_count`."
+        )
+    if wait is None or problems:
+        expected.close()
+        raise InvalidInput("The wait for a Docebo group", problems)
+    return wait, expected
+
+
+def _key(user_id: str) -> tuple[str]:
+    """As people are compared: names and addresses without regard to case."""
+    return (user_id.strip().casefold(),)

@@ -1,0 +1,62 @@
+"""What a wait for Zendesk's background jobs is given, checked before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from airflow_segments_provider.models.given import Given
+from airflow_segments_provider.models.problems import accepted
+from airflow_segments_provider.operators.zendesk_arguments import from_text
+
+
+class JobWait(Given):
+    """What the sensor is given.
+
+    :param job_ids: the jobs to look at.
+    :param earlier_jobs: how many more the update began, which had succeeded when it ended.
+    :param earlier_users: how many users those had updated.
+    """
+
+    job_ids: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]]
+    on_failed: Literal["fail", "skip"] = "fail"
+    max_failures: int = Field(10, ge=0, le=1000)
+    earlier_jobs: int = Field(0, ge=0)
+    earlier_users: int = Field(0, ge=0)
+
+    @field_validator("job_ids")
+    @classmethod
+    def _once(cls, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(value))
+
+
+def read_wait(job_ids: Any, *, on_failed: Any, max_failures: Any) -> JobWait:
+    """The wait, once all is found to be right.
+
+    :param job_ids: one or several, each a job's id or the result of an update.
+    :raises InvalidInput: with every problem found.
+    """
+    ids: list[Any] = []
+    earlier_jobs = earlier_users = 0
+    for part in _parts(job_ids):
+        if isinstance(part, Mapping) and isinstance(part.get("job_ids"), list):
+            ids += part["job_ids"]
+            earlier_jobs += part.get("jobs", len(part["job_ids"])) - len(part["job_ids"])
+            earlier_users += part.get("users_updated", 0)
+        else:
+            # What a template makes of an absent result is no job's id.
+            ids.append(None if part == "None" else part)
+    given = {"job_ids": ids, "earlier_jobs": earlier_jobs, "earlier_users": earlier_users}
+    return accepted(
+        "The wait for Zendesk's jobs", JobWait, {**given, "on_failed": on_failed, "max_failures": max_failures}
+    )
+
+
+def _parts(given: Any) -> Iterator[Any]:
+    given = from_text(given)
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
+        yield given
+    else:
+        yield from map(from_text, given)

@@ -1,0 +1,60 @@
+"""What the triggers that poll a vendor share: the connection, a thread for the call, and what a poll may survive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from airflow.providers.common.compat.connection import get_async_connection
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_segments_provider.errors import ConfigurationError, RateLimited, UnexpectedReply, VendorUnavailable
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_segments_provider.http import RetryPolicy
+
+    Parameters = ParamSpec("Parameters")
+    Result = TypeVar("Result")
+
+# What a later poll may well not meet again.
+PASSING = (RateLimited, UnexpectedReply, VendorUnavailable)
+
+# Seconds. A trigger that fires a few seconds after the deferral races with the task's own end in Airflow.
+SHORTEST_DEFERRAL = 10.0
+
+
+def in_thread(call: Callable[Parameters, Result]) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
+    """The call, carried out in a thread while the loop goes on.
+
+    Not by ``asyncio.to_thread``: on Airflow 3.1 a token that is masked in such a thread stops the whole triggerer, with
+    a lock that "is bound to a different event loop". From a thread of asgiref's, Airflow finds back to the right loop.
+    """
+    from asgiref.sync import sync_to_async
+
+    return sync_to_async(call, thread_sensitive=False)
+
+
+async def connection_of(conn_id: str) -> Connection:
+    """The connection, looked up without blocking the loop.
+
+    :raises ConfigurationError: the triggerer does not find it.
+    """
+    try:
+        return await get_async_connection(conn_id)
+    except AirflowNotFoundException:
+        raise ConfigurationError(
+            f"The triggerer finds no connection {conn_id!r}, though the worker did: define it where both look, not in "
+            "the worker's environment alone."
+        ) from None
+
+
+def one_try() -> RetryPolicy:
+    """No repeat within a poll, which would hold a thread: the next poll is the repeat.
+
+    For use in a thread: what it imports takes a while, and the loop is every trigger's.
+    """
+    from airflow_segments_provider.http import RetryPolicy
+
+    return RetryPolicy(max_attempts=1)

@@ -1,0 +1,162 @@
+"""How an Alteryx Server is reached: its address, who calls, TLS, and what is accepted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from airflow_segments_provider.errors import AuthenticationError, ConfigurationError
+from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from tests.conftest import RETRY
+from tests.contract_check.relay import Relay
+from tests.contract_check.tls import self_signed
+
+NOBODY = "0123456789abcdef01234567"
+
+
+@pytest.fixture
+def connect(alteryx_sandbox, monkeypatch):
+    def set_up(host: str | None = None, **extra: object) -> AlteryxServerHook:
+        fields = alteryx_sandbox.connection(retry=RETRY, **extra)
+        fields["host"] = host or fields["host"]
+        monkeypatch.setenv("AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT", json.dumps(fields))
+        return AlteryxServerHook()
+
+    return set_up
+
+
+@pytest.fixture
+def hook(connect):
+    return connect()
+
+
+class TestConnection:
+    def test_all_is_well(self, hook):
+        works, message = hook.test_connection()
+        assert works, message
+        assert "user groups on the server: 0" in message
+
+    def test_the_caller_must_be_a_curator(self, hook, alteryx_sandbox):
+        alteryx_sandbox.settings(caller_is_curator=False)
+        works, message = hook.test_connection()
+        assert not works
+        assert "Curator" in message
+        with pytest.raises(AuthenticationError, match="Curator"):
+            hook.get_user_groups()
+
+    def test_the_credentials(self, connect, alteryx_sandbox):
+        hook = connect()
+        alteryx_sandbox.settings(api_secret="another")
+        works, message = hook.test_connection()
+        assert not works
+        assert message.startswith("Credentials:")
+
+    def test_a_read_only_connection_refuses_every_write(self, connect, alteryx_sandbox):
+        hook = connect(read_only=True)
+        for write in (
+            lambda: hook.create_user_group("Analysts"),
+            lambda: hook.update_user_group(name="x", role="Viewer"),
+            lambda: hook.delete_user_group(name="x"),
+            lambda: hook.add_users(["a"], name="x"),
+            lambda: hook.remove_users(["a"], name="x"),
+            lambda: hook.add_active_directory_group("S-1-5-1", name="x"),
+            lambda: hook.share("collection", NOBODY, name="x"),
+            lambda: hook.update_permissions(NOBODY, {}, name="x"),
+            lambda: hook.unshare("collection", NOBODY, name="x"),
+        ):
+            with pytest.raises(ConfigurationError, match="read-only"):
+                write()
+        assert alteryx_sandbox.counts() == {}
+
+    def test_the_gallery_is_beside_the_api(self, connect, alteryx_sandbox):
+        assert connect().gallery_url == f"{alteryx_sandbox.url}/gallery/"
+        assert connect(gallery_url="https://gallery.example.com").gallery_url == "https://gallery.example.com"
+
+
+class TestAddress:
+    @pytest.mark.parametrize("end", ["", "/", "//"])
+    def test_the_sub_path_is_kept_for_token_and_calls(self, connect, alteryx_sandbox, end):
+        assert connect(alteryx_sandbox.base_url + end).get_user_groups() == []
+        paths = [call.path for call in alteryx_sandbox.calls()]
+        assert paths == ["/alteryx/webapi/oauth2/token", "/alteryx/webapi/v3/usergroups"]
+
+    def test_a_missing_sub_path_is_an_error_that_names_it(self, connect, alteryx_sandbox):
+        works, message = connect(alteryx_sandbox.url).test_connection()
+        assert not works
+        assert message.startswith("Host:")
+
+
+class TestToken:
+    def test_the_key_goes_by_basic_unless_told_otherwise(self, connect, alteryx_sandbox):
+        alteryx_sandbox.settings(client_auth="basic")
+        assert connect().get_user_groups() == []
+        (token, call) = alteryx_sandbox.calls()
+        assert token.headers["authorization"] == "Basic"
+        assert call.headers["authorization"] == "Bearer"
+
+    def test_or_in_the_body(self, connect, alteryx_sandbox):
+        alteryx_sandbox.settings(client_auth="body")
+        assert connect(client_auth="body").get_user_groups() == []
+        assert "authorization" not in alteryx_sandbox.calls()[0].headers
+        with pytest.raises(AuthenticationError):
+            connect(client_auth="basic").get_user_groups()
+
+    @pytest.mark.parametrize("expires_in", ["number", "string", "absent"])
+    def test_one_is_fetched_for_many_calls(self, connect, alteryx_sandbox, expires_in):
+        alteryx_sandbox.settings(expires_in_as=expires_in)
+        for _ in range(3):
+            connect().get_user_groups()
+        assert alteryx_sandbox.counts() == {"alteryx.token": 1, "alteryx.list_groups": 3}
+
+    def test_one_that_ended_is_fetched_anew(self, hook, alteryx_sandbox):
+        hook.get_user_groups()
+        alteryx_sandbox.expire_tokens()
+        hook.get_user_groups()
+        assert alteryx_sandbox.counts()["alteryx.token"] == 2
+
+
+def test_json_is_asked_for_in_every_call(connect, alteryx_sandbox):
+    alteryx_sandbox.settings(xml_for="all")
+    people = alteryx_sandbox.seed_users(2)
+    hook = connect()
+    group = hook.create_user_group("Analysts", people)
+    hook.remove_users(people, user_group=group)
+    hook.get_user_group(name="Analysts")
+    hook.find_user("nobody@example.com")
+    hook.delete_user_group(user_group=group)
+    assert {call.headers["accept"] for call in alteryx_sandbox.calls()} == {"application/json"}
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> Path:
+    """Key and certificate of a server that nobody has vouched for, in one file."""
+    return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def https(alteryx_sandbox, certificate):
+    """The sandbox's Alteryx Server by https, its address."""
+    with Relay(alteryx_sandbox.url, certificate).running() as relay:
+        yield alteryx_sandbox.base_url.replace(alteryx_sandbox.url, relay.url)
+
+
+class TestVerify:
+    def test_a_certificate_that_nobody_vouches_for_is_refused(self, connect, https, alteryx_sandbox):
+        for verify in (True, "true"):
+            with pytest.raises(ConfigurationError, match="certificate is not trusted"):
+                connect(https, verify=verify).get_user_groups()
+        assert alteryx_sandbox.counts() == {}
+
+    def test_unless_it_is_known(self, connect, https, certificate):
+        assert connect(https, verify=str(certificate)).get_user_groups() == []
+
+    @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+    @pytest.mark.parametrize("verify", [False, "false"])
+    def test_or_told_not_to_look(self, connect, https, verify):
+        assert connect(https, verify=verify).get_user_groups() == []
+
+    def test_a_path_that_leads_to_no_certificates(self, connect, https, tmp_path):
+        with pytest.raises(ConfigurationError, match="`verify`"):
+            connect(https, verify=str(tmp_path / "none.pem")).get_user_groups()

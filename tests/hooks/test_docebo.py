@@ -1,0 +1,281 @@
+"""How the Docebo hook creates groups, over a socket, against the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    RejectedRequest,
+    UnexpectedReply,
+)
+from airflow_segments_provider.hooks.docebo import DoceboHook
+from airflow_segments_provider.models.docebo_rules import BranchRule, RuleSet, Ruleset
+from tests.conftest import RETRY
+
+READS = (
+    "docebo.get_token",
+    "docebo.list_groups",
+    "docebo.get_group",
+    "docebo.list_members",
+    "docebo.list_users",
+    "docebo.get_old_id",
+    "docebo.get_new_id",
+)
+
+
+@pytest.fixture
+def connect(docebo_sandbox, monkeypatch):
+    def set_up(**extra: object) -> DoceboHook:
+        monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", docebo_sandbox.connection_json(retry=RETRY, **extra))
+        return DoceboHook()
+
+    return set_up
+
+
+@pytest.fixture
+def hook(connect):
+    """A hook that sends at most ten users a request."""
+    return connect(users_per_request=10)
+
+
+@pytest.fixture
+def people(docebo_sandbox):
+    return docebo_sandbox.seed_users(23)
+
+
+@pytest.fixture
+def sales(docebo_sandbox):
+    """The branch of that name, which has a branch below."""
+    return next(branch.idst for branch in docebo_sandbox.branches() if branch.name == "Sales")
+
+
+def writes(sandbox) -> dict[str, int]:
+    return {name: count for name, count in sandbox.counts().items() if name not in READS}
+
+
+def named(sandbox, name):
+    return [group for group in sandbox.groups() if group.name == name]
+
+
+def by_branch(branch, **below):
+    return Ruleset(sets=[RuleSet(rules=[BranchRule(branch_ids=[branch], **below)])])
+
+
+class TestCreate:
+    @pytest.mark.parametrize("reply", ["group", "uuid"])
+    @pytest.mark.parametrize("status", [200, 201])
+    @pytest.mark.parametrize("strict", [True, False])
+    def test_it_adds_the_users_in_requests_of_the_limit(self, hook, docebo_sandbox, people, reply, status, strict):
+        docebo_sandbox.settings(create_reply=reply, create_status=status, type_required=strict)
+        docebo_sandbox.settings(unknown_fields="refuse" if strict else "ignore")
+        change = hook.create_group("Café ☕ 日本", people, description="Who drinks it")
+
+        (made,) = named(docebo_sandbox, "Café ☕ 日本")
+        assert (made.type, made.description, made.exclude_deactivated_users) == ("manual", "Who drinks it", False)
+        assert docebo_sandbox.members(made.uuid) == set(people)
+        assert (change.outcome, change.group_id, change.users_sent) == ("created", made.uuid, 23)
+        assert (change.type, change.background_job) == ("manual", False)
+        assert docebo_sandbox.counts() == {
+            "docebo.get_token": 1,
+            "docebo.list_groups": 1,
+            "docebo.create_group": 1,
+            "docebo.add_members": 3,
+        }
+        assert change.requests == 5
+
+    def test_creating_twice_makes_one_and_removes_nobody(self, hook, docebo_sandbox, people):
+        first = hook.create_group("Trial users", people[:5])
+        second = hook.create_group(" Trial users ", people[5:])
+
+        assert second.group_id == first.group_id
+        assert second.outcome == "reused"
+        assert len(named(docebo_sandbox, "Trial users")) == 1
+        assert docebo_sandbox.members("Trial users") == set(people)
+        assert writes(docebo_sandbox) == {"docebo.create_group": 1, "docebo.add_members": 3}
+
+    @pytest.mark.parametrize("kind", ["lost", "truncate", "reset_mid_body", "html", "empty_body", "wrong_content_type"])
+    @pytest.mark.parametrize("names", ["refuse", "allow"])
+    def test_a_create_whose_answer_is_lost_makes_one(self, hook, docebo_sandbox, people, kind, names):
+        docebo_sandbox.settings(duplicate_names=names)
+        docebo_sandbox.fault("docebo.create_group", kind, **({"effect": True} if kind == "html" else {}))
+        change = hook.create_group("Trial users", people)
+
+        (made,) = named(docebo_sandbox, "Trial users")
+        assert (change.outcome, change.group_id) == ("created", made.uuid)
+        assert docebo_sandbox.members(made.uuid) == set(people)
+        assert docebo_sandbox.counts()["docebo.create_group"] == 1
+
+    def test_a_create_that_failed_is_sent_again_only_after_a_patient_look(self, hook, docebo_sandbox):
+        docebo_sandbox.fault("docebo.create_group", "html")
+        hook.create_group("Trial users")
+        assert len(named(docebo_sandbox, "Trial users")) == 1
+        calls = [call.endpoint for call in docebo_sandbox.calls() if call.endpoint != "docebo.get_token"]
+        looks = ["docebo.list_groups"] * int(RETRY["max_attempts"])
+        assert calls == ["docebo.list_groups", "docebo.create_group", *looks, "docebo.create_group"]
+
+    def test_an_answer_without_uuid_is_completed_by_the_list(self, hook, docebo_sandbox, people):
+        body = {"data": {"success": True}, "version": "1.0.0", "_links": []}
+        docebo_sandbox.fault("docebo.create_group", "status", status=200, body=body, effect=True)
+        change = hook.create_group("Trial users", people)
+        assert change.group_id == named(docebo_sandbox, "Trial users")[0].uuid
+
+        docebo_sandbox.fault("docebo.create_group", "status", status=200, body=body)
+        with pytest.raises(UnexpectedReply, match="neither in the answer nor in the list"):
+            hook.create_group("Others")
+
+    def test_a_name_that_is_taken_but_not_listed_is_told(self, hook, docebo_sandbox):
+        docebo_sandbox.fault("docebo.create_group", "status", status=409, times=None)
+        with pytest.raises(UnexpectedReply, match="status 409: the name 'Trial users' is in use"):
+            hook.create_group("Trial users")
+
+    @pytest.mark.parametrize("kind", [None, "lost"])
+    def test_a_list_that_lags_makes_no_second_where_names_may_not_repeat(self, hook, docebo_sandbox, kind):
+        docebo_sandbox.settings(duplicate_names="refuse", list_lag=600)
+        if kind:
+            docebo_sandbox.fault("docebo.create_group", kind)
+        else:
+            assert hook.create_group("Trial users").outcome == "created"
+        with pytest.raises(UnexpectedReply, match="Its list may lag"):
+            hook.create_group("Trial users")
+        assert len(named(docebo_sandbox, "Trial users")) == 1
+        docebo_sandbox.advance(600)
+        assert hook.create_group("Trial users").outcome == "reused"
+
+    def test_a_group_whose_members_should_be_added_must_be_there_before_anything_is_made(self, hook, docebo_sandbox):
+        with pytest.raises(NotFound):
+            hook.create_group("Trial users", group_ids=["0123abcd-4567-89ab-cdef-0123456789ab"])
+        assert writes(docebo_sandbox) == {}
+
+    def test_branches_and_groups_fill_a_new_group(self, hook, docebo_sandbox, sales):
+        support = named(docebo_sandbox, "Support team")[0]
+        hook.create_group("Trial users", branch_ids=[sales], group_ids=[support.uuid])
+        assert len(docebo_sandbox.members("Trial users")) == 2 + 3
+        assert writes(docebo_sandbox) == {"docebo.create_group": 1, "docebo.add_members": 1}
+
+    def test_fail_refuses_an_existing_group(self, hook, docebo_sandbox, people):
+        with pytest.raises(Conflict, match="exists"):
+            hook.create_group("Support team", people, if_exists="fail")
+        assert writes(docebo_sandbox) == {}
+
+    @pytest.mark.parametrize("if_exists", ["reuse", "update"])
+    def test_a_group_of_the_other_type_is_not_taken(self, hook, docebo_sandbox, sales, if_exists):
+        with pytest.raises(Conflict, match="is manual, not automatic"):
+            hook.create_group("Support team", type="automatic", ruleset=by_branch(sales), if_exists=if_exists)
+        with pytest.raises(Conflict, match="is automatic, not manual"):
+            hook.create_group("Everyone in sales", if_exists=if_exists)
+        assert writes(docebo_sandbox) == {}
+
+    def test_several_groups_of_one_name_are_refused_by_every_look_up_by_name(self, hook, docebo_sandbox, people):
+        ids = [docebo_sandbox.create_group("Trial users") for _ in range(2)]
+        for attempt in (
+            lambda: hook.create_group("Trial users", people),
+            lambda: hook.find_group("Trial users"),
+            lambda: hook.add_users(people, name="Trial users"),
+            lambda: hook.delete_group(name="Trial users"),
+        ):
+            with pytest.raises(Conflict, match="has 2 groups named 'Trial users'") as caught:
+                attempt()
+            assert all(one in str(caught.value) for one in ids)
+        assert writes(docebo_sandbox) == {}
+
+    def test_only_the_exact_name_is_the_same_group(self, hook, docebo_sandbox):
+        for name in ("Trial users 2", "trial users", "Old Trial users"):
+            docebo_sandbox.create_group(name)
+        docebo_sandbox.create_group("Others", description="Trial users")
+        assert hook.create_group("Trial users").outcome == "created"
+
+    def test_update_makes_description_and_members_exactly_these(self, hook, docebo_sandbox, people):
+        made = hook.create_group("Trial users", people[:15], description="Old")
+        before = docebo_sandbox.counts()
+        change = hook.create_group("Trial users", people[10:], description="New", if_exists="update")
+
+        assert docebo_sandbox.members("Trial users") == set(people[10:])
+        assert [group.description for group in named(docebo_sandbox, "Trial users")] == ["New"]
+        assert (change.outcome, change.group_id) == ("updated", made.group_id)
+        assert (change.users_sent, change.users_removed) == (8, 10)
+        after = docebo_sandbox.counts()
+        assert {name: after[name] - before.get(name, 0) for name in after if after[name] > before.get(name, 0)} == {
+            "docebo.list_groups": 1,
+            "docebo.get_group": 1,
+            "docebo.update_group": 1,
+            "docebo.list_members": 1,
+            "docebo.add_members": 1,
+            "docebo.remove_members": 1,
+        }
+        calls = [call.endpoint for call in docebo_sandbox.calls()]
+        assert calls.index("docebo.remove_members") > len(calls) - calls[::-1].index("docebo.add_members") - 1
+
+    def test_an_update_of_what_is_so_already_writes_nothing(self, hook, docebo_sandbox, people):
+        hook.create_group("Trial users", people, description="Same")
+        before = writes(docebo_sandbox)
+        change = hook.create_group("Trial users", people, description="Same", if_exists="update")
+        assert writes(docebo_sandbox) == before
+        assert (change.users_sent, change.users_removed) == (0, 0)
+
+    def test_an_update_without_any_usable_person_empties_nothing(self, hook, docebo_sandbox, people):
+        hook.create_group("Trial users", people)
+        for given in (
+            {"user_ids": ["?"], "on_invalid": "skip"},
+            {"user_ids": ["nobody@example.com"], "identify_by": "email", "on_unmatched": "skip"},
+        ):
+            with pytest.raises(InvalidInput, match="would lose all of its members"):
+                hook.create_group("Trial users", **given, if_exists="update")
+        assert docebo_sandbox.members("Trial users") == set(people)
+
+    def test_all_problems_come_in_one_message_before_the_first_call(self, hook, docebo_sandbox):
+        with pytest.raises(InvalidInput) as caught:
+            hook.create_group("x" * 256, ["", "ada"], type="magic", if_exists="perhaps", branch_ids=["one"])
+        for part in ("`name`", "`type`", "`if_exists`", "`branch_ids.0`", "1 user id is blank", "no whole number"):
+            assert part in str(caught.value)
+        assert docebo_sandbox.counts() == {}
+
+    def test_a_read_only_connection_refuses_every_write(self, connect, docebo_sandbox):
+        hook = connect(read_only=True)
+        for write in (
+            lambda: hook.create_group("Trial users"),
+            lambda: hook.update_group(name="x", new_name="y"),
+            lambda: hook.delete_group(name="x"),
+            lambda: hook.add_users([1], name="x"),
+            lambda: hook.remove_users([1], name="x"),
+        ):
+            with pytest.raises(ConfigurationError, match="read-only"):
+                write()
+        assert docebo_sandbox.counts() == {}
+
+
+class TestCreatePath:
+    @pytest.mark.parametrize("status", [404, 405])
+    @pytest.mark.parametrize(("there", "tries"), [("singular", 2), ("plural", 3), ("both", 2)])
+    def test_the_spelling_is_found_out_once(self, connect, docebo_sandbox, there, tries, status):
+        docebo_sandbox.settings(create_paths=there, missing_route_status=status)
+        connect().create_group("One")
+        connect().create_group("Two")
+        assert docebo_sandbox.counts()["docebo.create_group"] == tries
+        assert named(docebo_sandbox, "One")
+        assert named(docebo_sandbox, "Two")
+
+    @pytest.mark.parametrize(("path", "there"), [("audience", "singular"), ("audiences", "plural")])
+    def test_the_connection_can_say_which(self, connect, docebo_sandbox, path, there):
+        docebo_sandbox.settings(create_paths=there)
+        connect(create_path=path).create_group("One")
+        other = {"audience": "audiences", "audiences": "audience"}[path]
+        with pytest.raises(NotFound):
+            connect(create_path=other).create_group("Two")
+        assert docebo_sandbox.counts()["docebo.create_group"] == 2
+
+    def test_a_path_that_is_not_there_at_all_teaches_nothing(self, connect, docebo_sandbox):
+        docebo_sandbox.fault("docebo.create_group", "status", status=404, times=2)
+        with pytest.raises(NotFound, match="None of the known forms of this call is there: audience, audiences"):
+            connect().create_group("One")
+        connect().create_group("One")
+        assert docebo_sandbox.counts()["docebo.create_group"] == 3
+
+    def test_a_refusal_is_no_reason_to_try_another(self, hook, docebo_sandbox):
+        docebo_sandbox.fault("docebo.create_group", "status", status=400)
+        with pytest.raises(RejectedRequest, match="was not created"):
+            hook.create_group("One")
+        assert docebo_sandbox.counts()["docebo.create_group"] == 1

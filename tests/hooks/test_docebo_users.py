@@ -1,0 +1,205 @@
+"""Docebo users found by what identifies them, over a socket, against the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput, PermissionDenied, UnexpectedReply
+from airflow_segments_provider.hooks.docebo import DoceboHook
+from airflow_segments_provider.hooks.docebo_users import FEW
+from tests.conftest import RETRY
+
+
+@pytest.fixture
+def connect(docebo_sandbox, monkeypatch):
+    def set_up(**extra: object) -> DoceboHook:
+        monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", docebo_sandbox.connection_json(retry=RETRY, **extra))
+        return DoceboHook()
+
+    return set_up
+
+
+@pytest.fixture
+def hook(connect):
+    return connect()
+
+
+ODD = ["o'brien+tag@example.com", "a&b=c?d#e@example.com", "50%@example.com", "grüße@example.com", "日本@example.jp"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("by", ["email", "username"])
+@pytest.mark.parametrize("form", ["envelope", "bare"])
+def test_exactly_one_is_found(hook, docebo_sandbox, odd, by, form):
+    docebo_sandbox.settings(list_form=form)
+    wanted = docebo_sandbox.add_user(odd)
+    for near in (f"x{odd}", f"{odd}.au"):
+        docebo_sandbox.add_user(near)
+    matches = hook.find_users([f" {odd.upper()} " if odd.isascii() else odd], by=by)
+    assert list(matches.found.values()) == [str(wanted)]
+    assert (matches.unmatched, matches.ambiguous) == ([], [])
+    assert repr(matches) == "UserMatches()"
+
+
+def test_a_search_is_one_call_and_a_miss_by_email_two(hook, docebo_sandbox):
+    docebo_sandbox.add_user("ada", email="ada@example.com")
+    assert set(hook.find_users(["ada@example.com"]).found) == {"ada@example.com"}
+    assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.list_users": 1}
+    assert hook.find_users(["nobody@example.com"]).unmatched == ["nobody@example.com"]
+    assert docebo_sandbox.counts()["docebo.list_users"] == 3
+    assert hook.find_users(["nobody"], by="username").unmatched == ["nobody"]
+    assert docebo_sandbox.counts()["docebo.list_users"] == 4
+
+
+def test_an_address_is_found_though_an_exact_match_means_the_username(hook, docebo_sandbox):
+    wanted = docebo_sandbox.add_user("ada", email="ada@example.com")
+    docebo_sandbox.fault(
+        "docebo.list_users", "status", status=200, body={"data": {"items": [], "has_more_data": False}}
+    )
+    assert hook.find_users(["ada@example.com"]).found == {"ada@example.com": str(wanted)}
+
+
+def test_an_exact_match_is_checked_though_docebo_does_not(hook, docebo_sandbox):
+    items = [
+        {"user_id": "1", "username": "x", "email": "joann@example.com"},
+        {"user_id": "2", "username": "ann@example.com", "email": "ANN@example.com"},
+        {"user_id": "3", "username": "y", "email": None},
+    ]
+    body = {"data": {"items": items, "has_more_data": False}}
+    docebo_sandbox.fault("docebo.list_users", "status", status=200, body=body, times=None)
+    assert hook.find_users(["ann@example.com"]).found == {"ann@example.com": "2"}
+    assert hook.find_users(["nn@example.com"]).unmatched == ["nn@example.com"]
+
+
+def test_an_address_of_several_is_nobodys(hook, docebo_sandbox):
+    for username in ("one", "two"):
+        docebo_sandbox.add_user(username, email="shared@example.com")
+    matches = hook.find_users(["shared@example.com", "nobody@example.com", "one"], by="email")
+    assert matches.ambiguous == ["shared@example.com"]
+    assert matches.unmatched == ["nobody@example.com", "one"]
+    assert hook.find_users(["one", "two"], by="username").ambiguous == []
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_a_few_are_searched_for_one_by_one(connect, docebo_sandbox, concurrency):
+    people = docebo_sandbox.seed_users(FEW)
+    asked = [f"learner{person}@example.com" for person in people]
+    matches = connect(max_concurrency=concurrency).find_users([*asked, *asked])
+    assert matches.found == {address: str(person) for address, person in zip(asked, people, strict=True)}
+    assert docebo_sandbox.counts()["docebo.list_users"] == FEW
+
+
+@pytest.mark.parametrize("by", ["email", "username"])
+def test_many_are_found_in_the_list_of_all(connect, docebo_sandbox, by):
+    people = docebo_sandbox.seed_users(300)
+    docebo_sandbox.add_user("x", email="shared@example.com")
+    docebo_sandbox.add_user("shared@example.com")
+    asked = [f"Learner{person}@example.com" for person in people] + ["shared@example.com"]
+    matches = connect(page_size=100, users_per_request=50).find_users(asked, by=by)
+    assert [int(user_id) for user_id in matches.found.values()][:300] == people
+    assert matches.ambiguous == (["shared@example.com"] if by == "email" else [])
+    # 311 users on four pages, however many batches ask.
+    assert docebo_sandbox.counts()["docebo.list_users"] == 4
+
+
+def test_a_few_whom_the_list_did_not_show_are_searched_for(connect, docebo_sandbox):
+    people = docebo_sandbox.seed_users(50)
+    items = [
+        {"user_id": str(person), "username": f"learner{person}@example.com", "email": f"learner{person}@example.com"}
+        for person in people[1:]
+    ]
+    body = {"data": {"items": items, "has_more_data": False, "total_count": 50}}
+    docebo_sandbox.fault("docebo.list_users", "status", status=200, body=body)
+    matches = connect().find_users([f"learner{person}@example.com" for person in people] + ["nobody@example.com"])
+    assert sorted(map(int, matches.found.values())) == people
+    assert matches.unmatched == ["nobody@example.com"]
+    assert docebo_sandbox.counts()["docebo.list_users"] == 1 + 1 + 2
+
+
+@pytest.mark.parametrize("totals", [True, False])
+def test_where_the_list_is_longer_everybody_is_searched_for(connect, docebo_sandbox, totals):
+    people = docebo_sandbox.seed_users(60)
+    asked = people[:25]
+    fault = {"items": [{"user_id": "1"}], "has_more_data": True, **({"total_count": 26} if totals else {})}
+    docebo_sandbox.fault("docebo.list_users", "status", status=200, body={"data": fault})
+    matches = connect(max_concurrency=8).find_users([f"learner{person}@example.com" for person in asked])
+    assert sorted(map(int, matches.found.values())) == asked
+    assert docebo_sandbox.counts()["docebo.list_users"] == 1 + 25
+
+
+class TestById:
+    @pytest.mark.parametrize("shape", [{"data": {"user_id": "77"}}, {"data": {"user_data": {"user_id": 77}}}])
+    def test_it_is_one_call(self, hook, docebo_sandbox, shape):
+        docebo_sandbox.fault("docebo.get_user", "status", status=200, body=shape)
+        assert hook.find_users([77], by="id").found == {"77": "77"}
+        assert [call.path for call in docebo_sandbox.calls("docebo.get_user")] == ["/docebo/manage/v1/user/77"]
+
+    def test_a_404_is_nobody(self, hook, docebo_sandbox):
+        docebo_sandbox.fault("docebo.get_user", "status", status=404, times=None)
+        assert hook.find_users(["77", 78], by="id").unmatched == ["77", "78"]
+
+    def test_an_error_does_not_name_the_user(self, hook, docebo_sandbox):
+        docebo_sandbox.fault("docebo.get_user", "status", status=403, body={"message": ["not user 7654321"]})
+        with pytest.raises(PermissionDenied, match=r"/manage/v1/user/\{user\}") as caught:
+            hook.find_users(["7654321"], by="id")
+        assert "7654321" not in str(caught.value)
+
+
+def test_bad_values_are_refused_before_the_first_call(hook, docebo_sandbox):
+    with pytest.raises(InvalidInput) as caught:
+        hook.find_users(["", "a\x00b", "\ud800", "x" * 256, None, 1.5], by="age")
+    for problem in ("`by`", "2 user ids are blank", "hold control characters", "longer than 255", "neither text nor"):
+        assert problem in str(caught.value)
+    with pytest.raises(InvalidInput):
+        hook.find_users("ada@example.com")
+    # Below the path of users there are other calls than one a user.
+    with pytest.raises(InvalidInput, match="2 user ids are no whole numbers"):
+        hook.find_users(["7", "export", "delete"], by="id")
+    assert docebo_sandbox.counts() == {}
+
+
+def test_a_user_without_number_is_an_error(hook, docebo_sandbox):
+    body = {"data": {"items": [{"email": "ada@example.com"}]}}
+    docebo_sandbox.fault("docebo.list_users", "status", status=200, body=body)
+    with pytest.raises(UnexpectedReply, match="a user without user_id") as caught:
+        hook.find_users(["ada@example.com"])
+    assert "ada" not in str(caught.value)
+
+
+def test_an_error_of_a_search_names_nobody(hook, docebo_sandbox):
+    body = {"message": "nothing for Ada Lovelace"}
+    docebo_sandbox.fault("docebo.list_users", "status", status=400, body=body, times=None)
+    with pytest.raises(Exception, match=r"nothing for \[user id\]"):
+        hook.find_users(["Ada Lovelace"], by="username")
+
+
+class TestIdentify:
+    @pytest.mark.parametrize("by", ["email", "username"])
+    def test_members_given_by_what_they_are_known_by(self, connect, docebo_sandbox, by):
+        people = docebo_sandbox.seed_users(30)
+        asked = [f"learner{person}@example.com" for person in people]
+        hook = connect(users_per_request=10)
+        made = hook.create_group("Trial users", asked, identify_by=by)
+        assert docebo_sandbox.members("Trial users") == set(people)
+        hook.remove_users(asked[:20], identify_by=by, group=made)
+        assert docebo_sandbox.members("Trial users") == set(people[20:])
+        change = hook.create_group("Trial users", asked[:25], identify_by=by, if_exists="update")
+        assert docebo_sandbox.members("Trial users") == set(people[:25])
+        assert (change.users_sent, change.users_removed) == (20, 5)
+
+    def test_who_is_not_found_is_refused_before_any_write(self, hook, docebo_sandbox):
+        for username in ("one", "two"):
+            docebo_sandbox.add_user(username, email="shared@example.com")
+        asked = ["ada.sandford@example.com", "shared@example.com", "nobody@example.com"]
+        before = docebo_sandbox.groups()
+        with pytest.raises(InvalidInput) as caught:
+            hook.create_group("Trial users", asked, identify_by="email")
+        assert "1 of 3 e-mail addresses belong to no such user." in str(caught.value)
+        assert "1 of 3 e-mail addresses belong to several users." in str(caught.value)
+        assert "@" not in str(caught.value)
+        assert docebo_sandbox.groups() == before
+
+        change = hook.add_users(asked, identify_by="email", on_unmatched="skip", name="Support team")
+        assert change.users_unmatched == {"no such user": 1, "several users": 1}
+        assert change.users_sent == 1
+        assert docebo_sandbox.member_count("Support team") == 4

@@ -1,0 +1,309 @@
+"""The Zendesk Help Center hook's user segments, over a socket, against the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidInput,
+    PermissionDenied,
+    RejectedRequest,
+    SegmentsError,
+    UnexpectedReply,
+)
+from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from tests.conftest import RETRY
+
+BRUNO, FARAH, HANA, ISAK = (360_000_000_000 + number for number in (2, 6, 8, 9))
+SIGNED_IN, STAFF = 7_100_001, 7_100_002
+NOBODY = 999_999_999_999
+NAME = "Trial users"
+
+
+def zendesk_hook(sandbox, monkeypatch, **extra: object) -> ZendeskHelpCenterHook:
+    """A hook on the sandbox that takes Zendesk's warnings for errors."""
+    connection = sandbox.connection_json(**{"retry": RETRY, "warnings_are_errors": True, **extra})
+    monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT", connection)
+    return ZendeskHelpCenterHook()
+
+
+def counts(sandbox) -> dict[str, int]:
+    """The calls by endpoint, without tokens."""
+    return {name.removeprefix("zendesk."): n for name, n in sandbox.counts().items() if name != "zendesk.create_token"}
+
+
+def added(sandbox, segment: int | str = NAME) -> set[int]:
+    """The people who were truly added to a segment."""
+    (found,) = [one for one in sandbox.segments(built_in=True) if segment in (one.id, one.name)]
+    return set(found.added_user_ids)
+
+
+@pytest.fixture
+def connect(zendesk_sandbox, monkeypatch):
+    return lambda **extra: zendesk_hook(zendesk_sandbox, monkeypatch, **extra)
+
+
+@pytest.fixture
+def hook(connect):
+    return connect()
+
+
+class TestCreate:
+    def test_all_of_it_in_one_look_and_one_request(self, hook, zendesk_sandbox):
+        change = hook.create_user_segment(
+            NAME,
+            [FARAH, str(HANA), f" {HANA} "],
+            user_type="staff",
+            tags=("vip", "vip"),
+            or_tags=["a", "b"],
+            organization_ids={370_000_001},
+            group_ids=[380_000_001],
+        )
+        (segment,) = zendesk_sandbox.segments()
+        assert (segment.name, segment.user_type, segment.tags, segment.or_tags) == (NAME, "staff", ["vip"], ["a", "b"])
+        assert (segment.organization_ids, segment.group_ids) == ([370_000_001], [380_000_001])
+        assert segment.added_user_ids == [FARAH, HANA]
+        assert counts(zendesk_sandbox) == {"list_segments": 1, "create_segment": 1}
+        result = change.model_dump(mode="json")
+        assert result.pop("changed_at")
+        assert result == {
+            "user_segment_id": segment.id,
+            "name": NAME,
+            "user_type": "staff",
+            "outcome": "created",
+            "users_sent": 3,
+            "users_added": 2,
+            "users_removed": 0,
+            "users_rejected": {},
+            "users_unmatched": {},
+            "requests": 2,
+        }
+
+    def test_twice_makes_one_and_adds_only_who_is_missing(self, hook, zendesk_sandbox):
+        first = hook.create_user_segment(NAME, [FARAH], tags=["vip"])
+        second = hook.create_user_segment(NAME, [HANA], tags=["other"])
+        third = hook.create_user_segment(NAME, [FARAH, HANA])
+        assert {change.user_segment_id for change in (first, second, third)} == {first.user_segment_id}
+        assert [change.outcome for change in (first, second, third)] == ["created", "reused", "reused"]
+        assert [change.users_added for change in (first, second, third)] == [1, 1, 0]
+        (segment,) = zendesk_sandbox.segments()
+        assert (segment.tags, set(segment.added_user_ids)) == (["vip"], {FARAH, HANA})
+        assert counts(zendesk_sandbox) == {"list_segments": 3, "create_segment": 1, "update_segment": 1}
+
+    def test_update_makes_it_exactly_as_given(self, hook, zendesk_sandbox):
+        hook.create_user_segment(NAME, [FARAH, HANA], tags=["vip"], organization_ids=[370_000_001])
+        change = hook.create_user_segment(NAME, [HANA, ISAK], user_type="staff", or_tags=["x"], if_exists="update")
+        (segment,) = zendesk_sandbox.segments()
+        assert (segment.user_type, segment.tags, segment.or_tags) == ("staff", [], ["x"])
+        assert (segment.organization_ids, set(segment.added_user_ids)) == ([], {HANA, ISAK})
+        assert (change.outcome, change.users_added, change.users_removed) == ("updated", 1, 1)
+
+    def test_fail_refuses_one_that_exists(self, hook, zendesk_sandbox):
+        hook.create_user_segment(NAME)
+        with pytest.raises(Conflict, match="exists"):
+            hook.create_user_segment(NAME, [FARAH], if_exists="fail")
+        assert added(zendesk_sandbox) == set()
+
+    @pytest.mark.parametrize("kind", ["lost", "truncate", "reset_mid_body", "html", "empty_body", "wrong_content_type"])
+    @pytest.mark.parametrize("if_exists", ["reuse", "fail"])
+    def test_one_whose_answer_is_lost_is_made_once(self, hook, zendesk_sandbox, kind, if_exists):
+        effect = {"effect": True} if kind == "html" else {}
+        zendesk_sandbox.fault("zendesk.create_segment", kind, **effect)
+        change = hook.create_user_segment(NAME, [FARAH], if_exists=if_exists)
+        assert change.outcome == "created"
+        assert added(zendesk_sandbox) == {FARAH}
+        assert counts(zendesk_sandbox) == {"list_segments": 2, "create_segment": 1}
+
+    @pytest.mark.parametrize("body", [{}, [], {"user_segment": None}, {"user_segment": {"name": NAME}}])
+    def test_an_answer_that_names_no_segment_is_looked_after(self, hook, zendesk_sandbox, body):
+        zendesk_sandbox.fault("zendesk.create_segment", "status", status=201, body=body, effect=True)
+        assert hook.create_user_segment(NAME, [FARAH]).outcome == "created"
+        assert len(zendesk_sandbox.segments()) == 1
+
+    def test_a_request_that_never_arrived_is_sent_again_after_a_look(self, hook, zendesk_sandbox):
+        zendesk_sandbox.fault("zendesk.create_segment", "reset")
+        assert hook.create_user_segment(NAME, [FARAH]).outcome == "created"
+        assert counts(zendesk_sandbox) == {"list_segments": 2, "create_segment": 2}
+
+    def test_the_built_in_ones_names_are_free(self, hook, zendesk_sandbox):
+        change = hook.create_user_segment("Signed-in users", [FARAH])
+        assert change.user_segment_id != SIGNED_IN
+        assert added(zendesk_sandbox, change.user_segment_id) == {FARAH}
+
+    @pytest.mark.parametrize("name", ["grüße 日本", "a/b", "..", "100%", "?x=1#y", '"quoted"', "\u202eodd", "💥"])
+    def test_odd_names(self, hook, zendesk_sandbox, name):
+        first, second = hook.create_user_segment(name), hook.create_user_segment(f" {name} ")
+        assert second.user_segment_id == first.user_segment_id
+        assert [segment.name for segment in zendesk_sandbox.segments()] == [name]
+        assert hook.delete_user_segment(name=name).outcome == "deleted"
+
+    def test_all_problems_come_in_one_message_before_the_first_call(self, hook, zendesk_sandbox):
+        with pytest.raises(InvalidInput) as caught:
+            hook.create_user_segment(
+                "x" * 256,
+                ["", "ada@example.com", "a secret person" * 30, None, 1.5, -4, 0, "0" * 19, True],
+                user_type="customers",
+                tags="vip",
+                organization_ids=["x"],
+                if_exists="perhaps",
+            )
+        for part in (
+            "`name`",
+            "`user_type`",
+            "`tags`",
+            "`organization_ids.0`",
+            "`if_exists`",
+            "2 user ids are blank",
+            "1 user id is longer than",
+            "2 user ids are neither text nor whole numbers",
+            "4 user ids are no whole numbers",
+        ):
+            assert part in str(caught.value)
+        assert "ada" not in str(caught.value)
+        assert "secret" not in str(caught.value)
+        assert zendesk_sandbox.counts() == {}
+
+    def test_unusable_ids_can_be_left_out(self, hook, zendesk_sandbox):
+        change = hook.create_user_segment(NAME, [FARAH, "ada@example.com", ""], on_invalid="skip")
+        assert change.users_rejected == {"not a whole number": 1, "blank": 1}
+        assert added(zendesk_sandbox) == {FARAH}
+
+    @pytest.mark.parametrize("plan", ["team", "growth"])
+    def test_the_plan_decides_whether_there_are_custom_segments(self, hook, zendesk_sandbox, plan):
+        zendesk_sandbox.settings(plan=plan)
+        if plan == "growth":
+            assert hook.create_user_segment(NAME).outcome == "created"
+            return
+        with pytest.raises(PermissionDenied, match="plan that has them"):
+            hook.create_user_segment(NAME)
+
+    def test_a_limit_of_the_vendors_is_told_in_its_words(self, hook, zendesk_sandbox):
+        zendesk_sandbox.settings(max_segments=2)
+        with pytest.raises(RejectedRequest, match="There are 2 user segments already"):
+            hook.create_user_segment(NAME)
+        zendesk_sandbox.settings(max_segments=None, max_tags=None)
+        hook.create_user_segment(NAME, tags=[f"tag{number}" for number in range(60)])
+        assert len(zendesk_sandbox.segments()[0].tags) == 60
+
+    @pytest.mark.parametrize("strict", [True, False])
+    def test_unknown_people_are_for_zendesk_to_judge(self, hook, zendesk_sandbox, strict):
+        zendesk_sandbox.settings(strict_ids=strict)
+        if not strict:
+            assert hook.create_user_segment(NAME, [NOBODY]).users_added == 1
+            return
+        with pytest.raises(RejectedRequest, match="no record with one of these ids") as caught:
+            hook.create_user_segment(NAME, [NOBODY])
+        assert str(NOBODY) not in str(caught.value)
+
+    def test_two_of_one_name_are_refused_by_every_look_up_by_name(self, hook, zendesk_sandbox):
+        ids = [zendesk_sandbox.create_segment(NAME) for _ in range(2)]
+        for attempt in (
+            lambda: hook.create_user_segment(NAME, [FARAH]),
+            lambda: hook.find_user_segment(NAME),
+            lambda: hook.get_user_segment(name=NAME),
+            lambda: hook.update_user_segment(name=NAME, tags=["x"]),
+            lambda: hook.add_users([FARAH], name=NAME),
+            lambda: hook.delete_user_segment(name=NAME),
+            lambda: hook.apply_user_segment(article_id=7_300_001, name=NAME),
+            lambda: list(hook.get_topics(name=NAME)),
+        ):
+            with pytest.raises(Conflict, match="has 2 of the") as caught:
+                attempt()
+            assert all(str(number) in str(caught.value) for number in ids)
+        assert set(counts(zendesk_sandbox)) == {"list_segments", "list_applicable_segments"}
+
+
+class TestWarnings:
+    HEADERS = {"x-zendesk-api-warn": '{"unpermitted_keys": ["user_segment.or_tags"]}'}
+
+    def fault(self, sandbox, made):
+        segment = {"id": made, "name": NAME, "user_type": "staff", "added_user_ids": []}
+        sandbox.fault(
+            "zendesk.update_segment", "status", status=200, body={"user_segment": segment}, headers=self.HEADERS
+        )
+
+    def test_a_dropped_field_is_an_error_where_the_connection_says_so(self, hook, zendesk_sandbox):
+        made = zendesk_sandbox.create_segment(NAME)
+        self.fault(zendesk_sandbox, made)
+        with pytest.raises(UnexpectedReply, match=r"user_segment\.or_tags") as caught:
+            hook.update_user_segment(user_segment_id=made, or_tags=["x"])
+        assert caught.value.maybe_done
+        assert "zendesk_help_center_default" in str(caught.value)
+
+    def test_of_a_new_segment_too(self, hook, zendesk_sandbox):
+        segment = {"id": 7, "name": NAME, "user_type": "staff", "added_user_ids": []}
+        zendesk_sandbox.fault(
+            "zendesk.create_segment", "status", status=201, body={"user_segment": segment}, headers=self.HEADERS,
+            effect=True,
+        )  # fmt: skip
+        with pytest.raises(UnexpectedReply, match=r"user_segment\.or_tags"):
+            hook.create_user_segment(NAME, or_tags=["x"])
+        assert counts(zendesk_sandbox) == {"list_segments": 1, "create_segment": 1}
+
+    def test_and_else_a_warning_that_names_it(self, connect, zendesk_sandbox, caplog):
+        made = zendesk_sandbox.create_segment(NAME)
+        self.fault(zendesk_sandbox, made)
+        connect(warnings_are_errors=False).update_user_segment(user_segment_id=made, or_tags=["x"])
+        (warning,) = [record for record in caplog.records if "unpermitted_keys" in record.getMessage()]
+        assert warning.levelname == "WARNING"
+
+    @pytest.mark.parametrize("half", ["both", "support", "none"])
+    def test_what_we_send_is_known_to_zendesk(self, hook, zendesk_sandbox, half):
+        zendesk_sandbox.settings(warn_of_unknown_fields=half)
+        made = hook.create_user_segment(NAME, [FARAH], tags=["a"], or_tags=["b"], organization_ids=[1], group_ids=[2])
+        hook.update_user_segment(user_segment=made, new_name="Testers", user_type="staff", tags=[])
+
+
+def test_a_read_only_connection_refuses_every_write(connect, zendesk_sandbox):
+    hook = connect(read_only=True)
+    for write in (
+        lambda: hook.create_user_segment(NAME),
+        lambda: hook.update_user_segment(name=NAME, tags=[]),
+        lambda: hook.delete_user_segment(name=NAME),
+        lambda: hook.add_users([FARAH], name=NAME),
+        lambda: hook.remove_users([FARAH], name=NAME),
+        lambda: hook.set_users([FARAH], name=NAME),
+        lambda: hook.apply_user_segment(article_id=1, clear=True),
+        lambda: hook.set_user_tags(FARAH, []),
+        lambda: hook.add_user_tags(FARAH, ["x"]),
+        lambda: hook.remove_user_tags(FARAH, ["x"]),
+        lambda: hook.update_user(FARAH, {"tags": []}),
+        lambda: hook.update_users([FARAH], {"tags": []}),
+        lambda: hook.update_each_user([{"id": FARAH, "tags": []}]),
+    ):
+        with pytest.raises(ConfigurationError, match="read-only"):
+            write()
+    assert zendesk_sandbox.counts() == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {},
+        {"user_segments": None},
+        {"user_segments": {}},
+        {"user_segments": [5]},
+        {"user_segments": [{"name": "x"}]},
+        {"user_segments": [{"id": 1, "tags": "x"}]},
+    ],
+)
+def test_a_list_that_is_none_is_an_error_and_no_empty_list(hook, zendesk_sandbox, body):
+    body = {**body, "meta": {"has_more": False}} if isinstance(body, dict) else body
+    zendesk_sandbox.fault("zendesk.list_segments", "status", status=200, body=body, content_type="application/json")
+    with pytest.raises(UnexpectedReply, match="zendesk_help_center_default"):
+        hook.create_user_segment(NAME)
+    assert counts(zendesk_sandbox) == {"list_segments": 1}
+
+
+@pytest.mark.parametrize("kind", ["html", "truncate", "empty_body", "wrong_content_type", "redirect"])
+@pytest.mark.parametrize("endpoint", ["get_segment", "update_segment"])
+def test_whatever_zendesk_answers_is_an_error_or_right(hook, zendesk_sandbox, kind, endpoint):
+    made = zendesk_sandbox.create_segment(NAME)
+    parameters = {"location": "https://elsewhere.example.com/"} if kind == "redirect" else {}
+    zendesk_sandbox.fault(f"zendesk.{endpoint}", kind, times=None, **parameters)
+    with pytest.raises(SegmentsError, match="zendesk_help_center_default"):
+        hook.add_users([FARAH], user_segment_id=made)

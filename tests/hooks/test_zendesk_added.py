@@ -1,0 +1,249 @@
+"""The people who are added to a Zendesk user segment: read, changed, written whole and checked."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput, NotFound, UnexpectedReply, VendorUnavailable
+from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from tests.hooks.test_zendesk import FARAH, HANA, ISAK, NAME, NOBODY, added, counts, zendesk_hook
+
+
+@pytest.fixture
+def connect(zendesk_sandbox, monkeypatch):
+    return lambda **extra: zendesk_hook(zendesk_sandbox, monkeypatch, **extra)
+
+
+@pytest.fixture
+def hook(connect):
+    return connect()
+
+
+@pytest.fixture
+def made(zendesk_sandbox) -> int:
+    """A segment with one person."""
+    return int(zendesk_sandbox.create_segment(NAME, tags=["vip"], added_user_ids=[ISAK]))
+
+
+def test_people_are_added_and_removed_with_a_read_and_a_write(hook, zendesk_sandbox, made):
+    change = hook.add_users([FARAH, HANA, ISAK], user_segment_id=made)
+    assert (change.outcome, change.users_sent, change.users_added, change.requests) == ("updated", 3, 2, 2)
+    assert added(zendesk_sandbox) == {FARAH, HANA, ISAK}
+    change = hook.remove_users([FARAH, NOBODY], user_segment=change)
+    assert (change.users_sent, change.users_removed) == (2, 1)
+    assert added(zendesk_sandbox) == {HANA, ISAK}
+    change = hook.set_users([FARAH, HANA], name=NAME)
+    assert (change.users_added, change.users_removed) == (1, 1)
+    assert added(zendesk_sandbox) == {FARAH, HANA}
+    assert counts(zendesk_sandbox) == {"get_segment": 2, "list_segments": 1, "update_segment": 3}
+    assert zendesk_sandbox.segments()[0].tags == ["vip"]
+
+
+def test_nothing_is_written_where_nothing_changes(hook, zendesk_sandbox, made):
+    for change in (
+        hook.add_users([ISAK], user_segment_id=made),
+        hook.remove_users([FARAH], user_segment_id=made),
+        hook.set_users([ISAK], user_segment_id=made),
+        hook.set_users([ISAK], name=NAME),
+    ):
+        assert (change.outcome, change.users_added, change.users_removed) == ("updated", 0, 0)
+    assert counts(zendesk_sandbox) == {"get_segment": 3, "list_segments": 1}
+
+
+def test_nobody_makes_no_call_and_empties_only_where_told(hook, zendesk_sandbox, made):
+    for change in (hook.add_users([], user_segment_id=made), hook.remove_users([], name=NAME)):
+        assert change.requests == 0
+    with pytest.raises(InvalidInput, match="allow_empty"):
+        hook.set_users([], user_segment_id=made)
+    with pytest.raises(InvalidInput, match="allow_empty"):
+        hook.set_users(["x"], user_segment_id=made, on_invalid="skip")
+    assert zendesk_sandbox.counts() == {}
+    assert hook.set_users([], user_segment_id=made, allow_empty=True).users_removed == 1
+    assert added(zendesk_sandbox) == set()
+
+
+def test_a_segment_that_is_not_there(hook):
+    for change in (hook.add_users, hook.remove_users, hook.set_users):
+        for key in ({"user_segment_id": 5}, {"name": "No such"}):
+            with pytest.raises(NotFound):
+                change([FARAH], **key)
+
+
+@pytest.mark.parametrize("ids", ["360000000006", None, 5, b"x", {"a": 1}.get("b")])
+def test_one_text_is_no_list(hook, zendesk_sandbox, made, ids):
+    with pytest.raises(InvalidInput, match="must be a list"):
+        hook.add_users(ids, user_segment_id=made)
+    assert zendesk_sandbox.counts() == {}
+
+
+def test_a_source_that_fails_half_way_sends_nothing(hook, zendesk_sandbox, made):
+    def source():
+        yield FARAH
+        raise RuntimeError("the warehouse is gone")
+
+    with pytest.raises(RuntimeError, match="warehouse"):
+        hook.add_users(source(), user_segment_id=made)
+    assert zendesk_sandbox.counts() == {}
+
+
+def test_many_people_go_in_one_request(hook, zendesk_sandbox, made):
+    people = zendesk_sandbox.seed_users(20_000)
+    assert hook.add_users(people, user_segment_id=made).users_added == 20_000
+    assert added(zendesk_sandbox) == {ISAK, *people}
+    assert counts(zendesk_sandbox) == {"get_segment": 1, "update_segment": 1}
+
+
+@pytest.mark.parametrize("kind", ["lost", "reset_mid_body", "html", "reset"])
+def test_a_lost_answer_is_asked_for_again(hook, zendesk_sandbox, made, kind):
+    zendesk_sandbox.fault("zendesk.update_segment", kind)
+    hook.add_users([FARAH], user_segment_id=made)
+    assert added(zendesk_sandbox) == {FARAH, ISAK}
+    assert counts(zendesk_sandbox) == {"get_segment": 1, "update_segment": 2}
+
+
+@pytest.mark.parametrize("kind", ["lost", "hang"])
+def test_answers_that_are_always_lost_are_an_error_without_people(connect, zendesk_sandbox, made, kind):
+    parameters = {"seconds": 1} if kind == "hang" else {}
+    zendesk_sandbox.fault("zendesk.update_segment", kind, times=None, **parameters)
+    with pytest.raises(VendorUnavailable) as caught:
+        connect(timeout=0.3).add_users([FARAH], user_segment_id=made)
+    assert caught.value.maybe_done
+    assert str(FARAH) not in str(caught.value)
+
+
+class TestCheck:
+    def answer(self, sandbox, made, people, **more):
+        segment = {"id": made, "name": NAME, "user_type": "signed_in_users", **more}
+        if people is not None:
+            segment["added_user_ids"] = people
+        sandbox.fault("zendesk.update_segment", "status", status=200, body={"user_segment": segment})
+
+    @pytest.mark.parametrize(("people", "found"), [([ISAK], "lacks 1 "), ([], "lacks 2 "), ([NOBODY], "lacks 2 ")])
+    def test_an_answer_that_lacks_people_is_an_error(self, hook, zendesk_sandbox, made, people, found):
+        self.answer(zendesk_sandbox, made, people)
+        with pytest.raises(UnexpectedReply, match=found) as caught:
+            hook.add_users([FARAH], user_segment_id=made)
+        assert caught.value.maybe_done
+        assert str(FARAH) not in str(caught.value)
+        assert str(NOBODY) not in str(caught.value)
+
+    def test_an_answer_that_still_has_them_too(self, hook, zendesk_sandbox, made):
+        self.answer(zendesk_sandbox, made, [ISAK])
+        with pytest.raises(UnexpectedReply, match="still has 1 "):
+            hook.remove_users([ISAK], user_segment_id=made)
+
+    def test_an_answer_with_others_besides_is_right(self, hook, zendesk_sandbox, made):
+        self.answer(zendesk_sandbox, made, [FARAH, ISAK, NOBODY])
+        assert hook.add_users([FARAH], user_segment_id=made).users_added == 1
+
+    @pytest.mark.parametrize("people", ["x", [True, "x"], {"a": 1}, [1.5]])
+    def test_an_answer_that_holds_something_else_is_an_error(self, hook, zendesk_sandbox, made, people):
+        self.answer(zendesk_sandbox, made, people)
+        with pytest.raises(UnexpectedReply, match="`added_user_ids` cannot be read"):
+            hook.add_users([FARAH], user_segment_id=made)
+
+    def test_an_answer_without_the_field_is_asked_for_again(self, hook, zendesk_sandbox, made):
+        self.answer(zendesk_sandbox, made, None)
+        with pytest.raises(UnexpectedReply, match="lacks 1 "):
+            hook.add_users([FARAH], user_segment_id=made)
+        assert counts(zendesk_sandbox) == {"get_segment": 2, "update_segment": 1}
+
+    def test_a_create_is_checked_as_well(self, hook, zendesk_sandbox):
+        body = {"user_segment": {"id": 7, "name": "New", "added_user_ids": []}}
+        zendesk_sandbox.fault("zendesk.create_segment", "status", status=201, body=body)
+        with pytest.raises(UnexpectedReply, match="lacks 1 "):
+            hook.create_user_segment("New", [FARAH])
+
+
+class TestAbsentField:
+    """What if Zendesk does not show who was added at all: nobody must be lost."""
+
+    @pytest.fixture(autouse=True)
+    def _absent(self, zendesk_sandbox):
+        zendesk_sandbox.settings(absent_fields=["added_user_ids", "or_tags"])
+
+    def test_adding_and_removing_are_refused_without_a_write(self, hook, zendesk_sandbox, made):
+        for change in (hook.add_users, hook.remove_users):
+            for key in ({"user_segment_id": made}, {"name": NAME}):
+                with pytest.raises(UnexpectedReply, match="set_users"):
+                    change([FARAH], **key)
+        with pytest.raises(UnexpectedReply, match="set_users"):
+            hook.create_user_segment(NAME, [FARAH])
+        assert "update_segment" not in counts(zendesk_sandbox)
+        assert added(zendesk_sandbox) == {ISAK}
+
+    def test_setting_and_creating_work_and_say_that_nothing_was_checked(self, hook, zendesk_sandbox, made, caplog):
+        hook.set_users([FARAH], user_segment_id=made)
+        assert added(zendesk_sandbox) == {FARAH}
+        hook.create_user_segment("New", [HANA])
+        assert added(zendesk_sandbox, "New") == {HANA}
+        assert hook.create_user_segment("New").outcome == "reused"
+        assert [record.levelname for record in caplog.records if "not checked" in record.getMessage()] == [
+            "WARNING", "WARNING"
+        ]  # fmt: skip
+        assert hook.get_user_segment(name="New").model_dump()["added_users"] is None
+
+
+class TestIdentify:
+    def test_people_are_found_by_e_mail_in_any_case(self, hook, zendesk_sandbox, made):
+        change = hook.add_users(
+            ["Farah.Haddad@example.com", " hana.kimura@example.com "], identify_by="email", user_segment_id=made
+        )
+        assert added(zendesk_sandbox) == {FARAH, HANA, ISAK}
+        assert (change.users_sent, change.users_added) == (2, 2)
+        assert counts(zendesk_sandbox) == {"search_users": 2, "get_segment": 1, "update_segment": 1}
+
+    def test_and_by_external_id_a_hundred_a_call(self, hook, zendesk_sandbox, made):
+        people = zendesk_sandbox.seed_users(150)
+        hook.set_users([f"EXT-{number}" for number in people], identify_by="external_id", user_segment_id=made)
+        assert added(zendesk_sandbox) == set(people)
+        assert counts(zendesk_sandbox) == {"show_users": 2, "get_segment": 1, "update_segment": 1}
+
+    @pytest.mark.parametrize("by", ["email", "external_id"])
+    def test_somebody_unknown_stops_it_before_the_change(self, hook, zendesk_sandbox, by):
+        known = {"email": "hana.kimura@example.com", "external_id": f"ext-{HANA}"}[by]
+        unknown = "nobody.at.all@example.com"
+        with pytest.raises(InvalidInput, match=r"1 of 2 .* belong to no such user") as caught:
+            hook.create_user_segment(NAME, [known, unknown], identify_by=by)
+        assert "nobody" not in str(caught.value)
+        assert zendesk_sandbox.segments() == []
+        change = hook.create_user_segment(NAME, [known, unknown], identify_by=by, on_unmatched="skip")
+        assert added(zendesk_sandbox) == {HANA}
+        assert (change.users_sent, change.users_unmatched) == (1, {"no such user": 1})
+
+    def test_nobody_known_makes_no_change(self, hook, zendesk_sandbox, made):
+        given = {"identify_by": "email", "on_unmatched": "skip", "user_segment_id": made}
+        change = hook.add_users(["x@example.com"], **given)
+        assert (change.users_sent, change.users_unmatched) == (0, {"no such user": 1})
+        with pytest.raises(InvalidInput, match="allow_empty"):
+            hook.set_users(["x@example.com"], **given)
+        assert counts(zendesk_sandbox) == {"search_users": 2}
+
+    def test_a_wrong_way_is_refused(self, hook, zendesk_sandbox, made):
+        with pytest.raises(InvalidInput, match="`identify_by`"):
+            hook.add_users(["x"], identify_by="name", user_segment_id=made)
+        assert zendesk_sandbox.counts() == {}
+
+
+def test_threads_of_one_process_do_not_undo_each_others_changes(connect, zendesk_sandbox, made):
+    connect()
+    people = zendesk_sandbox.seed_users(8)
+    zendesk_sandbox.fault("zendesk.update_segment", "latency", seconds=0.05, times=None)
+    with ThreadPoolExecutor(8) as pool:
+        done = [pool.submit(ZendeskHelpCenterHook().add_users, [one], user_segment_id=made) for one in people]
+    assert [future.result().users_added for future in done] == [1] * 8
+    assert added(zendesk_sandbox) == {ISAK, *people}
+
+
+def test_people_are_in_no_log_at_info_or_above(hook, zendesk_sandbox, made, caplog):
+    caplog.set_level("INFO")
+    zendesk_sandbox.fault("zendesk.update_segment", "status", status=503, body={"error": f"no {FARAH}"})
+    hook.add_users([FARAH], user_segment_id=made)
+    hook.create_user_segment("New", ["hana.kimura@example.com"], identify_by="email")
+    hook.get_user_segments(user_id=HANA)
+    assert any("Next try" in record.getMessage() for record in caplog.records)
+    for record in caplog.records:
+        shown = record.getMessage()
+        assert not any(secret in shown for secret in (str(FARAH), str(HANA), "hana", zendesk_sandbox.client_secret))

@@ -1,0 +1,92 @@
+"""Arguments of Zendesk's operators: one person's id is concealed like many, and texts of templates are read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.operators.user_ids import UserIds
+from airflow_segments_provider.operators.zendesk_arguments import (
+    OptionalUserIdsField,
+    UserIdField,
+    from_text,
+    the_user_id,
+)
+
+
+class Operator:
+    user_id = UserIdField()
+    user_ids = OptionalUserIdsField()
+
+    def __init__(self, user_id=None, user_ids=None) -> None:
+        self.user_id = user_id
+        self.user_ids = user_ids
+
+
+@pytest.mark.parametrize("value", [42, "42", [42], UserIds([42])])
+def test_one_id_shows_as_a_count(value):
+    operator = Operator(user_id=value)
+    assert str(operator.user_id) == operator.user_id.serialize() == "1 user id"
+    assert the_user_id(operator.user_id) in (42, "42")
+
+
+def test_a_template_stays_until_it_is_rendered_and_is_concealed_from_then_on():
+    operator = Operator(user_id="{{ somebody }}")
+    assert operator.user_id == ["{{ somebody }}"]
+    operator.user_id = ["42"]
+    assert str(operator.user_id) == "1 user id"
+    assert the_user_id(operator.user_id) == "42"
+
+
+def test_an_upstream_result_stays_until_it_is_resolved():
+    class Result:
+        def resolve(self, context):
+            return 42
+
+    result = Result()
+    operator = Operator(user_id=result)
+    assert operator.user_id == [result]
+    operator.user_id = [42]
+    assert the_user_id(operator.user_id) == 42
+
+
+@pytest.mark.parametrize("rendered", [None, "", "None", [], [1, 2], "[1, 2]"])
+def test_what_is_not_one_id_is_refused(rendered):
+    operator = Operator(user_id="{{ somebody }}")
+    operator.user_id = rendered if isinstance(rendered, list) else [rendered]
+    if rendered == "[1, 2]":  # one text; whether it is an id is for the hook to say
+        assert the_user_id(operator.user_id) == "[1, 2]"
+        return
+    with pytest.raises(InvalidInput, match="`user_id` must be the id of one user"):
+        the_user_id(operator.user_id)
+
+
+def test_nobody_is_given_only_where_the_dag_says_so():
+    operator = Operator()
+    operator.user_id, operator.user_ids = operator.user_id, operator.user_ids  # as Airflow renders them
+    assert operator.user_id is None
+    assert operator.user_ids is None
+    with pytest.raises(InvalidInput):
+        the_user_id(operator.user_id)
+
+    # The result of a task that returned nothing is no "leave the people alone".
+    operator = Operator(user_ids="{{ people }}")
+    operator.user_ids = None
+    with pytest.raises(InvalidInput, match="must be a list"):
+        list(operator.user_ids)
+
+
+@pytest.mark.parametrize("value", [["a", "b"], {"tags": ["a"]}, [], [1, 2]])
+def test_a_list_or_object_in_text(value):
+    for given in (value, json.dumps(value), str(value)):
+        assert from_text(given) == value
+    assert from_text(str(("a", "b"))) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "value", ["vip", "", "None", "5", "123e45", "'a'", "[", "{{ x }}", "[" * 100_000, None, 5, True]
+)
+def test_any_other_value_stays_as_it_is(value):
+    assert from_text(value) is value
