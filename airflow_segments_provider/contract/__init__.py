@@ -1,0 +1,1 @@
+"""Compares what this package sends with what a vendor says of its own API."""

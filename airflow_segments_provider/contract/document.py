@@ -1,0 +1,169 @@
+"""Reads a vendor's own description of its API: a Swagger 2 or an OpenAPI 3 document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_segments_provider.contract.schema import Schema, Unreadable, as_object, resolved, shown
+
+METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
+_VARIES = re.compile(r"\{[^{}/]*\}")
+# What the client sets by itself.
+_OWN_HEADERS = ("authorization", "accept", "content-type", "user-agent")
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a request must carry.
+
+    :param media: the types that are taken, empty: not said.
+    """
+
+    schema: Schema | None
+    required: bool
+    media: tuple[str, ...]
+
+
+class Document:
+    """One document.
+
+    :param content: parsed JSON, of whatever kind.
+    :param source: where it came from, for messages.
+    :raises Unreadable: it describes no API in a form that is known here.
+    """
+
+    def __init__(self, content: Any, source: str) -> None:
+        self.source = source
+        self.root = as_object(content, f"The document {shown(source)}")
+        self.version = str(self.root.get("swagger") or self.root.get("openapi") or "")
+        if not self.version.startswith(("2.", "3.")) or not isinstance(self.root.get("paths"), dict):
+            raise Unreadable(f"{shown(source)} is no Swagger 2 or OpenAPI 3 document.")
+
+    @property
+    def title(self) -> str:
+        """Its own name and version."""
+        info = self.root.get("info")
+        parts = [info.get("title"), info.get("version")] if isinstance(info, dict) else []
+        return shown(" ".join(str(part) for part in parts if part)) or "without a title"
+
+    def operations(self) -> Iterator[Described]:
+        """All that it names."""
+        for path, item in self.root["paths"].items():
+            if not isinstance(item, dict):
+                continue
+            # An item may stand elsewhere in the document; then nothing else is beside the reference.
+            found = resolved(self.root, item, f"The path {shown(path)}")
+            for method in METHODS:
+                if isinstance(found.get(method), dict):
+                    yield Described(self, method.upper(), normal(path), found, found[method])
+
+    @property
+    def bases(self) -> list[str]:
+        """Under which its paths lie, without the host."""
+        if self.version.startswith("2."):
+            return [str(self.root.get("basePath") or "")]
+        servers = self.root.get("servers")
+        found = [server for server in servers if isinstance(server, dict)] if isinstance(servers, list) else []
+        return [_path_of(server) for server in found] or [""]
+
+
+@dataclass(frozen=True)
+class Described:
+    """One operation of a document, its details read when they are asked for."""
+
+    document: Document
+    method: str
+    path: str
+    item: dict[str, Any]
+    node: dict[str, Any]
+
+    @property
+    def paths(self) -> list[str]:
+        """The path as it is written, and below each base."""
+        return [self.path, *(normal(f"{base}/{self.path}") for base in self.document.bases)]
+
+    @property
+    def deprecated(self) -> bool:
+        """Whether it is about to go."""
+        return self.node.get("deprecated") is True
+
+    @property
+    def query(self) -> dict[str, bool]:
+        """The parameters of the query, and whether they must be given."""
+        return {str(one.get("name")): one.get("required") is True for one in self._parameters("query")}
+
+    @property
+    def required_headers(self) -> list[str]:
+        """The headers that must be sent beside those of every request."""
+        named = [str(one.get("name")) for one in self._parameters("header") if one.get("required") is True]
+        return [name for name in named if name.lower() not in _OWN_HEADERS]
+
+    @property
+    def body(self) -> Body | None:
+        """What it takes, or None.
+
+        :raises Unreadable: it is not said in a form that is known here.
+        """
+        if self.document.version.startswith("3."):
+            return self._content()
+        media = self.node.get("consumes", self.document.root.get("consumes"))
+        types = tuple(str(one) for one in media) if isinstance(media, list) else ()
+        fields = {str(one.get("name")): one for one in self._parameters("formData")}
+        if fields:
+            required = [name for name, one in fields.items() if one.get("required") is True]
+            return Body(self._schema({"properties": fields, "required": required}), bool(required), types)
+        for one in self._parameters("body"):
+            return Body(self._schema(one.get("schema") or {}), one.get("required") is True, types)
+        return None
+
+    def _content(self) -> Body | None:
+        if "requestBody" not in self.node:
+            return None
+        given = resolved(self.document.root, self.node["requestBody"], "A request body")
+        content = as_object(given.get("content") or {}, "The content of a request body")
+        chosen = next((kind for kind in content if is_json(kind)), None)
+        found = as_object(content[chosen], "The content of a request body").get("schema") if chosen else None
+        schema = self._schema(found) if found is not None else None
+        return Body(schema, given.get("required") is True, tuple(content))
+
+    def _parameters(self, where: str) -> Iterator[dict[str, Any]]:
+        """Those of the operation, and those of its path that it does not replace."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for owner in (self.item, self.node):
+            given = owner.get("parameters")
+            for node in given if isinstance(given, list) else ():
+                one = resolved(self.document.root, node, "A parameter")
+                found[str(one.get("in")), str(one.get("name"))] = one
+        yield from (one for (place, _), one in found.items() if place == where)
+
+    def _schema(self, node: Any) -> Schema:
+        return Schema(self.document.root, node)
+
+
+def normal(path: str) -> str:
+    """A path in the form in which two are compared: ``/v3/usergroups/{}``."""
+    parts = [part for part in _VARIES.sub("{}", path).split("/") if part]
+    return "/" + "/".join(parts)
+
+
+def is_json(media: str) -> bool:
+    """Whether JSON goes as this type."""
+    kind = media.partition(";")[0].strip().lower()
+    return kind in ("application/json", "text/json", "application/*", "*/*") or kind.endswith("+json")
+
+
+def _path_of(server: dict[str, Any]) -> str:
+    """The path of a server's address, with the defaults of its variables."""
+    url = str(server.get("url") or "")
+    variables = server.get("variables")
+    for name, variable in variables.items() if isinstance(variables, dict) else ():
+        default = variable.get("default") if isinstance(variable, dict) else None
+        url = url.replace(f"{{{name}}}", str(default or ""))
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""

@@ -1,0 +1,125 @@
+"""Downloads what a vendor says of its own API, with the connection's own client and from its own host only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
+
+from airflow_segments_provider.contract.document import Document
+from airflow_segments_provider.contract.schema import Unreadable, shown
+from airflow_segments_provider.errors import NotFound, SegmentsError
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+    from airflow_segments_provider.hooks.docebo import DoceboHook
+    from airflow_segments_provider.http import HttpClient, Reply
+
+
+@dataclass
+class Found:
+    """The documents, and why there are no more."""
+
+    documents: list[Document] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, load: Callable[[], Document]) -> None:
+        """Add a document, or why it could not be read."""
+        try:
+            self.documents.append(load())
+        except (Unreadable, SegmentsError) as error:
+            self.problems.append(str(error))
+
+
+def from_files(paths: Sequence[Path]) -> Found:
+    """Documents that somebody has downloaded before."""
+    found = Found()
+    for path in paths:
+        found.add(partial(_from_file, path))
+    return found
+
+
+def _from_file(path: Path) -> Document:
+    try:
+        return Document(json.loads(path.read_bytes()), str(path))
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{path} is no JSON.") from None
+
+
+def from_alteryx(hook: AlteryxServerHook) -> Found:
+    """The one document of an Alteryx Server."""
+    found = Found()
+    found.add(partial(_alteryx_document, hook))
+    return found
+
+
+def _alteryx_document(hook: AlteryxServerHook) -> Document:
+    # The server's own page asks for it with two slashes; whether one does, too, is not published.
+    twice = hook.client_at(f"{hook.client.base_url}//swagger")
+    try:
+        reply = twice.request("GET", ("docs", "3"), may_be_text=True)
+    except NotFound:
+        reply = hook.client.request("GET", ("swagger", "docs", "3"), may_be_text=True)
+    finally:
+        twice.close()
+    return _read(reply, reply.call.path)
+
+
+def from_docebo(hook: DoceboHook) -> Found:
+    """The documents of Docebo's services, each of which has its own."""
+    found = Found()
+    listed = hook.client.request("GET", ("manage", "v1", "site", "microservices")).json
+    services = listed.get("data") if isinstance(listed, dict) else None
+    if not isinstance(services, list) or not services:
+        found.problems.append("Docebo's list of services holds none.")
+        return found
+    for service in services:
+        url = service.get("url") if isinstance(service, dict) else None
+        if isinstance(url, str) and url:
+            found.add(partial(_docebo_document, hook.client, url))
+        else:
+            found.problems.append("A service in Docebo's list has no address of a document.")
+    return found
+
+
+def _docebo_document(client: HttpClient, url: str) -> Document:
+    """The document at an address that the vendor gave, if that is the connection's own host.
+
+    :raises Unreadable: it is another host: the token must not go there.
+    """
+    base = urlsplit(client.base_url)
+    try:
+        target = urlsplit(urljoin(f"{client.base_url}/", url))
+        foreign = _origin(target) != _origin(base) or target.username is not None
+    except ValueError:
+        raise Unreadable(f"{shown(url)} is no address.") from None
+    if foreign:
+        raise Unreadable(
+            f"{shown(url)} is not on the connection's own host, so it was not called. Download it yourself, and give "
+            "the file with --document."
+        )
+    path = target.path.removeprefix(f"{base.path}/")
+    parts = [unquote(part) for part in path.split("/") if part]
+    reply = client.request("GET", parts, query=dict(parse_qsl(target.query)) or None, may_be_text=True)
+    return _read(reply, target.path)
+
+
+def _origin(parts: Any) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _read(reply: Reply, source: str) -> Document:
+    """The document in an answer, whatever type the answer says that it is."""
+    content = reply.json
+    if isinstance(content, str):
+        try:
+            content = json.loads(content)
+        except (ValueError, RecursionError):
+            raise Unreadable(f"{reply.call} was answered with something that is no JSON.") from None
+    return Document(content, source)
