@@ -12,7 +12,7 @@ IN_NEWEST := .ci/env airflow-$(NEWEST)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint lint-ruff lint-format lint-types lint-layout bench locks clean tools newest
+.PHONY: help demo demo-all test test-all lint lint-ruff lint-format lint-types lint-layout bench locks clean tools newest
 
 help:  ## this list
 	@echo "All of these set up what they need, below build/; a Python 3.11+ is enough."
@@ -21,6 +21,9 @@ help:  ## this list
 
 demo: newest  ## a sync of people into a segment, end to end, against the sandbox: no account needed
 	@$(IN_NEWEST) python example_dags/demo/run.py $(ARGS)
+
+demo-all: newest  ## every example DAG against the sandbox, and a table of what was right: no account needed
+	@$(IN_NEWEST) python example_dags/demo/all.py $(ARGS)
 
 test: $(addprefix test-,$(or $(VERSIONS),$(NEWEST) $(OLDEST)))  ## the tests on the newest and the oldest Airflow
 

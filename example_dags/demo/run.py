@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import re
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -20,36 +19,15 @@ sys.path.insert(0, str(ROOT))
 
 from example_dags.demo import home  # noqa: E402
 from example_dags.demo.people import People  # noqa: E402
+from example_dags.demo.progress import Progress, shown  # noqa: E402
 
 if TYPE_CHECKING:
     from airflow_segments_provider.sandbox.client import SandboxClient
     from example_dags.demo.report import Demo
 
 SEGMENT = "People on trial"
-LONG_ID, SHORT_ID = re.compile("([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), r"\1…"
 # A shorter wait than 10 seconds is not deferred, and some go by before it starts.
 SHORTEST_LAG = 14
-
-
-class Progress:
-    """Prints lines with the seconds since the start."""
-
-    def __init__(self, terminal: TextIO) -> None:
-        self._terminal = terminal
-        self._began = time.monotonic()
-
-    def __call__(self, who: str, what: str) -> None:
-        """Say what goes on now."""
-        print(f"{self.seconds:6.1f} s  {who:<17} {what}", file=self._terminal)
-
-    def quote(self, line: str) -> None:
-        """Show a line of a task's own log, long ids shortened."""
-        print(f"{'':12}| {LONG_ID.sub(SHORT_ID, line)}", file=self._terminal)
-
-    @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self._began
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_path.unlink(missing_ok=True)
     with log_path.open("ab") as log, home.output_to(log) as terminal:
         say = Progress(terminal)
-        say("demo", f"Airflow's own log goes to {_shown(log_path)}")
+        say("demo", f"Airflow's own log goes to {shown(log_path)}")
         try:
             demo = _run(directory, options, say)
         except subprocess.CalledProcessError:
-            print(f"\nFAILED: airflow db migrate; {_shown(log_path)} says why.", file=terminal)
+            print(f"\nFAILED: airflow db migrate; {shown(log_path)} says why.", file=terminal)
             return 1
         except KeyboardInterrupt:
             print("\nInterrupted.", file=terminal)
@@ -75,9 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(directory: Path, options: argparse.Namespace, say: Progress) -> Demo:
     people = People(directory / "people.db", options.share)
-    say("people", f"{len(people):,} rows in {_shown(people.database)}, made by example_dags/demo/people.py")
+    say("people", f"{len(people):,} rows in {shown(people.database)}, made by example_dags/demo/people.py")
     home.connect("people_db", {"conn_type": "sqlite", "host": str(people.database)})
-    say("airflow", f"setting up its database in {_shown(directory / 'airflow')}, some 10 s")
+    say("airflow", f"setting up its database in {shown(directory / 'airflow')}, some 10 s")
     home.migrate()
 
     from airflow_segments_provider.sandbox import SandboxServer
@@ -93,7 +71,7 @@ def _run_dag(people: People, sandbox: SandboxClient, lag: float, say: Progress) 
     from airflow.providers.common.compat.sdk import get_listener_manager
 
     from example_dags.demo.report import SENDS, Demo
-    from example_dags.demo.watch import Relay, Watch
+    from example_dags.demo.watch import Relay, Watch, look, told
     from example_dags.walkme_segment import dag
 
     demo = Demo(SEGMENT, lag, len(people), {"create": people.audience("trial")})
@@ -102,7 +80,7 @@ def _run_dag(people: People, sandbox: SandboxClient, lag: float, say: Progress) 
         say("people", f"meanwhile, {people.convert():,} of those on trial become paying customers")
         demo.audiences |= {task: people.audience(plan) for task, plan in SENDS.items() if task != "create"}
 
-    watch = Watch(sandbox, SEGMENT, say, then={"create": convert})
+    watch = Watch(sandbox.calls, say, look=partial(look, sandbox, SEGMENT), told=told, then={"create": convert})
     get_listener_manager().add_listener(watch)  # type: ignore[no-untyped-call]
     logging.getLogger("airflow_segments_provider").addHandler(Relay(say.quote))
     say("airflow", f"starts {airflow.__version__} and runs example_dags/walkme_segment.py, another 10 s")
@@ -125,7 +103,7 @@ def _report(demo: Demo, say: Progress, terminal: TextIO, log_path: Path) -> int:
     for fact in wrong:
         print(f"DIFFERS: {fact}", file=terminal)
     if wrong:
-        print(f"FAILED after {say.seconds:.0f} s; {_shown(log_path)} may say why.", file=terminal)
+        print(f"FAILED after {say.seconds:.0f} s; {shown(log_path)} may say why.", file=terminal)
         return 1
     print(
         f"{len(checked)} facts checked from outside (members, rejects, requests, Editor), all as they had to be, in "
@@ -150,10 +128,6 @@ def _lag(text: str) -> float:
     if (seconds := float(text)) < SHORTEST_LAG:
         raise argparse.ArgumentTypeError(f"at least {SHORTEST_LAG}, or there is nothing to wait for")
     return seconds
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 if __name__ == "__main__":

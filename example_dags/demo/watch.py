@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from airflow.providers.common.compat.sdk import hookimpl
@@ -19,7 +18,11 @@ Say = Callable[[str, str], None]
 
 @dataclass
 class Step:
-    """One task, as seen from outside."""
+    """One task, as seen from outside.
+
+    :ivar members: of the one segment of ``make demo``.
+    :ivar held: in a scene, who is a member of what.
+    """
 
     began: float
     state: str = "running"
@@ -28,12 +31,13 @@ class Step:
     result: Any = None
     calls: list[CallRecord] = field(default_factory=list)
     members: set[str] | None = None
+    held: dict[str, set[Any]] = field(default_factory=dict)
     editor: list[str] = field(default_factory=list)
 
     @property
     def requests(self) -> list[CallRecord]:
-        """The calls of the Segments API; a token is fetched once for all tasks."""
-        return [call for call in self.calls if call.endpoint != "walkme.token"]
+        """The calls but for the token, which is fetched once for all tasks."""
+        return [call for call in self.calls if not call.endpoint.endswith("token")]
 
     @property
     def ids_received(self) -> int:
@@ -44,14 +48,26 @@ class Step:
 class Watch:
     """An Airflow listener; what it raises, Airflow only logs, so a step that was not seen to its end is a failed check.
 
+    :param calls: all calls that the sandbox has received so far.
+    :param look: notes what is true now.
+    :param told: what to say of a step beside its time.
     :param then: by task, what happens in the world once it has succeeded.
     """
 
-    def __init__(self, sandbox: SandboxClient, segment: str, say: Say, then: dict[str, Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        calls: Callable[[], list[CallRecord]],
+        say: Say,
+        *,
+        look: Callable[[Step], None],
+        told: Callable[[Step], str],
+        then: dict[str, Callable[[], None]],
+    ) -> None:
         self.steps: dict[str, Step] = {}
-        self._sandbox = sandbox
-        self._segment = segment
+        self._calls = calls
         self._say = say
+        self._look = look
+        self._told = told
         self._then = then
         self._calls_seen = 0
         self._running: Any = None
@@ -75,10 +91,9 @@ class Watch:
         """A task leaves its worker: at its end, or because it is deferred."""
         if self._running is not None:
             self._deferred_at = time.monotonic()
-            until: datetime = self._running.task.visible_at().astimezone()
-            self._say(
-                self._running.task_id, f"waiting in the triggerer until {until:%H:%M:%S}: it holds no worker slot"
-            )
+            task = self._running.task
+            until = f" until {task.visible_at().astimezone():%H:%M:%S}" if hasattr(task, "visible_at") else ""
+            self._say(self._running.task_id, f"waiting in the triggerer{until}: it holds no worker slot")
             self._running = None
 
     @hookimpl
@@ -87,8 +102,10 @@ class Watch:
         task_id = task_instance.task_id
         step = self._end(task_id, "success")
         step.result = task_instance.xcom_pull(task_ids=task_id)
+        calls = self._calls()
+        step.calls, self._calls_seen = calls[self._calls_seen :], len(calls)
         self._look(step)
-        self._say(task_id, f"done in {step.seconds:.1f} s{_told(step)}")
+        self._say(task_id, f"done in {step.seconds:.1f} s{self._told(step)}")
         if task_id in self._then:
             self._then[task_id]()
 
@@ -110,12 +127,18 @@ class Watch:
         self._running = None
         return step
 
-    def _look(self, step: Step) -> None:
-        calls = self._sandbox.calls()
-        step.calls, self._calls_seen = calls[self._calls_seen :], len(calls)
-        step.editor = self._sandbox.editor()
-        if any(segment.name == self._segment for segment in self._sandbox.segments()):
-            step.members = self._sandbox.members(self._segment)
+
+def look(sandbox: SandboxClient, segment: str, step: Step) -> None:
+    """Note what is true of a WalkMe segment now, and what the Editor shows."""
+    step.editor = sandbox.editor()
+    if any(found.name == segment for found in sandbox.segments()):
+        step.members = sandbox.members(segment)
+
+
+def told(step: Step) -> str:
+    """What there is to say of a step that called WalkMe."""
+    held = "" if step.members is None else f"; the segment holds {len(step.members):,} people"
+    return f"{held}; the Editor shows {', '.join(step.editor) or 'no segment'}" if step.requests else ""
 
 
 class Relay(logging.Handler):
@@ -128,8 +151,3 @@ class Relay(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show one line."""
         self._show(record.getMessage())
-
-
-def _told(step: Step) -> str:
-    told = "" if step.members is None else f"; the segment holds {len(step.members):,} people"
-    return f"{told}; the Editor shows {', '.join(step.editor) or 'no segment'}" if step.requests else ""

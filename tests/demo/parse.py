@@ -1,4 +1,4 @@
-"""Started by a test: parses the example DAG where nothing may be opened, and prints its serialised form."""
+"""Started by a test: parses the example DAGs where nothing may be opened, and prints their serialised forms."""
 
 from __future__ import annotations
 
@@ -35,9 +35,13 @@ def serialised(dag: Any) -> dict[str, Any]:
     raise AssertionError("no way to serialise a DAG")
 
 
+def parsed(path: str) -> dict[str, Any]:
+    """One example, and what was warned of meanwhile."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = runpy.run_path(path)["dag"]
+    return {"warnings": [str(one.message) for one in caught], "dag": serialised(found)}
+
+
 sys.addaudithook(guard)
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    found = runpy.run_path(sys.argv[1])["dag"]
-told = {"warnings": [str(one.message) for one in caught], "dag": serialised(found)}
-sys.stdout.write(json.dumps(told, sort_keys=True) + "\n")
+sys.stdout.write(json.dumps([parsed(path) for path in sys.argv[1:]], sort_keys=True) + "\n")

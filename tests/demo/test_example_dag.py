@@ -1,4 +1,4 @@
-"""The DAG that a newcomer reads: it parses, it is stored without people, and it does what it says."""
+"""The DAGs that a newcomer reads: they parse, they are stored without people, and the first does what it says."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,13 @@ from tests.demo.conftest import EXAMPLES
 SEGMENT = "People on trial"
 
 
-def parse() -> list[dict[str, Any]]:
-    """The example, parsed in two processes that hash texts differently."""
-    command = [sys.executable, str(Path(__file__).with_name("parse.py")), str(EXAMPLES / "walkme_segment.py")]
+ALL = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+
+
+@cache
+def parse() -> list[list[dict[str, Any]]]:
+    """The examples, parsed in two processes that hash texts differently."""
+    command = [sys.executable, str(Path(__file__).with_name("parse.py")), *(f"{EXAMPLES / name}.py" for name in ALL)]
     started = [
         subprocess.Popen(
             command,
@@ -40,8 +45,9 @@ def states(dag_run: Any) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def test_parsing_opens_nothing_warns_of_nothing_and_serialises_equally_in_two_processes():
-    first, second = parse()
+@pytest.mark.parametrize("name", ALL)
+def test_parsing_opens_nothing_warns_of_nothing_and_serialises_equally_in_two_processes(name: str):
+    first, second = (found[ALL.index(name)] for found in parse())
 
     assert first == second
     assert first["warnings"] == []
@@ -50,13 +56,13 @@ def test_parsing_opens_nothing_warns_of_nothing_and_serialises_equally_in_two_pr
     assert "SELECT" not in stored
 
 
-def test_airflow_finds_this_dag_in_the_folder_and_no_part_of_the_demo():
+def test_airflow_finds_each_example_in_the_folder_and_no_part_of_the_demo():
     moved = "airflow.dag_processing.dagbag"  # since Airflow 3.2
     module = moved if importlib.util.find_spec(moved) else "airflow.models.dagbag"
     found = importlib.import_module(module).DagBag(dag_folder=str(EXAMPLES))
     assert found.import_errors == {}
-    assert set(found.dags) == {"walkme_segment"}
-    assert len(found.dagbag_stats) == 1
+    assert sorted(found.dags) == ALL
+    assert len(found.dagbag_stats) == len(ALL)
 
 
 def test_a_run_leaves_the_right_people_in_the_segment_and_none_in_the_database(
