@@ -6,6 +6,10 @@
     ├── ConfigurationError *      the connection is incomplete, wrong or read-only; nothing was sent
     ├── InvalidInput *            what the task was given is wrong; nothing was sent
     ├── Stopped                   Airflow ended the task; the request under way was finished
+    ├── PlanRefused *             the guard refused a plan; nothing was sent
+    ├── LedgerError *             the ledger is damaged, foreign, lost or overtaken
+    ├── LedgerBusy                another run holds it; ``until`` says for how long at most
+    ├── SyncIncomplete *          more people were left out than allowed; the others are in sync
     └── VendorError               the vendor was called
         ├── AuthenticationError * 401, or the credentials were refused
         ├── PermissionDenied *    403
@@ -32,12 +36,16 @@ __all__ = [
     "ConfigurationError",
     "Conflict",
     "InvalidInput",
+    "LedgerBusy",
+    "LedgerError",
     "NotFound",
     "PermissionDenied",
+    "PlanRefused",
     "RateLimited",
     "RejectedRequest",
     "SegmentsError",
     "Stopped",
+    "SyncIncomplete",
     "UnexpectedReply",
     "VendorError",
     "VendorUnavailable",
@@ -74,6 +82,38 @@ class InvalidInput(SegmentsError, AirflowFailException):
 
 class Stopped(SegmentsError):
     """Airflow ended the task. The request under way was finished, none was begun after it."""
+
+
+class PlanRefused(SegmentsError, AirflowFailException):
+    """The guard refused a plan before anything was sent; the message has the numbers, the limits, and both ways out.
+
+    :param digest: of the plan, which is kept: ``approve`` applies it.
+    :param breaches: each limit that it passes, a sentence each.
+    """
+
+    def __init__(self, message: str, *, digest: str = "", breaches: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.digest = digest
+        self.breaches = tuple(breaches)
+
+
+class LedgerError(SegmentsError, AirflowFailException):
+    """The ledger of a segment cannot be used: damaged, from a newer version, of another segment, lost, or overtaken."""
+
+
+class LedgerBusy(SegmentsError):
+    """Another run holds the ledger, or held it when it died.
+
+    :param until: when it may be taken over at the latest, in milliseconds since 1970.
+    """
+
+    def __init__(self, message: str, *, until: int = 0) -> None:
+        super().__init__(message)
+        self.until = until
+
+
+class SyncIncomplete(SegmentsError, AirflowFailException):
+    """More people were invalid or refused than allowed. The others are in sync, and that is committed."""
 
 
 class VendorError(SegmentsError):

@@ -105,7 +105,7 @@ class WalkMeHook(VendorHook):
         from airflow_segments_provider.models.walkme import LookUp
 
         wanted = self._validated("The list of WalkMe segments", LookUp, {"system_guid": system_guid})
-        return self._endpoints(wanted.system_guid).segments()
+        return self.endpoints(wanted.system_guid).segments()
 
     def find_segment(
         self,
@@ -132,7 +132,7 @@ class WalkMeHook(VendorHook):
             "system_guid": system_guid,
         }
         key = self._validated("The look-up of a WalkMe segment", SegmentKey, given)
-        return select(self._endpoints(key.system_guid).segments(), key)
+        return select(self.endpoints(key.system_guid).segments(), key)
 
     # Writing -------------------------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class WalkMeHook(VendorHook):
             action = "override" if exact else given.get("action")
             problems += limits(action, staged.users, staged.per_request, allow_empty=allow_empty)
             wanted = self._validated(subject, model, given, problems)
-            yield self._endpoints(wanted.system_guid), wanted, staged
+            yield self.endpoints(wanted.system_guid), wanted, staged
 
     def _validated(
         self, subject: str, model: type[Model], given: dict[str, Any], problems: Sequence[str] = ()
@@ -313,7 +313,8 @@ class WalkMeHook(VendorHook):
             raise InvalidInput(subject, [*found, *problems])
         return wanted
 
-    def _endpoints(self, system_guid: str | None) -> SegmentEndpoints:
+    def endpoints(self, system_guid: str | None = None) -> SegmentEndpoints:
+        """The endpoints of one system, by default the connection's own."""
         from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
 
         return SegmentEndpoints(self.client, str(system_guid or self.fields.system_guid), self.walkme_conn_id)

@@ -126,7 +126,7 @@ class SegmentCreation:
             raise UnexpectedReply(
                 f"WalkMe answered {created.call} with status {created.status}, but tells the GUID of segment "
                 f"{self._wanted.name!r} neither in the answer nor in the list yet. Run the task again in some minutes: "
-                "it will find it and go on from there.",
+                f"it will find it and go on from there. The Airflow connection is {self._endpoints.conn_id!r}.",
                 maybe_done=True,
                 **created.facts,
             )

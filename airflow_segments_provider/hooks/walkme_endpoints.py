@@ -51,7 +51,9 @@ class SegmentEndpoints:
             return parse_segments(reply.json)
         except UnexpectedReply as error:
             raise UnexpectedReply(
-                f"{error} It answered {reply.call} with status {reply.status}.", **reply.facts
+                f"{error} It answered {reply.call} with status {reply.status}. The Airflow connection is "
+                f"{self.conn_id!r}.",
+                **reply.facts,
             ) from None
 
     def send_users(self, segment_guid: str, action: Action, staged: StagedUserIds, *, skip: int = 0) -> datetime:
@@ -88,6 +90,7 @@ class SegmentEndpoints:
         body: bytes | None = None,
         may_be_empty: bool = False,
         people: Callable[[], Iterable[str]] = tuple,
+        idempotent: bool = True,
     ) -> Reply:
         """Call the endpoint of the system's segments, or of one of them. A POST is not repeated blindly."""
         try:
@@ -95,7 +98,7 @@ class SegmentEndpoints:
                 method,
                 ("public", "v1", "user", "system", self.system, "segment", *segment),
                 body=body,
-                idempotent=method != "POST",
+                idempotent=idempotent and method != "POST",
                 may_be_empty=may_be_empty,
                 people=people,
             )

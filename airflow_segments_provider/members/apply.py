@@ -1,0 +1,111 @@
+"""Step 7, apply: batch by batch, all adds before all removes; each acknowledged before the next is begun."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from airflow_segments_provider.errors import RejectedRequest, VendorError
+from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Batch
+from airflow_segments_provider.members.ledger.state import read_batch
+from airflow_segments_provider.members.plan import SENT
+from airflow_segments_provider.members.target import Applied, Limits, Target
+from airflow_segments_provider.members.workspace import Workspace
+
+FETCHED_AT_ONCE = 25_000
+
+# So many ids refused one by one, and none taken: it is the request that the vendor does not like.
+HOPELESS = 20
+
+logger = logging.getLogger(__name__)
+
+
+def planned_batches(workspace: Workspace, limits: Limits) -> Iterator[tuple[str, list[str]]]:
+    """The ids of the table ``actions``, each request's worth with its kind, in the order in which they are sent."""
+    order = "CASE action " + " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(SENT)) + " END"
+    query = f"SELECT {order} AS place, id FROM actions WHERE place IS NOT NULL ORDER BY place, id"
+    kind, ids = "", list[str]()
+    for rows in workspace.stream(query, FETCHED_AT_ONCE):
+        for place, person in rows:
+            if ids and (SENT[place] != kind or len(ids) == _size(kind, limits)):
+                yield kind, ids
+                ids = []
+            kind = SENT[place]
+            ids.append(person)
+    if ids:
+        yield kind, ids
+
+
+def _size(kind: str, limits: Limits) -> int:
+    return limits.removes if kind == "remove" else limits.adds
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, for whoever tells people."""
+
+    done: int
+    total: int
+
+
+def apply(
+    target: Target,
+    ledger: Ledger,
+    batches: Iterable[Batch],
+    *,
+    tell: Callable[[Progress], None] = lambda progress: None,
+) -> dict[str, Acknowledgement]:
+    """Send the batches of the intent.
+
+    :raises VendorError: the vendor did not take one for another reason than its ids. What was acknowledged before is
+        written down; the rest counts as in doubt, and the next run sends it again.
+    :raises LedgerError: another run took over.
+    """
+    batches = tuple(batches)
+    total, done = sum(batch.users for batch in batches), 0
+    acknowledged: dict[str, Acknowledgement] = {}
+    for batch in batches:
+        ids = read_batch(ledger.store, batch)
+        ledger.check_held()
+        try:
+            applied = _send(target, batch.kind, ids)
+        except VendorError as error:
+            raise error.advise(
+                f"{done:,} of {total:,} changes were acknowledged before it, and that is written down. Run the task "
+                "again: it goes on from there."
+            ) from None
+        in_doubt = ledger.clock() if applied.in_doubt else None
+        acknowledged[batch.name] = ledger.acknowledge(batch, rejected=dict(applied.rejected), in_doubt=in_doubt)
+        done += batch.users
+        tell(Progress(done, total))
+    return acknowledged
+
+
+def _send(target: Target, kind: str, ids: list[str]) -> Applied:
+    """Send a batch; halve a refused one down to the bad ids.
+
+    :raises RejectedRequest: the first ids tried one by one were all refused: then it is not about them.
+    """
+    if kind == "override":
+        return target.override(ids)
+    send = target.remove if kind == "remove" else target.add
+    waiting, rejected, in_doubt, accepted = [ids], dict[str, str](), False, False
+    while waiting:
+        part = waiting.pop()
+        try:
+            applied = send(part)
+        except RejectedRequest as error:
+            in_doubt = in_doubt or error.maybe_done
+            if len(part) > 1:
+                middle = len(part) // 2
+                waiting += [part[middle:], part[:middle]]
+                continue
+            rejected[part[0]] = f"status {error.status}" if error.status else "refused"
+            if len(rejected) >= HOPELESS and not accepted:
+                raise error.advise(f"{len(rejected)} ids were tried one by one and each was refused.") from None
+        else:
+            accepted, in_doubt = True, in_doubt or applied.in_doubt
+            rejected |= applied.rejected
+    return Applied(rejected, in_doubt)

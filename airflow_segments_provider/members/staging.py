@@ -1,0 +1,115 @@
+"""Step 1, stage: everybody who is wanted, read once, checked, and without repeats."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.members.workspace import Workspace
+
+CHUNK = 25_000
+
+BLANK = "blank"
+TOO_LONG = "too long"
+NOT_TEXT = "not text"
+CONTROL = "control characters"
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What was read; the ids are in the workspace's table ``wanted``.
+
+    ``rows = wanted + duplicates + sum(invalid.values())``.
+
+    :param rejects: a file with a line of JSON, ``{"row": 7, "reason": "blank"}``, for each invalid row; no ids.
+    """
+
+    rows: int
+    wanted: int
+    duplicates: int
+    invalid: dict[str, int] = field(default_factory=dict)
+    rejects: Path | None = None
+
+
+def stage(
+    workspace: Workspace,
+    source: object,
+    *,
+    max_length: int,
+    normalise: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
+) -> Staged:
+    """Read ``source`` into the table ``wanted``, a chunk at a time.
+
+    Spaces around an id are dropped, and whole numbers become text.
+
+    :raises InvalidInput: there is nothing to iterate over.
+    """
+    if isinstance(source, (str, bytes, dict)) or not isinstance(source, Iterable):
+        raise InvalidInput("The source of a sync", [f"it is of type {type(source).__name__}, not an iterable of ids."])
+    workspace.run("CREATE TABLE staged (id VARCHAR)")
+    path = workspace.folder / "rejects.jsonl"
+    invalid: Counter[str] = Counter()
+    rows, values = 0, iter(source)
+    with path.open("w", encoding="ascii") as rejects:
+        while chunk := list(islice(values, CHUNK)):
+            usable = _usable(chunk, max_length) or _sieved(chunk, max_length, rows, invalid, rejects)
+            rows += len(chunk)
+            if usable:
+                workspace.insert("staged", normalise(usable))
+    workspace.run("CREATE TABLE wanted AS SELECT DISTINCT id FROM staged")
+    workspace.run("DROP TABLE staged")
+    (wanted,) = workspace.one("SELECT count(*) FROM wanted")
+    wrong = sum(invalid.values())
+    return Staged(rows, wanted, rows - wrong - wanted, dict(sorted(invalid.items())), path if wrong else None)
+
+
+def _usable(chunk: list[Any], max_length: int) -> list[str] | None:
+    """The chunk stripped, if all of it is right at a glance: nearly every chunk is."""
+    try:
+        stripped = list(map(str.strip, chunk))
+    except TypeError:
+        return None
+    lengths = set(map(len, stripped))
+    return stripped if 0 not in lengths and max(lengths) <= max_length and "".join(stripped).isprintable() else None
+
+
+def _sieved(chunk: list[Any], max_length: int, before: int, invalid: Counter[str], rejects: IO[str]) -> list[str]:
+    right = []
+    for row, value in enumerate(chunk, start=before + 1):
+        text, reason = _checked(value, max_length)
+        if reason:
+            invalid[reason] += 1
+            rejects.write(json.dumps({"row": row, "reason": reason}) + "\n")
+        else:
+            right.append(text)
+    return right
+
+
+def _checked(value: Any, max_length: int) -> tuple[str, str]:
+    """The id, or why it is none."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    text = "" if text is None else text
+    if not isinstance(text, str):
+        return "", NOT_TEXT
+    text = text.strip()
+    if not text:
+        return "", BLANK
+    if len(text) > max_length:
+        return "", TOO_LONG
+    return (text, CONTROL) if _CONTROL.search(text) else (text, "")
+
+
+def pages(source: Iterable[str], size: int = CHUNK) -> Iterator[list[str]]:
+    """``source`` in pieces."""
+    values = iter(source)
+    while page := list(islice(values, size)):
+        yield page

@@ -1,0 +1,112 @@
+"""What the sync engine asks of a vendor: who the segment is, what one request takes, and three verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class SegmentKey:
+    """What tells one segment from all others: never the connection's name, nor the segment's own, which may change.
+
+    :param vendor: e.g. ``walkme``.
+    :param base_url: of the API.
+    :param system: the part of the account that has the segment, or an empty text.
+    :param segment: the vendor's own id.
+    """
+
+    vendor: str
+    base_url: str
+    system: str
+    segment: str
+
+    @property
+    def folder(self) -> str:
+        """Where its ledger lies, below the ledger path."""
+        parts = (self.vendor, self.base_url.removeprefix("https://"), self.system or "-", self.segment)
+        return "/".join(quote(part, safe="") for part in parts)
+
+    def __str__(self) -> str:
+        return f"{self.vendor} segment {self.segment}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request takes.
+
+    :param adds: ids in a request that adds; also the size of a batch.
+    :param removes: ids in a request that removes.
+    :param max_length: characters in an id.
+    :param request_timeout: the longest that one batch may be under way, repeats included.
+    :param per_minute: requests a minute, where a rate is known.
+    """
+
+    adds: int
+    removes: int
+    max_length: int
+    request_timeout: timedelta = timedelta(minutes=5)
+    per_minute: float | None = None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What came of a batch that the vendor acknowledged.
+
+    :param rejected: the ids that it did not take, each with the vendor's reason.
+    :param in_doubt: an earlier try of this batch was sent and its answer lost: it may be carried out later.
+    """
+
+    rejected: Mapping[str, str] = field(default_factory=dict, repr=False)
+    in_doubt: bool = False
+
+
+class Target(Protocol):
+    """One segment at one vendor.
+
+    Ids are the vendor's own, already normalised. A call returns when the vendor has acknowledged it.
+
+    ``add`` and ``remove`` raise :class:`~airflow_segments_provider.errors.RejectedRequest` where the vendor refuses the
+    batch as a whole and nothing of it was done: the engine then halves it down to the bad ids. Any other
+    :class:`~airflow_segments_provider.errors.VendorError` ends the run; its ``maybe_done`` says whether the batch may
+    still be carried out.
+    """
+
+    @property
+    def limits(self) -> Limits:
+        """What one request takes; no call."""
+
+    @property
+    def lists(self) -> bool:
+        """Whether :meth:`members` can be asked for; no call."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether nobody but us can have put members into the segment; known after :meth:`key`."""
+
+    def key(self) -> SegmentKey:
+        """Who the segment is; finds it, and creates it where that was asked for.
+
+        :raises NotFound: there is no such segment.
+        """
+
+    def normalise(self, ids: Sequence[str]) -> Sequence[str]:
+        """``ids``, trimmed already, as the vendor compares them: same order, same number."""
+
+    def add(self, ids: Sequence[str]) -> Applied:
+        """Add people; somebody who is a member already is no error."""
+
+    def remove(self, ids: Sequence[str]) -> Applied:
+        """Remove people; somebody who is no member is no error."""
+
+    def override(self, ids: Sequence[str]) -> Applied:
+        """Make the members exactly these, in one request that is never sent twice: a late one would undo everything.
+
+        :raises NotImplementedError: the vendor has no such request.
+        """
+
+    def members(self) -> Iterator[Sequence[str]]:
+        """The members, a page at a time, normalised; may miss some where the segment changes meanwhile."""

@@ -1,0 +1,151 @@
+"""A WalkMe segment whose members follow a source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_segments_provider.errors import NotFound
+from airflow_segments_provider.hooks.walkme import WalkMeHook
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
+
+__all__ = ["WalkMeSegment"]
+
+
+class WalkMeSegment:
+    """Names a WalkMe segment: by its GUID, else by external id, else by name. All fields are templates.
+
+    WalkMe cannot list members, so the ledger is all that is known of them; what one request takes is 25,000 ids.
+
+    :param create: make the segment, empty, where there is none of that external id or name.
+    :param system_guid: in place of the connection's own.
+    """
+
+    template_fields: Sequence[str] = ("segment_guid", "external_id", "name", "system_guid", "walkme_conn_id")
+    vendor = "walkme"
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        segment_guid: str | None = None,
+        external_id: str | None = None,
+        create: bool = False,
+        system_guid: str | None = None,
+        walkme_conn_id: str = WalkMeHook.default_conn_name,
+    ) -> None:
+        self.name = name
+        self.segment_guid = segment_guid
+        self.external_id = external_id
+        self.create = create
+        self.system_guid = system_guid
+        self.walkme_conn_id = walkme_conn_id
+
+    def __repr__(self) -> str:
+        """Names only, and the same in every process."""
+        given = {name: getattr(self, name) for name in (*self.template_fields, "create")}
+        return f"WalkMeSegment({', '.join(f'{name}={value!r}' for name, value in given.items() if value)})"
+
+    __str__ = __repr__
+
+    def open(self) -> WalkMeTarget:
+        """The segment as the sync engine reaches it."""
+        return WalkMeTarget(self)
+
+
+class WalkMeTarget:
+    """A WalkMe segment as the sync engine reaches it; see :class:`~airflow_segments_provider.members.target.Target`."""
+
+    lists = False
+
+    def __init__(self, spec: WalkMeSegment) -> None:
+        self.spec = spec
+        self.hook = WalkMeHook(spec.walkme_conn_id)
+        self.ours = False
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What one request takes."""
+        from airflow_segments_provider.members.target import Limits
+        from airflow_segments_provider.models.walkme import MAX_ID_LENGTH
+
+        fields = self.hook.fields
+        most = fields.users_per_request
+        longest = timedelta(seconds=fields.retry.max_total + 10 * fields.timeout)
+        return Limits(most, most, MAX_ID_LENGTH, request_timeout=longest, per_minute=fields.rate_limit)
+
+    @cached_property
+    def segment(self) -> Any:
+        """The segment, looked up or created once."""
+        spec = self.spec
+        given = {
+            "segment_guid": spec.segment_guid,
+            "external_id": spec.external_id,
+            "name": spec.name,
+            "system_guid": spec.system_guid,
+        }
+        found = self.hook.find_segment(**given)
+        if found is not None:
+            # Whoever lets it be made also lets it be there already.
+            self.ours = spec.create
+            return found
+        if not (spec.create and spec.name):
+            raise NotFound(
+                f"WalkMe lists no such segment ({spec}); nothing was changed. Create it first, or let `create=True` "
+                "and a name make it.",
+                vendor="WalkMe",
+            )
+        made = self.hook.create_segment(spec.name, external_id=spec.external_id, system_guid=spec.system_guid)
+        self.ours = True
+        return made
+
+    def key(self) -> SegmentKey:
+        """Who the segment is."""
+        from airflow_segments_provider.members.target import SegmentKey
+
+        return SegmentKey("walkme", self.hook.client.base_url, self._system, self.segment.segment_guid)
+
+    @property
+    def _system(self) -> str:
+        from airflow_segments_provider.models.walkme import normalise_guid
+
+        return normalise_guid(str(self.spec.system_guid or self.hook.fields.system_guid))
+
+    def normalise(self, ids: Sequence[str]) -> Sequence[str]:
+        """WalkMe compares ids exactly."""
+        return ids
+
+    def add(self, ids: Sequence[str]) -> Applied:
+        """Add people."""
+        return self._send("add", ids)
+
+    def remove(self, ids: Sequence[str]) -> Applied:
+        """Remove people."""
+        return self._send("remove", ids)
+
+    def override(self, ids: Sequence[str]) -> Applied:
+        """Make the members exactly these."""
+        return self._send("override", ids, idempotent=False)
+
+    def members(self) -> Iterator[Sequence[str]]:
+        """WalkMe lists none."""
+        raise NotImplementedError
+
+    def _send(self, action: str, ids: Sequence[str], *, idempotent: bool = True) -> Applied:
+        from airflow_segments_provider.http.client import encode
+        from airflow_segments_provider.members.target import Applied
+
+        body: Mapping[str, Any] = {"action": action, "userIds": list(ids)}
+        reply = self.hook.endpoints(self._system).call(
+            "PUT",
+            self.segment.segment_guid,
+            body=encode(body),
+            may_be_empty=True,
+            people=lambda: ids,
+            idempotent=idempotent,
+        )
+        return Applied(in_doubt=reply.in_doubt)

@@ -1,0 +1,72 @@
+"""A segment in memory, and runs of the engine on it."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from airflow_segments_provider.members.ledger.ledger import Ledger, Timing
+from airflow_segments_provider.members.ledger.manifest import Writer
+from airflow_segments_provider.members.plan import Rules
+from airflow_segments_provider.members.sync import Settings, Sync
+from airflow_segments_provider.members.workspace import Workspace
+from tests.members.model.memory import MemoryStore, MemoryTarget, Vendor
+
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture(scope="session")
+def database():
+    database = duckdb.connect(config={"threads": 1})
+    database.execute("PRAGMA disable_optimizer")
+    return database
+
+
+class Segment:
+    """A segment at a vendor that does as it is told, its ledger, and the time."""
+
+    def __init__(self, database):
+        self.database = database
+        self.now = NOW
+        self.store = MemoryStore(lambda: None)
+        self.vendor = Vendor(random.Random(0), faulty=False)
+        self.lists = False
+        self.ours = True
+        self.limit = 10
+        self.shown = []
+        self.runs = 0
+
+    def sync(self, wanted, *, run="run", owner="dag.task", rules=None, **settings):
+        """One run; each is a later try of its task instance."""
+        self.runs += 1
+        self.now += 60_000
+        target = MemoryTarget(self.vendor, self.limit, lists=self.lists, step=lambda: None)
+        target.ours = self.ours
+        with Workspace(database=self.database) as workspace:
+            return Sync(
+                target,
+                wanted,
+                lambda key: self.ledger(run=run, owner=owner),
+                workspace,
+                Settings(rules=Rules(**(rules or {})), **settings),
+                show=self.shown.append,
+            ).run()
+
+    def ledger(self, *, run="run", owner="dag.task"):
+        from tests.members.model.memory import KEY
+
+        writer = Writer(token=str(self.runs), owner=owner, run=run, try_number=self.runs)
+        timing = Timing(lease=timedelta(minutes=15))
+        return Ledger(self.store, KEY.folder, writer, timedelta(seconds=10), timing, clock=lambda: self.now)
+
+
+@pytest.fixture
+def segment(database):
+    return Segment(database)
+
+
+def people(first, last):
+    return [f"p{number:03}" for number in range(first, last)]

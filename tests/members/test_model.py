@@ -1,0 +1,72 @@
+"""The real engine under random schedules of crashes, lost answers, late requests, incomplete lists and overtaken runs.
+
+A schedule is named by its seed: ``run_schedule(seed, databases())`` repeats it.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import duckdb
+import pytest
+
+from tests.members.model.broken import BROKEN
+from tests.members.model.schedule import Diverged, run_schedule
+
+SCHEDULES = 2_000
+SLOW_SCHEDULES = 20_000
+MOST_TO_CATCH = 600
+
+
+def databases() -> list[duckdb.DuckDBPyConnection]:
+    """Two small databases; what DuckDB's optimizer wins on twelve people, it loses ten times over in planning."""
+    found = [duckdb.connect(config={"threads": 1, "preserve_insertion_order": False}) for _ in range(2)]
+    for database in found:
+        database.execute("PRAGMA disable_optimizer")
+    return found
+
+
+def run_many(seeds: range) -> tuple[int, list[str]]:
+    """Run these schedules; return how many runs they had, and what diverged."""
+    own, runs, diverged = databases(), 0, []
+    for seed in seeds:
+        try:
+            runs += run_schedule(seed, own)
+        except Diverged as error:
+            diverged.append(f"seed {seed}: {error}")
+    return runs, diverged
+
+
+def run_all(count: int) -> None:
+    parts = [range(start, min(start + 50, count)) for start in range(0, count, 50)]
+    # Not forked: the test's own DuckDB threads would not be there in the child.
+    with ProcessPoolExecutor(min(4, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(run_many, parts))
+    diverged = [problem for _, found in results for problem in found]
+    print(f"\n{count:,} schedules, {sum(runs for runs, _ in results):,} runs, {len(diverged)} divergences")  # noqa: T201  # how much was tried
+    assert not diverged, "\n".join(diverged[:5])
+
+
+@pytest.mark.timeout(1800)
+def test_no_schedule_diverges():
+    run_all(SCHEDULES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_nor_does_any_of_many():
+    run_all(SLOW_SCHEDULES)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_engine_is_caught(name, monkeypatch):
+    BROKEN[name](monkeypatch)
+    own = databases()
+    for seed in range(MOST_TO_CATCH):
+        try:
+            run_schedule(seed, own)
+        except Diverged:
+            return
+    pytest.fail(f"an engine that {name} passed {MOST_TO_CATCH} schedules")

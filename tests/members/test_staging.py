@@ -1,0 +1,73 @@
+"""What is read: checked row by row, counted so that it adds up, without repeats."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.members.staging import CHUNK, stage
+from airflow_segments_provider.members.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(database):
+    with Workspace(database=database) as workspace:
+        yield workspace
+
+
+def wanted(workspace):
+    return sorted(row[0] for row in workspace.rows("SELECT id FROM wanted"))
+
+
+def test_everybody_comes_once(workspace):
+    staged = stage(workspace, iter(["ada", " grace ", 7, "ada", "grace", "日本"]), max_length=10)
+    assert wanted(workspace) == ["7", "ada", "grace", "日本"]
+    assert (staged.rows, staged.wanted, staged.duplicates, staged.invalid) == (6, 4, 2, {})
+    assert staged.rejects is None
+
+
+def test_what_is_wrong_is_named_by_row_and_reason_and_not_by_id(workspace):
+    rows = ["ok", None, " ", "x" * 11, 1.5, True, "a\nb", "\ud800", "ok2"]
+    staged = stage(workspace, rows, max_length=10)
+    assert wanted(workspace) == ["ok", "ok2"]
+    assert staged.invalid == {"blank": 2, "control characters": 2, "not text": 2, "too long": 1}
+    assert staged.rows == staged.wanted + staged.duplicates + sum(staged.invalid.values())
+    assert staged.rejects is not None
+    told = [json.loads(line) for line in staged.rejects.read_text().splitlines()]
+    assert [entry["row"] for entry in told] == [2, 3, 4, 5, 6, 7, 8]
+    assert all(set(entry) == {"row", "reason"} for entry in told)
+
+
+def test_rows_are_counted_over_chunks(workspace):
+    rows = [f"user{number}" for number in range(CHUNK)] + [None] + [f"user{number}" for number in range(CHUNK)]
+    staged = stage(workspace, rows, max_length=10)
+    assert (staged.rows, staged.wanted, staged.duplicates) == (2 * CHUNK + 1, CHUNK, CHUNK)
+    assert staged.rejects is not None
+    assert json.loads(staged.rejects.read_text()) == {"row": CHUNK + 1, "reason": "blank"}
+
+
+def test_the_vendors_own_comparison_finds_repeats(workspace):
+    staged = stage(workspace, ["Ada", "ADA", "ada"], max_length=10, normalise=lambda ids: [x.lower() for x in ids])
+    assert (wanted(workspace), staged.duplicates) == (["ada"], 2)
+
+
+def test_nobody(workspace):
+    assert stage(workspace, [], max_length=10).rows == 0
+    assert wanted(workspace) == []
+
+
+@pytest.mark.parametrize("source", ["ada", b"ada", 7, None, {"ada": 1}])
+def test_what_is_no_list_of_ids(workspace, source):
+    with pytest.raises(InvalidInput, match="not an iterable of ids"):
+        stage(workspace, source, max_length=10)
+
+
+def test_a_source_that_breaks_half_way_breaks_the_run(workspace):
+    def source():
+        yield "ada"
+        raise OSError("the warehouse is gone")
+
+    with pytest.raises(OSError, match="gone"):
+        stage(workspace, source(), max_length=10)

@@ -1,0 +1,231 @@
+"""The engine's decisions, on a vendor that does as it is told: modes, ownership, refusals, approvals."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput, LedgerBusy, LedgerError, PlanRefused, VendorUnavailable
+from airflow_segments_provider.members.guard import Guard
+from airflow_segments_provider.members.target import Limits
+from tests.members.conftest import people
+
+FREE = Guard(max_removed_fraction=1, max_added_fraction=None, allow_empty=True)
+
+
+def test_a_mirror_follows_its_source_in_the_fewest_requests(segment):
+    first = segment.sync(people(0, 25))
+    assert (first.outcome, segment.vendor.members, segment.vendor.requests) == ("changed", set(people(0, 25)), 3)
+    second = segment.sync(people(4, 30))
+    assert segment.vendor.members == set(people(4, 30))
+    assert segment.vendor.requests == 3 + 1 + 1
+    assert (second.counts["add"], second.counts["remove"], second.counts["baseline"]) == (5, 4, 25)
+    third = segment.sync(people(4, 30))
+    assert (third.outcome, segment.vendor.requests, third.witness) == ("unchanged", 5, second.witness)
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_others_who_are_in_it_stay(segment, lists):
+    segment.lists = lists
+    segment.vendor.members = {"by hand", "p001"}
+    done = segment.sync(people(0, 5))
+    assert segment.vendor.members == {"by hand", *people(0, 5)}
+    # Who was there before and is wanted follows the source from then on.
+    assert (done.counts["add"], done.counts["adopt"]) == ((4, 1) if lists else (5, 0))
+    segment.sync(people(2, 5), guard=FREE)
+    assert segment.vendor.members == {"by hand", *people(2, 5)}
+
+
+def test_unless_all_of_them_shall_go(segment):
+    segment.lists = True
+    segment.vendor.members = {"by hand", *people(0, 20)}
+    done = segment.sync(people(0, 20), rules={"removals": "all"})
+    assert segment.vendor.members == set(people(0, 20))
+    assert (done.counts["remove"], done.counts["adopt"], done.counts["baseline"]) == (1, 20, 21)
+
+
+def test_whom_somebody_took_out_by_hand_comes_back_where_the_vendor_lists(segment):
+    segment.lists = True
+    segment.sync(people(0, 5))
+    segment.vendor.members = set(people(1, 5))
+    assert segment.sync(people(0, 5)).counts["add"] == 1
+    assert segment.vendor.members == set(people(0, 5))
+
+
+def test_adding_removes_nobody_and_removing_adds_nobody(segment):
+    segment.sync(people(0, 5))
+    assert segment.sync(people(3, 8), rules={"mode": "add"}).counts["remove"] == 0
+    assert segment.vendor.members == set(people(0, 8))
+    before = segment.vendor.requests
+    assert segment.sync([], rules={"mode": "add"}).outcome == "unchanged"
+    segment.sync(["p000", "p001", "nobody"], rules={"mode": "remove"})
+    assert segment.vendor.members == set(people(2, 8))
+    assert segment.vendor.requests == before + 1
+    # Who was added by either is vouched for: a mirror takes them out.
+    segment.sync(people(2, 3), guard=FREE)
+    assert segment.vendor.members == {"p002"}
+
+
+def test_a_removal_asks_a_list_whom_it_would_reach(segment):
+    segment.lists = True
+    segment.vendor.members = {"by hand"}
+    done = segment.sync(["by hand", "nobody"], rules={"mode": "remove"})
+    assert (done.counts["remove"], segment.vendor.members) == (1, set())
+
+
+def test_refused_people_are_found_by_halving_and_left_alone_for_a_day(segment):
+    segment.vendor.bad = {"p003"}
+    done = segment.sync(people(0, 8))
+    assert (done.counts["applied"], done.counts["rejected"], done.rejected) == (7, 1, {"status 400": 1})
+    assert segment.vendor.members == set(people(0, 8)) - {"p003"}
+    before = segment.vendor.requests
+    again = segment.sync(people(0, 8))
+    assert (again.counts["waiting"], segment.vendor.requests) == (1, before)
+    segment.now += 24 * 3600 * 1000
+    segment.vendor.bad = set()
+    assert segment.sync(people(0, 8)).counts["again"] == 1
+    assert segment.vendor.members == set(people(0, 8))
+    assert segment.sync(people(0, 8)).outcome == "unchanged"
+
+
+def test_a_dangerous_plan_is_refused_kept_and_applied_once_when_approved(segment):
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused, match=r"150 of 200 members \(75.0%\)") as refused:
+        segment.sync(people(150, 200))
+    assert segment.vendor.members == set(people(0, 200))
+    digest = refused.value.digest
+    assert f'approve="{digest}"' in str(refused.value)
+    # The source has changed since: what was looked at is applied, not what came later.
+    segment.sync(people(199, 200), approve=digest)
+    assert segment.vendor.members == set(people(150, 200))
+    with pytest.raises(PlanRefused):
+        segment.sync(people(199, 200), approve=digest)
+    assert segment.vendor.members == set(people(150, 200))
+
+
+def test_another_approval_does_not_help(segment):
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused):
+        segment.sync(people(150, 200), approve="sha256:" + 64 * "0")
+
+
+def test_equal_plans_have_equal_digests_and_others_do_not(segment):
+    segment.sync(people(0, 200))
+    sources = (people(150, 200), people(150, 200)[::-1], people(151, 200))
+    digests = [segment.sync(wanted, plan_only=True).plan.digest for wanted in sources]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_an_approved_plan_that_was_interrupted_is_finished_without_another_approval(segment):
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused) as refused:
+        segment.sync(people(150, 200))
+    carry_out, calls = segment.vendor.carry_out, []
+
+    def fails_later(kind, ids):
+        calls.append(kind)
+        if len(calls) > 3:
+            raise VendorUnavailable("down", maybe_done=True)
+        carry_out(kind, ids)
+
+    segment.vendor.carry_out = fails_later
+    with pytest.raises(VendorUnavailable, match="30 of 150 changes were acknowledged"):
+        segment.sync(people(150, 200), approve=refused.value.digest)
+    segment.vendor.carry_out = carry_out
+    segment.sync(people(150, 200))
+    assert segment.vendor.members == set(people(150, 200))
+
+
+def test_removals_can_be_left_out_instead(segment):
+    segment.sync(people(0, 200))
+    done = segment.sync(people(150, 205), on_guard="skip_removals")
+    assert (done.counts["skipped"], done.counts["remove"], done.counts["add"]) == (150, 0, 5)
+    assert segment.vendor.members == set(people(0, 205))
+
+
+def test_a_preview_sends_and_writes_nothing(segment):
+    segment.sync(people(0, 200))
+    files, requests = dict(segment.store.files), segment.vendor.requests
+    done = segment.sync([], plan_only=True)
+    assert done.outcome == "planned"
+    assert len(done.breaches) == 2
+    assert (segment.store.files, segment.vendor.requests) == (files, requests)
+
+
+def test_an_empty_source_empties_nothing_unless_that_is_meant(segment):
+    segment.sync(people(0, 5))
+    with pytest.raises(PlanRefused, match="allow_empty"):
+        segment.sync([])
+    segment.sync([], guard=Guard(allow_empty=True))
+    assert segment.vendor.members == set()
+
+
+def test_the_first_sync_of_a_segment_that_may_have_members_must_be_told_what_to_do(segment):
+    segment.ours = False
+    with pytest.raises(InvalidInput, match="first_sync"):
+        segment.sync(people(0, 5))
+    assert segment.vendor.requests == 0
+    segment.sync(people(0, 5), first_sync="add")
+    segment.sync(people(0, 6))
+    assert segment.vendor.members == set(people(0, 6))
+
+
+def test_an_older_interval_does_not_bring_former_members_back(segment):
+    segment.sync(people(0, 5), data_until=2_000)
+    segment.sync(people(0, 5), data_until=3_000)  # changes nobody, and counts all the same
+    with pytest.raises(LedgerError, match="allow_older"):
+        segment.sync(people(0, 9), data_until=2_500)
+    segment.sync(people(0, 9), data_until=2_500, allow_older=True)
+    with pytest.raises(LedgerError, match="allow_older"):
+        segment.sync(people(0, 5), data_until=2_600)
+
+
+def test_a_segment_is_kept_by_one_task(segment):
+    segment.sync(people(0, 5))
+    with pytest.raises(LedgerError, match=r"kept by the task dag.task, and this one is other.task"):
+        segment.sync(people(0, 4), owner="other.task")
+    segment.sync(people(0, 4), owner="other.task", takeover=True)
+    assert segment.vendor.members == set(people(0, 4))
+
+
+def test_another_run_waits_until_the_lease_has_ended(segment):
+    segment.vendor.rng.random = lambda: 0.0
+    segment.vendor.faulty = True
+    with pytest.raises(VendorUnavailable):
+        segment.sync(people(0, 5), run="first")
+    segment.vendor.faulty = False
+    with pytest.raises(LedgerBusy, match="Run first is changing this segment, or died") as busy:
+        segment.sync(people(0, 5), run="second")
+    segment.now = busy.value.until
+    segment.sync(people(0, 5), run="second")
+    assert segment.vendor.members == set(people(0, 5))
+
+
+def test_a_lost_ledger_is_an_error_and_not_a_first_sync(segment):
+    witness = segment.sync(people(0, 5)).witness
+    assert segment.sync(people(0, 5), witness=witness).outcome == "unchanged"
+    later = segment.sync(people(0, 6), witness=witness).witness
+    assert segment.sync(people(0, 6), witness=witness).witness == later
+    segment.store.files.clear()
+    with pytest.raises(LedgerError, match="lost, emptied or replaced"):
+        segment.sync(people(0, 6), witness=later)
+    segment.sync(people(0, 5))
+    with pytest.raises(LedgerError, match="lost, emptied or replaced"):
+        segment.sync(people(0, 5), witness=later)
+
+
+@pytest.mark.parametrize(("adds", "removes"), [(0, 0), (1, 0), (0, 1), (10, 10), (11, 9), (25, 31), (100, 1)])
+def test_the_number_of_requests_is_the_least(segment, adds, removes):
+    segment.sync(people(0, 200))
+    before = segment.vendor.requests
+    done = segment.sync(people(removes, 200 + adds), guard=FREE)
+    assert segment.vendor.requests - before == -(-adds // 10) + -(-removes // 10) == done.plan.requests
+
+
+def test_a_plan_that_takes_too_long_is_refused(segment, monkeypatch):
+    limits = Limits(10, 10, 10, per_minute=2)
+    monkeypatch.setattr("tests.members.model.memory.Limits", lambda *given, **named: limits)
+    with pytest.raises(PlanRefused, match="max_duration"):
+        segment.sync(people(0, 41), max_duration=timedelta(minutes=2))
+    assert segment.sync(people(0, 40), max_duration=timedelta(minutes=2)).plan.duration == timedelta(minutes=2)

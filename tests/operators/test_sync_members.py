@@ -1,0 +1,143 @@
+"""The sync as a real task against the sandbox: a segment that follows a source, and stays so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.targets.given import target_of
+from airflow_segments_provider.targets.walkme import WalkMeSegment
+
+TASK = """
+from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.targets.walkme import WalkMeSegment
+
+SyncMembersOperator(task_id="sync", source={source}, target={target}, ledger_path="{ledger}", {options})
+"""
+BY_NAME = """WalkMeSegment("{{ 'Trial users' }}", create=True)"""
+
+
+def people(first, last):
+    return [f"user{number}" for number in range(first, last)]
+
+
+class Synced:
+    """A run of the task: its state, and what it told."""
+
+    def __init__(self, ti) -> None:
+        self.state = str(ti.state)
+        self.result = ti.xcom_pull(task_ids="sync", key="return_value")
+        self.plan = ti.xcom_pull(task_ids="sync", key="plan")
+
+
+@pytest.fixture
+def sync(walkme_sandbox, connect, dag_file, tmp_path):
+    """Run the task with a source; each is another DAG, so each must say that it takes over from the one before."""
+    connect(users_per_request=10)
+
+    def run(source, *, target=BY_NAME, takeover=True, **options):
+        given = ", ".join(f"{name}={value!r}" for name, value in {"takeover": takeover, **options}.items())
+        task = TASK.format(source=repr(source), target=target, ledger=tmp_path / "ledger", options=given)
+        (ti,) = dag_file(task).test().get_task_instances()
+        return Synced(ti)
+
+    return run
+
+
+def test_a_segment_follows_its_source(sync, walkme_sandbox, stored):
+    first = sync(people(0, 25))
+    assert first.state == "success"
+    assert walkme_sandbox.members("Trial users") == set(people(0, 25))
+    assert walkme_sandbox.counts()["walkme.update"] == 3
+    assert first.result["counts"] | {"wanted": 25, "add": 25, "applied": 25, "baseline": 0} == first.result["counts"]
+
+    assert sync(people(2, 27), takeover=False).state == "failed"
+    assert walkme_sandbox.members("Trial users") == set(people(0, 25))
+    assert sync(people(2, 27)).state == "success"
+    assert walkme_sandbox.members("Trial users") == set(people(2, 27))
+    before = walkme_sandbox.counts()["walkme.update"]
+    assert sync(people(2, 27)).result["outcome"] == "unchanged"
+    assert walkme_sandbox.counts()["walkme.update"] == before == 5
+    # The DAG file itself, which Airflow 3 keeps, is its author's.
+    assert set(stored("user13")) <= {"dag_code.source_code"}
+
+
+def test_a_refused_plan_can_be_approved_and_tells_its_numbers(sync, walkme_sandbox):
+    sync(people(0, 200))
+    refused = sync(people(190, 200))
+    assert (refused.state, refused.result) == ("failed", None)
+    assert refused.plan["counts"]["remove"] == 190
+    assert len(walkme_sandbox.members("Trial users")) == 200
+    assert sync(people(190, 200), approve="{{ '" + refused.plan["digest"] + "' }}").state == "success"
+    assert walkme_sandbox.members("Trial users") == set(people(190, 200))
+
+
+def test_a_preview_sends_nothing_and_says_what_would_be_refused(sync, walkme_sandbox):
+    sync(people(0, 200))
+    before = walkme_sandbox.counts()["walkme.update"]
+    planned = sync([], plan_only="{{ 'true' }}")
+    assert planned.result["outcome"] == "planned"
+    assert len(planned.result["breaches"]) == 2
+    assert walkme_sandbox.counts()["walkme.update"] == before
+
+
+def test_a_source_with_a_bad_row_is_sent_and_fails_when_told_to(sync, walkme_sandbox):
+    assert sync(["ada", "", None]).result["invalid"] == {"blank": 2}
+    assert sync(["ada", "grace", ""], max_invalid=0).state == "failed"
+    assert walkme_sandbox.members("Trial users") == {"ada", "grace"}
+
+
+def test_whom_the_vendor_refuses_is_found_and_fails_the_task_after_the_others(sync, walkme_sandbox):
+    walkme_sandbox.settings(refused_user_ids=["user3"])
+    assert sync(people(0, 8)).state == "failed"
+    assert walkme_sandbox.members("Trial users") == set(people(0, 8)) - {"user3"}
+    assert sync(people(0, 9), max_refused=1).state == "success"
+    assert walkme_sandbox.members("Trial users") == set(people(0, 9)) - {"user3"}
+
+
+def test_a_segment_that_was_there_needs_a_word_on_its_members(sync, walkme_sandbox, hook):
+    hook.create_segment("Trial users", ["by hand"])
+    there = 'WalkMeSegment("Trial users")'
+    assert sync(people(0, 2), target=there).state == "failed"
+    assert sync(people(0, 2), target=there, first_sync="add").state == "success"
+    assert walkme_sandbox.members("Trial users") == {"by hand", *people(0, 2)}
+
+
+def test_or_is_taken_over_whole(sync, walkme_sandbox, hook):
+    hook.create_segment("Trial users", ["by hand"])
+    target = repr({"vendor": "walkme", "name": "Trial users"})
+    assert sync(people(0, 2), target=target, first_sync="override").state == "success"
+    assert walkme_sandbox.members("Trial users") == set(people(0, 2))
+    assert sync(people(0, 3), target=target).state == "success"
+    assert walkme_sandbox.members("Trial users") == set(people(0, 3))
+
+
+def test_a_bad_argument_is_refused_before_the_first_call(sync, walkme_sandbox):
+    assert sync(["ada"], mode="perhaps", max_removals="many", approve="yes").state == "failed"
+    assert walkme_sandbox.counts() == {}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"vendor": "walkme", "name": "Trial users", "system_guid": "0" * 32, "create": "true"},
+        f"walkme://{'0' * 32}/Trial%20users?create=true",
+    ],
+)
+def test_a_target_may_be_a_dict_or_an_address(given):
+    found = target_of(given)
+    assert str(found) == str(WalkMeSegment("Trial users", system_guid="0" * 32, create=True))
+
+
+@pytest.mark.parametrize("given", ["salesforce:///x", {"vendor": "walkme", "colour": "red"}, {}, None, 7, "", "walkme"])
+def test_what_is_no_target_is_said(given):
+    with pytest.raises(InvalidInput, match="target of a sync"):
+        target_of(given).open().key()
+
+
+def test_a_target_shows_names_only_and_the_same_in_every_process():
+    shown = str(WalkMeSegment("Trial users", create=True))
+    assert shown == "WalkMeSegment(name='Trial users', walkme_conn_id='walkme_default', create=True)"
+    assert json.dumps(shown)
