@@ -55,7 +55,13 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "Zendesk Help Center", "python-modules": ["airflow_segments_provider.hooks.zendesk"]},
         ],
         "operators": [
-            {"integration-name": "WalkMe", "python-modules": ["airflow_segments_provider.operators.walkme"]},
+            {
+                "integration-name": "WalkMe",
+                "python-modules": [
+                    "airflow_segments_provider.operators.members",
+                    "airflow_segments_provider.operators.walkme",
+                ],
+            },
             {
                 "integration-name": "Docebo",
                 "python-modules": [
