@@ -91,6 +91,7 @@ class AlteryxServerHook(AlteryxSharingHook):
         *,
         role: Role = "Evaluated",
         if_exists: IfExists = "reuse",
+        allow_empty: bool = False,
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
         on_unmatched: OnUnmatched = "fail",
@@ -101,6 +102,7 @@ class AlteryxServerHook(AlteryxSharingHook):
         :param role: Evaluated lets the server decide at run time.
         :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` gives it this role and makes the
             members exactly these; ``fail`` refuses.
+        :param allow_empty: with ``update``, let nobody at all empty one that has members.
         :param identify_by: what ``user_ids`` are: the server's ids, or ``email`` addresses, which are looked up before
             anything is changed, one call each, ``max_concurrency`` of the connection at once.
         :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
@@ -116,6 +118,7 @@ class AlteryxServerHook(AlteryxSharingHook):
             "name": name,
             "role": role,
             "if_exists": if_exists,
+            "allow_empty": allow_empty,
             "identify_by": identify_by,
             "on_invalid": on_invalid,
             "on_unmatched": on_unmatched,

@@ -144,10 +144,10 @@ def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUse
         removed, errors = endpoints.remove_users(user_group_id, ids)
     if errors:
         first: VendorError = errors[0]
+        failed = "1 call" if len(errors) == 1 else f"{len(errors):,} calls"
         raise first.advise(
-            f"{removed:,} of {ids.users:,} users were removed from user group {user_group_id}, {len(errors):,} "
-            "calls failed and the others were not begun. Run it again: removing somebody who is no member changes "
-            "nothing."
+            f"{removed:,} of {ids.users:,} users were removed from user group {user_group_id}, {failed} failed and the "
+            "others were not begun. Run it again: removing somebody who is no member changes nothing."
         )
     return UserGroupChange(
         user_group_id=user_group_id,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from airflow_segments_provider.errors import Conflict, RejectedRequest, UnexpectedReply
 from airflow_segments_provider.hooks.alteryx_change import VENDOR, add_and_check
 from airflow_segments_provider.hooks.alteryx_people import server_ids
-from airflow_segments_provider.hooks.creation import create_once, look_patiently
+from airflow_segments_provider.hooks.creation import check_not_emptied, create_once, look_patiently
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, parse_created_id
 from airflow_segments_provider.models.alteryx_given import UserGroupKey
@@ -110,10 +110,12 @@ class UserGroupCreation:
 
     def _make_exact(self, existing: UserGroup) -> UserGroupChange:
         """Role as given; then add who is missing before anybody else is removed."""
+        before = self._endpoints.group(existing.user_group_id).members or frozenset()
+        if before and not self._ids.users:
+            check_not_emptied(f"user group {self._wanted.name!r}", allow_empty=self._wanted.allow_empty)
         if existing.role != self._wanted.role:
             body = encode({"name": self._wanted.name, "role": self._wanted.role})
             self._endpoints.call("PUT", "usergroups", existing.user_group_id, body=body, may_be_empty=True)
-        before = self._endpoints.group(existing.user_group_id).members or frozenset()
         change = self._fill(existing.user_group_id, "updated")
         wanted = {user for batch in self._ids.batches() for user in batch.ids()}
         removed = 0

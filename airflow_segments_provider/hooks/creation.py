@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from airflow_segments_provider.errors import Conflict, UnexpectedReply, VendorError, VendorUnavailable
+from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError, VendorUnavailable
 from airflow_segments_provider.http import HttpClient, Reply
 from airflow_segments_provider.http.retry import RETRIED_STATUSES
 
@@ -26,6 +26,19 @@ class Creation(Generic[Found]):
     ours: bool = False
 
 
+def check_not_emptied(subject: str, *, allow_empty: bool) -> None:
+    """Refuse to take everybody out of what exists because a list turned out empty.
+
+    :param subject: the thing, as the start of a sentence.
+    :raises InvalidInput: unless that is allowed; nothing was changed.
+    """
+    if not allow_empty:
+        raise InvalidInput(
+            f"The update of {subject}, which exists and has members,",
+            ["`user_ids` has nobody, so all of them would be removed. If that is meant, use `allow_empty=True`."],
+        )
+
+
 def create_once(
     client: HttpClient,
     post: Callable[[], Reply],
@@ -34,6 +47,7 @@ def create_once(
     what: str,
     key: str,
     unsent: str,
+    unique: bool = True,
 ) -> Creation[Found]:
     """Create; after any answer that leaves doubt, look before creating again.
 
@@ -42,6 +56,8 @@ def create_once(
     :param what: the thing, for messages, e.g. ``"segment 'Trial users'"``.
     :param key: by what the vendor tells two of them apart, for the message of a 409 for nothing.
     :param unsent: what to say where it certainly was not created.
+    :param unique: the vendor, or its list without any lag, keeps a second one from being made. Else a create whose
+        answer was lost is not sent again: Airflow's own retry comes later, and looks first.
     :raises VendorError: as ``post`` raises, with what is known of the effect.
     """
     undecided = f"Whether {what} was created is not known. Run the task again: it looks first."
@@ -61,6 +77,8 @@ def create_once(
                 return Creation(found=found, ours=in_doubt)
             asked = error.retry_after or 0.0
             wait = max(client.retry.delay(attempt), asked)
+            if in_doubt and not unique:
+                raise error.advise(undecided) from None
             late = asked > client.retry.retry_after_cap or time.monotonic() - began + wait > client.retry.max_total
             if attempt == client.retry.max_attempts or late or not _passing(error):
                 raise _given_up(error, what, key) from None
@@ -90,7 +108,7 @@ def _look_after(error: VendorError, look: Callable[[], Found | None], undecided:
 
 def _given_up(error: VendorError, what: str, key: str) -> VendorError:
     if isinstance(error, Conflict):
-        return UnexpectedReply(
+        unlisted = UnexpectedReply(
             f"{error.vendor} answered {error.method} {error.path} with status 409: {key} is in use, but it lists no "
             "such thing. Its list may lag, so run the task again in some minutes; if it stays so, give another.",
             status=409,
@@ -99,6 +117,8 @@ def _given_up(error: VendorError, what: str, key: str) -> VendorError:
             path=error.path,
             request_id=error.request_id,
         )
+        unlisted.advice += error.advice
+        return unlisted
     return error.advise(f"{error.vendor} does not list {what} now. Run the task again: it looks first.")
 
 

@@ -236,6 +236,7 @@ class DoceboHook(VendorHook):
         branch_ids: Iterable[int] = (),
         group_ids: Iterable[str | int] = (),
         if_exists: IfExists = "reuse",
+        allow_empty: bool = False,
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
         on_unmatched: OnUnmatched = "fail",
@@ -249,6 +250,7 @@ class DoceboHook(VendorHook):
         :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` gives it this description and
             ruleset, and makes the members of a manual group exactly these; ``fail`` refuses. A ruleset that differs
             empties and refills the group, see :meth:`update_group`.
+        :param allow_empty: with ``update``, let nobody at all empty one that has members.
         :param identify_by: what ``user_ids`` holds: ``id``, ``email`` or ``username``.
         :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
         :param on_unmatched: ``fail`` refuses where somebody is not found; ``skip`` leaves those out and counts them.
@@ -267,6 +269,7 @@ class DoceboHook(VendorHook):
             "branch_ids": branch_ids,
             "group_ids": group_ids,
             "if_exists": if_exists,
+            "allow_empty": allow_empty,
             "identify_by": identify_by,
             "on_invalid": on_invalid,
             "on_unmatched": on_unmatched,

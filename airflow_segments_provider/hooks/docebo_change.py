@@ -71,14 +71,19 @@ def change(
 
 
 def delete(endpoints: GroupEndpoints, wanted: DeleteGroup) -> GroupChange:
-    """Delete a group; a group that is gone after a lost answer was deleted by it."""
+    """Delete a group; a group that is gone after a lost answer was deleted by it.
+
+    :raises NotFound: a 404 that is not the group's, or ``if_missing="fail"``.
+    """
     deleted, found = True, None
     try:
         found = endpoints.found_id(wanted)
         reply = endpoints.call("DELETE", *GROUPS, found, may_be_empty=True)
         endpoints.read(parse_background, reply)
     except NotFound as error:
-        deleted = error.maybe_done
+        if not _is_missing(endpoints, found, error):
+            raise
+        deleted = error.maybe_done and error.method == "DELETE"
         if not deleted and wanted.if_missing == "fail":
             raise error.advise('To take a missing group for deleted, use if_missing="skip".') from None
     return GroupChange(
@@ -88,6 +93,19 @@ def delete(endpoints: GroupEndpoints, wanted: DeleteGroup) -> GroupChange:
         requests=endpoints.requests,
         changed_at=datetime.now(UTC),
     )
+
+
+def _is_missing(endpoints: GroupEndpoints, group_id: str | None, error: NotFound) -> bool:
+    """Whether the group is not there: a 404 may as well come of a wrong address, or of something on the way."""
+    if group_id is None:  # the list was read and has no such name, or the number has no group; else it was the way
+        return error.status is None or error.path.endswith("/group_to_audience")
+    if error.method != "DELETE":
+        return False
+    try:
+        endpoints.group(group_id)
+    except NotFound as gone:
+        return gone.method == "GET"
+    return False
 
 
 def add(endpoints: GroupEndpoints, wanted: AddUsers, people: People) -> GroupChange:

@@ -6,8 +6,8 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply
-from airflow_segments_provider.hooks.creation import create_once, look_patiently
+from airflow_segments_provider.errors import Conflict, UnexpectedReply
+from airflow_segments_provider.hooks.creation import check_not_emptied, create_once, look_patiently
 from airflow_segments_provider.hooks.docebo_change import change
 from airflow_segments_provider.hooks.docebo_endpoints import VENDOR
 from airflow_segments_provider.hooks.docebo_members import GroupMembers
@@ -29,9 +29,8 @@ Outcome = Literal["created", "reused", "updated"]
 class GroupCreation:
     """One create: look for the name, create if it is not there, look again after doubt, then add the users.
 
-    Docebo takes no id of the caller's choice and lets names repeat, so a look is all by which a second one is avoided;
-    after a lost answer it is therefore repeated for a while before anything is sent again. A group that the list does
-    not show yet, because the list lags, cannot be seen.
+    Docebo takes no id of the caller's choice, may let names repeat, and its list may lag. So a create whose answer was
+    lost is not sent again within the task: Airflow's own retry comes later, and looks first.
     """
 
     def __init__(self, endpoints: GroupEndpoints, wanted: CreateGroup, people: People) -> None:
@@ -50,14 +49,15 @@ class GroupCreation:
         self._group_numbers = [self._endpoints.number(group_id) for group_id in self._wanted.group_ids]
         if existing is not None:
             return self._use(existing)
-        client, name = self._endpoints.client, self._wanted.name
+        name = self._wanted.name
         made = create_once(
-            client,
+            self._endpoints.client,
             self._post,
-            lambda: look_patiently(client, self._look),
+            self._look,
             what=f"group {name!r}",
             key=f"the name {name!r}",
             unsent=f"Group {name!r} was not created, and none of {self._people.ids.users:,} users added.",
+            unique=False,
         )
         if made.reply is not None:
             return self._fill(parse_created_id(made.reply.json) or self._new_id(made.reply), "created")
@@ -71,11 +71,16 @@ class GroupCreation:
         if found is None:
             raise UnexpectedReply(
                 f"Docebo answered {created.call} with status {created.status}, but tells the uuid of group "
-                f"{self._wanted.name!r} neither in the answer nor in the list. Run the task again: it looks first.",
+                f"{self._wanted.name!r} neither in the answer nor in the list. Run the task again: it looks first. "
+                f"{self._connection}",
                 maybe_done=True,
                 **created.facts,
             )
         return found.group_id
+
+    @property
+    def _connection(self) -> str:
+        return f"The Airflow connection is {self._endpoints.conn_id!r}."
 
     def _look(self) -> Group | None:
         return self._endpoints.find(self._wanted.name)
@@ -103,13 +108,14 @@ class GroupCreation:
         if wanted.if_exists == "fail":
             raise Conflict(
                 f"Group {name!r} exists ({existing.group_id}) and nothing was changed. If an earlier try of this task "
-                'made it, if_exists="reuse" goes on from there.',
+                f'made it, if_exists="reuse" goes on from there. {self._connection}',
                 vendor=VENDOR,
             )
         if existing.type not in (None, wanted.type):
             raise Conflict(
                 f"Group {name!r} exists ({existing.group_id}), but is {existing.type}, not {wanted.type}; nothing was "
-                "changed. Docebo cannot turn one into the other: choose another name, or delete the group.",
+                "changed. Docebo cannot turn one into the other: choose another name, or delete the group. "
+                f"{self._connection}",
                 vendor=VENDOR,
             )
         logger.info("Group %r exists (%s).", name, existing.group_id)
@@ -119,16 +125,12 @@ class GroupCreation:
 
     def _make_as_given(self, existing: Group) -> GroupChange:
         """Description and rules as given, and the members of a manual group; others keep those of their rules."""
-        people = self._people
-        if not people.ids.users and (people.rejected or people.unmatched) and self._wanted.type == "manual":
-            raise InvalidInput(
-                f"The update of group {existing.name!r}",
-                ["none of the people given could be used, so it would lose all of its members."],
-            )
+        people, members = self._people, GroupMembers(self._endpoints, existing.group_id)
+        if self._wanted.type == "manual" and not people.ids.users and members.count():
+            check_not_emptied(f"group {existing.name!r}", allow_empty=self._wanted.allow_empty)
         change(self._endpoints, self._endpoints.group(existing.group_id), self._wanted)
         if self._wanted.type == "automatic":
             return self._fill(existing.group_id, "updated")
-        members = GroupMembers(self._endpoints, existing.group_id)
         added, removed = members.make_exact(people.ids)
         return self._change(members, "updated", users_sent=added, users_removed=removed)
 

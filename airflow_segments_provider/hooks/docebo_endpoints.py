@@ -199,7 +199,7 @@ class GroupEndpoints:
     ) -> Reply:
         """Send in the first form that the platform has; which one that is, is kept for the life of the process.
 
-        :param what: the name under which it is kept.
+        :param what: what has forms, as the log names it; the form is kept under it.
         :param send: sends in one form.
         :param check: raises if a 404 is not of the route but of what its path names; asked once.
         """
@@ -219,7 +219,7 @@ class GroupEndpoints:
             else:
                 if form != known:
                     self.client.learnt[what] = form
-                    logger.info("Docebo takes the %s %r.", what, form)
+                    logger.info("Docebo's %s is %r.", what, form)
                 return reply
         if missing is None:
             raise AssertionError("there is a form at least")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_segments_provider.errors import Conflict, VendorError
 from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.docebo_replies import parse_background, parse_member
+from airflow_segments_provider.models.docebo_replies import parse_addition, parse_background, parse_member
 from airflow_segments_provider.models.user_ids import StagedUserIds
 from airflow_segments_provider.models.whole_numbers import MAX_DIGITS, numbers
 
@@ -67,8 +67,8 @@ class GroupMembers:
         """Add staged users, and before them, in a request of their own, the people of branches and groups."""
         sources = {"branch_ids": branch_ids, "group_ids": group_numbers}
         if body := {name: ids for name, ids in sources.items() if ids}:
-            self._add(_SOURCES_FIRST, encode(body), tuple)
-        self._in_batches(staged, "sent to", lambda body, people: self._add(_USERS_FIRST, body, people))
+            self._add("add route for branches and groups", _SOURCES_FIRST, encode(body), tuple)
+        self._in_batches(staged, "sent to", lambda body, people: self._add("add route", _USERS_FIRST, body, people))
 
     def remove(self, staged: StagedUserIds) -> None:
         """Remove staged users."""
@@ -106,7 +106,7 @@ class GroupMembers:
                 ) from None
             sent += batch.users
 
-    def _add(self, order: tuple[str, ...], body: bytes, people: Callable[[], Iterable[str]]) -> None:
+    def _add(self, what: str, order: tuple[str, ...], body: bytes, people: Callable[[], Iterable[str]]) -> None:
         route = self._endpoints.fields.add_route
 
         def send(form: str) -> Reply:
@@ -114,15 +114,16 @@ class GroupMembers:
             return self._change(method, last, body, people)
 
         reply = self._endpoints.first_route(
-            f"add route of {order[0]}",
+            what,
             order if route == "auto" else (route,),
             send,
             lambda: self._endpoints.group(self.group_id),
         )
-        self._note(reply)
+        self._note(reply, lambda answer: parse_addition(answer, people))
 
     def _remove(self, body: bytes, people: Callable[[], Iterable[str]]) -> None:
-        self._note(self._change("DELETE", "users", body, people, may_be_empty=True))
+        reply = self._change("DELETE", "users", body, people, may_be_empty=True)
+        self._note(reply, lambda answer: parse_background(answer, people))
 
     def _change(
         self,
@@ -148,8 +149,8 @@ class GroupMembers:
             client.rest(client.retry.delay(attempt))
             attempt += 1
 
-    def _note(self, reply: Reply) -> None:
-        self.background = self._endpoints.read(parse_background, reply) or self.background
+    def _note(self, reply: Reply, parse: Callable[[Any], bool]) -> None:
+        self.background = self._endpoints.read(parse, reply) or self.background
 
 
 class Difference:

@@ -125,6 +125,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         organization_ids: Iterable[int] = (),
         group_ids: Iterable[int] = (),
         if_exists: IfExists = "reuse",
+        allow_empty: bool = False,
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
         on_unmatched: OnUnmatched = "fail",
@@ -137,6 +138,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         :param group_ids: any one of them will do; for staff.
         :param if_exists: ``reuse`` adds the people and changes nothing else; ``update`` makes it exactly as given, the
             people included; ``fail`` refuses.
+        :param allow_empty: with ``update``, let nobody at all empty one that has members.
         :param identify_by: what ``user_ids`` are: Zendesk's ids, e-mail addresses (one call each) or external ids.
         :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
         :param on_unmatched: the same for people whom Zendesk does not know.
@@ -154,6 +156,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
             "organization_ids": listed(organization_ids),
             "group_ids": listed(group_ids),
             "if_exists": if_exists,
+            "allow_empty": allow_empty,
             "identify_by": identify_by,
             "on_invalid": on_invalid,
             "on_unmatched": on_unmatched,

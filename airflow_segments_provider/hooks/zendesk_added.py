@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import InvalidInput, UnexpectedReply
+from airflow_segments_provider.errors import (
+    InvalidInput,
+    RateLimited,
+    UnexpectedReply,
+    VendorError,
+    VendorUnavailable,
+)
 from airflow_segments_provider.hooks.zendesk_change import done, put, refuse_built_in
+from airflow_segments_provider.http.retry import RETRIED_STATUSES
 from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentChange
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
+    from airflow_segments_provider.http import RetryPolicy
     from airflow_segments_provider.models.zendesk import ChangeUsers, SetUsers
 
 logger = logging.getLogger(__name__)
@@ -22,6 +32,8 @@ logger = logging.getLogger(__name__)
 LOCK = "added people"
 
 People = frozenset[int]
+# Who is in a segment as it was read, None where that is not shown, and who is to be.
+Plan = Callable[[UserSegment], tuple[People | None, People]]
 
 
 def add(endpoints: ZendeskEndpoints, wanted: ChangeUsers, people: StagedPeople) -> UserSegmentChange:
@@ -41,10 +53,11 @@ def replace(endpoints: ZendeskEndpoints, wanted: SetUsers, people: StagedPeople)
             f"The list of people of {wanted}",
             ["it is empty, which would remove everybody. If that is meant, use `allow_empty=True`."],
         )
+    ids = people.ids()
     with endpoints.client.exclusive(LOCK):
         segment = endpoints.found(wanted)
         refuse_built_in(segment, "list of people")
-        return write(endpoints, segment, segment.added_user_ids, people.ids(), people)
+        return write(endpoints, segment, lambda read: (read.added_user_ids, ids), people)
 
 
 def _change(
@@ -59,11 +72,16 @@ def _change(
             changed_at=datetime.now(UTC),
             **people.left_out,
         )
+    ids = people.ids()
+
+    def plan(read: UserSegment) -> tuple[People, People]:
+        before = known_people(endpoints, read)
+        return before, change(before, ids)
+
     with endpoints.client.exclusive(LOCK):
         segment = endpoints.found(wanted)
         refuse_built_in(segment, "list of people")
-        before = known_people(endpoints, segment)
-        return write(endpoints, segment, before, change(before, people.ids()), people)
+        return write(endpoints, segment, plan, people)
 
 
 def known_people(endpoints: ZendeskEndpoints, segment: UserSegment) -> People:
@@ -84,22 +102,69 @@ def known_people(endpoints: ZendeskEndpoints, segment: UserSegment) -> People:
     return found
 
 
-def write(
-    endpoints: ZendeskEndpoints, segment: UserSegment, before: People | None, after: People, people: StagedPeople
-) -> UserSegmentChange:
-    """Let a segment have these added people, unless it has them already."""
-    if before != after:
-        answer = put(endpoints, segment, {"added_user_ids": sorted(after)})
-        check(endpoints, answer, before or frozenset(), after)
+def write(endpoints: ZendeskEndpoints, segment: UserSegment, plan: Plan, people: StagedPeople) -> UserSegmentChange:
+    """Let a segment have the added people that ``plan`` says, unless it has them already; under ``LOCK``.
+
+    A request that is sent again as it was would undo what somebody else has changed meanwhile, so the people are read
+    again before each repeat.
+    """
+    client, began, in_doubt = endpoints.client, time.monotonic(), False
+    before, after = plan(segment)
+    added, removed = set[int](), set[int]()
+    for attempt in count(1):
+        if before == after:
+            break
+        added |= after - (before or frozenset())
+        removed |= (before or frozenset()) - after
+        try:
+            answer = put(endpoints, segment, {"added_user_ids": sorted(after)}, once=True)
+        except VendorError as error:
+            error.maybe_done = in_doubt = in_doubt or error.maybe_done
+            wait = _wait_after(client.retry, error, attempt, began)
+            if wait is None:
+                raise
+            logger.warning(
+                "%s Next try (%d of %d) in %.1f s, after another look at who was added.",
+                error, attempt + 1, client.retry.max_attempts, wait,
+            )  # fmt: skip
+            client.rest(wait)
+            before, after = _read_again(endpoints, segment, plan, error)
+        else:
+            check(endpoints, answer, before or frozenset(), after)
+            break
     return done(
         endpoints,
         segment,
         "updated",
         users_sent=people.staged.users,
-        users_added=len(after - (before or frozenset())),
-        users_removed=len((before or frozenset()) - after),
+        users_added=len(added),
+        users_removed=len(removed),
         **people.left_out,
     )
+
+
+def _wait_after(retry: RetryPolicy, error: VendorError, attempt: int, began: float) -> float | None:
+    """Seconds until the next try, None where there must be none: as the client decides it for other requests."""
+    passing = isinstance(error, (RateLimited, VendorUnavailable)) and error.status in {None, *RETRIED_STATUSES}
+    asked = error.retry_after or 0.0
+    if not passing or asked > retry.retry_after_cap:
+        return None
+    wait, passed = max(retry.delay(attempt), asked), time.monotonic() - began
+    if attempt < retry.max_attempts and passed + wait <= retry.max_total:
+        return wait
+    if attempt > 1:
+        error.advise(f"Tried {attempt} times over {passed:.0f} s.")
+    return None
+
+
+def _read_again(
+    endpoints: ZendeskEndpoints, segment: UserSegment, plan: Plan, error: VendorError
+) -> tuple[People | None, People]:
+    """What is left to do after ``error``, which is raised where that cannot be read."""
+    try:
+        return plan(endpoints.segment(segment.user_segment_id))
+    except VendorError as failure:
+        raise error.advise(f"It was not sent again, as who was added could not be read again: {failure}") from None
 
 
 def check(endpoints: ZendeskEndpoints, answer: UserSegment, before: People, after: People) -> None:

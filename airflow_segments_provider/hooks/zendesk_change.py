@@ -71,12 +71,14 @@ def _to_rename(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment, new_name:
     return found
 
 
-def put(endpoints: ZendeskEndpoints, segment: UserSegment, changes: dict[str, Any]) -> UserSegment:
+def put(
+    endpoints: ZendeskEndpoints, segment: UserSegment, changes: dict[str, Any], *, once: bool = False
+) -> UserSegment:
     """Change the given fields of a segment, and return it as it is then."""
     path = ("user_segments", str(segment.user_segment_id))
     body = encode({"user_segment": changes})
     people = changes.get("added_user_ids", ())
-    reply = endpoints.call("help_center", "PUT", *path, body=body, people=lambda: map(str, people))
+    reply = endpoints.call("help_center", "PUT", *path, body=body, once=once, people=lambda: map(str, people))
     return endpoints.read(reply, "user_segment", parse_segment)
 
 
@@ -85,18 +87,28 @@ def delete(endpoints: ZendeskEndpoints, wanted: DeleteUserSegment) -> UserSegmen
     try:
         segment = endpoints.found(wanted)
     except NotFound as error:
+        # Without a status, the list was read and has no such name.
+        if error.status is not None and not (wanted.user_segment_id and _is_gone(endpoints, wanted.user_segment_id)):
+            raise
         return _missing(endpoints, wanted, error)
     refuse_built_in(segment, "deletion")
     path = ("user_segments", str(segment.user_segment_id))
     try:
         endpoints.call("help_center", "DELETE", *path, may_be_empty=True)
     except NotFound as error:
+        if not _is_gone(endpoints, segment.user_segment_id):
+            raise error.advise("Zendesk still lists the segment, so it was not deleted.") from None
         return done(endpoints, segment, "deleted") if error.maybe_done else _missing(endpoints, wanted, error)
     except (AuthenticationError, RateLimited):
         raise
     except (Conflict, PermissionDenied, RejectedRequest) as error:
         raise _in_use(endpoints, segment, error) from None
     return done(endpoints, segment, "deleted")
+
+
+def _is_gone(endpoints: ZendeskEndpoints, user_segment_id: int) -> bool:
+    """Whether the list lacks a segment: a 404 may as well come of a wrong address, where there is no list either."""
+    return all(one.user_segment_id != user_segment_id for one in endpoints.segments())
 
 
 def _missing(endpoints: ZendeskEndpoints, wanted: DeleteUserSegment, error: NotFound) -> UserSegmentChange:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
@@ -56,16 +55,15 @@ def _explain_answers(hook: ZendeskHelpCenterHook, scope: str | None, credentials
     refused = f"Credentials: Zendesk refuses the {credentials}."
     users = "."
     try:
-        me = endpoints.read(endpoints.call("support", "GET", "users", "me"), "user", _as_user)
+        me = endpoints.caller()
     except PermissionDenied:
         users = ", but not users, tags and jobs: the token's scope does not cover them."
     except AuthenticationError:
         return False, refused
     else:
-        # Wrong credentials are no error to this call: it shows a user who is nobody.
-        if not me.get("id") or me.get("name") == "Anonymous user":
+        if me is None:
             return False, f"{refused} It takes this caller for an anonymous visitor."
-        if me.get("role") not in ("agent", "admin"):
+        if me.role not in ("agent", "admin"):
             return False, f"Permission: the credentials are those of an end user. {NOT_A_MANAGER}"
     try:
         return _explain_help_center(hook, endpoints, scope, users)
@@ -90,9 +88,3 @@ def _explain_help_center(
     if scope is not None and not _WRITE_SCOPES & set(scope.split()):
         return False, f"Permission: the token's scope ({scope}) lacks hc:write. {NOT_A_MANAGER}"
     return True, f"Host and credentials are right: user segments can be managed{users} Writing was not tried."
-
-
-def _as_user(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise UnexpectedReply("Zendesk's answer holds something else than a user.")
-    return value

@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import Conflict
-from airflow_segments_provider.hooks.creation import create_once
-from airflow_segments_provider.hooks.zendesk_added import LOCK, check, known_people, write
+from airflow_segments_provider.hooks.creation import check_not_emptied, create_once
+from airflow_segments_provider.hooks.zendesk_added import LOCK, People, check, known_people, write
 from airflow_segments_provider.hooks.zendesk_change import done, put
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentKey, parse_segment
@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 class UserSegmentCreation:
     """One create: look for the name, create with all people if it is not there, look again after doubt.
 
-    Zendesk has no id of the caller's choice and takes the same name twice, so looking is all that avoids a second one.
+    Zendesk has no id of the caller's choice and takes the same name twice, so looking is all that avoids a second one:
+    a create that the look does not find is not sent again, as it may still be under way.
     """
 
     def __init__(self, endpoints: ZendeskEndpoints, wanted: CreateUserSegment, people: StagedPeople) -> None:
@@ -50,6 +51,7 @@ class UserSegmentCreation:
                 what=f"user segment {name!r}",
                 key=f"the name {name!r}",
                 unsent=f"User segment {name!r} was not created.",
+                unique=False,
             )
             if made.reply is not None:
                 self._endpoints.heed_warning(made.reply, self._people_sent)
@@ -122,11 +124,16 @@ class UserSegmentCreation:
     def _added(self, existing: UserSegment) -> UserSegmentChange:
         if not self._ids:
             return done(self._endpoints, existing, "reused", **self._people.left_out)
-        before = known_people(self._endpoints, existing)
-        change = write(self._endpoints, existing, before, before | self._ids, self._people)
+        change = write(self._endpoints, existing, self._plan, self._people)
         return change.model_copy(update={"outcome": "reused"})
 
+    def _plan(self, read: UserSegment) -> tuple[People, People]:
+        before = known_people(self._endpoints, read)
+        return before, before | self._ids
+
     def _made_exact(self, existing: UserSegment) -> UserSegmentChange:
+        if existing.added_user_ids and not self._ids:
+            check_not_emptied(f"user segment {self._wanted.name!r}", allow_empty=self._wanted.allow_empty)
         answer = put(self._endpoints, existing, self._body)
         before = existing.added_user_ids or frozenset()
         check(self._endpoints, answer, before, self._ids)

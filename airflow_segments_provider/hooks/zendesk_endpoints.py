@@ -18,6 +18,7 @@ from airflow_segments_provider.errors import (
 from airflow_segments_provider.http.clean import clean
 from airflow_segments_provider.http.pages import pages
 from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentKey, parse_segment, select
+from airflow_segments_provider.models.zendesk_users import User, parse_user
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
@@ -89,6 +90,7 @@ class ZendeskEndpoints:
         body: bytes | None = None,
         query: Mapping[str, str] | None = None,
         idempotent: bool = True,
+        once: bool = False,
         may_be_empty: bool = False,
         people: Callable[[], Iterable[str]] = tuple,
         lanes: Mapping[str, float | None] | None = None,
@@ -107,6 +109,7 @@ class ZendeskEndpoints:
                 body=body,
                 query=query,
                 idempotent=idempotent,
+                once=once,
                 may_be_empty=may_be_empty,
                 people=people,
                 lanes={**_LANES[half], **(lanes or {})},
@@ -229,6 +232,22 @@ class ZendeskEndpoints:
             return None
         raise self.unexpected(page.reply, "the page does not tell whether and where the list goes on.")
 
+    # Who calls -----------------------------------------------------------------------------------------------------
+
+    def caller(self) -> User | None:
+        """Whose credentials these are, None where Zendesk refuses them.
+
+        That is no error to this call, which anybody may make; so a token that has ended is renewed here, and once.
+        """
+        token = self.client.token().value
+        found = self._caller()
+        if found is None and self.client.token(refused=token).value != token:
+            found = self._caller()
+        return found
+
+    def _caller(self) -> User | None:
+        return self.read(self.call("support", "GET", "users", "me"), "user", _as_caller)
+
     # User segments -------------------------------------------------------------------------------------------------
 
     def segments(self, built_in: bool | None = None) -> Iterator[UserSegment]:
@@ -275,6 +294,12 @@ class ZendeskEndpoints:
 
 # Where the last part of a path is not what its answer holds.
 _KEYS = {"applicable": "user_segments", "search": "users"}
+
+
+def _as_caller(value: Any) -> User | None:
+    if isinstance(value, Mapping) and (not value.get("id") or value.get("name") == "Anonymous user"):
+        return None
+    return parse_user(value)
 
 
 def _as_list(value: Any) -> list[Any]:

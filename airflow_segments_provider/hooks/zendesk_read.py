@@ -12,7 +12,6 @@ from airflow_segments_provider.hooks.zendesk_endpoints import FIRST_BY_OFFSET, P
 from airflow_segments_provider.http import Person
 from airflow_segments_provider.models.zendesk import UserSegment, UserSegmentKey, UserSegments, parse_segment
 from airflow_segments_provider.models.zendesk_content import Article, Section, Topic, parse_content
-from airflow_segments_provider.models.zendesk_users import parse_user
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
@@ -45,8 +44,7 @@ def _sees_all(endpoints: ZendeskEndpoints, user_id: int, found: list[UserSegment
     No field of a user tells a manager, but only a manager may read a single segment.
     """
     try:
-        reply = endpoints.call("support", "GET", "users", "me")
-        me = endpoints.read(reply, "user", parse_user)
+        me = endpoints.caller()
     except PermissionDenied:  # a token for the Help Center only
         me = None
     if me is not None and me.user_id == user_id:

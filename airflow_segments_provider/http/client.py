@@ -153,6 +153,7 @@ class HttpClient:
         body: bytes | None = None,
         query: Mapping[str, str] | None = None,
         idempotent: bool = True,
+        once: bool = False,
         may_be_empty: bool = False,
         may_be_text: bool = False,
         people: Callable[[], Iterable[str]] = tuple,
@@ -165,6 +166,7 @@ class HttpClient:
         :param body: JSON, already encoded.
         :param idempotent: False: sent again only where the vendor cannot have carried it out. The error of any other
             failure has ``maybe_done``; look before sending again.
+        :param once: never sent again, but after a 401: the caller has to look at something before.
         :param may_be_empty: a 2xx without a body is a success.
         :param may_be_text: a 2xx body that is no JSON is the answer's text; what it may be is for the caller to check.
         :param people: the ids in the body, asked for only to clean an error's text of them.
@@ -198,7 +200,7 @@ class HttpClient:
                 parsed = answer.body.decode("utf-8", "replace").strip()
             return Reply(answer.status, answer.headers, parsed, self.requests_sent, call)
 
-        reply, in_doubt = self._persist(send, idempotent=idempotent, lanes=lanes)
+        reply, in_doubt = self._persist(send, idempotent=idempotent, once=once, lanes=lanes)
         return replace(reply, in_doubt=in_doubt)
 
     def _address(self, method: str, path: Sequence[str]) -> tuple[str, Call]:
@@ -244,7 +246,12 @@ class HttpClient:
         return {*self._credentials.secrets, *self._used_tokens}
 
     def _persist(
-        self, send: Callable[[], Result], *, idempotent: bool, lanes: Mapping[str, float | None] = NO_LANES
+        self,
+        send: Callable[[], Result],
+        *,
+        idempotent: bool,
+        once: bool = False,
+        lanes: Mapping[str, float | None] = NO_LANES,
     ) -> tuple[Result, bool]:
         """Call ``send`` as often as the policy, the quota and the kind of failure allow.
 
@@ -259,7 +266,7 @@ class HttpClient:
             except VendorError as error:
                 # A clear refusal of the repeat says nothing of a first try whose answer was lost.
                 error.maybe_done = maybe_done = maybe_done or error.maybe_done
-                wait = self._wait_after(error, attempt, began, idempotent=idempotent)
+                wait = None if once else self._wait_after(error, attempt, began, idempotent=idempotent)
                 timed_out = isinstance(error, VendorUnavailable) and error.status is None
                 cost = self._state.quota.take(timed_out=timed_out) if wait is not None else 0
                 if wait is None or not cost:

@@ -33,6 +33,7 @@ class CreateUserGroup(Given):
     name: Name
     role: Role = "Evaluated"
     if_exists: IfExists = "reuse"
+    allow_empty: bool = False
     identify_by: IdentifyBy = "id"
     on_invalid: OnInvalid = "fail"
     on_unmatched: OnUnmatched = "fail"

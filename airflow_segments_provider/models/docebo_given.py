@@ -118,6 +118,7 @@ class CreateGroup(Sources):
     ruleset: Rules = None
     exclude_deactivated_users: bool | None = None
     if_exists: IfExists = "reuse"
+    allow_empty: bool = False
 
     @model_validator(mode="after")
     def _rules_fit_the_type(self) -> Self:

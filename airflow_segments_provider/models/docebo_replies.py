@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply
+from airflow_segments_provider.http.clean import clean
 from airflow_segments_provider.models.docebo import Group, Member
 
 Entry = TypeVar("Entry")
+
+# A thousand rows may each say why they failed: so many are read, and so many different ones shown.
+_REASONS_READ, _REASONS_SHOWN = 50, 3
+_UNSAID = "Docebo's answer does not say whether it did what was asked."
 
 
 @dataclass(frozen=True)
@@ -160,9 +166,17 @@ def parse_uuid(answer: Any) -> str | None:
     )
 
 
-def parse_background(answer: Any) -> bool:
-    """Whether a change of members goes on in the background. Only an explicit no counts as a failure.
+def parse_addition(answer: Any, people: Callable[[], Iterable[str]]) -> bool:
+    """As :func:`parse_background`, but no answer is no success: what an addition is answered is known."""
+    if answer is None:
+        raise UnexpectedReply(_UNSAID, maybe_done=True)
+    return parse_background(answer, people)
 
+
+def parse_background(answer: Any, people: Callable[[], Iterable[str]] = tuple) -> bool:
+    """Whether a change goes on in the background. Only an explicit no counts as a failure.
+
+    :param people: the ids that were sent, asked for only to clean an error's text of them.
     :raises RejectedRequest: the answer says of all or of a part that it did not succeed.
     :raises UnexpectedReply: it cannot be understood.
     """
@@ -172,13 +186,23 @@ def parse_background(answer: Any) -> bool:
     given = data if isinstance(data, list) else [{} if data is None else data]
     rows = [row for row in given if isinstance(row, Mapping)]
     if len(rows) < len(given):
-        raise UnexpectedReply("Docebo's answer does not say whether it did what was asked.", maybe_done=True)
-    failed = sum(1 for row in rows if row.get("success", True) is not True)
+        raise UnexpectedReply(_UNSAID, maybe_done=True)
+    failed = [row for row in rows if row.get("success", True) is not True]
     if failed:
         raise RejectedRequest(
-            f"Docebo's answer says of {failed:,} of {len(rows):,} parts that it did not succeed.", maybe_done=True
+            f"Docebo's answer says of {len(failed):,} of {len(rows):,} parts that it did not succeed"
+            f"{_reasons(failed, list(people()))}.",
+            maybe_done=True,
         )
     return any(row.get("background_job") is True for row in rows)
+
+
+def _reasons(failed: list[Mapping[str, Any]], people: list[str]) -> str:
+    """What Docebo says of the failures, without people, as the end of a sentence."""
+    said = (row["message"] for row in failed if row.get("message"))
+    texts = (text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in said)
+    cleaned = dict.fromkeys(clean(text, people=people).rstrip(".") for text in islice(texts, _REASONS_READ))
+    return ": " + "; ".join(islice(cleaned, _REASONS_SHOWN)) if cleaned else ""
 
 
 def whole_number(value: Any) -> int | None:

@@ -121,6 +121,7 @@ class CreateUserSegment(UserSegmentRules, People):
     name: Name
     user_type: UserType = "signed_in_users"
     if_exists: IfExists = "reuse"
+    allow_empty: bool = False
 
 
 class UserSegmentKey(Given):

@@ -98,6 +98,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
     :param role: NoAccess, Viewer, Member, Artisan, Curator, or Evaluated: decided by the server at run time.
     :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` gives it this role and makes the
         members exactly these, ``fail`` fails.
+    :param allow_empty: with ``update``, let nobody at all empty one that has members.
     :param identify_by: ``id``, the server's own, or ``email``: each address is looked up first, one call each.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
     :param on_unmatched: the same for people whom the server does not know, or who share an address.
@@ -109,6 +110,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
         "user_ids",
         "role",
         "if_exists",
+        "allow_empty",
         "identify_by",
         "on_invalid",
         "on_unmatched",
@@ -125,6 +127,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
         user_ids: Iterable[object] | str = (),
         role: str = "Evaluated",
         if_exists: str = "reuse",
+        allow_empty: bool | str = False,
         identify_by: str = "id",
         on_invalid: str = "fail",
         on_unmatched: str = "fail",
@@ -136,6 +139,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
         self.user_ids = user_ids
         self.role = role
         self.if_exists = if_exists
+        self.allow_empty = allow_empty
         self.identify_by = identify_by
         self.on_invalid = on_invalid
         self.on_unmatched = on_unmatched
@@ -150,6 +154,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
                 self.user_ids,
                 role=self.role,  # type: ignore[arg-type]
                 if_exists=self.if_exists,  # type: ignore[arg-type]
+                allow_empty=self.allow_empty,  # type: ignore[arg-type]
                 identify_by=self.identify_by,  # type: ignore[arg-type]
                 on_invalid=self.on_invalid,  # type: ignore[arg-type]
                 on_unmatched=self.on_unmatched,  # type: ignore[arg-type]

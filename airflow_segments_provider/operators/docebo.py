@@ -112,6 +112,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
     :param group_ids: groups whose members are added, by either id.
     :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` gives it this description and
         ruleset, and makes the members of a manual group exactly these; ``fail`` fails.
+    :param allow_empty: with ``update``, let nobody at all empty one that has members.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
     :param on_unmatched: ``fail`` refuses where somebody is not found; ``skip`` leaves those out and counts them.
     """
@@ -127,6 +128,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
         "branch_ids",
         "group_ids",
         "if_exists",
+        "allow_empty",
         "on_invalid",
         "on_unmatched",
         "docebo_conn_id",
@@ -147,6 +149,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
         branch_ids: Any = (),
         group_ids: Any = (),
         if_exists: str = "reuse",
+        allow_empty: bool | str = False,
         on_invalid: str = "fail",
         on_unmatched: str = "fail",
         **kwargs: Any,
@@ -162,6 +165,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
         self.branch_ids = branch_ids
         self.group_ids = group_ids
         self.if_exists = if_exists
+        self.allow_empty = allow_empty
         self.on_invalid = on_invalid
         self.on_unmatched = on_unmatched
 
@@ -179,6 +183,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
             branch_ids=self.branch_ids,
             group_ids=self.group_ids,
             if_exists=self.if_exists,  # type: ignore[arg-type]
+            allow_empty=self.allow_empty,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
         )

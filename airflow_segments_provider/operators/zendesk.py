@@ -43,6 +43,7 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
     :param organization_ids: any one of them will do, for signed-in users; so it is with ``group_ids`` for staff.
     :param if_exists: ``reuse`` adds the people and changes nothing else, ``update`` makes it exactly as given, people
         included, ``fail`` fails.
+    :param allow_empty: with ``update``, let nobody at all empty one that has members.
     :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
     :param on_unmatched: the same for people whom Zendesk does not know.
@@ -57,6 +58,7 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
         "organization_ids",
         "group_ids",
         "if_exists",
+        "allow_empty",
         "identify_by",
         "on_invalid",
         "on_unmatched",
@@ -76,6 +78,7 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
         organization_ids: Iterable[int | str] | str = (),
         group_ids: Iterable[int | str] | str = (),
         if_exists: str = "reuse",
+        allow_empty: bool | str = False,
         identify_by: str = "id",
         on_invalid: str = "fail",
         on_unmatched: str = "fail",
@@ -90,6 +93,7 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
         self.organization_ids = organization_ids
         self.group_ids = group_ids
         self.if_exists = if_exists
+        self.allow_empty = allow_empty
         self.identify_by = identify_by
         self.on_invalid = on_invalid
         self.on_unmatched = on_unmatched
@@ -107,6 +111,7 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
                 organization_ids=from_text(self.organization_ids),
                 group_ids=from_text(self.group_ids),
                 if_exists=self.if_exists,  # type: ignore[arg-type]
+                allow_empty=self.allow_empty,  # type: ignore[arg-type]
                 identify_by=self.identify_by,  # type: ignore[arg-type]
                 on_invalid=self.on_invalid,  # type: ignore[arg-type]
                 on_unmatched=self.on_unmatched,  # type: ignore[arg-type]

@@ -1,14 +1,15 @@
-"""A hook with fast retries on an empty sandbox."""
+"""The vendors' scenes, each on its emptied sandbox."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from airflow_segments_provider.hooks.walkme import WalkMeHook
-from tests.faults.scene import RETRY
+pytest.register_assert_rewrite("tests.faults.crash")
+
+from tests.faults.scene import Scene  # noqa: E402
 
 
 @pytest.fixture
@@ -20,13 +21,25 @@ def masked(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def new_hook(walkme_sandbox, masked, monkeypatch) -> Callable[..., WalkMeHook]:
-    """Make a hook whose connection has these extra fields beside fast retries."""
-    known = walkme_sandbox.connection()
+def set_scene(request, masked) -> Callable[[type[Scene]], Scene]:
+    """Make a vendor's scene."""
 
-    def make(**extra: object) -> WalkMeHook:
-        connection = known | {"extra": {**known["extra"], "retry": RETRY, "timeout": 20, **extra}}
-        monkeypatch.setenv("AIRFLOW_CONN_WALKME_FAULTS", json.dumps(connection))
-        return WalkMeHook("walkme_faults")
+    def make(kind: type[Scene]) -> Scene:
+        scene = kind(request.getfixturevalue(kind.fixture))
+        scene.begin()
+        return scene
 
     return make
+
+
+@pytest.fixture
+def scene(request, set_scene) -> Scene:
+    """The scene of the vendor that the test is parametrized with."""
+    made: Scene = set_scene(request.param)
+    return made
+
+
+@pytest.fixture
+def new_hook(scene, monkeypatch) -> Callable[..., Any]:
+    """Make a hook on the scene's sandbox, with these extra fields of its connection."""
+    return lambda **extra: scene.hook(monkeypatch, **extra)

@@ -195,7 +195,7 @@ def test_after_an_error_no_removal_is_begun(connect, alteryx_sandbox, people):
     hook = connect(max_concurrency=1)
     hook.create_user_group("Analysts", people)
     alteryx_sandbox.fault("alteryx.remove_user", "status", status=403, skip=4)
-    with pytest.raises(PermissionDenied, match=r"4 of 23 users were removed .* 1 calls failed"):
+    with pytest.raises(PermissionDenied, match=r"4 of 23 users were removed .* 1 call failed"):
         hook.remove_users(people, name="Analysts")
     assert alteryx_sandbox.members("Analysts") == set(people[4:])
     assert alteryx_sandbox.counts()["alteryx.remove_user"] == 5

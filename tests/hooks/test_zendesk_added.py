@@ -6,8 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_segments_provider.errors import InvalidInput, NotFound, UnexpectedReply, VendorUnavailable
+from airflow_segments_provider.errors import (
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    UnexpectedReply,
+    VendorUnavailable,
+)
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from airflow_segments_provider.http import HttpClient
+from airflow_segments_provider.http.transport import Transport
+from tests.conftest import RETRY
 from tests.hooks.test_zendesk import FARAH, HANA, ISAK, NAME, NOBODY, added, counts, zendesk_hook
 
 
@@ -95,15 +105,16 @@ def test_many_people_go_in_one_request(hook, zendesk_sandbox, made):
     assert counts(zendesk_sandbox) == {"get_segment": 1, "update_segment": 1}
 
 
-@pytest.mark.parametrize("kind", ["lost", "reset_mid_body", "html", "reset"])
-def test_a_lost_answer_is_asked_for_again(hook, zendesk_sandbox, made, kind):
+@pytest.mark.parametrize(("kind", "writes"), [("lost", 1), ("reset_mid_body", 1), ("html", 2), ("reset", 2)])
+def test_after_a_lost_answer_the_people_are_read_again(hook, zendesk_sandbox, made, kind, writes):
     zendesk_sandbox.fault("zendesk.update_segment", kind)
-    hook.add_users([FARAH], user_segment_id=made)
+    change = hook.add_users([FARAH], user_segment_id=made)
+    assert (change.users_added, change.requests) == (1, 2 + writes)
     assert added(zendesk_sandbox) == {FARAH, ISAK}
-    assert counts(zendesk_sandbox) == {"get_segment": 1, "update_segment": 2}
+    assert counts(zendesk_sandbox) == {"get_segment": 2, "update_segment": writes}
 
 
-@pytest.mark.parametrize("kind", ["lost", "hang"])
+@pytest.mark.parametrize("kind", ["reset", "hang"])
 def test_answers_that_are_always_lost_are_an_error_without_people(connect, zendesk_sandbox, made, kind):
     parameters = {"seconds": 1} if kind == "hang" else {}
     zendesk_sandbox.fault("zendesk.update_segment", kind, times=None, **parameters)
@@ -111,6 +122,84 @@ def test_answers_that_are_always_lost_are_an_error_without_people(connect, zende
         connect(timeout=0.3).add_users([FARAH], user_segment_id=made)
     assert caught.value.maybe_done
     assert str(FARAH) not in str(caught.value)
+
+
+class TestRepeats:
+    """A request that is sent again as it was would undo what somebody else has changed during the wait."""
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch, zendesk_sandbox, made):
+        """Let somebody else set the people during each wait."""
+
+        def set_up(*people):
+            def rest(client, seconds):
+                zendesk_sandbox.change_segment(made, added_user_ids=list(people))
+
+            monkeypatch.setattr(HttpClient, "rest", rest)
+
+        return set_up
+
+    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+    @pytest.mark.parametrize("effect", [True, False])
+    def test_people_whom_somebody_else_adds_meanwhile_stay(
+        self, hook, zendesk_sandbox, made, meanwhile, status, effect
+    ):
+        zendesk_sandbox.fault("zendesk.update_segment", "status", status=status, effect=effect)
+        meanwhile(ISAK, HANA)
+        change = hook.add_users([FARAH], user_segment_id=made)
+        assert (change.users_added, change.users_removed) == (1, 0)
+        assert added(zendesk_sandbox) == {FARAH, HANA, ISAK}
+        assert counts(zendesk_sandbox) == {"get_segment": 2, "update_segment": 2}
+
+    def test_people_whom_somebody_else_removes_meanwhile_stay_away(self, hook, zendesk_sandbox, made, meanwhile):
+        zendesk_sandbox.fault("zendesk.update_segment", "status", status=503)
+        meanwhile()
+        hook.create_user_segment(NAME, [FARAH])
+        assert added(zendesk_sandbox) == {FARAH}
+        assert counts(zendesk_sandbox) == {"list_segments": 1, "get_segment": 1, "update_segment": 2}
+
+    def test_nothing_is_sent_again_where_somebody_else_did_it(self, hook, zendesk_sandbox, made, meanwhile):
+        zendesk_sandbox.fault("zendesk.update_segment", "status", status=503)
+        meanwhile(HANA)
+        hook.set_users([HANA], user_segment_id=made)
+        assert counts(zendesk_sandbox) == {"get_segment": 2, "update_segment": 1}
+
+    def test_a_refused_connection_counts_as_well(self, hook, zendesk_sandbox, made, meanwhile, monkeypatch):
+        send, places = Transport.send, ["http://127.0.0.1:9/"]
+
+        def refuse_first(self, call, url, **request):
+            return send(self, call, places.pop() if call.method == "PUT" and places else url, **request)
+
+        monkeypatch.setattr(Transport, "send", refuse_first)
+        meanwhile(ISAK, HANA)
+        hook.remove_users([ISAK], user_segment_id=made)
+        assert added(zendesk_sandbox) == {HANA}
+        assert counts(zendesk_sandbox) == {"get_segment": 2, "update_segment": 1}
+
+    def test_it_ends_with_the_tries_of_the_connection(self, hook, zendesk_sandbox, made):
+        zendesk_sandbox.fault("zendesk.update_segment", "status", status=429, times=None)
+        with pytest.raises(RateLimited, match=f"Tried {RETRY['max_attempts']} times") as caught:
+            hook.add_users([FARAH], user_segment_id=made)
+        assert not caught.value.maybe_done
+        tries = RETRY["max_attempts"]
+        assert counts(zendesk_sandbox) == {"get_segment": tries, "update_segment": tries}
+
+    def test_a_doubt_stays_when_the_next_try_is_refused(self, hook, zendesk_sandbox, made):
+        zendesk_sandbox.fault("zendesk.update_segment", "status", status=503)
+        zendesk_sandbox.fault("zendesk.update_segment", "status", status=403)
+        with pytest.raises(PermissionDenied) as caught:
+            hook.add_users([FARAH], user_segment_id=made)
+        assert caught.value.maybe_done
+
+    @pytest.mark.parametrize("shown", [404, 200])
+    def test_it_is_not_sent_again_where_the_people_cannot_be_read(self, hook, zendesk_sandbox, made, shown):
+        segment = {"user_segment": {"id": made, "name": NAME, "user_type": "staff"}}
+        zendesk_sandbox.fault("zendesk.get_segment", "status", status=shown, body=segment, skip=1, times=None)
+        zendesk_sandbox.fault("zendesk.update_segment", "status", status=503)
+        with pytest.raises(VendorUnavailable, match="could not be read again") as caught:
+            hook.add_users([FARAH], user_segment_id=made)
+        assert (caught.value.maybe_done, caught.value.status) == (True, 503)
+        assert counts(zendesk_sandbox)["update_segment"] == 1
 
 
 class TestCheck:

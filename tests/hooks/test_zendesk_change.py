@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_segments_provider.errors import (
@@ -12,6 +14,8 @@ from airflow_segments_provider.errors import (
     RejectedRequest,
     UnexpectedReply,
 )
+from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
 from tests.hooks.test_zendesk import FARAH, NAME, SIGNED_IN, STAFF, counts, zendesk_hook
 
 
@@ -123,11 +127,50 @@ class TestDelete:
         zendesk_sandbox.fault("zendesk.delete_segment", kind, **effect)
         assert hook.delete_user_segment(user_segment=made, if_missing="fail").outcome == "deleted"
 
-    def test_somebody_else_was_faster(self, hook, zendesk_sandbox):
+    def test_somebody_else_was_faster(self, hook, zendesk_sandbox, monkeypatch):
         made = hook.create_user_segment(NAME)
-        missing = {"error": "RecordNotFound", "description": "Not found"}
-        zendesk_sandbox.fault("zendesk.delete_segment", "status", status=404, body=missing)
+        read = ZendeskEndpoints.segment
+
+        def read_and_lose(self, user_segment_id):
+            found = read(self, user_segment_id)
+            zendesk_sandbox.delete_segment(user_segment_id)
+            return found
+
+        monkeypatch.setattr(ZendeskEndpoints, "segment", read_and_lose)
         assert hook.delete_user_segment(user_segment=made).outcome == "missing"
+        assert counts(zendesk_sandbox) == {
+            "list_segments": 2, "create_segment": 1, "get_segment": 1, "delete_segment": 1
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("struck", ["get_segment", "delete_segment"])
+    @pytest.mark.parametrize("body", ["<h1>Not here</h1>", {"error": "RecordNotFound", "description": "Not found"}])
+    def test_a_404_of_one_that_is_listed_is_an_error(self, hook, zendesk_sandbox, struck, body):
+        made = zendesk_sandbox.create_segment(NAME)
+        zendesk_sandbox.fault(f"zendesk.{struck}", "status", status=404, body=body, times=None)
+        with pytest.raises(NotFound) as caught:
+            hook.delete_user_segment(user_segment_id=made)
+        assert caught.value.status == 404
+        assert [one.id for one in zendesk_sandbox.segments()] == [made]
+        assert counts(zendesk_sandbox)["list_segments"] == 1
+
+    def test_a_lost_answer_and_then_a_404_of_one_that_is_listed_is_an_error(self, hook, zendesk_sandbox):
+        made = zendesk_sandbox.create_segment(NAME)
+        zendesk_sandbox.fault("zendesk.delete_segment", "reset")
+        zendesk_sandbox.fault("zendesk.delete_segment", "status", status=404)
+        with pytest.raises(NotFound, match="was not deleted") as caught:
+            hook.delete_user_segment(user_segment_id=made)
+        assert caught.value.maybe_done
+        assert len(zendesk_sandbox.segments()) == 1
+
+    @pytest.mark.parametrize("key", [{"user_segment_id": 5}, {"name": NAME}])
+    def test_nothing_is_missing_under_a_wrong_host(self, connect, zendesk_sandbox, monkeypatch, key):
+        """A fixed token is sent anywhere, and Zendesk's own 404 may come of any path."""
+        token = connect().client.token().value
+        connection = {**zendesk_sandbox.connection(auth="bearer", token=token), "login": None, "password": None}
+        connection["host"] += "/sub"
+        monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT", json.dumps(connection))
+        with pytest.raises(NotFound, match="host is not that of the account"):
+            ZendeskHelpCenterHook().delete_user_segment(**key)
 
     @pytest.mark.parametrize("refusal", ["errors_base", "record_invalid", "forbidden"])
     def test_one_in_use_is_a_conflict_that_says_where(self, hook, zendesk_sandbox, refusal):

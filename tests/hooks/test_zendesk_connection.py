@@ -299,6 +299,32 @@ class TestTheTestButton:
         assert message.startswith("Credentials: Zendesk refuses the bearer token")
         assert counts(zendesk_sandbox) == {"get_me": 1}
 
+    def test_a_token_that_zendesk_has_ended_is_renewed_once(self, connect, zendesk_sandbox):
+        hook = connect()
+        hook.client.token()
+        zendesk_sandbox.expire_tokens()
+        assert hook.test_connection() == (True, f"{RIGHT}. Writing was not tried.")
+        assert counts(zendesk_sandbox) == {"get_me": 2, "list_segments": 1, "get_segment": 1}
+        assert zendesk_sandbox.counts()["zendesk.create_token"] == 2
+
+    def test_an_anonymous_user_whatever_the_token(self, connect, zendesk_sandbox):
+        body = {"user": {"id": 5, "name": "Anonymous user", "role": "end-user"}}
+        zendesk_sandbox.fault("zendesk.get_me", "status", status=200, body=body, times=None)
+        works, message = connect().test_connection()
+        assert not works
+        assert message.startswith("Credentials: Zendesk refuses the OAuth client id and secret")
+        assert zendesk_sandbox.counts() == {"zendesk.create_token": 2, "zendesk.get_me": 2}
+
+    def test_a_secret_that_has_ended_with_the_token(self, connect, zendesk_sandbox):
+        hook = connect()
+        hook.client.token()
+        zendesk_sandbox.expire_tokens()
+        zendesk_sandbox.settings(client_secret="a new one")
+        works, message = hook.test_connection()
+        assert not works
+        assert message.startswith("Credentials: Zendesk refuses the OAuth client id and secret")
+        assert counts(zendesk_sandbox) == {"get_me": 1}
+
     def test_the_secret(self, connect):
         works, message = connect(password="another-secret").test_connection()
         assert not works

@@ -182,3 +182,14 @@ def test_a_reply_says_whether_an_earlier_try_may_have_been_carried_out(vendor, s
     client = vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0))
     assert client.request("GET", ["x"]).in_doubt is in_doubt
     assert client.request("GET", ["x"]).in_doubt is False
+
+
+def test_what_is_sent_once_is_not_even_repeated_after_a_429(vendor):
+    vendor.answers.extend([Answer(429), Answer(401), Answer(503)])
+    client = vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0))
+    with pytest.raises(RateLimited):
+        client.request("PUT", ["x"], once=True)
+    # A token that has ended was no try at all.
+    with pytest.raises(VendorUnavailable):
+        client.request("PUT", ["x"], once=True)
+    assert len(vendor.calls) == 3

@@ -43,6 +43,22 @@ def test_tags_are_read_set_added_and_removed(zendesk):
     assert zendesk.send("DELETE", path, json={"tags": ["a"]}).json() == {"tags": ["b"]}
 
 
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        (f"{USERS}/{FARAH}", f"{USERS}/{{user}}"),
+        (f"{USERS}/{FARAH}.json", f"{USERS}/{{user}}.json"),
+        (f"{USERS}/{FARAH}/tags", f"{USERS}/{{user}}/tags"),
+        (f"{USERS}/{FARAH}/elsewhere", f"{USERS}/{{user}}/elsewhere"),
+        (f"{USERS}/me", f"{USERS}/me"),
+        ("/api/v2/help_center/users/7/user_segments", "/api/v2/help_center/users/{user}/user_segments"),
+    ],
+)
+def test_paths_are_logged_without_ids_of_people(zendesk, path, logged):
+    zendesk.get(path)
+    assert zendesk.sandbox.calls()[-1].path.endswith(logged)
+
+
 def test_wrong_tag_calls(zendesk):
     path = f"{USERS}/{FARAH}/tags"
     reply = zendesk.send("PUT", path, json={"tags": "a"})

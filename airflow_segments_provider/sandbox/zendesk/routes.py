@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from fastapi import APIRouter
@@ -33,6 +34,9 @@ from airflow_segments_provider.sandbox.zendesk.users import Users
 
 # A name, a method, a path below its half's, and what carries it out. Of two paths that fit, the first one counts.
 _Route = tuple[str, str, str, Operation]
+
+# The calls that are kept hold nobody's id.
+_PERSON = re.compile(r"/users/\d+(?![^/.])")
 
 
 def zendesk_router(account: Account, gateway: Gateway) -> APIRouter:
@@ -122,6 +126,7 @@ def _job_routes(account: Account) -> list[_Route]:
 
 def _describe(call: Call) -> None:
     call.record.user_ids = count_users(Ask(call))
+    call.record.path = _PERSON.sub("/users/{user}", call.record.path)
 
 
 def _no_route(call: Call) -> Reply:

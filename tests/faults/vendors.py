@@ -1,0 +1,11 @@
+"""The vendors under test; a new one registers its scene here."""
+
+from __future__ import annotations
+
+from tests.faults.alteryx_scene import AlteryxScene
+from tests.faults.docebo_scene import DoceboScene
+from tests.faults.scene import Scene
+from tests.faults.walkme_scene import WalkMeScene
+from tests.faults.zendesk_scene import ZendeskScene
+
+SCENES: list[type[Scene]] = [WalkMeScene, AlteryxScene, DoceboScene, ZendeskScene]

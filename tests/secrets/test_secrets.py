@@ -1,0 +1,193 @@
+"""No secret, token or person is found in anything that Airflow keeps or shows, whatever a vendor answers."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import os
+import re
+import sqlite3
+import zlib
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from tests.secrets.cases import CONNECTIONS, OPERATORS, PROXY_PASSWORD, Case, Unsent, as_env, dag_of
+
+# Airflow's own numbers of processes and ports may happen to be somebody's id.
+NOT_PEOPLE = {"pid", "port", "trigger_id", "id"}
+
+
+@dataclass
+class Told:
+    """What must not be found, and where it is looked for."""
+
+    secrets: list[str]
+    people: list[Any]
+    emails: list[str]
+
+    def secrets_in(self, text: str) -> list[str]:
+        found = [form for secret in self.secrets for form in spellings(secret) if form in text]
+        return found + re.findall(r"\beyJ[\w-]{20,}\.[\w-]{20,}\.[\w-]{20,}", text)
+
+    def people_in(self, text: str) -> list[str]:
+        forms = {form for person in self.people for form in (str(person), json.dumps(str(person))[1:-1])}
+        alone = [form for form in forms if re.search(rf"(?<![\w.]){re.escape(form)}(?![\w.])", text)]
+        return alone + [email for email in self.emails if email in text]
+
+
+def spellings(secret: str) -> set[str]:
+    """A secret as it is, and as it stands in JSON and in a form; the Basic value is nowhere but in a header."""
+    if re.fullmatch(r"[\w+/]+=*", secret):
+        return {secret}
+    return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], quote_plus(secret)}
+
+
+def cells(database_path: Any) -> list[tuple[str, str]]:
+    """Every cell of Airflow's database as text, with the name of its column."""
+    found = []
+    with closing(sqlite3.connect(database_path)) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            columns = [row[1] for row in database.execute(f'PRAGMA table_info("{table}")')]
+            for row in database.execute(f'SELECT * FROM "{table}"'):
+                found += [(f"{table}.{column}", as_text(cell)) for column, cell in zip(columns, row, strict=True)]
+    return found
+
+
+def as_text(cell: object) -> str:
+    if isinstance(cell, bytes):
+        with suppress(zlib.error):
+            cell = zlib.decompress(cell)
+        return cell.decode("latin-1")
+    return str(cell)
+
+
+@pytest.fixture
+def told(case, request, monkeypatch, tmp_path) -> Told:
+    """The connection is set, people are there, and it is known what must not be found."""
+    sandbox = request.getfixturevalue(case.fixture)
+    connection, secrets = case.connect(sandbox)
+    people, emails, made = case.seed(sandbox)
+    for name, value in as_env(people, emails, {**made, "folder": str(tmp_path)}).items():
+        monkeypatch.setenv(name, value)
+    set_connection(monkeypatch, case, connection)
+    return Told(secrets, people, emails)
+
+
+def set_connection(monkeypatch: pytest.MonkeyPatch, case: Case, connection: dict[str, Any]) -> None:
+    monkeypatch.setenv(f"AIRFLOW_CONN_{case.conn_id.upper()}", json.dumps(connection))
+
+
+def new_hook(case: Case) -> Any:
+    module, _, name = case.hook.rpartition(".")
+    return getattr(importlib.import_module(module), name)(case.conn_id)
+
+
+def echo(told: Told, *, ids: bool) -> str:
+    """An answer that repeats all it should not."""
+    people = [*told.emails, *(str(person) for person in told.people if ids)]
+    forms = [form for secret in told.secrets if not isinstance(secret, Unsent) for form in sorted(spellings(secret))]
+    return f"Refused: Authorization: Bearer {' '.join(forms)} for {', '.join(people)}"
+
+
+def break_down(sandbox: Any, case: Case, told: Told, status: int, form: str) -> None:
+    """Let every call but that for a token fail with an answer that repeats what it should not."""
+    sandbox.clear_faults()
+    sandbox.fault(case.token, "latency", seconds=0, times=None)
+    for endpoint in (*case.with_ids, "*"):
+        said = echo(told, ids=endpoint != "*")
+        body = {"message": said, "error": said, "errors": {"user_ids": [said]}} if form == "json" else said
+        if form == "html":
+            body = f"<html><body><h1>{status}</h1><p>{said}</p></body></html>"
+        types = {"json": "application/json", "html": "text/html", "text": "text/plain"}
+        sandbox.fault(endpoint, "status", status=status, body=body, content_type=types[form], times=None)
+
+
+def states(dag_run: Any) -> dict[str, str]:
+    return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
+
+
+@pytest.mark.parametrize("case", OPERATORS.values(), ids=OPERATORS)
+def test_operators(case, request, told, dag_file, airflow_db, capfd, caplog):
+    """All operators: in good order, refused, and with a vendor that is down."""
+    caplog.set_level(logging.DEBUG)
+    sandbox = request.getfixturevalue(case.fixture)
+    told.secrets.append(new_hook(case).client.token().value)
+    dag = dag_file(dag_of(case), options="default_args={'trigger_rule': 'all_done', 'retries': 0}")
+
+    well = states(dag.test())
+    assert [task for task, state in well.items() if state != "success"] == []
+    for status, form in ((400, "json"), (503, "html")):
+        break_down(sandbox, case, told, status, form)
+        assert "failed" in states(dag.test()).values()
+
+    written = cells(airflow_db)
+    assert any(case.conn_id in text for _, text in written)
+    assert {place for place, text in written if told.secrets_in(text)} == set()
+    kept = [(place, text) for place, text in written if place.rpartition(".")[2] not in NOT_PEOPLE]
+    assert {(place, *told.people_in(text)) for place, text in kept if told.people_in(text)} == set()
+    check_log(told, capfd, caplog)
+
+
+def check_log(told: Told, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    """No secret at any level; nobody but in what urllib3 logs of paths at DEBUG, as do all who use it."""
+    printed = capfd.readouterr()
+    shown = [*printed.out.splitlines(), *printed.err.splitlines()]
+    # The tests' own calls to the sandbox are not what is tested; what Airflow is asked to mask it prints at DEBUG.
+    records = [record for record in caplog.records if "/_sandbox/" not in record.getMessage()]
+    lines = [caplog.handler.format(record) for record in records] + shown
+    assert lines
+    assert [line for line in lines if told.secrets_in(line) and "MaskSecret(" not in line] == []
+    public = [caplog.handler.format(record) for record in records if record.levelno >= logging.INFO]
+    public += [line for line in shown if not ("connectionpool.py" in line and "DEBUG" in line)]
+    assert [line for line in public if told.people_in(line)] == []
+
+
+@pytest.mark.parametrize("case", CONNECTIONS.values(), ids=CONNECTIONS)
+def test_connections(case, request, told, capfd, caplog, monkeypatch):
+    """Every way to prove who calls: in what a hook says, logs and raises, when all goes well and when it does not."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr("airflow.providers.common.compat.sdk.mask_secret", lambda secret: None)
+    sandbox = request.getfixturevalue(case.fixture)
+    hook = new_hook(case)
+    works, message = hook.test_connection()
+    assert works, message
+    told.secrets.append(hook.client.token().value)
+    said = [message, repr(hook), repr(hook.fields), str(hook.fields), repr(hook.client), repr(vars(hook.client))]
+
+    for status, form in ((401, "json"), (400, "text"), (500, "html"), (200, "html")):
+        told.secrets[-1] = hook.client.token().value  # a 401 renews it
+        break_down(sandbox, case, told, status, form)
+        said += new_hook(case).test_connection()[1:]
+    sandbox.clear_faults()
+    sandbox.expire_tokens()
+    for status in (400, 401, 403, 500):
+        sandbox.fault(case.token, "status", status=status, body={"error": echo(told, ids=False)}, times=None)
+        said += new_hook(case).test_connection()[1:]
+        sandbox.clear_faults()
+    sandbox.fault(case.token, "status", status=200, body={"access_token": "", "hint": echo(told, ids=False)})
+    said += new_hook(case).test_connection()[1:]
+    # vars() of the client shows the tokens that it keeps to find them in answers; nobody prints that.
+    assert [text for text in said if told.secrets_in(text) and "_used_tokens" not in text] == []
+    check_log(told, capfd, caplog)
+
+
+@pytest.mark.parametrize("case", OPERATORS.values(), ids=OPERATORS)
+def test_a_proxy(case, told, capfd, caplog, monkeypatch):
+    """The password in a proxy's address, when the proxy is not there."""
+    caplog.set_level(logging.DEBUG)
+    told.secrets.append(PROXY_PASSWORD)
+    proxy = f"http://who:{quote(PROXY_PASSWORD, safe='')}@127.0.0.1:9"
+    connection = json.loads(os.environ[f"AIRFLOW_CONN_{case.conn_id.upper()}"])
+    connection["extra"]["proxies"] = {"http": proxy, "https": proxy}
+    set_connection(monkeypatch, case, connection)
+    hook = new_hook(case)
+    works, message = hook.test_connection()
+    assert not works
+    assert "proxy" in message
+    assert [text for text in (message, repr(hook.fields), repr(hook.client)) if told.secrets_in(text)] == []
+    check_log(told, capfd, caplog)
