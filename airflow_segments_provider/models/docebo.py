@@ -6,8 +6,10 @@ for each platform, at https://<platform>/api-browser/.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from textwrap import wrap
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -22,13 +24,22 @@ OnUnmatched = Literal["fail", "skip"]
 COLUMNS: tuple[Column, ...] = ("userid", "firstname", "lastname", "email")
 
 
+_ONE_LINE = re.compile("-----BEGIN ([A-Z ]+)-----([A-Za-z0-9+/= ]+)-----END \\1-----")
+
+
 def _private_key(value: str) -> str:
-    """A key that can sign; its line ends may be written as a backslash and an n, as in a URI or a variable."""
+    """A key that can sign.
+
+    Its line ends may be a backslash and an n, as in a URI, or spaces or nothing, as a form field of one line leaves it.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     pem = value.replace("\\n", "\n").strip() + "\n"
+    if found := _ONE_LINE.fullmatch(pem.strip()):
+        body = "\n".join(wrap(found[2].replace(" ", ""), 64))
+        pem = f"-----BEGIN {found[1]}-----\n{body}\n-----END {found[1]}-----\n"
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except TypeError:
