@@ -108,6 +108,29 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_segments_provider.links.AlteryxServerLink",
             "airflow_segments_provider.links.ZendeskHelpCenterLink",
         ],
+        "config": {
+            "segments": {
+                "description": "Keeping members of segments in sync.",
+                "options": {
+                    "ledger_path": {
+                        "description": "Where the sync remembers whom it put into which segment: any path or URL that "
+                        "Airflow's object storage knows. Empty: the folder segments_ledger in AIRFLOW_HOME, for "
+                        "executors that run on one machine.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://aws_default@bucket/segments",
+                        "default": "",
+                    },
+                    "ledger_path_is_shared": {
+                        "description": "That a ledger path on a local disk is a file system which all workers share.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
+                },
+            }
+        },
         "connection-types": [
             {
                 "connection-type": "walkme",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -141,3 +142,17 @@ def test_a_target_shows_names_only_and_the_same_in_every_process():
     shown = str(WalkMeSegment("Trial users", create=True))
     assert shown == "WalkMeSegment(name='Trial users', walkme_conn_id='walkme_default', create=True)"
     assert json.dumps(shown)
+
+
+def test_a_ledger_that_is_lost_is_no_first_sync(walkme_sandbox, connect, dag_file, tmp_path):
+    connect()
+    ledger = tmp_path / "ledger"
+    dag = dag_file(TASK.format(source=["ada", "grace"], target=BY_NAME, ledger=ledger, options=""))
+    for _ in range(2):
+        (ti,) = dag.test().get_task_instances()
+        assert str(ti.state) == "success"
+    shutil.rmtree(ledger)
+    before = walkme_sandbox.counts()["walkme.update"]
+    (ti,) = dag.test().get_task_instances()
+    assert str(ti.state) == "failed"
+    assert walkme_sandbox.counts()["walkme.update"] == before

@@ -63,6 +63,17 @@ def test_airflow_finds_the_provider_the_connection_type_and_the_link():
     assert "airflow_segments_provider.links.WalkMeSystemLink" in manager.extra_links_class_names
 
 
+def test_airflow_knows_the_settings():
+    from airflow.providers.common.compat.sdk import conf
+
+    from airflow_segments_provider.members.ledger.places import ledger_path
+
+    for option in INFO["config"]["segments"]["options"].values():
+        assert set(option) == {"description", "version_added", "type", "example", "default"}
+    assert conf.getboolean("segments", "ledger_path_is_shared") is False
+    assert ledger_path().endswith("/segments_ledger")
+
+
 def test_everything_that_is_named_is_there():
     named = [
         module for kind in ("hooks", "operators", "sensors") for part in INFO[kind] for module in part["python-modules"]
