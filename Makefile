@@ -31,8 +31,8 @@ test: $(addprefix test-,$(or $(VERSIONS),$(NEWEST) $(OLDEST)))  ## the tests on 
 test-all: $(addprefix test-,$(or $(VERSIONS),$(TESTED)))  ## the tests, slow ones too, on every Airflow version supported
 test-all: SLOW := yes
 
-# What knows no Airflow but its connections and errors: `make test` runs it on the newest version only.
-APART := tests/faults tests/http tests/models tests/sandbox tests/members/test_model.py
+# What knows little of Airflow, or is known by the rest as well: `make test` runs it on the newest version only.
+APART := tests/faults tests/hooks tests/http tests/members tests/models tests/sandbox tests/demo/test_demo_all.py
 LEFT_OUT = $(if $(SLOW)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))
 
 test-%: tools

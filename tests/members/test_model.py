@@ -15,7 +15,7 @@ import pytest
 from tests.members.model.broken import BROKEN
 from tests.members.model.schedule import Diverged, run_schedule
 
-SCHEDULES = 2_000
+SCHEDULES = 500
 SLOW_SCHEDULES = 20_000
 MOST_TO_CATCH = 600
 
