@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_segments_provider.errors import SyncIncomplete
+from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
@@ -102,6 +103,7 @@ class SyncMembersOperator(BaseOperator):
         "ledger_path",
     )
     template_ext: Sequence[str] = (".sql",)
+    operator_extra_links = (WalkMeSystemLink(),)
     ui_color = "#e8eefc"
     target = TargetField()
     source = UserIdsField()
@@ -164,6 +166,8 @@ class SyncMembersOperator(BaseOperator):
 
         given = given_sync({name: getattr(self, name) for name in GivenSync.model_fields})
         self._reached = target_of(self.target).open()
+        self.vendor_url = self._reached.hook.admin_url
+        WalkMeSystemLink().push(context, self.vendor_url)
         settings = given.settings(data_until=_interval_end(context), witness=_witness(context))
         with Workspace(self.memory_limit) as workspace:
             synced = Sync(

@@ -31,12 +31,13 @@ class Synced:
         self.state = str(ti.state)
         self.result = ti.xcom_pull(task_ids="sync", key="return_value")
         self.plan = ti.xcom_pull(task_ids="sync", key="plan")
+        self.link = ti.xcom_pull(task_ids="sync", key="_link_WalkMeSystemLink")
 
 
 @pytest.fixture
 def sync(walkme_sandbox, connect, dag_file, tmp_path):
     """Run the task with a source; each is another DAG, so each must say that it takes over from the one before."""
-    connect(users_per_request=10)
+    connect(users_per_request=10, admin_url="https://admin.example.com/systems")
 
     def run(source, *, target=BY_NAME, takeover=True, **options):
         given = ", ".join(f"{name}={value!r}" for name, value in {"takeover": takeover, **options}.items())
@@ -52,6 +53,7 @@ def test_a_segment_follows_its_source(sync, walkme_sandbox, stored):
     assert first.state == "success"
     assert walkme_sandbox.members("Trial users") == set(people(0, 25))
     assert walkme_sandbox.counts()["walkme.update"] == 3
+    assert first.link == "https://admin.example.com/systems"
     assert first.result["counts"] | {"wanted": 25, "add": 25, "applied": 25, "baseline": 0} == first.result["counts"]
 
     assert sync(people(2, 27), takeover=False).state == "failed"
