@@ -60,11 +60,18 @@ def test_nor_does_any_of_many():
     run_all(SLOW_SCHEDULES)
 
 
-@pytest.mark.parametrize("name", BROKEN)
+# A lost answer shows in one schedule of many hundreds.
+RARE = "forgets that an answer was lost"
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == RARE else name for name in BROKEN]
+)
 def test_a_broken_engine_is_caught(name, monkeypatch):
     BROKEN[name](monkeypatch)
     own = databases()
-    for seed in range(MOST_TO_CATCH):
+    for seed in range(SLOW_SCHEDULES if name == RARE else MOST_TO_CATCH):
         try:
             run_schedule(seed, own)
         except Diverged:
