@@ -10,7 +10,7 @@ import lzma
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from io import TextIOWrapper
+from io import BufferedReader, RawIOBase, TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -36,6 +36,24 @@ _COMPRESSED: dict[str, Any] = {
     ".xz": lzma.LZMAFile,
 }
 READ_AT_ONCE = 25_000
+BUFFER = 1 << 20
+
+
+class _Calls(RawIOBase):
+    """The calls of a file that Airflow opened: each is dear, and on 2.11 it cannot be iterated over."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, or less."""
+        content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
 
 
 class FileMembers:
@@ -90,7 +108,8 @@ class FileMembers:
             raise InvalidInput(str(self), ["there is no such file."])
         read = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet}[form]
         with ExitStack() as stack:
-            file = stack.enter_context(path.open("rb"))  # type: ignore[no-untyped-call]
+            opened = stack.enter_context(path.open("rb"))  # type: ignore[no-untyped-call]
+            file = stack.enter_context(BufferedReader(_Calls(opened), BUFFER))
             try:
                 yield from read(stack.enter_context(compressed(file)) if compressed else file)
             except (UnicodeDecodeError, csv.Error, EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:

