@@ -6,9 +6,11 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+
+from airflow_segments_provider.ledger_commands.arguments import DECLINED, add_parser
 
 FAILED = 2
 
@@ -44,24 +46,40 @@ def _parser() -> argparse.ArgumentParser:
         help="a Swagger or OpenAPI document, downloaded before, in place of the vendor's; may be repeated",
     )
     check.set_defaults(run=_check_contract)
+    add_parser(commands, _ledger)
     return parser
 
 
 def _check_contract(options: argparse.Namespace) -> int:
+    def work() -> tuple[int, Iterable[str]]:
+        from airflow_segments_provider.contract.check import check
+
+        return check(options.conn_id, options.document)
+
+    return _reported(work)
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    options.stdout = sys.stdout
+    return _reported(lambda: options.run_ledger(options))
+
+
+def _reported(work: Callable[[], tuple[int, Iterable[str]]]) -> int:
+    """Do it, print what it says, and return its status; its errors are sentences."""
     try:
         # Airflow logs to where its output goes; that is for the report.
         with redirect_stdout(sys.stderr):
             from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-            from airflow_segments_provider.contract.check import check
-            from airflow_segments_provider.errors import SegmentsError
+            from airflow_segments_provider.errors import LedgerBusy, SegmentsError
 
             try:
-                status, lines = check(options.conn_id, options.document)
+                status, lines = work()
             except (SegmentsError, AirflowNotFoundException) as error:
                 print(error)
-                return FAILED
-        print("\n".join(lines))
+                return DECLINED if isinstance(error, LedgerBusy) else FAILED
+        if said := "\n".join(lines):
+            print(said)
     except Exception:  # noqa: BLE001  # Python's own status would be 1: differences
         traceback.print_exc()
         return FAILED

@@ -17,6 +17,13 @@ from airflow_segments_provider.connection_fields import (
 )
 
 PACKAGE = "airflow-provider-segments"
+ASSETS = [
+    {
+        "schemes": ["walkme"],
+        "handler": "airflow_segments_provider.assets.sanitize_uri",
+        "factory": "airflow_segments_provider.assets.walkme_asset",
+    }
+]
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -108,6 +115,8 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_segments_provider.links.AlteryxServerLink",
             "airflow_segments_provider.links.ZendeskHelpCenterLink",
         ],
+        "asset-uris": ASSETS,
+        "dataset-uris": ASSETS,  # their name in Airflow 2
         "config": {
             "segments": {
                 "description": "Keeping members of segments in sync.",
@@ -128,9 +137,23 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "False",
                     },
+                    "plan_only": {
+                        "description": "That every sync of this deployment ends with its plan and sends nothing.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "False",
+                    },
                 },
             }
         },
+        # The schema's own word for it is `path`; what Airflow reads is `class-name`.
+        "task-decorators": [
+            {
+                "name": "sync_members",
+                "class-name": "airflow_segments_provider.decorators.sync_members.sync_members_task",
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "walkme",

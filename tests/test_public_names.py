@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 PUBLIC = {
+    "assets": ["segment_asset", "walkme_asset"],
+    "decorators.sync_members": ["sync_members_task"],
     "errors": [
         "AuthenticationError",
         "ConfigurationError",

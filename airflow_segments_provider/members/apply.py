@@ -14,8 +14,6 @@ from airflow_segments_provider.members.plan import SENT
 from airflow_segments_provider.members.target import Applied, Limits, Target
 from airflow_segments_provider.members.workspace import Workspace
 
-FETCHED_AT_ONCE = 25_000
-
 # So many ids refused one by one, and none taken: it is the request that the vendor does not like.
 HOPELESS = 20
 
@@ -23,23 +21,21 @@ logger = logging.getLogger(__name__)
 
 
 def planned_batches(workspace: Workspace, limits: Limits) -> Iterator[tuple[str, list[str]]]:
-    """The ids of the table ``actions``, each request's worth with its kind, in the order in which they are sent."""
-    order = "CASE action " + " ".join(f"WHEN '{kind}' THEN {place}" for place, kind in enumerate(SENT)) + " END"
-    query = f"SELECT {order} AS place, id FROM actions WHERE place IS NOT NULL ORDER BY place, id"
-    kind, ids = "", list[str]()
-    for rows in workspace.stream(query, FETCHED_AT_ONCE):
-        for place, person in rows:
-            if ids and (SENT[place] != kind or len(ids) == _size(kind, limits)):
-                yield kind, ids
-                ids = []
-            kind = SENT[place]
-            ids.append(person)
-    if ids:
-        yield kind, ids
+    """The ids of the table ``actions``, each request's worth with its kind, in the order in which they are sent.
 
-
-def _size(kind: str, limits: Limits) -> int:
-    return limits.removes if kind == "remove" else limits.adds
+    Makes the table ``touched`` of them, with the number of their batch; the first is 0.
+    """
+    workspace.run("CREATE OR REPLACE TABLE touched (id VARCHAR, batch INTEGER)")
+    number = 0
+    for kind in SENT:
+        size = limits.removes if kind == "remove" else limits.adds
+        workspace.run(
+            f"INSERT INTO touched SELECT id, {number} + (row_number() OVER () - 1) // {size} FROM actions "
+            f"WHERE action = '{kind}'"
+        )
+        while ids := [person for (person,) in workspace.rows(f"SELECT id FROM touched WHERE batch = {number}")]:
+            yield kind, ids
+            number += 1
 
 
 @dataclass(frozen=True)
@@ -67,25 +63,28 @@ def apply(
     total, done = sum(batch.users for batch in batches), 0
     acknowledged: dict[str, Acknowledgement] = {}
     for batch in batches:
-        ids = read_batch(ledger.store, batch)
         ledger.check_held()
+        ids = read_batch(ledger.store, batch)
         try:
-            applied = _send(target, batch.kind, ids)
+            applied = _send(target, batch.kind, ids, ledger.check_held)
         except VendorError as error:
             raise error.advise(
                 f"{done:,} of {total:,} changes were acknowledged before it, and that is written down. Run the task "
                 "again: it goes on from there."
             ) from None
         in_doubt = ledger.clock() if applied.in_doubt else None
+        # What was answered after another run took over may have come after that one's requests: it stays in doubt.
+        ledger.check_held()
         acknowledged[batch.name] = ledger.acknowledge(batch, rejected=dict(applied.rejected), in_doubt=in_doubt)
         done += batch.users
         tell(Progress(done, total))
     return acknowledged
 
 
-def _send(target: Target, kind: str, ids: list[str]) -> Applied:
+def _send(target: Target, kind: str, ids: list[str], check_held: Callable[[], None]) -> Applied:
     """Send a batch; halve a refused one down to the bad ids.
 
+    :param check_held: asked before each further request, for there may be many.
     :raises RejectedRequest: the first ids tried one by one were all refused: then it is not about them.
     """
     if kind == "override":
@@ -98,6 +97,7 @@ def _send(target: Target, kind: str, ids: list[str]) -> Applied:
             applied = send(part)
         except RejectedRequest as error:
             in_doubt = in_doubt or error.maybe_done
+            check_held()
             if len(part) > 1:
                 middle = len(part) // 2
                 waiting += [part[middle:], part[:middle]]

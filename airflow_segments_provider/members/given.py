@@ -55,8 +55,11 @@ class GivenSync(BaseModel):
     allow_older: bool
     takeover: bool
 
-    def settings(self, *, data_until: int | None, witness: tuple[int, str] | None) -> Settings:
-        """As the engine takes them."""
+    def settings(self, *, data_until: int | None, plan_only: bool = False) -> Settings:
+        """As the engine takes them.
+
+        :param plan_only: also where the arguments do not say so.
+        """
         return Settings(
             rules=Rules(self.mode, self.removals, retry_rejected_after=self.retry_rejected_after),
             guard=Guard(
@@ -67,14 +70,13 @@ class GivenSync(BaseModel):
                 allow_empty=self.allow_empty,
             ),
             on_guard=self.on_guard,
-            plan_only=self.plan_only,
+            plan_only=self.plan_only or plan_only,
             approve=self.approve,
             first_sync=self.first_sync,
             max_duration=self.max_duration,
             data_until=data_until,
             allow_older=self.allow_older,
             takeover=self.takeover,
-            witness=witness,
         )
 
 

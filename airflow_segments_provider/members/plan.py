@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
 from airflow_segments_provider.members.ledger.ledger import milliseconds
+from airflow_segments_provider.members.shapes import samples
 from airflow_segments_provider.members.staging import Staged
 from airflow_segments_provider.members.target import Limits, SegmentKey
 from airflow_segments_provider.members.workspace import Workspace
@@ -31,6 +31,7 @@ class Plan:
         ``forget``: refused before and no longer wanted.
     :param requests: what it would take at the vendor's limits.
     :param digest: of everything that it would do; equal plans have equal digests.
+    :param samples: shapes of the ids to ``add`` and to ``remove``, with their numbers; see :mod:`~.shapes`.
     :param approved: somebody looked at exactly this one and let it through.
     """
 
@@ -42,6 +43,7 @@ class Plan:
     duration: timedelta | None
     digest: str
     invalid: dict[str, int] = field(default_factory=dict)
+    samples: dict[str, dict[str, int]] = field(default_factory=dict)
     approved: bool = False
 
     @property
@@ -112,7 +114,8 @@ def make_plan(
         WHERE action IS NOT NULL
         """
     )
-    found, digest = _summary(workspace)
+    summary = _summary(workspace)
+    found = {action: people for action, people, _ in summary}
     kinds = (*SENT, "adopt", "waiting", "skipped", "forget", "gone")
     counts = {kind: found.get(kind, 0) for kind in kinds}
     counts |= {"baseline": _baseline(workspace, listed), "wanted": staged.wanted, "duplicates": staged.duplicates}
@@ -127,8 +130,9 @@ def make_plan(
         counts=counts,
         requests=requests,
         duration=timedelta(minutes=requests / limits.per_minute) if limits.per_minute else None,
-        digest=_digest(key, rules.mode, generation, digest),
+        digest=_digest(key, rules.mode, generation, summary),
         invalid=staged.invalid,
+        samples=samples(workspace) if found else {},
     )
 
 
@@ -160,26 +164,22 @@ def _action(rules: Rules, listed: bool, now: int) -> str:
 def _baseline(workspace: Workspace, listed: bool) -> int:
     """How many members there are before, as far as is known."""
     if listed:
-        (members,) = workspace.one("SELECT count(DISTINCT id) FROM live")
+        (members,) = workspace.one(
+            "SELECT count(*) FROM (SELECT DISTINCT id, true AS live FROM live) FULL JOIN known USING (id) "
+            "WHERE live OR vouched OR doubt IS NOT NULL"
+        )
     else:
         (members,) = workspace.one("SELECT count(*) FROM known WHERE vouched OR doubt IS NOT NULL")
     return int(members)
 
 
-def _summary(workspace: Workspace) -> tuple[dict[str, int], list[tuple[Any, ...]]]:
-    """How many people each action is about, and a digest for each of 256 parts, so that no part is large."""
-    parts = workspace.rows(
-        """
-        SELECT action, md5_number(id) % 256 AS part, sha256(string_agg(id, chr(10) ORDER BY id)), count(*)
-        FROM actions GROUP BY ALL ORDER BY ALL
-        """
+def _summary(workspace: Workspace) -> list[tuple[str, int, int]]:
+    """Each action, how many people it is about, and the exclusive or of their ids' MD5, whatever their order."""
+    return workspace.rows(
+        "SELECT action, count(*), bit_xor(md5_number(id)) FROM actions GROUP BY action ORDER BY action"
     )
-    counts: Counter[str] = Counter()
-    for action, _, _, people in parts:
-        counts[action] += people
-    return counts, parts
 
 
-def _digest(key: SegmentKey, mode: Mode, generation: int, parts: list[tuple[Any, ...]]) -> str:
-    described = repr((key.folder, mode, generation, [tuple(map(str, part)) for part in parts]))
+def _digest(key: SegmentKey, mode: Mode, generation: int, summary: list[tuple[str, int, int]]) -> str:
+    described = repr((key.folder, mode, generation, summary))
     return "sha256:" + hashlib.sha256(described.encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow_segments_provider.members.plan import Plan
+from airflow_segments_provider.members.shapes import KINDS, LOOKED_AT
 
 _ROWS = {
     "wanted": "wanted",
@@ -21,11 +22,11 @@ _ALWAYS = ("wanted", "to add", "to remove")
 
 
 def markdown(plan: Plan) -> str:
-    """The counts as a table, and what it would take."""
-    rows = [(label, plan.counts[name]) for name, label in _ROWS.items()]
-    width = max(len(f"{count:,}") for _, count in rows)
-    lines = [f"| people | {'':>{width}} |", f"|---|{'-' * (width + 1)}:|"]
-    lines += [f"| {label} | {count:>{width},} |" for label, count in rows if count or label in _ALWAYS]
+    """The counts as a table, what it would take, and what the ids look like."""
+    rows = [(label, plan.counts[name]) for name, label in _ROWS.items() if plan.counts[name] or label in _ALWAYS]
+    wide, width = max(len(label) for label, _ in rows), max(len(f"{count:,}") for _, count in rows)
+    lines = [f"| {'people':<{wide}} | {'':>{width}} |", f"|{'-' * (wide + 2)}|{'-' * (width + 1)}:|"]
+    lines += [f"| {label:<{wide}} | {count:>{width},} |" for label, count in rows]
     share = plan.counts["remove"] / plan.counts["baseline"] if plan.counts["baseline"] else 0.0
     takes = f", about {plan.duration} at the connection's rate" if plan.duration else ""
     lines.append("")
@@ -33,4 +34,9 @@ def markdown(plan: Plan) -> str:
         f"{plan.mode}, {plan.requests:,} request{'' if plan.requests == 1 else 's'}{takes}; {share:.1%} of the members "
         f"would be removed. Digest {plan.digest}"
     )
+    for kind, shapes in plan.samples.items():
+        looked_at = min(LOOKED_AT, sum(plan.counts[action] for action in KINDS[kind]))
+        lines += ["", f"| ids to {kind} look like | of {looked_at:,} |", "|---|---:|"]
+        # A bar would end the cell.
+        lines += [f"| `{shape.replace('|', '?').replace('`', '?')}` | {ids:,} |" for shape, ids in shapes.items()]
     return "\n".join(lines)

@@ -8,16 +8,17 @@ missing who belongs both before and after.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
 from airflow_segments_provider.errors import InvalidInput, LedgerError, PlanRefused
-from airflow_segments_provider.members import kept_plans
+from airflow_segments_provider.members import kept_plans, report
 from airflow_segments_provider.members.apply import Progress, apply, planned_batches
 from airflow_segments_provider.members.guard import Guard
-from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.members.ledger import state
+from airflow_segments_provider.members.ledger.ledger import Ledger, now_ms
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement
 from airflow_segments_provider.members.plan import Plan, Rules, make_plan
 from airflow_segments_provider.members.staging import Staged, stage
@@ -40,7 +41,6 @@ class Settings:
     :param data_until: the end of the data interval that the source shows, in milliseconds since 1970.
     :param allow_older: let it be before the one that was committed last.
     :param takeover: go on with a segment that another task kept so far.
-    :param witness: generation and digest of the ledger as an earlier run left it.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -53,7 +53,6 @@ class Settings:
     data_until: int | None = None
     allow_older: bool = False
     takeover: bool = False
-    witness: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,10 @@ class Synced:
     :param counts: those of the plan, and what became of them: ``applied + rejected`` are all that was sent.
     :param rejected: how many the vendor refused, by reason.
     :param breaches: the limits that a plan passes which was only looked at.
+    :param report: the folder with what the plan says, and the rows that were invalid; None where it says nothing new.
     :param witness: generation and digest of the ledger as this run left it.
+    :param changed_in: the generation in which what it knows of anybody last changed; 0 for none.
+    :param changed_at: when that was, in milliseconds since 1970.
     """
 
     plan: Plan
@@ -72,6 +74,9 @@ class Synced:
     rejected: dict[str, int] = field(default_factory=dict)
     breaches: tuple[str, ...] = ()
     witness: tuple[int, str] | None = None
+    changed_in: int = 0
+    changed_at: int | None = None
+    report: str | None = None
 
 
 class Sync:
@@ -107,24 +112,50 @@ class Sync:
         :raises PlanRefused: the guard refused the plan; nothing was sent.
         """
         staged = self.stage()
+        if not self.target.key().segment and (preview := self.make(staged)):
+            return preview
         ledger = self.open()
-        rules = self.compare(ledger, staged)
-        plan = self.approved(ledger) or self.plan(ledger, staged, rules)
+        rules = self.compare(ledger.history.generation, staged)
+        plan = self.approved(ledger) or self.plan(ledger.history.generation, ledger.clock(), staged, rules)
+        self.show(plan)
         if self.settings.plan_only:
-            return Synced(plan, "planned", plan.counts, breaches=tuple(self.breaches(plan)))
+            return self.preview(ledger, staged, plan)
         plan, accepted = self.guard(ledger, staged, rules, plan)
+        told = self.report(ledger, staged, plan) if plan.changes or staged.invalid else None
         acknowledged = self.send(ledger, plan, accepted) if plan.changes else {}
-        return self.commit(ledger, plan, acknowledged)
+        return replace(self.commit(ledger, plan, acknowledged), report=told)
 
     def stage(self) -> Staged:
         """1. Read everybody who is wanted."""
         limits = self.target.limits
         return stage(self.workspace, self.source, max_length=limits.max_length, normalise=self.target.normalise)
 
+    def make(self, staged: Staged) -> Synced | None:
+        """Make the segment that is not there yet; before that, look at the plan where one is asked for, or limited.
+
+        There is no ledger yet to keep a plan in.
+
+        :return: the plan, where nothing may be made.
+        :raises PlanRefused: the guard refused the plan; nothing was made or sent.
+        """
+        settings = self.settings
+        if settings.plan_only or settings.guard.max_members is not None or settings.max_duration:
+            state.load(self.workspace, None, None)
+            plan = self.plan(0, now_ms(), staged, settings.rules)
+            breaches = self.breaches(plan)
+            if breaches or settings.plan_only:
+                self.show(plan)
+            if settings.plan_only:
+                return Synced(plan, "planned", plan.counts, breaches=tuple(breaches))
+            if breaches:
+                raise PlanRefused(kept_plans.refusal(plan, breaches), digest=plan.digest, breaches=breaches)
+        self.target.make()
+        return None
+
     def open(self) -> Ledger:
         """2. Read what is known of the members."""
         ledger = self.ledger_of(self.target.key())
-        ledger.open(self.workspace, takeover=self.settings.takeover, witness=self.settings.witness)
+        ledger.open(self.workspace, takeover=self.settings.takeover)
         committed = ledger.history.commit
         last, this = committed and committed.data_until, self.settings.data_until
         if last and this and this < last and not self.settings.allow_older:
@@ -136,13 +167,13 @@ class Sync:
             self.workspace.fill("live", self.target.members())
         return ledger
 
-    def compare(self, ledger: Ledger, staged: Staged) -> Rules:
+    def compare(self, generation: int, staged: Staged) -> Rules:
         """3. Decide how the difference is taken where nobody can list the members."""
         rules, limit = self.settings.rules, self.target.limits.adds
         if self.target.lists or rules.mode != "mirror":
             return rules
         override, problem = rules.removals == "all", ""
-        if ledger.history.generation == 0 and not self.target.ours:
+        if generation == 0 and not self.target.ours:
             if self.settings.first_sync is None and not override:
                 problem = "it may have members whom nobody can list: say with `first_sync` if they stay (add) or go "
                 problem += "(override)."
@@ -156,26 +187,27 @@ class Sync:
 
     def approved(self, ledger: Ledger) -> Plan | None:
         """The plan that somebody approved, while it is still true."""
-        plan = kept_plans.load(ledger, self.workspace, self.settings.approve)
-        if plan:
-            self.show(plan)
-        return plan
+        return kept_plans.load(ledger, self.workspace, self.settings.approve)
 
-    def plan(self, ledger: Ledger, staged: Staged, rules: Rules) -> Plan:
+    def plan(self, generation: int, now: int, staged: Staged, rules: Rules) -> Plan:
         """4. Compare."""
         self.workspace.run("DROP TABLE IF EXISTS actions")
-        plan = make_plan(
+        return make_plan(
             self.workspace,
             self.target.key(),
             staged,
             rules,
             self.target.limits,
-            generation=ledger.history.generation,
+            generation=generation,
             listed=self.target.lists,
-            now=ledger.clock(),
+            now=now,
         )
-        self.show(plan)
-        return plan
+
+    def preview(self, ledger: Ledger, staged: Staged, plan: Plan) -> Synced:
+        """End with the plan, and with what the guard would say to it."""
+        breaches = self.breaches(plan)
+        told = self.report(ledger, staged, plan, "Only planned", breaches)
+        return Synced(plan, "planned", plan.counts, breaches=tuple(breaches), **_last_change(ledger), report=told)
 
     def guard(self, ledger: Ledger, staged: Staged, rules: Rules, plan: Plan) -> tuple[Plan, str]:
         """5. Let the plan through, or a smaller one, or the one that somebody approved; else refuse it."""
@@ -185,12 +217,14 @@ class Sync:
         if not breaches:
             return plan, "limits"
         if self.settings.on_guard == "skip_removals" and not rules.override:
-            smaller = self.plan(ledger, staged, replace(rules, skip_removals=True))
+            smaller = self.plan(plan.generation, ledger.clock(), staged, replace(rules, skip_removals=True))
+            self.show(smaller)
             if not (breaches := self.breaches(smaller)):
                 return smaller, "limits"
             plan = smaller
-        kept_plans.keep(ledger, self.workspace, plan)
-        raise PlanRefused(kept_plans.refusal(plan, breaches), digest=plan.digest, breaches=breaches)
+        kept_plans.keep(ledger, self.workspace, plan, breaches)
+        written = self.report(ledger, staged, plan, "Refused", breaches)
+        raise PlanRefused(kept_plans.refusal(plan, breaches, written), digest=plan.digest, breaches=breaches)
 
     def breaches(self, plan: Plan) -> list[str]:
         """The limits that a plan passes; what was begun before is finished without being asked for again."""
@@ -204,12 +238,19 @@ class Sync:
             found.append(f"it would take {plan.duration}, the limit is {longest} (`max_duration`)")
         return found
 
+    def report(
+        self, ledger: Ledger, staged: Staged, plan: Plan, verdict: str = "", breaches: Sequence[str] = ()
+    ) -> str:
+        """Write for people what the plan says and what becomes of it."""
+        verdict = verdict or ("Approved" if plan.approved else "Within the limits")
+        return report.write(ledger, self.workspace, plan, verdict=verdict, breaches=breaches, rejects=staged.rejects)
+
     def send(self, ledger: Ledger, plan: Plan, accepted: str) -> dict[str, Acknowledgement]:
         """6. and 7. Write down what is intended, then do it."""
         batches = ledger.keep(planned_batches(self.workspace, self.target.limits))
         ledger.begin(mode=plan.mode, digest=plan.digest, accepted=accepted, batches=batches, counts=plan.counts)
         acknowledged = apply(self.target, ledger, batches, tell=self.tell)
-        ledger.fold(self.workspace, batches, acknowledged, in_doubt=ledger.clock())
+        ledger.fold(self.workspace, batches, acknowledged, in_doubt=ledger.clock(), touched=True)
         return acknowledged
 
     def commit(self, ledger: Ledger, plan: Plan, acknowledged: dict[str, Acknowledgement]) -> Synced:
@@ -221,7 +262,12 @@ class Sync:
             ledger.settle(self.workspace)
         witness = ledger.commit(self.workspace, data_until=self.settings.data_until, digest=plan.digest, counts=counts)
         outcome: Outcome = "changed" if plan.changes else "unchanged"
-        return Synced(plan, outcome, counts, dict(rejected), witness=witness)
+        return Synced(plan, outcome, counts, dict(rejected), witness=witness, **_last_change(ledger))
+
+
+def _last_change(ledger: Ledger) -> dict[str, Any]:
+    commit = ledger.history.commit
+    return {"changed_in": commit.changed_in, "changed_at": commit.changed_at} if commit else {}
 
 
 _NEW = "SELECT count(*) FROM actions WHERE action IN ({kinds}) AND id NOT IN (SELECT id FROM begun WHERE adds = {adds})"

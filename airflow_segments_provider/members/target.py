@@ -16,7 +16,7 @@ class SegmentKey:
     :param vendor: e.g. ``walkme``.
     :param base_url: of the API.
     :param system: the part of the account that has the segment, or an empty text.
-    :param segment: the vendor's own id.
+    :param segment: the vendor's own id; empty for one that is yet to be made.
     """
 
     vendor: str
@@ -31,7 +31,7 @@ class SegmentKey:
         return "/".join(quote(part, safe="") for part in parts)
 
     def __str__(self) -> str:
-        return f"{self.vendor} segment {self.segment}"
+        return f"{self.vendor} segment {self.segment}" if self.segment else f"a new {self.vendor} segment"
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,13 @@ class Target(Protocol):
         """Whether nobody but us can have put members into the segment; known after :meth:`key`."""
 
     def key(self) -> SegmentKey:
-        """Who the segment is; finds it, and creates it where that was asked for.
+        """Who the segment is; only looks. Without an id where there is none yet and :meth:`make` is asked for.
 
-        :raises NotFound: there is no such segment.
+        :raises NotFound: there is no such segment, and none is to be made.
         """
+
+    def make(self) -> None:
+        """Create the segment that :meth:`key` did not find, with nobody in it; ``key`` knows it from then on."""
 
     def normalise(self, ids: Sequence[str]) -> Sequence[str]:
         """``ids``, trimmed already, as the vendor compares them: same order, same number."""

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import copy
-import time
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_segments_provider.errors import SyncIncomplete
+from airflow_segments_provider.assets import declare, record_change, segment_asset
+from airflow_segments_provider.errors import LedgerBusy
 from airflow_segments_provider.links import WalkMeSystemLink
+from airflow_segments_provider.operators import sync_context, sync_result
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_segments_provider.members.apply import Progress
-    from airflow_segments_provider.members.ledger.ledger import Ledger
     from airflow_segments_provider.members.plan import Plan
-    from airflow_segments_provider.members.sync import Synced
-    from airflow_segments_provider.members.target import SegmentKey
 
 __all__ = ["SyncMembersOperator"]
 
-# Seconds between two lines of progress in the log.
-PROGRESS_EVERY = 5.0
-
 
 class TargetField:
-    """The attribute that holds the target: a copy each time, because Airflow renders its fields in place."""
+    """The attribute that holds the target: where it has fields, a copy each time, because Airflow renders in place."""
 
     def __get__(self, instance: Any, owner: type) -> Any:
         """The target as it was given."""
-        return self if instance is None else copy.copy(instance.__dict__["_target"])
+        if instance is None:
+            return self
+        target = instance.__dict__["_target"]
+        # Others as they are: Airflow knows by its identity what a mapped task was given, which is no template.
+        return copy.copy(target) if hasattr(target, "template_fields") else target
 
     def __set__(self, instance: Any, value: Any) -> None:
         """Keep it."""
@@ -51,8 +48,12 @@ class SyncMembersOperator(BaseOperator):
 
     Returns ``outcome`` (``changed``, ``unchanged``, ``planned``), ``counts`` (``wanted``, ``baseline``, ``add``,
     ``again``, ``remove``, ``applied``, ``rejected``, ``waiting``, ``duplicates``, ``invalid``…), ``rejected`` and
-    ``invalid`` by reason, ``digest``, ``requests``, ``changed_at``, and the segment's ``vendor``, ``system``,
-    ``segment``. The XCom ``plan`` has the counts and the digest also where the plan was refused.
+    ``invalid`` by reason, ``digest``, ``changed_at`` and ``changed_in`` (the last change, maybe an earlier run's: when,
+    and in which generation of the ledger), ``report`` (where the plan and the rows that were left out are written
+    down), and the segment's ``vendor``, ``system``, ``segment``; at WalkMe also ``system_guid`` and ``segment_guid``,
+    so that the propagation sensor takes the result. The XCom ``plan`` has the counts and the digest also where the plan
+    was refused. After a change, Airflow gets an event of the segment's asset; see
+    :mod:`airflow_segments_provider.assets`.
 
     :param target: the segment: a :class:`~airflow_segments_provider.targets.walkme.WalkMeSegment`, a dict of its
         arguments and ``vendor``, or an address such as ``walkme:///Trial%20users?create=true``.
@@ -68,7 +69,7 @@ class SyncMembersOperator(BaseOperator):
     :param allow_empty: let a source without anybody empty the segment.
     :param on_guard: ``fail``, or ``skip_removals``: add only, where a limit is passed.
     :param approve: the digest of a plan that was refused: apply exactly that one.
-    :param plan_only: send nothing, return the plan.
+    :param plan_only: send nothing, return the plan. ``[segments] plan_only`` does so for all syncs of a deployment.
     :param first_sync: for a WalkMe segment that was there before: ``add`` leaves its members in it, ``override``
         removes them.
     :param max_invalid: fail, after the others were sent, when more rows were invalid; None for no limit.
@@ -78,6 +79,8 @@ class SyncMembersOperator(BaseOperator):
     :param takeover: go on with a segment that another task kept so far.
     :param ledger_path: in place of ``[segments] ledger_path``.
     :param memory_limit: beyond which DuckDB writes to disk.
+    :param deferrable: where another run holds the segment's ledger, or died holding it: wait for it in the triggerer,
+        at most until its lease ends. Otherwise the task fails, and a later try finds the ledger free.
     """
 
     template_fields: Sequence[str] = (
@@ -132,6 +135,7 @@ class SyncMembersOperator(BaseOperator):
         takeover: bool | str = False,
         ledger_path: str | None = None,
         memory_limit: str = "512MB",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -156,52 +160,60 @@ class SyncMembersOperator(BaseOperator):
         self.takeover = takeover
         self.ledger_path = ledger_path
         self.memory_limit = memory_limit
+        self.deferrable = deferrable
+        declare(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Carry out one run; see the parameters."""
-        from airflow_segments_provider.members.given import GivenSync, given_sync
-        from airflow_segments_provider.members.sync import Sync
-        from airflow_segments_provider.members.workspace import Workspace
-        from airflow_segments_provider.targets.given import target_of
+        """Carry out one run; see the parameters.
 
-        given = given_sync({name: getattr(self, name) for name in GivenSync.model_fields})
-        self._reached = target_of(self.target).open()
-        self.vendor_url = self._reached.hook.admin_url
-        WalkMeSystemLink().push(context, self.vendor_url)
-        settings = given.settings(data_until=_interval_end(context), witness=_witness(context))
-        with Workspace(self.memory_limit) as workspace:
-            synced = Sync(
-                self._reached,
-                self.source,
-                lambda key: self._ledger(context, key),
-                workspace,
-                settings,
-                tell=self._progress(),
-                show=lambda plan: self._show(context, plan),
-            ).run()
-        result = self._result(context, synced)
-        _check_complete(synced, max_invalid=given.max_invalid, max_refused=given.max_refused)
-        return result
+        :raises TaskDeferred: another run holds the ledger, and ``deferrable`` lets this one wait for it.
+        """
+        try:
+            return self._sync(context)
+        except LedgerBusy as busy:
+            if not self.deferrable or not busy.until:
+                raise
+            self._wait(busy.until)
+
+    def execute_again(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002  # Airflow hands it over
+        """Begin anew, after the time at which another run's hold ended."""
+        return self.execute(context)
 
     def on_kill(self) -> None:
         """Finish the request under way and begin no further one."""
         if (reached := self.__dict__.get("_reached")) is not None:
             reached.hook.stop()
 
-    def _ledger(self, context: Context, key: SegmentKey) -> Ledger:
-        from airflow_segments_provider.members.ledger.ledger import Ledger
-        from airflow_segments_provider.members.ledger.manifest import Writer
-        from airflow_segments_provider.members.ledger.places import ledger_path, open_store
+    def _sync(self, context: Context) -> dict[str, Any]:
+        from airflow_segments_provider.members.given import GivenSync, given_sync
+        from airflow_segments_provider.members.sync import Sync
+        from airflow_segments_provider.members.workspace import Workspace
+        from airflow_segments_provider.targets.given import target_of
 
-        ti = context["ti"]
-        writer = Writer(
-            token=uuid.uuid4().hex,
-            owner=f"{ti.dag_id}.{ti.task_id}",
-            run=f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}",
-            try_number=ti.try_number,
-        )
-        store = open_store(self.ledger_path or ledger_path(), key.folder)
-        return Ledger(store, key.folder, writer, self._reached.limits.request_timeout)
+        given = given_sync({name: getattr(self, name) for name in GivenSync.model_fields})
+        self._reached = reached = target_of(self.target).open()
+        self.vendor_url = reached.hook.admin_url
+        WalkMeSystemLink().push(context, self.vendor_url)
+        settings = given.settings(data_until=sync_context.interval_end(context), plan_only=sync_context.previews_only())
+        with Workspace(self.memory_limit) as workspace:
+            synced = Sync(
+                reached,
+                self.source,
+                lambda key: sync_context.ledger_of(context, reached, key, self.ledger_path),
+                workspace,
+                settings,
+                tell=sync_result.progress_log(self.log),
+                show=lambda plan: self._show(context, plan),
+            ).run()
+        sync_result.log_result(self.log, synced)
+        sync_context.keep_witness(context, synced)
+        sync_result.check_complete(synced, max_invalid=given.max_invalid, max_refused=given.max_refused)
+        result = {**sync_result.result(synced), **reached.names}
+        if sync_context.is_news(context, result):
+            key = synced.plan.key
+            told = {name: result[name] for name in ("outcome", "counts", "digest", "changed_at")}
+            record_change(self, context, segment_asset(key.vendor, key.base_url, key.system, key.segment), **told)
+        return result
 
     def _show(self, context: Context, plan: Plan) -> None:
         """Say what the plan is, before anything is decided about it."""
@@ -210,86 +222,13 @@ class SyncMembersOperator(BaseOperator):
         self.log.info("Plan for %s:\n%s", plan.key, markdown(plan))
         context["ti"].xcom_push(key="plan", value={"counts": plan.counts, "digest": plan.digest})
 
-    def _progress(self) -> Callable[[Progress], None]:
-        began = said = time.monotonic()
+    def _wait(self, until: int) -> NoReturn:
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
-        def tell(progress: Progress) -> None:
-            nonlocal said
-            now = time.monotonic()
-            if progress.done < progress.total and now - said < PROGRESS_EVERY:
-                return
-            said, rate = now, progress.done / max(now - began, 0.001)
-            left = (progress.total - progress.done) / rate if rate else 0.0
-            self.log.info(
-                "%s of %s people sent, %s a second, about %d s left.",
-                f"{progress.done:,}",
-                f"{progress.total:,}",
-                f"{rate:,.0f}",
-                left,
-            )
+        from airflow_segments_provider.triggers.polling import SHORTEST_DEFERRAL
 
-        return tell
-
-    def _result(self, context: Context, synced: Synced) -> dict[str, Any]:
-        """Say what came of it, keep the witness, and return the task's result."""
-        plan, counts = synced.plan, synced.counts
-        if synced.outcome == "planned":
-            said = "; it would be refused: " + "; ".join(synced.breaches) if synced.breaches else ""
-            self.log.info("Only planned, nothing was sent%s.", said)
-        else:
-            self.log.info(
-                "%s is in sync: %s people wanted, %s changes applied, %s refused.",
-                plan.key,
-                f"{counts['wanted']:,}",
-                f"{counts['applied']:,}",
-                f"{counts['rejected']:,}",
-            )
-        for reason, count in {**plan.invalid, **synced.rejected}.items():
-            self.log.warning("People left out, %s: %s.", reason, f"{count:,}")
-        if synced.witness:
-            witness = {"folder": plan.key.folder, "generation": synced.witness[0], "digest": synced.witness[1]}
-            context["ti"].xcom_push(key="ledger", value=witness)
-        return {
-            "vendor": plan.key.vendor,
-            "system": plan.key.system,
-            "segment": plan.key.segment,
-            "outcome": synced.outcome,
-            "counts": counts,
-            "rejected": synced.rejected,
-            "invalid": plan.invalid,
-            "digest": plan.digest,
-            "breaches": list(synced.breaches),
-            "changed_at": datetime.now(UTC).isoformat(),
-        }
-
-
-def _interval_end(context: Context) -> int | None:
-    """The end of the data interval; a run that was started by hand has none on newer versions."""
-    end = context.get("data_interval_end")
-    return int(end.timestamp() * 1000) if end else None
-
-
-def _witness(context: Context) -> tuple[int, str] | None:
-    """What the newest earlier run of this task said of the ledger; it is kept where the ledger is not."""
-    ti = context["ti"]
-    found = ti.xcom_pull(
-        task_ids=ti.task_id, key="ledger", include_prior_dates=True, map_indexes=ti.map_index, default=None
-    )
-    found = found[0] if isinstance(found, (list, tuple)) and found else found
-    if not isinstance(found, Mapping):
-        return None
-    return int(found["generation"]), str(found["digest"])
-
-
-def _check_complete(synced: Synced, *, max_invalid: int | None, max_refused: int | None) -> None:
-    invalid, refused = synced.counts["invalid"], synced.counts.get("rejected", 0) + synced.counts["waiting"]
-    problems = []
-    if max_invalid is not None and invalid > max_invalid:
-        problems.append(f"{invalid:,} rows of the source are invalid, the limit is {max_invalid:,} (`max_invalid`)")
-    if max_refused is not None and refused > max_refused:
-        problems.append(f"{refused:,} people were refused by the vendor, the limit is {max_refused:,} (`max_refused`)")
-    if problems:
-        raise SyncIncomplete(
-            f"{synced.plan.key} is in sync but for some: {'; '.join(problems)}. The others were sent, and that is "
-            "written down. Correct the source, or raise the limit."
-        )
+        # Airflow loses track of a task whose wait ends as soon as it has begun.
+        earliest = datetime.now(UTC) + timedelta(seconds=SHORTEST_DEFERRAL)
+        moment = max(datetime.fromtimestamp(until / 1000, UTC), earliest)
+        self.log.info("Another run holds this segment's ledger; waiting until %s.", moment.isoformat("T", "seconds"))
+        self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute_again")

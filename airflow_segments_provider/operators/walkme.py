@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow_segments_provider.assets import declare, record_change, walkme_asset
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
@@ -46,8 +47,19 @@ class WalkMeOperator(VendorOperator):
         """The hook of the rendered connection id."""
         return WalkMeHook(self.walkme_conn_id)
 
-    def log_change(self, change: SegmentChange) -> None:
-        """Say what was done, and how many were left out and why."""
+
+class WalkMeChangeOperator(WalkMeOperator):
+    """What those share that change a segment: Airflow hears of each change by the segment's asset."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        declare(self)
+
+    def report(self, context: Context, change: SegmentChange, *, changed: bool) -> dict[str, Any]:
+        """Say what was done, and how many were left out and why; return the task's result.
+
+        :param changed: whether anything was sent that may have changed the segment.
+        """
         self.log.info(
             "WalkMe segment %r (%s) %s: %s user ids sent in %d requests.",
             change.name or change.external_id,
@@ -57,9 +69,21 @@ class WalkMeOperator(VendorOperator):
             change.requests,
         )
         self.log_left_out(change.users_rejected)
+        result = change.model_dump(mode="json")
+        if changed and change.segment_guid:
+            record_change(
+                self,
+                context,
+                walkme_asset(self.hook.client.base_url, change.system_guid, change.segment_guid),
+                outcome=change.outcome,
+                counts={"users_sent": change.users_sent, "users_rejected": sum(change.users_rejected.values())},
+                digest=None,
+                changed_at=result["changed_at"],
+            )
+        return result
 
 
-class WalkMeCreateSegmentOperator(WalkMeOperator):
+class WalkMeCreateSegmentOperator(WalkMeChangeOperator):
     """Make sure that a segment exists and holds these people; creating twice makes one.
 
     Returns ``system_guid, segment_guid, external_id, name, outcome, users_sent, users_rejected, requests, changed_at``.
@@ -127,17 +151,17 @@ class WalkMeCreateSegmentOperator(WalkMeOperator):
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             system_guid=self.system_guid,
         )
-        self.log_change(change)
+        result = self.report(context, change, changed=change.outcome != "reused" or change.users_sent > 0)
         self.log.info(
             "In the WalkMe Editor, up to 10 minutes after %s: User Attributes > External-segment > %s > Is (or Is not) "
             "> true. No other operator or value works.",
             change.changed_at.isoformat(timespec="seconds"),
             change.name,
         )
-        return change.model_dump(mode="json")
+        return result
 
 
-class WalkMeUpdateSegmentOperator(WalkMeOperator):
+class WalkMeUpdateSegmentOperator(WalkMeChangeOperator):
     """Add people to a segment, remove them, or make them its only members. Can be repeated at will.
 
     The segment is named by ``segment`` (the result of a create or update), ``segment_guid``, ``external_id`` or
@@ -201,11 +225,10 @@ class WalkMeUpdateSegmentOperator(WalkMeOperator):
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             system_guid=self.system_guid,
         )
-        self.log_change(change)
-        return change.model_dump(mode="json")
+        return self.report(context, change, changed=change.users_sent > 0 or self.action == "override")
 
 
-class WalkMeDeleteSegmentOperator(WalkMeOperator):
+class WalkMeDeleteSegmentOperator(WalkMeChangeOperator):
     """Delete a segment, or empty it where WalkMe offers no deletion: its outcome says which.
 
     The segment is named as for an update. Returns what the create returns.
@@ -257,8 +280,7 @@ class WalkMeDeleteSegmentOperator(WalkMeOperator):
             if_unsupported=self.if_unsupported,  # type: ignore[arg-type]
             system_guid=self.system_guid,
         )
-        self.log_change(change)
-        return change.model_dump(mode="json")
+        return self.report(context, change, changed=change.outcome != "missing")
 
 
 class WalkMeListSegmentsOperator(WalkMeOperator):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
+    AirflowSkipException,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -37,7 +38,8 @@ class WalkMeSegmentPropagationSensor(BaseSensorOperator):
 
     Returns ``system_guid, segment_guid, external_id, name, visible_at``.
 
-    :param segment: the result of a create or update (``create.output``), which has everything else.
+    :param segment: the result of a create, update or sync (``create.output``), which has everything else. The wait for
+        a sync that was only planned is skipped.
     :param segment_guid: in place of ``segment``, as are ``external_id`` and ``name``.
     :param changed_at: when the segment was changed, with time zone; needed without ``segment``.
     :param propagation_delay: a ``timedelta``, a number of seconds, or an ISO 8601 duration.
@@ -90,6 +92,8 @@ class WalkMeSegmentPropagationSensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, in the way that was chosen."""
+        if isinstance(self.segment, Mapping) and self.segment.get("outcome") == "planned":
+            raise AirflowSkipException("The sync was only planned and sent nothing, so there is nothing to wait for.")
         self.vendor_url = self.hook.admin_url
         WalkMeSystemLink().push(context, self.vendor_url)
         until, now = self.visible_at(), datetime.now(UTC)

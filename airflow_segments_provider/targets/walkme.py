@@ -80,34 +80,40 @@ class WalkMeTarget:
 
     @cached_property
     def segment(self) -> Any:
-        """The segment, looked up or created once."""
+        """The segment, or None where it is yet to be made."""
         spec = self.spec
-        given = {
-            "segment_guid": spec.segment_guid,
-            "external_id": spec.external_id,
-            "name": spec.name,
-            "system_guid": spec.system_guid,
-        }
-        found = self.hook.find_segment(**given)
-        if found is not None:
-            # Whoever lets it be made also lets it be there already.
-            self.ours = spec.create
-            return found
-        if not (spec.create and spec.name):
+        found = self.hook.find_segment(
+            segment_guid=spec.segment_guid, external_id=spec.external_id, name=spec.name, system_guid=spec.system_guid
+        )
+        if found is None and not (spec.create and spec.name):
             raise NotFound(
                 f"WalkMe lists no such segment ({spec}); nothing was changed. Create it first, or let `create=True` "
                 "and a name make it.",
                 vendor="WalkMe",
             )
-        made = self.hook.create_segment(spec.name, external_id=spec.external_id, system_guid=spec.system_guid)
-        self.ours = True
-        return made
+        # Whoever lets it be made also lets it be there already.
+        self.ours = spec.create
+        return found
 
     def key(self) -> SegmentKey:
         """Who the segment is."""
         from airflow_segments_provider.members.target import SegmentKey
 
-        return SegmentKey("walkme", self.hook.client.base_url, self._system, self.segment.segment_guid)
+        guid = self.segment.segment_guid if self.segment else ""
+        return SegmentKey("walkme", self.hook.client.base_url, self._system, guid)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the segment is called by the other operators and the sensor."""
+        key = self.key()
+        return {"system_guid": key.system, "segment_guid": key.segment}
+
+    def make(self) -> None:
+        """Create the segment."""
+        spec = self.spec
+        self.segment = self.hook.create_segment(
+            str(spec.name), external_id=spec.external_id, system_guid=spec.system_guid
+        )
 
     @property
     def _system(self) -> str:

@@ -36,10 +36,11 @@ class Segment:
         self.lists = False
         self.ours = True
         self.limit = 10
+        self.keep = timedelta(days=30)
         self.shown = []
         self.runs = 0
 
-    def sync(self, wanted, *, run="run", owner="dag.task", rules=None, **settings):
+    def sync(self, wanted, *, run="run", owner="dag.task", rules=None, witness=None, **settings):
         """One run; each is a later try of its task instance."""
         self.runs += 1
         self.now += 60_000
@@ -49,18 +50,20 @@ class Segment:
             return Sync(
                 target,
                 wanted,
-                lambda key: self.ledger(run=run, owner=owner),
+                lambda key: self.ledger(run=run, owner=owner, witness=witness),
                 workspace,
                 Settings(rules=Rules(**(rules or {})), **settings),
                 show=self.shown.append,
             ).run()
 
-    def ledger(self, *, run="run", owner="dag.task"):
+    def ledger(self, *, run="run", owner="dag.task", witness=None):
         from tests.members.model.memory import KEY
 
         writer = Writer(token=str(self.runs), owner=owner, run=run, try_number=self.runs)
-        timing = Timing(lease=timedelta(minutes=15))
-        return Ledger(self.store, KEY.folder, writer, timedelta(seconds=10), timing, clock=lambda: self.now)
+        timing = Timing(lease=timedelta(minutes=15), keep=self.keep)
+        found = Ledger(self.store, KEY.folder, writer, timedelta(seconds=10), timing, clock=lambda: self.now)
+        found.witness = witness
+        return found
 
 
 @pytest.fixture

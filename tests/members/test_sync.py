@@ -6,10 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_segments_provider.errors import InvalidInput, LedgerBusy, LedgerError, PlanRefused, VendorUnavailable
+from airflow_segments_provider.errors import (
+    InvalidInput,
+    LedgerBusy,
+    LedgerError,
+    PlanRefused,
+    RejectedRequest,
+    VendorUnavailable,
+)
 from airflow_segments_provider.members.guard import Guard
 from airflow_segments_provider.members.target import Limits
 from tests.members.conftest import people
+from tests.members.model.memory import MemoryTarget
 
 FREE = Guard(max_removed_fraction=1, max_added_fraction=None, allow_empty=True)
 
@@ -89,6 +97,25 @@ def test_refused_people_are_found_by_halving_and_left_alone_for_a_day(segment):
     assert segment.sync(people(0, 8)).outcome == "unchanged"
 
 
+def test_whom_the_vendor_does_not_let_go_is_not_forgotten(segment, monkeypatch):
+    segment.sync(people(0, 8))
+    remove = MemoryTarget.remove
+
+    def refuses(self, ids):
+        if "p003" in ids:
+            raise RejectedRequest("refused", status=400)
+        return remove(self, ids)
+
+    monkeypatch.setattr(MemoryTarget, "remove", refuses)
+    done = segment.sync(people(5, 8))
+    assert (done.counts["remove"], done.counts["rejected"]) == (5, 1)
+    assert segment.sync(people(5, 8)).counts["remove"] == 1
+    monkeypatch.undo()
+    assert segment.sync(people(5, 8)).counts["remove"] == 1
+    assert segment.vendor.members == set(people(5, 8))
+    assert segment.sync(people(5, 8)).outcome == "unchanged"
+
+
 def test_a_dangerous_plan_is_refused_kept_and_applied_once_when_approved(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused, match=r"150 of 200 members \(75.0%\)") as refused:
@@ -144,13 +171,15 @@ def test_removals_can_be_left_out_instead(segment):
     assert segment.vendor.members == set(people(0, 205))
 
 
-def test_a_preview_sends_and_writes_nothing(segment):
+def test_a_preview_sends_nothing_and_writes_a_report_only(segment):
     segment.sync(people(0, 200))
     files, requests = dict(segment.store.files), segment.vendor.requests
     done = segment.sync([], plan_only=True)
     assert done.outcome == "planned"
     assert len(done.breaches) == 2
-    assert (segment.store.files, segment.vendor.requests) == (files, requests)
+    assert segment.vendor.requests == requests
+    assert files.items() <= segment.store.files.items()
+    assert {name.partition("/")[0] for name in segment.store.files.keys() - files.keys()} == {"reports"}
 
 
 def test_an_empty_source_empties_nothing_unless_that_is_meant(segment):

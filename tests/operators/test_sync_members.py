@@ -158,3 +158,18 @@ def test_a_ledger_that_is_lost_is_no_first_sync(walkme_sandbox, connect, dag_fil
     (ti,) = dag.test().get_task_instances()
     assert str(ti.state) == "failed"
     assert walkme_sandbox.counts()["walkme.update"] == before
+
+
+def test_a_segment_that_is_yet_to_be_made_is_not_made_by_a_preview(sync, walkme_sandbox, tmp_path):
+    planned = sync(people(0, 3), plan_only=True).result
+    assert (planned["outcome"], planned["counts"]["add"], planned["segment"]) == ("planned", 3, "")
+    assert walkme_sandbox.segments() == []
+    assert not (tmp_path / "ledger").exists()
+
+
+def test_nor_by_a_plan_that_is_refused(sync, walkme_sandbox):
+    refused = sync(people(0, 3), max_members=2)
+    assert (refused.state, refused.plan["counts"]["add"]) == ("failed", 3)
+    assert walkme_sandbox.segments() == []
+    assert sync(people(0, 3), max_members=3).state == "success"
+    assert walkme_sandbox.members("Trial users") == set(people(0, 3))

@@ -63,6 +63,17 @@ def test_airflow_finds_the_provider_the_connection_type_and_the_link():
     assert "airflow_segments_provider.links.WalkMeSystemLink" in manager.extra_links_class_names
 
 
+def test_airflow_finds_the_addresses_of_segments():
+    from airflow.providers_manager import ProvidersManager
+
+    from airflow_segments_provider import assets
+
+    kind = "dataset" if Version(airflow.__version__) < Version("3") else "asset"
+    manager = ProvidersManager()
+    assert getattr(manager, f"{kind}_uri_handlers")["walkme"] is assets.sanitize_uri
+    assert getattr(manager, f"{kind}_factories")["walkme"] is assets.walkme_asset
+
+
 def test_airflow_knows_the_settings():
     from airflow.providers.common.compat.sdk import conf
 

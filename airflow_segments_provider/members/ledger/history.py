@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.members.ledger.manifest import (
+    RESTORE,
     Acknowledgement,
     Commit,
     Intent,
@@ -16,11 +18,20 @@ from airflow_segments_provider.members.ledger.manifest import (
 from airflow_segments_provider.members.ledger.store import Store
 
 GENERATIONS = "generations"
+ACKNOWLEDGED = "acknowledged"
+
+_NUMBERED = re.compile("[0-9]{12}")
 
 
 def manifest_name(generation: int) -> str:
     """The file of a generation; sorts as the generations do."""
     return f"{GENERATIONS}/{generation:012d}.json"
+
+
+def generation_of(name: str) -> int | None:
+    """The generation that a file or folder belongs to by its name; None for one that is not ours."""
+    found = _NUMBERED.match(name)
+    return int(found.group()) if found else None
 
 
 @dataclass(frozen=True)
@@ -55,31 +66,30 @@ def read_history(store: Store, folder: str) -> History:
 
     :raises LedgerError: one is damaged, foreign or missing.
     """
-    numbers = [int(name.partition(".")[0]) for name in store.names(GENERATIONS)]
-    if not numbers:
-        return History()
+    last = newest_generation(store)
     open_intents: list[Manifest] = []
     newest: Manifest | None = None
     digest = expected = None
-    for generation in range(max(numbers), 0, -1):
+    for generation in range(last, 0, -1):
         name = manifest_name(generation)
         content = store.read(name)
         if content is None:
-            raise LedgerError(
-                f"{name} of {folder} is missing between others. Nothing was sent. Restore it from a backup; if there "
-                "is none, `ledger forget` starts anew with a first sync."
-            )
+            if newest_generation(store) > last:  # another run committed meanwhile, and deleted what came before
+                return read_history(store, folder)
+            raise LedgerError(f"{name} of {folder} is missing between others. Nothing was sent. {RESTORE}")
         manifest = parse_manifest(content, name, folder)
         if manifest.generation != generation or (expected is not None and digest_of(content) != expected):
-            raise LedgerError(
-                f"{name} of {folder} is not the one that was written. Nothing was sent. Restore the folder from a "
-                "backup; if there is none, `ledger forget` starts anew with a first sync."
-            )
+            raise LedgerError(f"{name} of {folder} is not the one that was written. Nothing was sent. {RESTORE}")
         newest, digest, expected = newest or manifest, digest or digest_of(content), manifest.previous
         if isinstance(manifest.body, Commit):
             return History(newest, manifest, tuple(reversed(open_intents)), digest)
         open_intents.append(manifest)
     return History(newest, None, tuple(reversed(open_intents)), digest)
+
+
+def newest_generation(store: Store) -> int:
+    """The number of the newest manifest, from a listing of now; 0 for a new ledger."""
+    return max((generation_of(name) or 0 for name in store.names(GENERATIONS)), default=0)
 
 
 def read_acknowledgements(store: Store, intent: Manifest) -> dict[str, Acknowledgement]:
@@ -107,4 +117,4 @@ def read_acknowledgements(store: Store, intent: Manifest) -> dict[str, Acknowled
 
 def acknowledgements(generation: int) -> str:
     """The folder of a generation's acknowledgements."""
-    return f"acknowledged/{generation:012d}"
+    return f"{ACKNOWLEDGED}/{generation:012d}"

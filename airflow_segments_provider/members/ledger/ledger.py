@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from airflow_segments_provider.errors import LedgerBusy, LedgerError
-from airflow_segments_provider.members.ledger import state
+from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.members.ledger import claim, lease, retention, state
 from airflow_segments_provider.members.ledger.history import (
     History,
     acknowledgements,
     manifest_name,
+    newest_generation,
     read_acknowledgements,
     read_history,
 )
@@ -26,37 +27,24 @@ from airflow_segments_provider.members.ledger.manifest import (
     Manifest,
     Writer,
     digest_of,
+    parse_manifest,
 )
 from airflow_segments_provider.members.ledger.store import Store
+from airflow_segments_provider.members.ledger.timing import Timing, milliseconds, now_ms
 from airflow_segments_provider.members.workspace import Workspace
+
+__all__ = ["Ledger", "Timing", "milliseconds", "now_ms"]
 
 # A snapshot is written anew when its deltas are many, or large beside it.
 MOST_DELTAS = 20
 LARGEST_DELTAS = 0.25
 
+OVERTAKEN = (
+    "Another run changed this segment's ledger meanwhile, so this one stopped: its plan is no longer true. Run the "
+    "task again."
+)
 
-def now_ms() -> int:
-    """Milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
-
-
-def milliseconds(period: timedelta) -> int:
-    """A period in milliseconds."""
-    return period // timedelta(milliseconds=1)
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How long things may take.
-
-    :param settle_after: how long after it was sent a request may still be carried out.
-    :param lease: for how long a run holds the ledger without a sign of life.
-    :param skew: by how much two machines' clocks may differ.
-    """
-
-    settle_after: timedelta = timedelta(minutes=10)
-    lease: timedelta = timedelta(minutes=15)
-    skew: timedelta = timedelta(minutes=1)
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -66,6 +54,7 @@ class Ledger:
     :param folder: of the segment, below the ledger path; every manifest names it.
     :param writer: who writes.
     :param request_timeout: the longest that one batch may be under way.
+    :param witness: a generation and the digest of its manifest, as an earlier run told somebody else.
     :param clock: milliseconds since 1970.
     """
 
@@ -73,101 +62,86 @@ class Ledger:
     folder: str
     writer: Writer
     request_timeout: timedelta
-    timing: Timing = Timing()
+    timing: Timing = field(default=Timing())
+    witness: tuple[int, str] | None = None
     clock: Callable[[], int] = now_ms
     history: History = field(default=History(), init=False)
     _lease_until: int = field(default=0, init=False)
-    _leases: int = field(default=0, init=False)
 
     # Reading -------------------------------------------------------------------------------------------------------
 
-    def open(self, workspace: Workspace, *, takeover: bool = False, witness: tuple[int, str] | None = None) -> None:
+    def open(self, workspace: Workspace, *, takeover: bool = False) -> None:
         """Read what is known into the workspace's table ``known``.
 
         :param takeover: let another DAG's task go on with this segment.
-        :param witness: a generation and the digest of its manifest, as an earlier run told somebody else.
         :raises LedgerBusy: another run holds it.
         :raises LedgerError: it is damaged, lost, or another task's.
         """
         self.history = read_history(self.store, self.folder)
-        self._check_witness(witness)
-        self._check_owner(takeover)
-        self._check_free()
+        claim.check_witness(self.store, self.folder, self.history, self.witness)
+        if not takeover:
+            claim.check_owner(self.history, self.writer)
+        self.check_free()
         state.load(workspace, self.store, self.history.commit)
         for intent in self.history.open:
             self._fold_open(workspace, intent)
 
+    def look(self, workspace: Workspace) -> None:
+        """As :meth:`open`, but only to look: whoever holds it or keeps the segment.
+
+        :raises LedgerError: it is damaged.
+        """
+        self.history = read_history(self.store, self.folder)
+        state.load(workspace, self.store, self.history.commit)
+        for intent in self.history.open:
+            self.fold(
+                workspace,
+                _batches(intent),
+                read_acknowledgements(self.store, intent),
+                in_doubt=self._in_doubt(intent),
+            )
+
     def _fold_open(self, workspace: Workspace, intent: Manifest) -> None:
         """Account for an intent that was never committed."""
-        if not isinstance(intent.body, Intent):
-            raise AssertionError("only intents follow the newest commit")
-        acknowledged = read_acknowledgements(self.store, intent)
-        in_doubt = min(self.clock(), self._held_until(intent))
-        for batch in intent.body.batches:
+        acknowledged, in_doubt = read_acknowledgements(self.store, intent), self._in_doubt(intent)
+        for batch in _batches(intent):
             if batch.kind == "override" and batch.name not in acknowledged:
-                self._let_settle(in_doubt)
-        self.fold(workspace, intent.body.batches, acknowledged, in_doubt=in_doubt)
+                claim.check_settled(self.clock(), in_doubt + milliseconds(self.timing.settle_after))
+        self.fold(workspace, _batches(intent), acknowledged, in_doubt=in_doubt)
+
+    def _in_doubt(self, intent: Manifest) -> int:
+        """When a batch of an intent that was not acknowledged may have been sent last."""
+        return min(self.clock(), lease.held_until(self.store, intent))
 
     def fold(
-        self, workspace: Workspace, batches: Sequence[Batch], acknowledged: dict[str, Acknowledgement], *, in_doubt: int
+        self,
+        workspace: Workspace,
+        batches: Sequence[Batch],
+        acknowledged: dict[str, Acknowledgement],
+        *,
+        in_doubt: int,
+        touched: bool = False,
     ) -> None:
-        """Change what is known by these batches; see :func:`~.state.fold`."""
+        """Change what is known by these batches; see :func:`~.state.fold`.
+
+        :param touched: the workspace's table of that name has their ids, and nobody will ask if they were begun.
+        """
+        if not touched:
+            state.touch(workspace, self.store, batches)
         settle_after = milliseconds(self.timing.settle_after)
-        state.fold(workspace, self.store, batches, acknowledged, in_doubt=in_doubt, settle_after=settle_after)
+        state.fold(workspace, batches, acknowledged, in_doubt=in_doubt, settle_after=settle_after)
 
     def settle(self, workspace: Workspace) -> None:
         """Change what is known by that part of the plan which took no call; see :func:`~.state.settle`."""
         state.settle(workspace, acknowledged=self.clock(), settle_after=milliseconds(self.timing.settle_after))
 
-    def _let_settle(self, in_doubt: int) -> None:
-        """An override that may still be carried out would undo whatever is sent before it is."""
-        until = in_doubt + milliseconds(self.timing.settle_after)
-        if self.clock() < until:
-            raise LedgerBusy(
-                "An earlier run sent a request that makes the members exactly those it named, and its answer was lost. "
-                f"Nothing was sent now. Run the task again after {_moment(until)}, when it can no longer be carried "
-                "out late.",
-                until=until,
-            )
+    def check_free(self) -> None:
+        """That no other run is at work on the ledger.
 
-    def _check_witness(self, witness: tuple[int, str] | None) -> None:
-        if witness is None:
-            return
-        generation, digest = witness
-        content = self.store.read(manifest_name(generation)) if generation < self.history.generation else None
-        same = self.history.digest if generation == self.history.generation else content and digest_of(content)
-        if generation > self.history.generation or (same and same != digest):
-            raise LedgerError(
-                f"The ledger {self.folder} is not the one that an earlier run left (its generation {generation}): it "
-                "was lost, emptied or replaced. Nothing was sent. Restore it from a backup; if there is none, `ledger "
-                "forget` starts anew with a first sync."
-            )
-
-    def _check_owner(self, takeover: bool) -> None:
-        newest = self.history.newest
-        if newest and newest.writer.owner != self.writer.owner and not takeover:
-            raise LedgerError(
-                f"This segment is kept by the task {newest.writer.owner}, and this one is {self.writer.owner}: two "
-                "would undo each other's work. Nothing was sent. Remove one of them, or set `takeover=True` here once."
-            )
-
-    def _check_free(self) -> None:
-        newest = self.history.newest
-        if newest is None or not isinstance(newest.body, Intent):
-            return
-        ours = newest.writer.run == self.writer.run and newest.writer.try_number <= self.writer.try_number
-        until = self._held_until(newest) + milliseconds(self.request_timeout + self.timing.skew)
-        if not ours and self.clock() < until:
-            raise LedgerBusy(
-                f"Run {newest.writer.run} is changing this segment, or died doing so. Nothing was sent. It can be "
-                f"taken over from {_moment(until)} on.",
-                until=until,
-            )
-
-    def _held_until(self, intent: Manifest) -> int:
-        held = intent.body.lease_until if isinstance(intent.body, Intent) else 0
-        renewals = self.store.names(_leases(intent.generation))
-        return max([held, *(int(name.partition(".")[0]) for name in renewals)])
+        :raises LedgerBusy: one is, or died less than a lease ago.
+        """
+        margin = milliseconds(self.request_timeout + self.timing.skew)
+        lease.check_free(self.store, self.history.newest, self.writer, now=self.clock(), margin=margin)
 
     # Writing -------------------------------------------------------------------------------------------------------
 
@@ -176,7 +150,7 @@ class Ledger:
         kept, token = [], uuid.uuid4().hex[:8]
         for number, (kind, ids) in enumerate(batches, start=1):
             content = state.encode_batch(ids)
-            name = f"batches/{self.history.generation + 1:012d}-{token}/{number:06d}-{kind}.gz"
+            name = f"{retention.BATCHES}/{self.history.generation + 1:012d}-{token}/{number:06d}-{kind}.gz"
             self._create(name, content)
             kept.append(Batch(name=name, kind=kind, users=len(ids), sha256=digest_of(content)))  # type: ignore[arg-type]
         return kept
@@ -202,19 +176,17 @@ class Ledger:
 
         :raises LedgerError: it may not; nothing further must be sent.
         """
-        if self.store.read(manifest_name(self.history.generation + 1)) is not None:
+        own = self.history.generation
+        # The other may have committed, and deleted what led there: ours first, its own intent then.
+        if self.store.read(manifest_name(own + 1)) is not None or self.store.read(manifest_name(own)) is None:
             raise LedgerError(
                 "Another run took this segment over, so this one stopped. What it sent so far is accounted for by the "
                 "other. Clear the newer run if this one should be repeated."
             )
         left = self._lease_until - self.clock()
         if left <= milliseconds(max(self.request_timeout, self.timing.lease / 2)):
-            self._renew()
-
-    def _renew(self) -> None:
-        until = self.clock() + milliseconds(self.timing.lease)
-        self._create(f"{_leases(self.history.generation)}/{until:015d}.json", b"")
-        self._lease_until = until
+            self._lease_until = self.clock() + milliseconds(self.timing.lease)
+            lease.renew(self.store, own, self._lease_until)
 
     def acknowledge(self, batch: Batch, *, rejected: dict[str, str], in_doubt: int | None) -> Acknowledgement:
         """Write down that the vendor answered a batch."""
@@ -236,19 +208,54 @@ class Ledger:
     def commit(
         self, workspace: Workspace, *, data_until: int | None, digest: str, counts: dict[str, int]
     ) -> tuple[int, str]:
-        """Write what is known now as a generation of its own, if it is anything new.
+        """Write what is known now as a generation of its own, if it is anything new, and delete what is old.
 
         :return: the newest generation and its manifest's digest, for a witness.
         :raises LedgerError: another run took over meanwhile.
         """
+        witness = self._commit(workspace, data_until, digest, counts)
+        try:
+            retention.clean(self.store, self.history, before=self.clock() - milliseconds(self.timing.keep))
+        except Exception as error:  # noqa: BLE001  # whatever a store raises: the members are in sync, and written down
+            logger.warning(
+                "Old files of the ledger %s could not be deleted (%s). The next run tries again.",
+                self.folder,
+                type(error).__name__,
+            )
+        return witness
+
+    def rewrite(self, workspace: Workspace, *, counts: dict[str, int]) -> tuple[int, str]:
+        """Write all that is known now as a generation of its own that needs no file of an earlier one.
+
+        :raises LedgerError: another run took over meanwhile.
+        """
+        before = self.history.commit
+        return self._write(
+            Commit(
+                snapshot=self._write_state(workspace, whole=True),
+                deltas=(),
+                data_until=before.data_until if before else None,
+                digest="",
+                counts=counts,
+                changed_in=before.changed_in if before else self.history.generation + 1,
+                changed_at=before.changed_at if before else self.clock(),
+            )
+        )
+
+    def _commit(
+        self, workspace: Workspace, data_until: int | None, digest: str, counts: dict[str, int]
+    ) -> tuple[int, str]:
         before = self.history.commit
         (changed,) = workspace.one("SELECT count(*) FROM changed")
         newer = data_until is not None and (before is None or (before.data_until or 0) < data_until)
         if before is not None and not changed and not newer:
             return self.history.generation, self.history.digest or ""
         snapshot, deltas = (before.snapshot, before.deltas) if before else (None, ())
+        last = before
         if changed or before is None:
-            part, whole = self._write_state(workspace, before, changed)
+            last = None
+            whole = before is None or _crowded(before, changed)
+            part = self._write_state(workspace, whole=whole)
             snapshot, deltas = (part, ()) if whole else (snapshot, (*deltas, part))
         return self._write(
             Commit(
@@ -257,18 +264,16 @@ class Ledger:
                 data_until=max(data_until or 0, (before and before.data_until) or 0) or None,
                 digest=digest,
                 counts=counts,
+                changed_in=last.changed_in if last else self.history.generation + 1,
+                changed_at=last.changed_at if last else self.clock(),
             )
         )
 
-    def _write_state(self, workspace: Workspace, before: Commit | None, changed: int) -> tuple[DataFile, bool]:
-        snapshot = before.snapshot.rows if before and before.snapshot else 0
-        deltas = sum(part.rows for part in before.deltas) if before else 0
-        crowded = before is not None and len(before.deltas) >= MOST_DELTAS
-        whole = crowded or deltas + changed > LARGEST_DELTAS * snapshot
+    def _write_state(self, workspace: Workspace, *, whole: bool) -> DataFile:
         path, rows = state.write(workspace, whole=whole)
-        name = f"state/{self.history.generation + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
+        name = f"{retention.STATE}/{self.history.generation + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
         self.store.put(name, path)
-        return DataFile(name=name, rows=rows, sha256=state.file_digest(path)), whole
+        return DataFile(name=name, rows=rows, sha256=state.file_digest(path))
 
     def _write(self, body: Intent | Commit) -> tuple[int, str]:
         manifest = Manifest(
@@ -281,24 +286,39 @@ class Ledger:
         )
         content = manifest.encoded
         if not self._create(manifest_name(manifest.generation), content):
-            raise LedgerError(
-                "Another run changed this segment's ledger meanwhile, so this one stopped: its plan is no longer true. "
-                "Run the task again."
-            )
+            raise LedgerError(OVERTAKEN)
+        self._check_follows(manifest.generation, digest_of(content))
         if isinstance(body, Commit):
             self.history = History(manifest, manifest, (), digest_of(content))
         else:
             self.history = History(manifest, self.history.committed, (*self.history.open, manifest), digest_of(content))
         return manifest.generation, digest_of(content)
 
+    def _check_follows(self, generation: int, digest: str) -> None:
+        """That the manifest just written was not there before, and deleted as old since.
+
+        :raises LedgerError: it was: others have gone on from another one.
+        """
+        if newest_generation(self.store) <= generation:
+            return
+        follower = self.store.read(manifest_name(generation + 1))
+        if follower is None or parse_manifest(follower, "", self.folder).previous != digest:
+            self.store.delete(manifest_name(generation))
+            raise LedgerError(OVERTAKEN)
+
     def _create(self, name: str, content: bytes) -> bool:
         """Create; what is there may be our own, from a try whose answer was lost."""
         return self.store.create(name, content) or self.store.read(name) == content
 
 
-def _leases(generation: int) -> str:
-    return f"leases/{generation:012d}"
+def _crowded(commit: Commit, changed: int) -> bool:
+    """Whether so much more makes a new snapshot worth its while."""
+    rows = commit.snapshot.rows if commit.snapshot else 0
+    deltas = sum(part.rows for part in commit.deltas)
+    return len(commit.deltas) >= MOST_DELTAS or deltas + changed > LARGEST_DELTAS * rows
 
 
-def _moment(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
+def _batches(intent: Manifest) -> tuple[Batch, ...]:
+    if not isinstance(intent.body, Intent):
+        raise AssertionError("only intents follow the newest commit")
+    return intent.body.batches

@@ -8,6 +8,8 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
+_TEMPORARY = ".part-"
+
 
 class LocalStore:
     """Files below a folder; the exclusive create is ``link(2)``, which NFS keeps to as well.
@@ -52,8 +54,15 @@ class LocalStore:
             return []
         return sorted(name for name in found if not name.startswith("."))
 
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders in a folder."""
+        try:
+            return sorted(entry.name for entry in os.scandir(self.folder / folder) if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
     def put(self, name: str, content: Path) -> None:
-        """Copy a local file to a name that nobody else uses."""
+        """Copy a local file to a name that nobody else writes at this time."""
         path, temporary = self._paths(name)
         try:
             with temporary.open("xb") as file, content.open("rb") as source:
@@ -80,10 +89,22 @@ class LocalStore:
         with suppress(OSError):
             path.parent.rmdir()
 
+    def delete_folder(self, folder: str) -> None:
+        """Delete a folder and all that is in it."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.folder / folder)
+
+    def delete_unfinished(self, before: int) -> None:
+        """Delete temporary files that were written until then."""
+        for path in self.folder.rglob(f"{_TEMPORARY}*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime * 1000 <= before:
+                    path.unlink()
+
     def _paths(self, name: str) -> tuple[Path, Path]:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path, path.with_name(f".{uuid.uuid4().hex}")
+        return path, path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
 
     def _flush_folder(self, folder: Path) -> None:
         """The entry in the folder must outlive a power cut, not the content alone."""

@@ -15,6 +15,12 @@ from airflow_segments_provider.errors import LedgerError
 
 FORMAT: Literal[1] = 1
 
+# The way out of a ledger that cannot be read.
+RESTORE = (
+    "Restore the ledger's folder from a backup; if there is none, `python -m airflow_segments_provider ledger forget` "
+    "starts anew with a first sync."
+)
+
 BatchKind = Literal["add", "again", "override", "remove"]
 Count = Annotated[int, Field(ge=0)]
 
@@ -75,6 +81,8 @@ class Commit(_Part):
     """What the ledger vouches for from now on: a snapshot with the deltas on top of it, oldest first.
 
     :param data_until: the end of the data interval that it shows.
+    :param changed_in: the generation in which what is known of anybody last changed: later ones showed newer data.
+    :param changed_at: when that was.
     """
 
     snapshot: DataFile | None
@@ -82,6 +90,8 @@ class Commit(_Part):
     data_until: int | None
     digest: str
     counts: dict[str, int]
+    changed_in: int
+    changed_at: int
 
     @property
     def files(self) -> tuple[DataFile, ...]:
@@ -136,10 +146,7 @@ def parse_manifest(content: bytes, name: str, folder: str) -> Manifest:
             raise LedgerError(
                 f"{name} was written by a newer version of this package. Nothing was sent. Update the package here."
             ) from None
-        raise LedgerError(
-            f"{name} is damaged. Nothing was sent. Restore the ledger's folder from a backup; if there is none, "
-            "`ledger forget` starts anew with a first sync."
-        ) from None
+        raise LedgerError(f"{name} is damaged. Nothing was sent. {RESTORE}") from None
     if manifest.folder != folder:
         raise LedgerError(
             f"{name} is of another segment ({manifest.folder}): the folder was copied or renamed. Nothing was sent. "

@@ -32,14 +32,23 @@ def open_store(ledger_path: str, folder: str) -> Store:
     :param folder: of the segment, below it.
     :raises LedgerError: a new path cannot create files exclusively, or is one that other workers do not see.
     """
-    path = ObjectStoragePath(ledger_path)
-    if path.protocol in ("file", "", "local"):
+    store = store_at(ledger_path, folder)
+    if isinstance(store, LocalStore):
         _check_seen_by_all(ledger_path)
-        return LocalStore(Path(path.path) / folder)
-    store = ObjectStore(path.fs, f"{path.path.rstrip('/')}/{folder}")
-    if not store.names(GENERATIONS):
+    elif not store.names(GENERATIONS):
         check_exclusive(store)
     return store
+
+
+def store_at(ledger_path: str, folder: str = "") -> LocalStore | ObjectStore:
+    """As :func:`open_store`, unchecked: for whoever looks at what is there.
+
+    :param folder: an empty text for all that is below the path.
+    """
+    path = ObjectStoragePath(ledger_path)
+    if path.protocol in ("file", "", "local"):
+        return LocalStore(Path(path.path) / folder)
+    return ObjectStore(path.fs, f"{path.path.rstrip('/')}/{folder}")
 
 
 def _check_seen_by_all(ledger_path: str) -> None:

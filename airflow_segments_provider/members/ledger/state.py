@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.members.ledger.manifest import (
+    RESTORE,
     Acknowledgement,
     Batch,
     Commit,
@@ -30,26 +31,31 @@ _NAMES = "id, vouched, doubt, rejected, reason"
 _ALIVE = "(vouched OR doubt IS NOT NULL OR rejected IS NOT NULL)"
 
 
-def load(workspace: Workspace, store: Store, commit: Commit | None) -> None:
+def load(workspace: Workspace, store: Store | None, commit: Commit | None) -> None:
     """Make the table ``base`` of a commit, and ``known``: that, changed by the table ``changed``, which is empty yet.
 
     The table ``begun`` takes what was intended since, so that it can be finished without being asked for again.
+
+    :param store: not needed without a commit.
     """
-    workspace.run(f"CREATE TABLE changed ({COLUMNS})")
-    workspace.run("CREATE TABLE begun (id VARCHAR, adds BOOLEAN)")
+    workspace.run(f"CREATE OR REPLACE TABLE changed ({COLUMNS})")
+    workspace.run("CREATE OR REPLACE TABLE begun (id VARCHAR, adds BOOLEAN)")
     sources = []
-    for number, part in enumerate(commit.files if commit else ()):
-        path = _fetched(workspace, store, part)
-        workspace.run(f"CREATE VIEW part{number} AS SELECT {_NAMES} FROM read_parquet('{path}')")
-        sources.append(f"part{number}")
+    if store is not None and commit is not None:
+        for number, part in enumerate(commit.files):
+            path = _fetched(workspace, store, part)
+            workspace.run(f"CREATE VIEW part{number} AS SELECT {_NAMES} FROM read_parquet('{path}')")
+            sources.append(f"part{number}")
     if not sources:
-        workspace.run(f"CREATE TABLE base ({COLUMNS})")
-    elif len(sources) == 1:
-        workspace.run(f"CREATE VIEW base AS SELECT * FROM part0 WHERE {_ALIVE}")
+        workspace.run(f"CREATE OR REPLACE TABLE base ({COLUMNS})")
     else:
+        workspace.run("DROP TABLE IF EXISTS base")
+    if len(sources) == 1:
+        workspace.run(f"CREATE VIEW base AS SELECT * FROM part0 WHERE {_ALIVE}")
+    elif sources:
         _merge(workspace, sources)
     workspace.run(
-        f"CREATE VIEW known AS SELECT * FROM base ANTI JOIN changed USING (id) "
+        f"CREATE OR REPLACE VIEW known AS SELECT * FROM base ANTI JOIN changed USING (id) "
         f"UNION ALL SELECT * FROM changed WHERE {_ALIVE}"
     )
 
@@ -71,14 +77,13 @@ def _merge(workspace: Workspace, sources: list[str]) -> None:
 
 def fold(
     workspace: Workspace,
-    store: Store,
     batches: Iterable[Batch],
     acknowledged: Mapping[str, Acknowledgement],
     *,
     in_doubt: int,
     settle_after: int,
 ) -> None:
-    """Change ``known`` by what was intended and what of it was acknowledged.
+    """Change ``known`` by what was intended, the table ``touched``, and what of it was acknowledged.
 
     An id whose batch was acknowledged is settled, unless a request about it may still be under way; any other is in
     doubt.
@@ -87,7 +92,6 @@ def fold(
     :param settle_after: how long after it was sent a request may be carried out.
     """
     batches = list(batches)
-    _touch(workspace, store, batches)
     answers = [acknowledged.get(batch.name) for batch in batches]
     workspace.run(
         "CREATE OR REPLACE TABLE fates AS SELECT unnest(?::INTEGER[]) AS batch, unnest(?::BOOLEAN[]) AS adds, "
@@ -110,13 +114,16 @@ def fold(
         "unnest(?::VARCHAR[]) AS reason",
         [list(column) for column in zip(*refused, strict=True)] or [[], [], []],
     )
-    workspace.run("INSERT INTO begun SELECT id, adds FROM touched JOIN fates USING (batch)")
     workspace.run(
         """
         CREATE OR REPLACE TABLE outcome AS
         SELECT
             touched.id AS id,
-            acknowledged IS NOT NULL AND adds AND refused.id IS NULL AS vouched,
+            acknowledged IS NOT NULL AND CASE
+                WHEN refused.id IS NULL THEN adds
+                -- Whom the vendor does not let go is still in.
+                ELSE NOT adds AND (known.vouched OR known.doubt IS NOT NULL) IS TRUE
+            END AS vouched,
             CASE
                 WHEN known.doubt IS NULL OR acknowledged >= known.doubt + ? THEN fates.doubt
                 WHEN fates.doubt IS NULL THEN known.doubt
@@ -124,11 +131,11 @@ def fold(
             END AS doubt,
             CASE
                 WHEN acknowledged IS NULL THEN known.rejected
-                WHEN refused.id IS NOT NULL THEN acknowledged
+                WHEN adds AND refused.id IS NOT NULL THEN acknowledged
             END AS rejected,
             CASE
                 WHEN acknowledged IS NULL THEN known.reason
-                ELSE refused.reason
+                WHEN adds THEN refused.reason
             END AS reason
         FROM touched
         JOIN fates USING (batch)
@@ -141,8 +148,8 @@ def fold(
     workspace.run("DROP TABLE touched")
 
 
-def _touch(workspace: Workspace, store: Store, batches: list[Batch]) -> None:
-    """Make the table ``touched`` of the ids of all batches, with their batch's number."""
+def touch(workspace: Workspace, store: Store, batches: Sequence[Batch]) -> None:
+    """Make the table ``touched`` of the ids of all batches, with their batch's number; they count as begun."""
     workspace.run("CREATE TABLE touched (id VARCHAR, batch INTEGER)")
     ids, numbers = list[str](), list[int]()
     for number, batch in enumerate(batches):
@@ -152,6 +159,8 @@ def _touch(workspace: Workspace, store: Store, batches: list[Batch]) -> None:
         if len(ids) >= INSERTED_AT_ONCE or number == len(batches) - 1:
             workspace.run("INSERT INTO touched SELECT unnest(?::VARCHAR[]), unnest(?::INTEGER[])", [ids, numbers])
             ids, numbers = [], []
+    added = [number for number, batch in enumerate(batches) if batch.kind != "remove"]
+    workspace.run("INSERT INTO begun SELECT id, list_contains(?::INTEGER[], batch) FROM touched", [added])
 
 
 def settle(workspace: Workspace, *, acknowledged: int, settle_after: int) -> None:
@@ -199,7 +208,7 @@ def read_batch(store: Store, batch: Batch) -> list[str]:
     if content is None or digest_of(content) != batch.sha256:
         raise LedgerError(
             f"The ledger's file {batch.name} is missing or damaged, so what was sent is not known. Nothing was sent "
-            "now. Restore it from a backup; if there is none, `ledger forget` starts anew with a first sync."
+            f"now. {RESTORE}"
         )
     return gzip.decompress(content).decode().split("\n")
 
@@ -212,10 +221,7 @@ def encode_batch(ids: list[str]) -> bytes:
 def _fetched(workspace: Workspace, store: Store, part: DataFile) -> Path:
     path = workspace.folder / part.name.replace("/", "-")
     if not store.fetch(part.name, path) or file_digest(path) != part.sha256:
-        raise LedgerError(
-            f"The ledger's file {part.name} is missing or damaged. Nothing was sent. Restore it from a backup; if "
-            "there is none, `ledger forget` starts anew with a first sync."
-        )
+        raise LedgerError(f"The ledger's file {part.name} is missing or damaged. Nothing was sent. {RESTORE}")
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -24,11 +25,31 @@ class Store(Protocol):
     def names(self, folder: str) -> list[str]:
         """The names of the files in a folder, without the folder, sorted; empty where there is no such folder."""
 
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders in a folder, as :meth:`names`; of the whole store where it is an empty text."""
+
     def put(self, name: str, content: Path) -> None:
-        """Copy a local file to a name that nobody else uses. Durable at return."""
+        """Copy a local file to a name that nobody else writes at this time, over what is there. Durable at return."""
 
     def fetch(self, name: str, into: Path) -> bool:
         """Copy a file to a local one; False where there is none."""
 
     def delete(self, name: str) -> None:
         """Delete a file, if it is there."""
+
+    def delete_folder(self, folder: str) -> None:
+        """Delete a folder and all that is in it, if it is there."""
+
+    def delete_unfinished(self, before: int) -> None:
+        """Delete what writers that were killed left half written.
+
+        :param before: milliseconds since 1970; what is younger may still be finished.
+        """
+
+
+def every_file(store: Store, folder: str = "") -> Iterator[str]:
+    """The names of all files of a store, at any depth."""
+    prefix = f"{folder}/" if folder else ""
+    yield from (prefix + name for name in store.names(folder))
+    for name in store.folders(folder):
+        yield from every_file(store, prefix + name)

@@ -14,6 +14,7 @@ from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
 from airflow_segments_provider.members.ledger.places import open_store
+from airflow_segments_provider.members.ledger.store import every_file
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -51,6 +52,30 @@ def test_files_go_there_and_back(store, tmp_path):
     assert store.fetch("state/1.parquet", target)
     assert target.read_bytes() == source.read_bytes()
     assert store.names("state") == ["1.parquet"]
+
+
+def test_folders_are_those_of_one_folder_and_go_with_all_that_is_in_them(store):
+    for name in ("a/2/x", "a/1/deep/y", "a/file", "b/z"):
+        store.create(name, b"")
+    assert store.folders("a") == ["1", "2"]
+    assert store.folders("") == ["a", "b"]
+    assert store.folders("none") == store.folders("a/2") == []
+    assert sorted(every_file(store)) == ["a/1/deep/y", "a/2/x", "a/file", "b/z"]
+    store.delete_folder("a/1")
+    assert (store.folders("a"), store.names("a")) == (["2"], ["file"])
+    store.delete_folder("a")
+    store.delete_folder("a")
+    assert list(every_file(store)) == ["b/z"]
+    store.delete_folder("")
+    assert list(every_file(store)) == []
+
+
+def test_a_file_is_put_over_another(store, tmp_path):
+    source = tmp_path / "source"
+    for content in (b"long before", b"now"):
+        source.write_bytes(content)
+        store.put("reports/1/plan.md", source)
+    assert store.read("reports/1/plan.md") == b"now"
 
 
 def create_many(folder: str, number: int, names: int) -> list[bool]:

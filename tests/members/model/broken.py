@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from airflow_segments_provider.members import apply as sending
-from airflow_segments_provider.members import plan
+from airflow_segments_provider.members import plan, sync
 from airflow_segments_provider.members.ledger import ledger, state
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement
+from tests.members.model.world import SourceBroke
 
 
 def _never_again(patch: Any) -> None:
     action = plan._action
-    patch.setattr(plan, "_action", lambda *given: action(*given).replace(" OR doubt IS NOT NULL)", ")", 1))
+    patch.setattr(plan, "_action", lambda *given: action(*given).replace("TRUE OR doubt IS NOT NULL", "TRUE"))
 
 
 def _believes_lists(patch: Any) -> None:
@@ -63,6 +65,21 @@ def _forgets_lost_answers(patch: Any) -> None:
     patch.setattr(sending, "_send", lambda *given: replace(send(*given), in_doubt=False))
 
 
+def _always_mirrors(patch: Any) -> None:
+    action = plan._action
+    patch.setattr(plan, "_action", lambda rules, *given: action(replace(rules, mode="mirror"), *given))
+
+
+def _swallows_errors_of_sources(patch: Any) -> None:
+    stage = sync.stage  # type: ignore[attr-defined]
+
+    def until_it_fails(source: Any) -> Any:
+        with suppress(SourceBroke):
+            yield from source
+
+    patch.setattr(sync, "stage", lambda space, source, **named: stage(space, until_it_fails(source), **named))
+
+
 def _commits_over_others(patch: Any) -> None:
     """Writes a generation that is there."""
 
@@ -73,6 +90,7 @@ def _commits_over_others(patch: Any) -> None:
 
     patch.setattr(ledger.Ledger, "_create", create)
     patch.setattr(ledger.Ledger, "check_held", lambda self: None)
+    patch.setattr(ledger.Ledger, "_check_follows", lambda *given: None)
 
 
 BROKEN: dict[str, Callable[[Any], None]] = {
@@ -83,5 +101,7 @@ BROKEN: dict[str, Callable[[Any], None]] = {
     "takes what was begun for done": _trusts_open_intents,
     "takes refused people for members": _loses_rejections,
     "forgets that an answer was lost": _forgets_lost_answers,
+    "makes a mirror of every run": _always_mirrors,
+    "takes a source that failed for a short one": _swallows_errors_of_sources,
     "writes over another run's ledger": _commits_over_others,
 }

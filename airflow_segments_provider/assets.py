@@ -1,0 +1,128 @@
+"""Segments as Airflow assets: their addresses, and an event after each change of one.
+
+An address is ``walkme://host/system/segment``: the host of the API, and the GUIDs of the system and of the segment.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+
+from airflow.providers.common.compat.sdk import Asset, AssetAlias
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator, Context
+
+__all__ = ["segment_asset", "walkme_asset"]
+
+# Through an alias, Airflow 2 would fail every task whose alias it has not stored before: mapped ones, `dag.test()`.
+_ALIASES_WORK = hasattr(Asset, "ref")
+
+
+def walkme_asset(host: str, system: str, segment: str, *, extra: dict[str, Any] | None = None) -> Asset:
+    """A WalkMe segment, for ``DAG(schedule=...)``: the DAG runs after each change that an operator makes to it.
+
+    :param host: of the API, e.g. ``eu-api.walkme.com``, or the connection's whole base URL.
+    :param system: the system's GUID.
+    :param segment: the segment's GUID; a name will not do, for it may be taken twice.
+    :param extra: what else the asset says of itself in Airflow's UI.
+    :raises ValueError: these make no address of a segment.
+    """
+    return segment_asset("walkme", host, system, segment, extra=extra)
+
+
+def segment_asset(vendor: str, host: str, system: str, segment: str, *, extra: dict[str, Any] | None = None) -> Asset:
+    """A segment of any vendor; see :func:`walkme_asset`.
+
+    :param vendor: the scheme of the address.
+    :param system: may be empty where the vendor has none.
+    """
+    netloc = urlsplit(host).netloc if "//" in host else host
+    path = "/".join(("", quote(system or "-", safe=""), quote(segment, safe="")))
+    address = sanitize_uri(SplitResult(vendor, netloc, path, "", ""))
+    return Asset(uri=urlunsplit(address), extra=extra)
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """The one way to write a segment's address: Airflow compares them as texts, and asks this first.
+
+    :raises ValueError: it is no address of a segment. Airflow 2 only warns of that.
+    """
+    form = f"{uri.scheme}://host/system/segment"
+    if "@" in uri.netloc or uri.query or uri.fragment:
+        raise ValueError(f"URI format {form} must contain no user, password, query or fragment.")
+    root, *parts = uri.path.rstrip("/").split("/")
+    if not uri.hostname or root or len(parts) != 2 or not all(parts):
+        raise ValueError(f"URI format {form} must contain a host, a system and a segment, and nothing else.")
+    guids = [_guid(part) for part in parts]
+    if uri.scheme == "walkme" and None in guids:
+        raise ValueError(f"URI format {form} must contain the GUIDs of system and segment, not their names.")
+    path = "/".join(("", *(guid or part for guid, part in zip(guids, parts, strict=True))))
+    return uri._replace(netloc=uri.netloc.lower().removesuffix(":443"), path=path)
+
+
+def declare(operator: BaseOperator) -> None:
+    """Give an operator that changes segments its outlet: an alias named ``dag_id.task_id``.
+
+    Which asset the alias stands for, only the run knows. A DAG may be scheduled on the alias itself. Airflow 2 gets
+    none, and so do mapped tasks before they run.
+    """
+    if not _ALIASES_WORK or not operator.has_dag():  # type: ignore[no-untyped-call]
+        return
+    if (alias := _alias(operator)) not in operator.outlets:
+        # A new list, because the old one may be other tasks' as well.
+        operator.outlets = [*operator.outlets, alias]
+
+
+def record_change(
+    operator: BaseOperator,
+    context: Context,
+    asset: Asset,
+    *,
+    outcome: str,
+    counts: Mapping[str, int],
+    digest: str | None,
+    changed_at: str,
+) -> None:
+    """Have Airflow record an event of this asset, if the task succeeds in the end.
+
+    Airflow 2 records none while no DAG names the asset. Where the author made the asset an outlet of the task, Airflow
+    records an event after every run, and this only adds to it what changed.
+
+    :param operator: the one that is executing, not a copy of it.
+    :param counts: numbers only, because Airflow shows events to everybody.
+    :param digest: of the plan that was carried out, where there is one.
+    :param changed_at: as in the task's result.
+    """
+    extra = {"outcome": outcome, "counts": dict(counts), "digest": digest, "changed_at": changed_at}
+    events: Any = context["outlet_events"]
+    outlet = next((known for known in operator.outlets if isinstance(known, Asset) and known.uri == asset.uri), None)
+    if outlet is None and _ALIASES_WORK:
+        declare(operator)
+        _add(events[_alias(operator)], asset, extra)
+        return
+    if outlet is None:
+        operator.outlets = [*operator.outlets, asset]
+    events[outlet or asset].extra = extra
+
+
+def _add(alias_events: Any, asset: Asset, extra: dict[str, Any]) -> None:
+    """Add the event to the asset of this address that a DAG names: to Airflow 3, another name is another asset."""
+    try:
+        alias_events.add(Asset.ref(uri=asset.uri), extra=extra)
+    except Exception:  # noqa: BLE001  # none does; the error's class is not in the compatibility layer
+        alias_events.add(asset, extra=extra)
+
+
+def _alias(operator: BaseOperator) -> AssetAlias:
+    # Quoted, because some databases take only ASCII here, and a task's id may be anything.
+    return AssetAlias(quote(f"{operator.dag_id}.{operator.task_id}"))
+
+
+def _guid(text: str) -> str | None:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return None

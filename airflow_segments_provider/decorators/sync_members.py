@@ -1,0 +1,75 @@
+"""``@task.sync_members``: a function that names the people whom a segment shall have."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    DecoratedOperator,
+    context_merge,
+    determine_kwargs,
+    task_decorator_factory,
+)
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.operators.members import SyncMembersOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+__all__ = ["sync_members_task"]
+
+
+class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
+    """Calls a function in the task, and keeps a segment's members in sync with what it returns or yields.
+
+    :param python_callable: returns an iterable of ids, or a source such as ``SqlMembers``, whose fields are then taken
+        as they are; or yields ids, which are sent on without being held.
+    :param op_args: its positional arguments, templates.
+    :param op_kwargs: its arguments by name, templates.
+    """
+
+    template_fields: Sequence[str] = (
+        *DecoratedOperator.template_fields,
+        *(name for name in SyncMembersOperator.template_fields if name != "source"),
+    )
+    custom_operator_name = "@task.sync_members"
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., Any],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if "source" in kwargs:
+            raise TypeError("@task.sync_members takes no `source`: the function names the people")
+        super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, source=(), **kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Call the function, and carry out one run; see the operator."""
+        context_merge(context, self.op_kwargs)
+        arguments = determine_kwargs(self.python_callable, self.op_args, context)
+        found = self.python_callable(*self.op_args, **arguments)
+        if found is None or inspect.iscoroutine(found):
+            what = "nothing" if found is None else "a coroutine"
+            raise InvalidInput(
+                f"The function of task {self.task_id}",
+                [f"it returned {what}; it must return an iterable of ids (an empty one for nobody), or yield them."],
+            )
+        self.source = found
+        return SyncMembersOperator.execute(self, context)
+
+
+def sync_members_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
+    """Make a function the source of a ``SyncMembersOperator``: ``@task.sync_members(target=WalkMeSegment("Trial"))``.
+
+    :param python_callable: the decorated function.
+    :param kwargs: arguments of the operator.
+    """
+    return task_decorator_factory(
+        python_callable=python_callable, decorated_operator_class=SyncMembersDecoratedOperator, **kwargs
+    )

@@ -1,0 +1,138 @@
+"""The command line of ``ledger``; imports nothing heavy, so that help comes at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
+
+DONE = 0
+DECLINED = 1
+
+STATUS = "Exit status: 0 done, 1 declined and nothing was changed, 2 it could not be done."
+LIST_STATUS = "Exit status: 0 all were read, 1 some cannot be, 2 nothing could."
+SEGMENT = "the segment's folder as `ledger list` prints it, or a part of it that no other has"
+
+
+def add_parser(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:
+    """Add ``ledger`` and its commands.
+
+    :param commands: what ``ArgumentParser.add_subparsers`` returned.
+    :param run: runs ``options.run_ledger``, and prints.
+    """
+    ledger = commands.add_parser(
+        "ledger",
+        help="look at what the syncs keep of their segments, approve a refused plan, erase a person",
+        description="A ledger is what SyncMembersOperator remembers of one segment: whom it put there.",
+        epilog=STATUS,
+    )
+    ledger.set_defaults(run=run)
+    parsers = ledger.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _parser(parsers, "list", list_ledgers, "one line a segment: its members, and what is under way", LIST_STATUS)
+    show = _parser(parsers, "show", show_ledger, "the generations that are still there, refused plans, reports")
+    show.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
+    export = _parser(parsers, "export", export_members, "who the ledger knows, as CSV: these are people's ids")
+    export.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
+    export.add_argument(
+        "--output",
+        metavar="FILE",
+        help="where to write the ids, readable by you only; - for the standard output also where it is a terminal, "
+        "which may keep what it shows",
+    )
+    approve = _parser(parsers, "approve", approve_plan, "let the next run apply a refused plan, once")
+    approve.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
+    approve.add_argument("digest", metavar="DIGEST", help="of the plan, or its first 8 digits or more")
+    forget = _parser(parsers, "forget", forget_ledger, "delete a ledger; the segment keeps its members")
+    forget.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
+    forget.add_argument("--yes", action="store_true", help="do it: the next run is a first sync")
+    _add_erase_person(parsers)
+
+
+def _add_erase_person(parsers: Any) -> None:
+    erase = _parser(parsers, "erase-person", erase_person, "delete people from every file of the ledgers")
+    erase.description = (
+        "Deletes ids, and with them all that a ledger keeps of earlier runs. Declines where a ledger vouches for one "
+        "of them or is in doubt: take them out of the source and sync first, so that the segment loses them, too."
+    )
+    erase.add_argument(
+        "ids",
+        nargs="*",
+        metavar="ID",
+        help="as `ledger export` shows it; a shell keeps it in its history: see the next",
+    )
+    erase.add_argument("--from-file", metavar="FILE", help="a file with an id a line, or - for the standard input")
+    erase.add_argument("--segment", metavar="SEGMENT", help="only this one instead of all: " + SEGMENT)
+    erase.add_argument(
+        "--anyway", action="store_true", help="also where the segment may hold them: nobody will remove them there"
+    )
+
+
+def _parser(parsers: Any, name: str, run: Any, told: str, epilog: str = STATUS) -> Any:
+    parser = parsers.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.", epilog=epilog)
+    parser.add_argument("--ledger-path", metavar="PATH", help="in place of [segments] ledger_path")
+    parser.set_defaults(run_ledger=run)
+    return parser
+
+
+def list_ledgers(options: argparse.Namespace) -> tuple[int, list[str]]:
+    """``ledger list``."""
+    from airflow_segments_provider.ledger_commands.ledgers import find
+    from airflow_segments_provider.ledger_commands.overview import overview
+    from airflow_segments_provider.members.ledger.places import ledger_path
+
+    path = options.ledger_path or ledger_path()
+    ledgers = find(path)
+    return overview(ledgers) if ledgers else (DONE, [f"There are no ledgers below {path}."])
+
+
+def show_ledger(options: argparse.Namespace) -> tuple[int, list[str]]:
+    """``ledger show``."""
+    from airflow_segments_provider.ledger_commands.details import details
+
+    return DONE, details(_chosen(options))
+
+
+def export_members(options: argparse.Namespace) -> tuple[int, list[str]]:
+    """``ledger export``; writes to ``options.stdout`` where no file is named."""
+    from airflow_segments_provider.ledger_commands.export import export
+
+    if options.output is None and options.stdout.isatty():
+        return DECLINED, ["These are people's ids: name a file by --output, or - to show them here."]
+    if options.output in (None, "-"):
+        export(_chosen(options), options.stdout)
+        return DONE, []
+    return DONE, [export(_chosen(options), Path(options.output))]
+
+
+def approve_plan(options: argparse.Namespace) -> tuple[int, list[str]]:
+    """``ledger approve``."""
+    from airflow_segments_provider.ledger_commands.decisions import approve
+
+    return approve(_chosen(options), options.digest)
+
+
+def forget_ledger(options: argparse.Namespace) -> tuple[int, list[str]]:
+    """``ledger forget``."""
+    from airflow_segments_provider.ledger_commands.decisions import forget
+    from airflow_segments_provider.ledger_commands.ledgers import choose
+
+    return forget(choose(options.ledger_path, options.segment, must_exist=False), yes=options.yes)
+
+
+def erase_person(options: argparse.Namespace) -> tuple[int, list[str]]:
+    """``ledger erase-person``."""
+    from airflow_segments_provider.ledger_commands.erasure import erase, given_ids
+    from airflow_segments_provider.ledger_commands.ledgers import find
+
+    ids = given_ids(options.ids, options.from_file)
+    return erase([_chosen(options)] if options.segment else find(options.ledger_path), ids, anyway=options.anyway)
+
+
+def _chosen(options: argparse.Namespace) -> KeptLedger:
+    from airflow_segments_provider.ledger_commands.ledgers import choose
+
+    return choose(options.ledger_path, options.segment)

@@ -1,0 +1,61 @@
+"""What a run was about to do, for people: its plan and the rows that were no ids, in files beside the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from airflow_segments_provider.members.ledger.lease import moment
+from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.members.ledger.retention import REPORTS
+from airflow_segments_provider.members.plan import Plan
+from airflow_segments_provider.members.plan_text import markdown
+from airflow_segments_provider.members.workspace import Workspace
+
+DIGITS = 12
+
+
+def write(
+    ledger: Ledger,
+    workspace: Workspace,
+    plan: Plan,
+    *,
+    verdict: str,
+    breaches: Sequence[str] = (),
+    rejects: Path | None = None,
+) -> str:
+    """Write the report of a plan over an earlier one of the same plan; it has numbers and shapes of ids, no ids.
+
+    :param verdict: what becomes of the plan.
+    :param breaches: the limits that it passes.
+    :param rejects: a file with a line for each row of the source that was invalid.
+    :return: the folder, as people find it.
+    """
+    folder = f"{REPORTS}/{plan.generation:012d}-{plan.digest.rpartition(':')[2][:DIGITS]}"
+    about = {"verdict": verdict, "run": ledger.writer.run, "written_at": moment(ledger.clock())}
+    described = json.dumps({**about, "breaches": list(breaches), **plan.to_json()}, indent=1, ensure_ascii=False)
+    for name, text in (("plan.json", described), ("plan.md", _page(plan, about, breaches))):
+        path = workspace.folder / name
+        path.write_text(text + "\n", encoding="utf-8")
+        ledger.store.put(f"{folder}/{name}", path)
+    if rejects:
+        ledger.store.put(f"{folder}/rejects.jsonl", rejects)
+    return f"{ledger.store}/{folder}"
+
+
+def _page(plan: Plan, about: dict[str, str], breaches: Sequence[str]) -> str:
+    made = f"Made by {about['run']} at {about['written_at']}, when the ledger was at generation {plan.generation}."
+    lines = [
+        f"# Plan for {plan.key}",
+        "",
+        f"{about['verdict']}. {made}",
+        "",
+        *(f"- {breach}" for breach in breaches),
+        *([""] if breaches else []),
+        markdown(plan),
+    ]
+    if plan.invalid:
+        lines += ["", "| invalid in the source | rows |", "|---|---:|"]
+        lines += [f"| {reason} | {rows:,} |" for reason, rows in plan.invalid.items()]
+    return "\n".join(lines)

@@ -1,0 +1,158 @@
+"""The sync among Airflow's own means: as a decorator, waiting by deferral, and as a preview for a whole deployment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from airflow_segments_provider.errors import LedgerBusy
+from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.members.ledger.manifest import Writer
+from airflow_segments_provider.members.ledger.places import open_store
+from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.targets.walkme import WalkMeSegment
+
+TARGET = 'WalkMeSegment("Trial users", create=True)'
+HEAD = "from airflow_segments_provider.targets.walkme import WalkMeSegment\n"
+
+
+@pytest.fixture
+def run(walkme_sandbox, connect, dag_file, tmp_path):
+    """Run a DAG with these tasks; the state of the task named ``sync``, and its result."""
+    connect(users_per_request=10)
+
+    def run_dag(tasks):
+        arguments = f'target={TARGET}, ledger_path="{tmp_path / "ledger"}"'
+        dag = dag_file(HEAD + tasks.replace("TARGET", arguments))
+        found = {ti.task_id: ti for ti in dag.test().get_task_instances()}
+        return str(found["sync"].state), found["sync"].xcom_pull(task_ids="sync", key="return_value")
+
+    return run_dag
+
+
+class TestDecorator:
+    def test_a_function_yields_ids_by_its_arguments(self, run, walkme_sandbox):
+        state, result = run("""
+@task
+def count():
+    return 12
+
+@task.sync_members(TARGET)
+def sync(many, prefix, ti=None):
+    assert ti.task_id == "sync"
+    for number in range(many):
+        yield f"{prefix}{number}"
+
+sync(count(), prefix="{{ 'user' }}")
+""")
+        assert (state, result["counts"]["add"]) == ("success", 12)
+        assert walkme_sandbox.members("Trial users") == {f"user{number}" for number in range(12)}
+
+    def test_or_returns_a_list_and_takes_the_operators_arguments(self, run, stored):
+        state, result = run("""
+@task.sync_members(TARGET, plan_only="{{ 'true' }}")
+def sync():
+    return ["-".join(["ada", "7"])]
+
+sync()
+""")
+        assert (state, result["outcome"], result["counts"]["add"]) == ("success", "planned", 1)
+        assert stored("ada-7") == []
+
+    @pytest.mark.parametrize("body", ["return None", "return 'ada'", "return 7"])
+    def test_what_is_no_list_is_refused_before_the_first_call(self, run, walkme_sandbox, body):
+        state, _ = run(f"@task.sync_members(TARGET)\ndef sync():\n    {body}\nsync()\n")
+        assert state == "failed"
+        assert walkme_sandbox.counts() == {}
+
+    def test_a_source_beside_the_function_is_an_error_of_the_dag(self, run):
+        with pytest.raises(TypeError, match="takes no `source`"):
+            run("@task.sync_members(TARGET, source=[])\ndef sync():\n    return []\nsync()\n")
+
+    def test_it_maps(self, walkme_sandbox, connect, dag_file, tmp_path):
+        connect()
+        dag_file(f"""
+@task.sync_members(
+    ledger_path="{tmp_path / "ledger"}",
+    target={{"vendor": "walkme", "name": "{{{{ ti.map_index }}}} users", "create": True}},
+)
+def sync(prefix):
+    return [prefix + "1", prefix + "2"]
+
+sync.expand(prefix=["a", "b"])
+""").test()
+        assert walkme_sandbox.members("0 users") == {"a1", "a2"}
+        assert walkme_sandbox.members("1 users") == {"b1", "b2"}
+
+
+def test_a_deployment_can_be_turned_into_previews(run, walkme_sandbox, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__SEGMENTS__PLAN_ONLY", "True")
+    state, result = run("@task.sync_members(TARGET)\ndef sync():\n    return ['ada']\nsync()\n")
+    assert (state, result["outcome"]) == ("success", "planned")
+    assert walkme_sandbox.counts().get("walkme.update", 0) == 0
+
+
+class Events:
+    """Takes what is told of any asset; tests/assets looks at that."""
+
+    def __getitem__(self, outlet):
+        return SimpleNamespace(add=lambda *given, **named: None)
+
+
+class TestAnotherRunHoldsTheLedger:
+    @pytest.fixture
+    def other(self, connect, tmp_path):
+        """The ledger as a run of another interval left it when it died."""
+        connect()
+        target = WalkMeSegment("Trial users", create=True).open()
+        target.make()
+        key = target.key()
+        writer = Writer(token="1", owner="dag.sync", run="another run")
+        store = open_store(str(tmp_path / "ledger"), key.folder)
+        ledger = Ledger(store, key.folder, writer, target.limits.request_timeout)
+        with Workspace() as workspace:
+            ledger.open(workspace)
+            ledger.begin(mode="mirror", digest="", accepted="limits", batches=[], counts={})
+            yield ledger, workspace
+
+    @pytest.fixture
+    def context(self):
+        ti = SimpleNamespace(
+            dag_id="dag",
+            task_id="sync",
+            run_id="run",
+            map_index=-1,
+            try_number=1,
+            xcom_push=lambda **given: None,
+            xcom_pull=lambda **given: None,
+        )
+        return {"ti": ti, "task_instance": ti, "outlet_events": Events()}
+
+    @staticmethod
+    def operator(tmp_path, **options):
+        target = WalkMeSegment("Trial users", create=True)
+        path = str(tmp_path / "ledger")
+        return SyncMembersOperator(task_id="sync", source=["ada"], target=target, ledger_path=path, **options)
+
+    def test_it_is_waited_for_without_a_worker(self, other, context, tmp_path, walkme_sandbox):
+        with pytest.raises(TaskDeferred) as deferred:
+            self.operator(tmp_path, deferrable=True).execute(context)
+        path, arguments = deferred.value.trigger.serialize()
+        assert path == "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
+        held, workspace = other
+        wait = arguments["moment"] - datetime.now(UTC)
+        assert held.timing.lease <= wait <= held.timing.lease + held.request_timeout + timedelta(minutes=2)
+        assert walkme_sandbox.counts().get("walkme.update", 0) == 0
+
+        held.commit(workspace, data_until=None, digest="", counts={})
+        again = getattr(self.operator(tmp_path, deferrable=True), deferred.value.method_name)
+        assert again(context, arguments["moment"])["counts"]["applied"] == 1
+        assert walkme_sandbox.members("Trial users") == {"ada"}
+
+    def test_or_the_task_fails_and_a_later_try_finds_it_free(self, other, context, tmp_path):
+        with pytest.raises(LedgerBusy, match="can be taken over from"):
+            self.operator(tmp_path).execute(context)
