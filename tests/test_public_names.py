@@ -10,6 +10,7 @@ import pytest
 
 PUBLIC = {
     "assets": ["segment_asset", "walkme_asset"],
+    "conformance": ["TargetConformance", "VendorFake", "Write"],
     "decorators.sync_members": ["sync_members_task"],
     "errors": [
         "AuthenticationError",

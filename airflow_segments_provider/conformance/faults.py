@@ -1,0 +1,81 @@
+"""What a target says when a request goes wrong: whether it may be carried out all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from airflow_segments_provider.conformance.fake import VendorFake
+from airflow_segments_provider.conformance.must import must, must_be
+from airflow_segments_provider.errors import RejectedRequest, VendorError
+from airflow_segments_provider.members.target import Applied
+
+
+class FaultTests:
+    """Tests of ``add``, ``remove`` and ``override`` while the vendor is busy, or its answers are lost."""
+
+    def test_a_busy_vendor_loses_nobody(self, vendor: VendorFake) -> None:
+        """429, then right: by the target itself, or after an error that says that nothing was done."""
+        people = vendor.people(6)
+        vendor.put(people[4:])
+        target = vendor.open(10)
+        vendor.fail("busy")
+        _until_done(target.add, people[:4])
+        must_be(vendor.members(), people, "The members, added after a 429,")
+        vendor.fail("busy")
+        _until_done(target.remove, people[2:])
+        must_be(vendor.members(), people[:2], "The members, some removed after a 429,")
+
+    def test_a_lost_answer_is_told(self, vendor: VendorFake) -> None:
+        """By ``in_doubt`` where a repeat was answered, else by an error: the request may be carried out once more."""
+        people = vendor.people(4)
+        target = vendor.open(10)
+        for send, wanted in ((target.add, people), (target.remove, ())):
+            vendor.fail("lost")
+            try:
+                told = send(people).in_doubt
+            except VendorError as error:
+                told = error.maybe_done
+            must(told, f"The answer to {send.__name__}() was lost, and neither `in_doubt` nor `maybe_done` says it.")
+            vendor.mend()
+            send(people)
+            must_be(vendor.members(), wanted, f"The members after {send.__name__}() was repeated")
+
+    def test_answers_that_are_all_lost_are_an_error(self, vendor: VendorFake) -> None:
+        """Nobody may be taken for added, nor a single id for refused."""
+        people = vendor.people(4)
+        target = vendor.open(10)
+        for send in (target.add, target.remove):
+            vendor.fail("lost", times=None)
+            error = _error(send, people)
+            must(error is not None, f"{send.__name__}() returned though no answer ever came.")
+            must(error and error.maybe_done, f"{send.__name__}() raised {type(error).__name__} without `maybe_done`.")
+            must(not isinstance(error, RejectedRequest), f"{send.__name__}() calls lost answers a refusal.")
+            vendor.mend()
+
+    def test_an_override_is_never_sent_twice(self, vendor: VendorFake) -> None:
+        """A late one would undo everything that came after it."""
+        if not vendor.overrides:
+            return
+        people = vendor.people(3)
+        vendor.fail("lost", times=None)
+        error = _error(vendor.open(10).override, people)
+        must(error and error.maybe_done, "The answer to override() was lost, and no error with `maybe_done` says it.")
+        sent = len(vendor.writes())
+        must(sent == 1, f"override() was sent {sent} times.")
+
+
+def _until_done(send: Callable[[Sequence[str]], Applied], people: Sequence[str]) -> None:
+    """Send; where that is left to the caller, once more."""
+    error = _error(send, people)
+    if error is not None:
+        must(not isinstance(error, RejectedRequest), f"{send.__name__}() calls a 429 a refusal of its ids.")
+        must(not error.maybe_done, f"{send.__name__}() says of a 429 that it may have been carried out.")
+        send(people)
+
+
+def _error(send: Callable[[Sequence[str]], Applied], people: Sequence[str]) -> VendorError | None:
+    try:
+        send(people)
+    except VendorError as error:
+        return error
+    return None

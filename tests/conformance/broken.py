@@ -1,0 +1,228 @@
+"""Targets and vendors with one fault each, and a test of the suite that must find it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from airflow_segments_provider.errors import RejectedRequest, VendorUnavailable
+from airflow_segments_provider.members.target import Applied, SegmentKey
+from tests.conformance.honest import HonestTarget, HonestVendor
+
+COUNT = itertools.count()
+
+
+class HoldsTwice(HonestVendor):
+    def carry_out(self, kind, ids):
+        self.held = [*self.held, *ids] if kind == "add" else [person for person in self.held if person not in ids]
+
+
+class RefusesStrangers(HonestVendor):
+    def request(self, kind, ids):
+        return 400 if kind == "remove" and not set(ids) <= set(self.held) else super().request(kind, ids)
+
+
+class KeepsTheLast(HonestVendor):
+    """As some take an empty list of members for a mistake."""
+
+    def carry_out(self, kind, ids):
+        before = self.held
+        super().carry_out(kind, ids)
+        self.held = self.held or before
+
+
+class LosesTheLastPage(HonestTarget):
+    def members(self):
+        pages = list(super().members())
+        yield from pages[:-1] if len(pages) > 1 else pages
+
+
+class StopsAtAFullPage(HonestTarget):
+    def members(self):
+        yield self.vendor.page(0)
+
+
+class RepeatsAPage(HonestTarget):
+    def members(self):
+        for page in super().members():
+            yield page
+            if len(page) == self.vendor.pages:
+                yield page
+
+
+class RemembersItsList(HonestTarget):
+    def members(self):
+        self.kept = self.__dict__.get("kept") or list(super().members())
+        yield from self.kept
+
+
+class KnowsNoLimit(HonestTarget):
+    def __init__(self, vendor, limit):
+        super().__init__(vendor, 1_000)
+
+
+class SendsOneByOne(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        return [super(SendsOneByOne, self).send(kind, [person], tries) for person in ids][-1]
+
+
+class SendsMoreThanItMust(HonestTarget):
+    def __init__(self, vendor, limit):
+        super().__init__(vendor, limit)
+        self.limits = replace(self.limits, adds=max(1, limit // 2))
+
+    def add(self, ids):
+        self.send("add", ids)
+        return self.send("add", ids)
+
+
+class SortsWhatItNormalises(HonestTarget):
+    def normalise(self, ids):
+        return sorted(ids)
+
+
+class DropsRepeats(HonestTarget):
+    def normalise(self, ids):
+        return list(dict.fromkeys(ids))
+
+
+class KnowsWhatItReads(HonestTarget):
+    """Upper case, where the vendor tells lower case from it."""
+
+    def normalise(self, ids):
+        return [person.upper() for person in ids]
+
+
+class SpoilsOddIds(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        return super().send(kind, [person.encode("ascii", "replace").decode() for person in ids], tries)
+
+
+class HasItsNameInTheKey(HonestTarget):
+    def key(self):
+        return SegmentKey("honest", "https://vendor.example", "", "People on trial")
+
+
+class HasItsConnectionInTheKey(HonestTarget):
+    def key(self):
+        return SegmentKey("honest", "https://vendor.example", "honest_default", "17")
+
+
+class HasAnotherKeyEachTime(HonestTarget):
+    def key(self):
+        return replace(super().key(), segment=str(next(COUNT)))
+
+
+class WritesToFindItself(HonestTarget):
+    def key(self):
+        self.send("add", ["probe"])
+        return super().key()
+
+
+class CallsForItsLimits(HonestTarget):
+    def normalise(self, ids):
+        self.vendor.called += 1
+        return ids
+
+
+class HidesLostAnswers(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        return replace(super().send(kind, ids, tries), in_doubt=False)
+
+
+class TakesLostForDone(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        try:
+            return super().send(kind, ids, tries)
+        except VendorUnavailable:
+            return Applied(in_doubt=True)
+
+
+class TakesLostForNotDone(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        try:
+            return super().send(kind, ids, tries)
+        except VendorUnavailable as error:
+            error.maybe_done = False
+            raise
+
+
+class TakesBusyForRefused(HonestTarget):
+    def send(self, kind, ids, tries=1):
+        if (status := self.vendor.request(kind, list(ids))) == 200:
+            return Applied()
+        raise RejectedRequest("refused", status=status, maybe_done=status is None)
+
+
+class TakesRefusedForDone(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        try:
+            return super().send(kind, ids, tries)
+        except RejectedRequest:
+            return Applied()
+
+
+class SkipsRefusedBatches(HonestTarget):
+    """A bad id costs all of its batch."""
+
+    def send(self, kind, ids, tries=2):
+        try:
+            return super().send(kind, ids, tries)
+        except RejectedRequest:
+            return Applied(rejected=dict.fromkeys(ids, "refused"))
+
+
+class RepeatsAnOverride(HonestTarget):
+    def override(self, ids):
+        return self.send("override", ids)
+
+
+class AddsForAnOverride(HonestTarget):
+    def override(self, ids):
+        return self.send("add", ids)
+
+
+class OverridesToAdd(HonestTarget):
+    def add(self, ids):
+        return self.send("override", ids)
+
+
+class HasNoOverride(HonestTarget):
+    def override(self, ids):
+        raise NotImplementedError
+
+
+# Each with one of the tests that must fail; others may, too.
+BROKEN = [
+    (HoldsTwice, "adding_twice_is_adding_once"),
+    (RefusesStrangers, "removing_somebody_who_is_not_there_is_no_error"),
+    (LosesTheLastPage, "a_list_is_whole_whatever_its_pages"),
+    (StopsAtAFullPage, "a_list_is_whole_whatever_its_pages"),
+    (RepeatsAPage, "a_list_is_whole_whatever_its_pages"),
+    (RemembersItsList, "a_list_is_asked_for_anew_each_time"),
+    (KnowsNoLimit, "the_limits_are_those_that_were_asked_for"),
+    (SendsOneByOne, "a_full_batch_is_one_request"),
+    (SendsMoreThanItMust, "a_sync_sends_no_more_requests_than_it_must"),
+    (SortsWhatItNormalises, "normalising_keeps_order_and_number"),
+    (DropsRepeats, "normalising_keeps_order_and_number"),
+    (KnowsWhatItReads, "normalising_keeps_order_and_number"),
+    (SpoilsOddIds, "odd_ids_arrive_as_they_are"),
+    (HasItsNameInTheKey, "the_key_does_not_change_with_a_name"),
+    (HasItsConnectionInTheKey, "the_key_does_not_change_with_a_name"),
+    (HasAnotherKeyEachTime, "the_key_is_the_same_for_each_target"),
+    (WritesToFindItself, "asking_for_the_key_changes_nobody"),
+    (CallsForItsLimits, "what_needs_no_call_makes_none"),
+    (HidesLostAnswers, "a_lost_answer_is_told"),
+    (TakesLostForDone, "answers_that_are_all_lost_are_an_error"),
+    (TakesLostForNotDone, "answers_that_are_all_lost_are_an_error"),
+    (TakesBusyForRefused, "a_busy_vendor_loses_nobody"),
+    (TakesRefusedForDone, "a_bad_row_is_found_among_others"),
+    (SkipsRefusedBatches, "a_bad_row_is_found_among_others"),
+    (TakesLostForDone, "a_run_that_fails_is_finished_by_the_next"),
+    (OverridesToAdd, "a_segment_follows_its_source"),
+    (RepeatsAnOverride, "an_override_is_never_sent_twice"),
+    (AddsForAnOverride, "an_override_makes_exactly_these"),
+    (HasNoOverride, "an_override_makes_exactly_these"),
+    (KnowsWhatItReads, "a_segment_follows_its_source"),
+    (KeepsTheLast, "a_segment_may_be_empty_before_and_after"),
+]

@@ -1,0 +1,125 @@
+"""A vendor in memory that does all that it should, and its target; broken ones are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from airflow_segments_provider.conformance import VendorFake, Write
+from airflow_segments_provider.errors import RateLimited, RejectedRequest, VendorUnavailable
+from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
+
+PAGE = 5
+TRIES = 2
+
+
+class HonestTarget:
+    """Repeats a request once, and tells of each lost answer."""
+
+    ours = False
+
+    def __init__(self, vendor: HonestVendor, limit: int) -> None:
+        self.vendor = vendor
+        self.lists = bool(vendor.pages)
+        self.limits = Limits(limit, limit, max_length=100, request_timeout=timedelta(seconds=10))
+
+    def key(self) -> SegmentKey:
+        self.vendor.called += 1
+        return SegmentKey("honest", "https://vendor.example", "", "17")
+
+    def make(self) -> None:
+        raise NotImplementedError
+
+    def normalise(self, ids: Sequence[str]) -> Sequence[str]:
+        return ids
+
+    def add(self, ids: Sequence[str]) -> Applied:
+        return self.send("add", ids)
+
+    def remove(self, ids: Sequence[str]) -> Applied:
+        return self.send("remove", ids)
+
+    def override(self, ids: Sequence[str]) -> Applied:
+        return self.send("override", ids, tries=1)
+
+    def members(self) -> Iterator[Sequence[str]]:
+        start = 0
+        while page := self.vendor.page(start):
+            yield page
+            start += len(page)
+
+    def send(self, kind: str, ids: Sequence[str], tries: int = TRIES) -> Applied:
+        lost = False
+        for _ in range(tries):
+            status = self.vendor.request(kind, list(ids))
+            if status == 200:
+                return Applied(in_doubt=lost)
+            if status == 400:
+                raise RejectedRequest("refused", status=400, maybe_done=lost)
+            lost = lost or status is None
+        raise (VendorUnavailable if lost else RateLimited)("not answered", maybe_done=lost)
+
+
+class HonestVendor(VendorFake):
+    pages = PAGE
+    overrides = True
+    target = HonestTarget
+
+    def __init__(self) -> None:
+        self.held: list[str] = []
+        self.bad: set[str] = set()
+        self.received: list[Write] = []
+        self.called = 0
+        self.failing: tuple[str, int | None] = ("", 0)
+
+    def open(self, limit):
+        return self.target(self, limit)
+
+    def people(self, count):
+        return [f"p{number:03}" for number in range(count)]
+
+    def members(self):
+        return self.held
+
+    def put(self, people):
+        self.held = sorted({*self.held, *people})
+
+    def writes(self):
+        return self.received
+
+    def calls(self):
+        return self.called
+
+    def fail(self, how, times=1):
+        self.failing = (how, times)
+
+    def mend(self):
+        self.failing = ("", 0)
+
+    def refuse(self, people):
+        self.bad = set(people)
+
+    def names(self):
+        return {"honest_default", "People on trial"}
+
+    def page(self, start):
+        self.called += 1
+        return self.held[start : start + self.pages]
+
+    def request(self, kind, ids):
+        """The status of the answer, or None where there is none."""
+        self.called += 1
+        self.received.append(Write(kind, len(ids)))
+        how, times = self.failing
+        if times != 0:
+            self.failing = (how, times and times - 1)
+            if how == "busy":
+                return 429
+        if kind != "remove" and self.bad & set(ids):
+            return 400
+        self.carry_out(kind, ids)
+        return None if times != 0 else 200
+
+    def carry_out(self, kind, ids):
+        kept = set() if kind == "override" else set(self.held)
+        self.held = sorted(kept - set(ids) if kind == "remove" else kept | set(ids))

@@ -1,0 +1,49 @@
+"""What the conformance suite is worth: an honest target passes it, and each that is broken in one place does not."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from airflow_segments_provider.conformance import TargetConformance
+from airflow_segments_provider.errors import VendorError
+from tests.conformance.broken import BROKEN
+from tests.conformance.honest import HonestTarget, HonestVendor
+
+TESTS = [name.removeprefix("test_") for name in dir(TargetConformance) if name.startswith("test_")]
+
+
+class TestHonest(TargetConformance):
+    @pytest.fixture
+    def vendor(self):
+        return HonestVendor()
+
+
+class TestHonestWithoutAList(TargetConformance):
+    @pytest.fixture
+    def vendor(self):
+        vendor = HonestVendor()
+        vendor.pages = 0
+        return vendor
+
+
+def run(name, vendor, folder):
+    test = getattr(TargetConformance(), f"test_{name}")
+    test(vendor, folder) if "tmp_path" in inspect.signature(test).parameters else test(vendor)
+
+
+@pytest.mark.parametrize(("broken", "name"), BROKEN, ids=lambda given: getattr(given, "__name__", given))
+def test_a_broken_one_is_caught(broken, name, tmp_path):
+    if issubclass(broken, HonestTarget):
+        vendor = HonestVendor()
+        vendor.target = broken
+    else:
+        vendor = broken()
+    with pytest.raises((AssertionError, VendorError)) as failed:
+        run(name, vendor, tmp_path)
+    assert "p00" not in str(failed.value)
+
+
+def test_each_test_catches_something():
+    assert {name for _, name in BROKEN} == set(TESTS)

@@ -1,0 +1,57 @@
+"""WalkMe's target against the sandbox, over a socket."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.conformance import TargetConformance, VendorFake, Write
+from airflow_segments_provider.targets.walkme import WalkMeSegment
+
+NAME = "People on trial"
+
+
+class WalkMeFake(VendorFake):
+    overrides = True
+
+    def __init__(self, sandbox, connect):
+        self.sandbox = sandbox
+        self.connect = connect
+        sandbox.create_segment(NAME)
+
+    def open(self, limit):
+        self.connect(users_per_request=limit)
+        return WalkMeSegment(NAME).open()
+
+    def people(self, count):
+        return [f"p{number:03}" for number in range(count)]
+
+    def members(self):
+        return self.sandbox.members(NAME)
+
+    def put(self, people):
+        self.sandbox.add_members(NAME, people)
+
+    def writes(self):
+        return [Write(call.action, call.user_ids) for call in self.sandbox.calls("walkme.update")]
+
+    def calls(self):
+        return sum(self.sandbox.counts().values())
+
+    def fail(self, how, times=1):
+        kind = {"busy": ("status", {"status": 429}), "lost": ("lost", {})}[how]
+        self.sandbox.fault("walkme.update", kind[0], times=times, **kind[1])
+
+    def mend(self):
+        self.sandbox.clear_faults()
+
+    def refuse(self, people):
+        self.sandbox.settings(refused_user_ids=people)
+
+    def names(self):
+        return {NAME, "walkme_default"}
+
+
+class TestWalkMe(TargetConformance):
+    @pytest.fixture
+    def vendor(self, walkme_sandbox, connect):
+        return WalkMeFake(walkme_sandbox, connect)
