@@ -10,18 +10,25 @@ import argparse
 import os
 import time
 
-from tests.benchmarks import imports, memory, push, removal
+from tests.benchmarks import imports, memory, plan, push, removal, sync
 from tests.benchmarks.report import Figure, progress, write_json
 from tests.benchmarks.server import ROOT
 
-BENCHMARKS = {"imports": imports.figures, "push": push.figures, "memory": memory.figures, "removal": removal.figures}
+BENCHMARKS = {
+    "imports": imports.figures,
+    "push": push.figures,
+    "memory": memory.figures,
+    "removal": removal.figures,
+    "plan": plan.figures,
+    "sync": sync.figures,
+}
 RESULT = ROOT / "build" / "bench.json"
 
 
 def main() -> None:
     """Run the benchmarks that are named, or all."""
     parser = argparse.ArgumentParser(prog="make bench", description="Time and memory, beside other providers.")
-    parser.add_argument("only", nargs="*", metavar="|".join(BENCHMARKS), help="by default all, in 6 minutes or so")
+    parser.add_argument("only", nargs="*", metavar="|".join(BENCHMARKS), help="by default all, in 10 minutes or so")
     chosen = parser.parse_args().only or list(BENCHMARKS)
     if unknown := set(chosen) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")

@@ -30,7 +30,8 @@ TOKEN = "a-token-of-the-benchmarks"  # always the same: every client's requests 
 SEGMENT_GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 TOKEN_ANSWER = json.dumps({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600}).encode()
-SEGMENT_ANSWER = json.dumps({"guid": SEGMENT_GUID, "id": "an-external-id", "name": "A segment"}).encode()
+EXTERNAL_ID = "an-external-id"
+SEGMENT_ANSWER = json.dumps({"guid": SEGMENT_GUID, "id": EXTERNAL_ID, "name": "A segment"}).encode()
 
 
 @dataclass
@@ -49,7 +50,12 @@ class Seen:
 
 
 class Ledger:
-    """Counts what comes in on all connections."""
+    """Counts what comes in on all connections.
+
+    :param created: whether a segment was made since the last time it told; it is listed from then on.
+    """
+
+    created = False
 
     def __init__(self) -> None:
         self._since = time.process_time()
@@ -65,7 +71,7 @@ class Ledger:
 
     def tell(self) -> Seen:
         """What was counted since the last call."""
-        told, self._seen = self._seen, Seen()
+        told, self._seen, self.created = self._seen, Seen(), False
         now = time.process_time()
         told.processor, self._since = now - self._since, now
         return told
@@ -107,7 +113,8 @@ class Connection(threading.Thread):
         # The delay begins with the last byte of the body, so the fingerprint is part of it.
         time.sleep(max(0.0, received + self._delay - time.monotonic()))
         if method == "GET":
-            return reply("200 OK", b"[]")
+            return reply("200 OK", b"[%s]" % (SEGMENT_ANSWER if self._ledger.created else b""))
+        self._ledger.created = self._ledger.created or method == "POST"
         return reply("201 Created" if method == "POST" else "200 OK", SEGMENT_ANSWER)
 
 

@@ -1,0 +1,102 @@
+"""One measurement: the plan of two large files, by the engine or by a bare full join of DuckDB; time and memory.
+
+Arguments: ``files`` (make them), ``engine`` or ``join``; the folder with the files; how many people each file has.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tests.benchmarks.one_push import peak_mib
+
+CHANGED = 100  # one in so many leaves, and as many come
+MEMORY = "512MB"
+NOW = 1_700_000_000_000
+
+
+def files(folder: Path, count: int) -> None:
+    """Make both files: whom the ledger vouches for, as a ledger stores them, and who is wanted, in another order."""
+    person = "'person' || lpad(n::VARCHAR, 9, '0') || '@example.com'"
+    with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")}) as database:
+        database.execute(
+            f"COPY (SELECT {person} AS id, true AS vouched, NULL::BIGINT AS doubt, NULL::BIGINT AS rejected, "
+            f"NULL::VARCHAR AS reason FROM range({count}) AS t(n) ORDER BY hash(n)) "
+            f"TO '{folder / 'known.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
+        )
+        first = count // CHANGED
+        database.execute(
+            f"COPY (SELECT {person} AS id FROM range({first}, {count + first}) AS t(n) ORDER BY hash(n + 1)) "
+            f"TO '{folder / 'wanted.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
+        )
+
+
+def engine(folder: Path, count: int) -> tuple[int, int]:
+    """As a run does it: the state of the last commit, the comparison, the counts and the digest."""
+    from airflow_segments_provider.members.ledger import state
+    from airflow_segments_provider.members.ledger.local_store import LocalStore
+    from airflow_segments_provider.members.ledger.manifest import Commit, DataFile
+    from airflow_segments_provider.members.plan import Rules, make_plan
+    from airflow_segments_provider.members.staging import Staged
+    from airflow_segments_provider.members.target import Limits, SegmentKey
+    from airflow_segments_provider.members.workspace import Workspace
+
+    snapshot = DataFile(name="known.parquet", rows=count, sha256=state.file_digest(folder / "known.parquet"))
+    commit = Commit(snapshot=snapshot, deltas=(), data_until=None, digest="", counts={}, changed_in=1, changed_at=NOW)
+    with Workspace(MEMORY) as workspace:
+        workspace.run(f"CREATE VIEW wanted AS SELECT id FROM read_parquet('{folder / 'wanted.parquet'}')")
+        state.load(workspace, LocalStore(folder), commit)
+        plan = make_plan(
+            workspace,
+            SegmentKey("walkme", "https://vendor.example", "system", "segment"),
+            Staged(rows=count, wanted=count, duplicates=0),
+            Rules(retry_rejected_after=timedelta(days=1)),
+            Limits(25_000, 25_000, 100),
+            generation=1,
+            listed=False,
+            now=NOW,
+        )
+    return plan.counts["add"], plan.counts["remove"]
+
+
+def join(folder: Path, count: int) -> tuple[int, int]:
+    """The least that anybody has to do: DuckDB's full join of both files, under the same limit."""
+    settings: dict[str, Any] = {
+        "memory_limit": MEMORY,
+        "temp_directory": str(folder / "spill"),
+        "preserve_insertion_order": False,
+    }
+    with duckdb.connect(config=settings) as database:
+        found = database.execute(
+            f"""
+            SELECT count(*) FILTER (known.id IS NULL), count(*) FILTER (wanted.id IS NULL)
+            FROM read_parquet('{folder / "wanted.parquet"}') AS wanted
+            FULL JOIN read_parquet('{folder / "known.parquet"}') AS known USING (id)
+            """
+        ).fetchone()
+    assert found is not None
+    return found[0], found[1]
+
+
+def main(what: str, folder: Path, count: int) -> dict[str, float]:
+    """Carry it out, and tell the seconds and the peak."""
+    if what == "files":
+        files(folder, count)
+        return {}
+    import airflow_segments_provider.members.plan  # noqa: F401
+
+    began = time.perf_counter()
+    changes = {"engine": engine, "join": join}[what](folder, count)
+    seconds = time.perf_counter() - began
+    assert changes == (count // CHANGED, count // CHANGED), changes
+    return {"seconds": seconds, "peak_mib": peak_mib()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))))

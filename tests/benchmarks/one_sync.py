@@ -1,0 +1,88 @@
+"""One measurement: a first sync of people's ids to the local server by the engine, and then the same again.
+
+Arguments: the server's URL; how many ids.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.one_push import NAME, peak_mib, people
+from tests.benchmarks.server import EXTERNAL_ID
+
+
+class Clock:
+    """Seconds of a run, and of some of its steps."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def __call__(self, name: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        """The step, timed."""
+
+        def timed(*given: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return step(*given)
+            finally:
+                self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+
+        return timed
+
+
+def run(ids: list[str], ledgers: Path, try_number: int) -> dict[str, float]:
+    """One run of the engine, as the operator makes it."""
+    from airflow_segments_provider.members.ledger.ledger import Ledger
+    from airflow_segments_provider.members.ledger.local_store import LocalStore
+    from airflow_segments_provider.members.ledger.manifest import Writer
+    from airflow_segments_provider.members.sync import Sync
+    from airflow_segments_provider.members.workspace import Workspace
+    from airflow_segments_provider.targets.walkme import WalkMeSegment
+
+    clock = Clock()
+    target = WalkMeSegment(NAME, external_id=EXTERNAL_ID, create=True, walkme_conn_id="walkme_bench").open()
+    # As the connection is read before the clock starts for the bare loop.
+    target.hook.client.token()
+    writer = Writer(token=str(try_number), owner="dag.task", run="run", try_number=try_number)
+
+    def ledger(key: Any) -> Ledger:
+        return Ledger(LocalStore(ledgers / key.folder), key.folder, writer, target.limits.request_timeout)
+
+    began = time.perf_counter()
+    with Workspace() as workspace:
+        sync = Sync(target, ids, ledger, workspace)
+        for name in ("stage", "plan"):
+            setattr(sync, name, clock(name, getattr(sync, name)))
+        done = sync.run()
+    clock.seconds["whole"] = time.perf_counter() - began
+    assert done.counts["wanted"] == len(ids)
+    return clock.seconds | {"applied": done.counts["applied"]}
+
+
+def main(count: int) -> dict[str, Any]:
+    """Sync twice."""
+    import duckdb  # noqa: F401
+    import requests  # noqa: F401
+
+    import airflow_segments_provider.members.sync
+    import airflow_segments_provider.operators.members  # noqa: F401
+    from airflow_segments_provider.hooks.walkme import WalkMeHook
+
+    WalkMeHook.get_connection("walkme_bench")
+    ids = list(people(count))
+    gc.collect()
+    with tempfile.TemporaryDirectory(prefix="segments-bench-") as directory:
+        first = run(ids, Path(directory), 1)
+        again = run(ids, Path(directory), 2)
+    return {"first": first, "again": again, "peak_mib": peak_mib()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(int(sys.argv[1]))))

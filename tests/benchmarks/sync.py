@@ -1,0 +1,63 @@
+"""A first sync of a million people to a slow server, beside the requests alone; and the same again, beside staging."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from tests.benchmarks.one import measure
+from tests.benchmarks.one_push import PER_REQUEST, connection
+from tests.benchmarks.report import Figure, progress, spread
+from tests.benchmarks.server import LocalServer
+
+IDS = 1_000_000
+DELAY = 0.05
+GOAL = 1.15
+UNCHANGED_GOAL = 1.5
+ROUNDS = 5
+# Three look-ups and the creation.
+LOOKED_UP = 4
+
+
+def figures() -> list[Figure]:
+    """The whole of both runs, over what each cannot do without."""
+    progress(f"sync: {ROUNDS} rounds of {IDS:,} people, {DELAY * 1000:.0f} ms a request, and again without a change")
+    firsts, agains, bare = list[dict[str, float]](), list[dict[str, float]](), list[float]()
+    with LocalServer(DELAY) as local:
+        for number in range(ROUNDS):
+            for client in ("engine", "bare") if number % 2 else ("bare", "engine"):
+                if client == "bare":
+                    found = measure("one_push", "bare", local.url, str(IDS), "ready", env=connection(local.url))
+                    bare.append(found["seconds"])
+                    local.seen()
+                    continue
+                found = measure("one_sync", str(IDS), env=connection(local.url))
+                firsts.append(found["first"])
+                agains.append(found["again"])
+                _check(local.seen().segment_requests, found)
+    least = [one["stage"] + one["plan"] + push for one, push in zip(firsts, bare, strict=True)]
+    first_ratios = [one["whole"] / other for one, other in zip(firsts, least, strict=True)]
+    again_ratios = [one["whole"] / one["stage"] for one in agains]
+    for name in ("whole", "stage", "plan"):
+        progress(f"sync: first run, {name}: {spread([one[name] for one in firsts], ' s')}")
+        progress(f"sync: second run, {name}: {spread([one[name] for one in agains], ' s')}")
+    progress(f"sync: bare loop: {spread(bare, ' s')}")
+    how = (
+        f"seconds of a first sync of {IDS:,} people to a WalkMe segment, {PER_REQUEST:,} a request of "
+        f"{DELAY * 1000:.0f} ms, ledger on the local disk, over those of a requests.Session with ready-made bodies and "
+        f"of the same run's own staging and plan; fresh process each, median of the ratios of {ROUNDS} rounds"
+    )
+    unchanged = (
+        "seconds of a second run with the same people, which sends nothing, over those of its own staging; "
+        f"median of the ratios of {ROUNDS} rounds"
+    )
+    return [
+        Figure("sync_1m_to_bare", median(first_ratios), GOAL, how),
+        Figure("unchanged_to_staging", median(again_ratios), UNCHANGED_GOAL, unchanged),
+    ]
+
+
+def _check(requests: int, found: dict[str, dict[str, float]]) -> None:
+    """The batches of the first run, and nothing in the second."""
+    batches = -(-IDS // PER_REQUEST)
+    if requests - batches > LOOKED_UP or found["again"]["applied"]:
+        raise RuntimeError(f"{requests} requests for {batches} batches; applied again: {found['again']['applied']:,}")
