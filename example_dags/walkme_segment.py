@@ -1,6 +1,6 @@
 """Keep a WalkMe segment of the people on trial: create it, wait for the Editor, update it, list, delete.
 
-See it run without an account: `make demo`.
+See it run without an account: `make demo-all`. To keep a segment equal to a query, see `walkme_sync`.
 
 To make it yours, set two Airflow connections, `walkme_default` (type WalkMe) and `people_db` (any SQL database), and
 put your own queries below. A run on a schedule finds the segment that the first run made. Nothing is deleted unless a

@@ -25,6 +25,7 @@ from example_dags.demo.scenes.alteryx import alteryx_user_group  # noqa: E402
 from example_dags.demo.scenes.docebo import docebo_group  # noqa: E402
 from example_dags.demo.scenes.four_vendors import four_vendors  # noqa: E402
 from example_dags.demo.scenes.walkme import walkme_segment  # noqa: E402
+from example_dags.demo.scenes.walkme_sync import walkme_sync, walkme_sync_many  # noqa: E402
 from example_dags.demo.scenes.zendesk import zendesk_user_segment  # noqa: E402
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ SCENES: dict[str, Callable[[World], Scene]] = {
     "docebo_group": docebo_group,
     "four_vendors": four_vendors,
     "walkme_segment": walkme_segment,
+    "walkme_sync": walkme_sync,
+    "walkme_sync_many": walkme_sync_many,
     "zendesk_user_segment": zendesk_user_segment,
 }
 
@@ -47,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     directory: Path = options.directory.resolve()
     home.use(directory / "airflow", options.log_level)
+    home.forget_ledger()
     log_path = directory / "demo-all.log"
     log_path.unlink(missing_ok=True)
     with log_path.open("ab") as log, home.output_to(log) as terminal:
@@ -87,7 +91,7 @@ def _run(name: str, scene: Scene, calls: Callable[[], list[CallRecord]], say: Pr
     from airflow.providers.common.compat.sdk import get_listener_manager
 
     from example_dags.demo.verdict import Ran
-    from example_dags.demo.watch import Watch
+    from example_dags.demo.watch import Watch, name_of
 
     def look(step: Step) -> None:
         step.held = scene.members()
@@ -105,7 +109,8 @@ def _run(name: str, scene: Scene, calls: Callable[[], list[CallRecord]], say: Pr
     try:
         dag = importlib.import_module(f"example_dags.{name}").dag
         ran.tasks = sorted(dag.task_ids)
-        ran.state = str(dag.test(run_conf=scene.conf).state)
+        dag_run = dag.test(run_conf=scene.conf)
+        ran.tasks, ran.state = sorted(map(name_of, dag_run.get_task_instances())), str(dag_run.state)
     except Exception:  # one broken DAG must not hide what became of the others
         logging.getLogger(__name__).exception("%s could not be run", name)
     ran.seconds = time.monotonic() - began

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,12 +27,18 @@ def use(home: Path, log_level: str) -> None:
             "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+            "AIRFLOW__SEGMENTS__LEDGER_PATH": str(home / "segments_ledger"),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": log_level,
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             # The sandbox is on loopback: a proxy has no business there.
             "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"])),
         }
     )
+
+
+def forget_ledger() -> None:
+    """Begin without a ledger: each sandbox is new, and so are its segments."""
+    shutil.rmtree(os.environ["AIRFLOW__SEGMENTS__LEDGER_PATH"], ignore_errors=True)
 
 
 def connect(conn_id: str, connection: dict[str, object]) -> None:

@@ -80,17 +80,17 @@ class People:
                     found.people.add(row.person)
         return found
 
-    def convert(self, share: float = 0.04) -> int:
-        """Let some of those on trial become paying customers, all their rows with them; return how many people."""
-        trial = sorted(self.audience("trial").people)
-        chosen = set(self._random.sample(trial, round(len(trial) * share)))
+    def move(self, share: float, old: str, new: str) -> int:
+        """Let some of those on one plan go over to another, all their rows with them; return how many people."""
+        there = sorted(self.audience(old).people)
+        chosen = set(self._random.sample(there, round(len(there) * share)))
         changed = []
         for number, row in enumerate(self._rows):
-            if row.person in chosen and row.plan == "trial":
-                self._rows[number] = Row(row.user_id, "paid", row.person)
-                changed.append((number,))
+            if row.person in chosen and row.plan == old:
+                self._rows[number] = Row(row.user_id, new, row.person)
+                changed.append((new, number))
         with closing(sqlite3.connect(self.database)) as connection, connection:
-            connection.executemany("UPDATE people SET plan = 'paid' WHERE row = ?", changed)
+            connection.executemany("UPDATE people SET plan = ? WHERE row = ?", changed)
         return len(chosen)
 
     def _write(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import time
 from pathlib import Path
 from typing import TextIO
 
-LONG_ID, SHORT_ID = re.compile("([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), r"\1…"
+LONG_ID = re.compile("([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(sha256:[0-9a-f]{6})[0-9a-f]{58}")
+WIDTH, MARGIN = 116, 21
 
 
 class Progress:
@@ -19,11 +21,20 @@ class Progress:
 
     def __call__(self, who: str, what: str) -> None:
         """Say what goes on now."""
-        print(f"{self.seconds:6.1f} s  {who:<17} {what}", file=self._terminal)
+        first, *more = textwrap.wrap(_shortened(what), WIDTH - MARGIN - 10)
+        print(f"{self.seconds:6.1f} s  {who:<{MARGIN}}{first}", file=self._terminal)
+        for line in more:
+            print(f"{'':10}{'':{MARGIN}}{line}", file=self._terminal)
 
-    def quote(self, line: str) -> None:
-        """Show a line of a task's own log, long ids shortened."""
-        print(f"{'':12}| {LONG_ID.sub(SHORT_ID, line)}", file=self._terminal)
+    def title(self, text: str) -> None:
+        """Say that a new part begins."""
+        print("", *textwrap.wrap(text, WIDTH), sep="\n", file=self._terminal)
+
+    def quote(self, message: str) -> None:
+        """Show what a task has logged, long ids shortened."""
+        for line in message.splitlines():
+            for part in textwrap.wrap(_shortened(line), WIDTH - 12, drop_whitespace=False) or [""]:
+                print(f"{'':10}> {part}".rstrip(), file=self._terminal)
 
     @property
     def seconds(self) -> float:
@@ -34,3 +45,7 @@ class Progress:
 def shown(path: Path) -> Path:
     """A path as somebody in this directory would type it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _shortened(text: str) -> str:
+    return LONG_ID.sub(lambda found: f"{found[1] or found[3]}…", text)

@@ -1,4 +1,4 @@
-"""Runs the example DAG against the sandbox, in an Airflow of its own, and checks from outside what it did.
+"""Runs ``walkme_sync`` on several days against the sandbox, in an Airflow of its own, and checks what it did.
 
 ``make demo``; or, where Airflow and this package are installed, ``python example_dags/demo/run.py``.
 """
@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import subprocess
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -23,9 +21,9 @@ from example_dags.demo.progress import Progress, shown  # noqa: E402
 
 if TYPE_CHECKING:
     from airflow_segments_provider.sandbox.client import SandboxClient
-    from example_dags.demo.report import Demo
+    from example_dags.demo.day import Day
+    from example_dags.demo.watch import Step
 
-SEGMENT = "People on trial"
 # A shorter wait than 10 seconds is not deferred, and some go by before it starts.
 SHORTEST_LAG = 14
 
@@ -35,78 +33,95 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     directory: Path = options.directory.resolve()
     home.use(directory / "airflow", options.log_level)
+    home.forget_ledger()
     log_path = directory / "demo.log"
     log_path.unlink(missing_ok=True)
     with log_path.open("ab") as log, home.output_to(log) as terminal:
         say = Progress(terminal)
         say("demo", f"Airflow's own log goes to {shown(log_path)}")
         try:
-            demo = _run(directory, options, say)
+            people = People(directory / "people.db", options.share)
+            rows = len(people)
+            say("people", f"{rows:,} rows in {shown(people.database)}, made by example_dags/demo/people.py")
+            days = _run(people, directory, options.lag, say)
         except subprocess.CalledProcessError:
             print(f"\nFAILED: airflow db migrate; {shown(log_path)} says why.", file=terminal)
             return 1
         except KeyboardInterrupt:
             print("\nInterrupted.", file=terminal)
             return 130
-        return _report(demo, say, terminal, log_path)
+        return _report(days, rows, say, terminal, log_path)
 
 
-def _run(directory: Path, options: argparse.Namespace, say: Progress) -> Demo:
-    people = People(directory / "people.db", options.share)
-    say("people", f"{len(people):,} rows in {shown(people.database)}, made by example_dags/demo/people.py")
+def _run(people: People, directory: Path, lag: float, say: Progress) -> list[Day]:
     home.connect("people_db", {"conn_type": "sqlite", "host": str(people.database)})
     say("airflow", f"setting up its database in {shown(directory / 'airflow')}, some 10 s")
     home.migrate()
 
     from airflow_segments_provider.sandbox import SandboxServer
 
-    with SandboxServer(walkme={"editor_lag": options.lag}) as server:
-        say("sandbox", f"speaks WalkMe's API on {server.url}; its Editor lags by {options.lag:g} s instead of 600 s")
+    with SandboxServer(walkme={"editor_lag": lag}) as server:
+        say("sandbox", f"speaks WalkMe's API on {server.url}; its Editor lags by {lag:g} s, not 600 s")
         home.connect("walkme_default", server.client.connection())
-        return _run_dag(people, server.client, options.lag, say)
+        import airflow
+
+        from example_dags.demo.story import story
+        from example_dags.demo.watch import Relay
+
+        say("airflow", f"starts {airflow.__version__} and runs example_dags/walkme_sync.py, another 10 s")
+        days: list[Day] = []
+        Relay(lambda message: say.quote(message) if days[-1].shows(message) else None).attach()
+        for number, day in enumerate(story(people, lag), start=1):
+            say.title(f"{number}. {day.title}")
+            days.append(day)
+            _run_day(day, server.client, say)
+        return days
 
 
-def _run_dag(people: People, sandbox: SandboxClient, lag: float, say: Progress) -> Demo:
-    import airflow
+def _run_day(day: Day, sandbox: SandboxClient, say: Progress) -> None:
     from airflow.providers.common.compat.sdk import get_listener_manager
 
-    from example_dags.demo.report import SENDS, Demo
-    from example_dags.demo.watch import Relay, Watch, look, told
-    from example_dags.walkme_segment import dag
+    from example_dags.demo.watch import Watch, name_of
+    from example_dags.walkme_sync import dag
 
-    demo = Demo(SEGMENT, lag, len(people), {"create": people.audience("trial")})
+    segment = day.conf["segment_name"]
 
-    def convert() -> None:
-        say("people", f"meanwhile, {people.convert():,} of those on trial become paying customers")
-        demo.audiences |= {task: people.audience(plan) for task, plan in SENDS.items() if task != "create"}
+    def look(step: Step) -> None:
+        step.editor = sandbox.editor()
+        step.held = {one.name: sandbox.members(one.guid) for one in sandbox.segments()}
 
-    watch = Watch(sandbox.calls, say, look=partial(look, sandbox, SEGMENT), told=told, then={"create": convert})
+    def told(step: Step) -> str:
+        if not step.requests:
+            return ""
+        held = f"{len(step.held[segment]):,} people in the segment" if segment in step.held else "there is no segment"
+        return f"; {held}; the Editor shows {', '.join(step.editor) or 'none'}"
+
+    before = len(sandbox.calls())
+    watch = Watch(sandbox.calls, say, look=look, told=told, then={})
+    get_listener_manager().clear()  # type: ignore[no-untyped-call]
     get_listener_manager().add_listener(watch)  # type: ignore[no-untyped-call]
-    logging.getLogger("airflow_segments_provider").addHandler(Relay(say.quote))
-    say("airflow", f"starts {airflow.__version__} and runs example_dags/walkme_segment.py, another 10 s")
-    conf = {"segment_name": SEGMENT, "propagation_seconds": lag, "delete_at_end": True}
-    demo.state = str(dag.test(run_conf=conf).state)
-    demo.steps = watch.steps
-    demo.calls = sandbox.calls()
-    demo.left = [segment.name for segment in sandbox.segments()]
-    return demo
+    ran = dag.test(run_conf=day.conf)
+    instances = {name_of(ti): ti for ti in ran.get_task_instances()}
+    day.state, day.states = str(ran.state), {name: str(ti.state) for name, ti in instances.items()}
+    day.steps, day.calls = watch.steps, sandbox.calls()[before:]
+    day.plan = (instances["sync"].xcom_pull(task_ids="sync", key="plan") or {}).get("counts", {})
+    day.members = next((sandbox.members(one.guid) for one in sandbox.segments() if one.name == segment), None)
 
 
-def _report(demo: Demo, say: Progress, terminal: TextIO, log_path: Path) -> int:
-    from example_dags.demo.report import facts, table
+def _report(days: list[Day], rows: int, say: Progress, terminal: TextIO, log_path: Path) -> int:
+    from example_dags.demo.day import facts
+    from example_dags.demo.report import table
 
-    checked = list(facts(demo))
+    checked = [fact for day in days for fact in facts(day)]
     wrong = [fact for fact in checked if not fact.holds]
-    print(file=terminal)
-    if demo.state == "success":
-        print("\n".join(table(demo)), end="\n\n", file=terminal)
+    print("", *table(days, rows), "", sep="\n", file=terminal)
     for fact in wrong:
         print(f"DIFFERS: {fact}", file=terminal)
     if wrong:
         print(f"FAILED after {say.seconds:.0f} s; {shown(log_path)} may say why.", file=terminal)
         return 1
     print(
-        f"{len(checked)} facts checked from outside (members, rejects, requests, Editor), all as they had to be, in "
+        f"{len(checked)} facts checked from outside (members, plans, requests, Editor), all as they had to be, in "
         f"{say.seconds:.0f} s.",
         file=terminal,
     )
@@ -114,7 +129,9 @@ def _report(demo: Demo, say: Progress, terminal: TextIO, log_path: Path) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Fill a WalkMe segment in the sandbox, by Airflow; no account needed.")
+    parser = argparse.ArgumentParser(
+        description="Keep a WalkMe segment in the sandbox in sync, by Airflow; no account needed."
+    )
     parser.add_argument(
         "--directory", type=Path, default=ROOT / "build" / "demo", help="for all files (default: build/demo)"
     )

@@ -8,7 +8,7 @@ from itertools import starmap
 from typing import Any
 
 from airflow_segments_provider.sandbox.calls import CallRecord
-from example_dags.demo.report import Fact
+from example_dags.demo.day import Fact
 from example_dags.demo.scene import Members, Scene
 from example_dags.demo.watch import Step
 
@@ -20,7 +20,7 @@ class Ran:
     """A DAG's run, as seen from outside.
 
     :param scene: None for a DAG that has none, and so was not run.
-    :param tasks: the ids of its tasks.
+    :param tasks: the names of its tasks' instances.
     :param members: who was a member of what at the end.
     :param also: what else the scene looks at.
     """
@@ -43,8 +43,8 @@ class Ran:
     @property
     def people_sent(self) -> int:
         """As the tasks say."""
-        results = [step.result for step in self.steps.values()]
-        return sum(result.get("users_sent", 0) for result in results if isinstance(result, dict))
+        results = [step.result for step in self.steps.values() if isinstance(step.result, dict)]
+        return sum(one.get("users_sent", 0) + one.get("counts", {}).get("applied", 0) for one in results)
 
 
 def facts(ran: Ran) -> Iterator[Fact]:

@@ -11,17 +11,20 @@ from typing import Any
 from airflow.providers.common.compat.sdk import hookimpl
 
 from airflow_segments_provider.sandbox.calls import CallRecord
-from airflow_segments_provider.sandbox.client import SandboxClient
 
 Say = Callable[[str, str], None]
+
+PACKAGE = "airflow_segments_provider"
 
 
 @dataclass
 class Step:
     """One task, as seen from outside.
 
-    :ivar members: of the one segment of ``make demo``.
-    :ivar held: in a scene, who is a member of what.
+    :ivar result: what it returned; of a task that failed, None.
+    :ivar error: why it failed.
+    :ivar held: who is a member of what, once it has ended.
+    :ivar editor: the segments that WalkMe's Editor shows then.
     """
 
     began: float
@@ -29,8 +32,8 @@ class Step:
     seconds: float = 0.0
     deferred_for: float = 0.0
     result: Any = None
+    error: str = ""
     calls: list[CallRecord] = field(default_factory=list)
-    members: set[str] | None = None
     held: dict[str, set[Any]] = field(default_factory=dict)
     editor: list[str] = field(default_factory=list)
 
@@ -38,11 +41,6 @@ class Step:
     def requests(self) -> list[CallRecord]:
         """The calls but for the token, which is fetched once for all tasks."""
         return [call for call in self.calls if not call.endpoint.endswith("token")]
-
-    @property
-    def ids_received(self) -> int:
-        """People's ids in those calls."""
-        return sum(call.user_ids or 0 for call in self.calls)
 
 
 class Watch:
@@ -69,22 +67,22 @@ class Watch:
         self._look = look
         self._told = told
         self._then = then
-        self._calls_seen = 0
+        self._calls_seen = len(calls())
         self._running: Any = None
         self._deferred_at: float | None = None
 
     @hookimpl
     def on_task_instance_running(self, task_instance: Any) -> None:
         """A task starts, or goes on after its deferral."""
-        task_id = task_instance.task_id
+        name = name_of(task_instance)
         self._running = task_instance
         if self._deferred_at is not None:
-            self.steps[task_id].deferred_for = time.monotonic() - self._deferred_at
+            self.steps[name].deferred_for = time.monotonic() - self._deferred_at
             self._deferred_at = None
-            self._say(task_id, "its moment has come: back to a worker")
+            self._say(name, "its moment has come: back to a worker")
         else:
-            self.steps[task_id] = Step(time.monotonic())
-            self._say(task_id, "started")
+            self.steps[name] = Step(time.monotonic())
+            self._say(name, "started")
 
     @hookimpl
     def before_stopping(self) -> None:
@@ -93,52 +91,46 @@ class Watch:
             self._deferred_at = time.monotonic()
             task = self._running.task
             until = f" until {task.visible_at().astimezone():%H:%M:%S}" if hasattr(task, "visible_at") else ""
-            self._say(self._running.task_id, f"waiting in the triggerer{until}: it holds no worker slot")
+            self._say(name_of(self._running), f"waiting in the triggerer{until}: it holds no worker slot")
             self._running = None
 
     @hookimpl
     def on_task_instance_success(self, task_instance: Any) -> None:
         """A task has done its work."""
-        task_id = task_instance.task_id
-        step = self._end(task_id, "success")
-        step.result = task_instance.xcom_pull(task_ids=task_id)
-        calls = self._calls()
-        step.calls, self._calls_seen = calls[self._calls_seen :], len(calls)
-        self._look(step)
-        self._say(task_id, f"done in {step.seconds:.1f} s{self._told(step)}")
+        name, task_id, index = name_of(task_instance), task_instance.task_id, task_instance.map_index
+        step = self._end(name, "success")
+        step.result = task_instance.xcom_pull(task_ids=task_id, **({} if index < 0 else {"map_indexes": index}))
+        self._say(name, f"done in {step.seconds:.1f} s{self._told(step)}")
         if task_id in self._then:
             self._then[task_id]()
 
     @hookimpl
     def on_task_instance_failed(self, task_instance: Any, error: object) -> None:
         """A task has failed, for good or until its retry."""
-        step = self._end(task_instance.task_id, "failed")
-        self._say(task_instance.task_id, f"failed after {step.seconds:.1f} s: {error}")
+        step = self._end(name_of(task_instance), "failed")
+        step.error = str(error)
+        self._say(name_of(task_instance), f"failed after {step.seconds:.1f} s: {error}")
 
     @hookimpl
     def on_task_instance_skipped(self, task_instance: Any) -> None:
-        """A task was skipped."""
-        self._end(task_instance.task_id, "skipped")
-        self._say(task_instance.task_id, "skipped")
+        """A task skips itself."""
+        self._end(name_of(task_instance), "skipped")
+        self._say(name_of(task_instance), "skipped")
 
-    def _end(self, task_id: str, state: str) -> Step:
-        step = self.steps[task_id]
+    def _end(self, name: str, state: str) -> Step:
+        step = self.steps[name]
         step.state, step.seconds = state, time.monotonic() - step.began
         self._running = None
+        calls = self._calls()
+        step.calls, self._calls_seen = calls[self._calls_seen :], len(calls)
+        self._look(step)
         return step
 
 
-def look(sandbox: SandboxClient, segment: str, step: Step) -> None:
-    """Note what is true of a WalkMe segment now, and what the Editor shows."""
-    step.editor = sandbox.editor()
-    if any(found.name == segment for found in sandbox.segments()):
-        step.members = sandbox.members(segment)
-
-
-def told(step: Step) -> str:
-    """What there is to say of a step that called WalkMe."""
-    held = "" if step.members is None else f"; the segment holds {len(step.members):,} people"
-    return f"{held}; the Editor shows {', '.join(step.editor) or 'no segment'}" if step.requests else ""
+def name_of(task_instance: Any) -> str:
+    """A task, with the number of its instance where it is mapped."""
+    index: int = task_instance.map_index
+    return str(task_instance.task_id) if index < 0 else f"{task_instance.task_id}[{index}]"
 
 
 class Relay(logging.Handler):
@@ -148,6 +140,19 @@ class Relay(logging.Handler):
         super().__init__(logging.INFO)
         self._show = show
 
+    def attach(self) -> None:
+        """Listen to the package's modules, which use Python's logging, and to its tasks, which use Airflow's."""
+        import structlog  # Airflow 3's
+
+        logging.getLogger(PACKAGE).addHandler(self)
+        # In place, and before the last, which writes: loggers that were made before hold this very list.
+        structlog.get_config()["processors"].insert(-1, self._pass)
+
     def emit(self, record: logging.LogRecord) -> None:
         """Show one line."""
         self._show(record.getMessage())
+
+    def _pass(self, logger: Any, method: str, event: Any) -> Any:  # noqa: ARG002  # as structlog calls it
+        if method != "debug" and f".{PACKAGE}." in str(event.get("logger")):
+            self._show(str(event["event"]))
+        return event

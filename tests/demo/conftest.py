@@ -1,11 +1,11 @@
-"""The example DAG, where Airflow finds it, and few people for it."""
+"""The example DAGs, where Airflow finds them, and few people for them."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,24 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"
 
 
 @pytest.fixture
-def example_dag(airflow_db: Path) -> Iterator[Any]:
-    """The DAG of the example, from the DAGs folder: ``dag.test()`` needs it there."""
-    path = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / "walkme_segment.py"
-    path.parent.mkdir(exist_ok=True)
-    shutil.copy(EXAMPLES / path.name, path)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module.dag
-    path.unlink()
+def example(airflow_db: Path) -> Iterator[Callable[[str], Any]]:
+    """Give the DAG of an example, from the DAGs folder: ``dag.test()`` needs it there."""
+    folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
+    folder.mkdir(exist_ok=True)
+
+    def load(name: str) -> Any:
+        path = folder / f"{name}.py"
+        # A task that fails when it should not must not wait minutes for its retry.
+        path.write_text((EXAMPLES / path.name).read_text().replace('{"retries": 2}', '{"retries": 0}'))
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.dag
+
+    yield load
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

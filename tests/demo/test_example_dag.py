@@ -1,4 +1,4 @@
-"""The DAGs that a newcomer reads: they parse, they are stored without people, and the first does what it says."""
+"""The DAGs that a newcomer reads: they parse, are stored without people, and `walkme_segment` does what it says."""
 
 from __future__ import annotations
 
@@ -41,6 +41,11 @@ def parse() -> list[list[dict[str, Any]]]:
     return [json.loads(output.splitlines()[-1]) for output, _ in ended]
 
 
+@pytest.fixture
+def example_dag(example) -> Any:
+    return example("walkme_segment")
+
+
 def states(dag_run: Any) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
@@ -80,7 +85,7 @@ def test_a_run_leaves_the_right_people_in_the_segment_and_none_in_the_database(
 def test_a_second_run_follows_the_source_and_deletes_if_asked_to(example_dag, people: People, walkme_sandbox):
     assert set(states(example_dag.test(run_conf={"propagation_seconds": 0})).values()) == {"success", "skipped"}
     before = walkme_sandbox.members(SEGMENT)
-    assert people.convert(share=0.1)
+    assert people.move(0.1, "trial", "paid")
 
     example_dag.test(run_conf={"propagation_seconds": 0})
     assert walkme_sandbox.members(SEGMENT) == before - people.audience("paid").people

@@ -54,14 +54,14 @@ def test_they_are_invented(everybody: People):
 def test_they_are_the_same_each_time(tmp_path: Path):
     one, other = (People(tmp_path / name, share=0.01) for name in ("one.db", "other.db"))
     assert [read(one.database, plan) for plan in PLANS] == [read(other.database, plan) for plan in PLANS]
-    assert one.convert() == other.convert() > 0
+    assert one.move(0.04, "trial", "paid") == other.move(0.04, "trial", "paid") > 0
     assert read(one.database, "paid") == read(other.database, "paid")
 
 
-def test_those_who_convert_change_their_plan_with_all_their_rows(tmp_path: Path):
+def test_those_who_move_change_their_plan_with_all_their_rows(tmp_path: Path):
     people = People(tmp_path / "people.db", share=0.01)
     before = people.audience("trial")
-    converted = people.convert()
+    converted = people.move(0.04, "trial", "paid")
     after = people.audience("trial")
     assert len(before.people - after.people) == converted
     assert before.people - after.people <= people.audience("paid").people

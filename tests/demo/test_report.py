@@ -1,115 +1,122 @@
-"""The demo's verdict: it must see each thing that goes wrong."""
+"""The demo's verdict on a day: it must see each thing that goes wrong."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from airflow_segments_provider.sandbox.calls import CallRecord
+from example_dags.demo.day import STATES, Day, facts
 from example_dags.demo.people import Audience
-from example_dags.demo.report import ORDER, Demo, facts, table
+from example_dags.demo.report import table
 from example_dags.demo.watch import Step
 
-GUID = "5a4d0c1e-77b2-4c39-9f0e-2b6d8e51a7c4"
-MEMBERS = {
-    "create": {"ada", "bo"},
-    "wait": {"ada", "bo"},
-    "remove_converted": {"ada"},
-    "add_extended": {"ada", "zoë"},
-    "list_segments": {"ada", "zoë"},
-}
-CALLS = {
-    "create": ["token", "list", "create"],
-    "wait": ["list"],
-    "remove_converted": ["update"],
-    "add_extended": ["update"],
-    "list_segments": ["list"],
-    "delete": ["delete"],
-}
+DIGEST = "sha256:" + "0a" * 32
+PLAN = {"wanted": 2, "duplicates": 1, "invalid": 1, "baseline": 2, "add": 1, "remove": 1}
 
 
-def step(task: str) -> Step:
-    calls = [
-        CallRecord(0, f"walkme.{name}", "", "", 0.0, status=200, user_ids={"create": 2, "update": 1}.get(name))
-        for name in CALLS.get(task, [])
-    ]
-    step = Step(time.monotonic(), "success", 15.0, calls=calls, members=MEMBERS.get(task))
-    step.editor = ["Trial"] if task not in ("create", "delete") else []
-    return step
+def call(name: str, action: str | None = None, people: int | None = None) -> CallRecord:
+    return CallRecord(0, f"walkme.{name}", "", "", 0.0, action=action, user_ids=people, status=200)
+
+
+def day(outcome: str, before: set[str] | None, members: set[str] | None, plan: dict[str, int], **conf: Any) -> Day:
+    """A day on which ada and zoë are wanted, and all went as it had to."""
+    audience = Audience(4, Counter(blank=1), {"ada", "zoë"})
+    found = Day(
+        "today", "Today", outcome, before, audience, {"segment_name": "Trial", "propagation_seconds": 0, **conf}
+    )
+    states, found.state = STATES[outcome]
+    found.states, found.plan, found.members = dict(states), dict(plan), members
+    sync = Step(time.monotonic(), states["sync"], calls=[call("list")])
+    if outcome == "changed":
+        sync.calls += [call("update", action, 1) for action in ("add", "remove")]
+    if outcome == "refused":
+        sync.error = f"1 of 2 members (50.0%) would be removed; approve={DIGEST}"
+    else:
+        sync.result = {"outcome": outcome, "invalid": {"blank": 1}, "changed_at": "2026-01-01T00:00:00Z"}
+    found.steps["sync"] = sync
+    if conf:
+        wait = Step(time.monotonic(), "success", 15.0, 14.0, calls=[call("list")], editor=["Trial"])
+        wait.result = {"visible_at": "2026-01-01T00:00:15Z"}
+        found.steps["wait"] = wait
+    found.calls = [one for step in found.steps.values() for one in step.calls]
+    return found
 
 
 @pytest.fixture
-def demo() -> Demo:
-    """A run in which everything was right."""
-    audiences = {
-        "create": Audience(4, Counter(blank=1), {"ada", "bo"}),
-        "remove_converted": Audience(1, Counter(), {"bo"}),
-        "add_extended": Audience(1, Counter(), {"zoë"}),
-    }
-    demo = Demo("Trial", 15, 6, audiences, {task: step(task) for task in ORDER}, state="success")
-    demo.calls = [call for one in demo.steps.values() for call in one.calls]
-    sent = {"segment_guid": GUID, "changed_at": "2026-01-01T00:00:00Z", "users_rejected": {}, "requests": 1}
-    demo.steps["create"].result = sent | {"users_rejected": {"blank": 1}, "users_sent": 2, "requests": 2}
-    demo.steps["remove_converted"].result = demo.steps["add_extended"].result = sent | {"users_sent": 1}
-    demo.steps["delete"].result = sent | {"outcome": "deleted"}
-    demo.steps["list_segments"].result = [{"segment_guid": GUID, "name": "Trial"}]
-    demo.steps["wait"].result = {"visible_at": "2026-01-01T00:00:15Z"}
-    demo.steps["wait"].deferred_for = 14.0
-    return demo
+def changed() -> Day:
+    return day("changed", {"ada", "bo"}, {"ada", "zoë"}, PLAN, propagation_seconds=15)
 
 
-def told(demo: Demo) -> list[str]:
-    return [str(fact) for fact in facts(demo) if not fact.holds]
+@pytest.fixture
+def refused() -> Day:
+    return day("refused", {"ada", "bo"}, {"ada", "bo"}, PLAN)
 
 
-def test_nothing_is_told_of_a_run_that_was_right(demo: Demo):
-    assert told(demo) == []
+def told(found: Day) -> list[str]:
+    return [str(fact) for fact in facts(found) if not fact.holds]
 
 
-WRONG: dict[str, tuple[Callable[[Demo], object], str]] = {
-    "missing": (
-        lambda demo: demo.steps["create"].members.discard("bo"),  # type: ignore[union-attr]
-        "create: people missing from the segment: 1, not 0",
+def test_nothing_is_told_of_days_that_were_right(changed: Day, refused: Day):
+    preview = day("planned", None, None, {**PLAN, "baseline": 0, "add": 2, "remove": 0})
+    same = day("unchanged", {"ada", "zoë"}, {"ada", "zoë"}, {**PLAN, "add": 0, "remove": 0})
+    assert [told(one) for one in (preview, same, changed, refused)] == [[], [], [], []]
+    assert refused.digest == DIGEST
+
+
+WRONG: dict[str, tuple[Callable[[Day], object], str]] = {
+    "missing": (lambda found: found.members.discard("ada"), "people missing from the segment: 1, not 0"),  # type: ignore[union-attr]
+    "stranger": (lambda found: found.members.add("eve"), "people in the segment who do not belong: 1, not 0"),  # type: ignore[union-attr]
+    "no segment": (lambda found: setattr(found, "members", None), "there is a segment: False, not True"),
+    "plan": (lambda found: found.plan.update(remove=2), "the plan: {"),
+    "too many": (lambda found: setattr(found.calls[1], "user_ids", 2), "requests with people: [('add', 2)"),
+    "order": (lambda found: found.calls.insert(0, found.calls.pop(2)), "requests with people: [('remove', 1)"),
+    "rejects": (lambda found: found.audience.rejected.update({"blank": -1, "too long": 1}), "unusable rows"),
+    "outcome": (lambda found: found.steps["sync"].result.update(outcome="planned"), "the outcome: 'planned'"),
+    "early": (lambda found: found.steps["wait"].editor.clear(), "the Editor after the wait: [], not ['Trial']"),
+    "before": (lambda found: found.steps["sync"].editor.append("Trial"), "the Editor before the wait"),
+    "in place": (
+        lambda found: setattr(found.steps["wait"], "deferred_for", 0.0),
+        "the wait was spent in the triggerer",
     ),
-    "stranger": (
-        lambda demo: demo.steps["add_extended"].members.add("eve"),  # type: ignore[union-attr]
-        "add_extended: people in the segment who do not belong: 1, not 0",
+    "delay": (
+        lambda found: found.conf.update(propagation_seconds=600),
+        "seconds from the change to the end of the wait: 15.0, not 600",
     ),
-    "rejects": (lambda demo: demo.audiences["create"].rejected.update(["too long"]), "create: people rejected"),
-    "sent": (lambda demo: demo.steps["create"].result.update(users_sent=3), "create: ids sent, said and received: 3"),
-    "requests": (lambda demo: demo.steps["delete"].result.update(requests=2), "delete: requests, said and received: 2"),
-    "early": (lambda demo: demo.steps["wait"].editor.clear(), "the Editor after the wait: [], not ['Trial']"),
-    "before": (lambda demo: demo.steps["create"].editor.append("Trial"), "the Editor before the wait"),
-    "in place": (lambda demo: setattr(demo.steps["wait"], "deferred_for", 0.0), "the wait was spent in the triggerer"),
-    "delay": (lambda demo: setattr(demo, "lag", 600), "seconds from the change to the end of the wait: 15.0, not 600"),
-    "kept": (lambda demo: demo.left.append("Trial"), "segments left: ['Trial'], not []"),
-    "refused": (lambda demo: setattr(demo.calls[-1], "status", 429), "requests refused or lost: 1, not 0"),
-    "unwatched": (lambda demo: demo.calls.append(demo.calls[-1]), "requests outside the tasks: 1, not 0"),
-    "failed": (lambda demo: setattr(demo, "state", "failed"), "the DAG run: 'failed', not 'success'"),
-    "skipped": (lambda demo: setattr(demo.steps["delete"], "state", "skipped"), "the tasks"),
+    "lost": (lambda found: setattr(found.calls[0], "status", 429), "requests refused or lost: 1, not 0"),
+    "unwatched": (lambda found: found.calls.append(call("list")), "requests outside the tasks: 1, not 0"),
+    "failed": (lambda found: setattr(found, "state", "failed"), "the DAG run: 'failed', not 'success'"),
+    "not run": (lambda found: found.states.pop("wait"), "the tasks: {"),
 }
 
 
 @pytest.mark.parametrize("spoil", WRONG)
-def test_what_is_wrong_is_told(demo: Demo, spoil: str):
+def test_what_is_wrong_is_told(changed: Day, spoil: str):
     change, line = WRONG[spoil]
-    for one in demo.steps.values():
-        one.members = None if one.members is None else set(one.members)
-    change(demo)
-    assert [text[: len(line)] for text in told(demo)] == [line]
+    change(changed)
+    line = f"today: {line}"
+    assert line in {text[: len(line)] for text in told(changed)}, told(changed)
 
 
-def test_a_task_that_never_ran_is_told(demo: Demo):
-    del demo.steps["wait"]
-    demo.state = "failed"
-    assert "'wait': 'not run'" in told(demo)[0]
+@pytest.mark.parametrize("error", ["", "2 of 2 members", "1 of 2 members would be removed"])
+def test_a_refusal_must_have_numbers_and_a_way_out(refused: Day, error: str):
+    refused.steps["sync"].error = error
+    assert [text[:30] for text in told(refused)] == ["today: the error says '1 of 2 "]
 
 
-def test_the_table_is_aligned(demo: Demo):
-    lines = list(table(demo))
+def test_what_a_refused_run_sent_is_told(refused: Day):
+    refused.calls.append(call("update", "remove", 1))
+    refused.steps["sync"].calls.append(refused.calls[-1])
+    assert told(refused) == ["today: requests with people: [('remove', 1)], not []"]
+
+
+def test_the_table_is_aligned(changed: Day, refused: Day):
+    lines = list(table([changed, refused], 4))
     assert len({len(line) for line in lines[: lines.index("")]}) == 1
-    assert max(map(len, lines)) <= 100
-    assert f"{'  rejected: blank':32}{1:>10}{0:>10}{0:>10}" in lines
+    assert max(map(len, lines)) <= 120
+    assert lines[1].split() == ["1", "today", "2", "2", "1", "1", "changed", "2", "2"]
+    assert "1 unusable (1 blank)" in "\n".join(lines)

@@ -11,13 +11,13 @@ SHARE = 0.05
 
 
 def walkme_segment(world: World) -> Scene:
-    """``make demo`` in short: nothing waits, since the sandbox's clock is moved."""
+    """Nothing waits, since the sandbox's clock is moved."""
     sandbox = world.server.client
     home.connect("walkme_default", sandbox.connection())
     people = People(world.directory / "people.db", SHARE)
     world.connect_people(people.database)
     created = people.audience("trial").people
-    people.convert()
+    people.move(0.04, "trial", "paid")
     # What the queries of the later tasks find; that of the first comes before.
     converted, extended = people.audience("paid").people, people.audience("extended").people
     remaining = created - converted

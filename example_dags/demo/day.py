@@ -1,0 +1,168 @@
+"""One run of the sync: what the world was like, what must come of it, and what was seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import starmap
+from typing import Any
+
+from airflow_segments_provider.sandbox.calls import CallRecord
+from example_dags.demo.people import Audience
+from example_dags.demo.watch import Step
+
+PER_REQUEST = 25_000
+# By what has to come of it: the state of each task, and of the run.
+STATES = {
+    "planned": ({"sync": "success", "wait": "skipped"}, "success"),
+    "unchanged": ({"sync": "success", "wait": "success"}, "success"),
+    "changed": ({"sync": "success", "wait": "success"}, "success"),
+    "refused": ({"sync": "failed", "wait": "upstream_failed"}, "failed"),
+}
+# How messages begin that say the same each day.
+ROUTINE = ("Plan for", "The plan, and", "People left out", "The ids come from", "Success criteria")
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something looked at, beside what had to be found."""
+
+    what: str
+    found: Any
+    expected: Any
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is so."""
+        return bool(self.found == self.expected)
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.found!r}, not {self.expected!r}"
+
+
+@dataclass
+class Day:
+    """A run of ``walkme_sync``.
+
+    :param outcome: what has to come of it; see ``STATES``.
+    :param before: the segment's members; None while there is no segment.
+    :param audience: what the query returns.
+    :param conf: the run's params.
+    :ivar plan: the plan's counts, as the task tells them.
+    :ivar members: the segment's members afterwards, as the sandbox knows them.
+    """
+
+    name: str
+    title: str
+    outcome: str
+    before: set[str] | None
+    audience: Audience
+    conf: dict[str, Any]
+    state: str = "not run"
+    states: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    plan: dict[str, int] = field(default_factory=dict)
+    members: set[str] | None = None
+    calls: list[CallRecord] = field(default_factory=list)
+
+    @property
+    def added(self) -> set[str]:
+        """Who is to be added."""
+        return self.audience.people - (self.before or set())
+
+    @property
+    def removed(self) -> set[str]:
+        """Who is to be removed."""
+        return (self.before or set()) - self.audience.people
+
+    @property
+    def sent(self) -> list[CallRecord]:
+        """The requests with people in them."""
+        return [call for call in self.calls if call.user_ids]
+
+    def shows(self, message: str) -> bool:
+        """Whether a task's message is worth reading: plans are alike where they are carried out."""
+        return self.outcome in ("planned", "refused") or not message.startswith(ROUTINE)
+
+    @property
+    def digest(self) -> str:
+        """That of the refused plan, from the task's error, where a person would find it."""
+        found = _DIGEST.search(self.steps["sync"].error if "sync" in self.steps else "")
+        return found.group() if found else ""
+
+
+def facts(day: Day) -> Iterator[Fact]:
+    """All that is checked of one run; where tasks did not end as they had to, only that."""
+    states, state = STATES[day.outcome]
+    found = [(f"{day.name}: the tasks", day.states, states), (f"{day.name}: the DAG run", day.state, state)]
+    yield from starmap(Fact, found)
+    if (day.states, day.state) == (states, state):
+        yield from (Fact(f"{day.name}: {what}", found, expected) for what, found, expected in _facts(day))
+
+
+def _facts(day: Day) -> Iterator[tuple[str, Any, Any]]:
+    """What was looked at, what was found, what had to be found. Of members, only counts are told."""
+    applied = day.outcome in ("changed", "unchanged")
+    yield "there is a segment", day.members is not None, day.before is not None or applied
+    expected, members = (day.audience.people if applied else day.before) or set(), day.members or set()
+    yield "people missing from the segment", len(expected - members), 0
+    yield "people in the segment who do not belong", len(members - expected), 0
+    yield "the plan", {name: day.plan.get(name) for name in _plan(day)}, _plan(day)
+    yield "requests with people", _batches(day.sent), _expected_batches(day)
+    lost = sum(not 200 <= (call.status or 0) < 300 or call.lost for call in day.calls)
+    yield "requests refused or lost", lost, 0
+    yield "requests outside the tasks", len(day.calls) - sum(len(step.calls) for step in day.steps.values()), 0
+    if day.outcome == "refused":
+        share = f"{len(day.removed):,} of {len(day.before or ()):,} members"
+        yield (
+            f"the error says {share!r} and how to approve",
+            share in day.steps["sync"].error and bool(day.digest),
+            True,
+        )
+        return
+    result = day.steps["sync"].result
+    yield "the outcome", result["outcome"], day.outcome
+    yield "unusable rows by reason", result["invalid"], dict(day.audience.rejected)
+    if day.conf.get("propagation_seconds"):
+        yield from _wait_facts(day, str(day.conf["segment_name"]), float(day.conf["propagation_seconds"]))
+
+
+def _plan(day: Day) -> dict[str, int]:
+    """The counts of the plan that has to be made."""
+    return {
+        "wanted": len(day.audience.people),
+        "duplicates": day.audience.duplicates,
+        "invalid": day.audience.rejected.total(),
+        "baseline": len(day.before or ()),
+        "add": len(day.added),
+        "remove": len(day.removed),
+    }
+
+
+def _expected_batches(day: Day) -> list[tuple[str, int]]:
+    if day.outcome != "changed":
+        return []
+    return [*_cut("add", len(day.added)), *_cut("remove", len(day.removed))]
+
+
+def _cut(action: str, people: int) -> list[tuple[str, int]]:
+    """The fewest requests that there can be, and the people in each."""
+    return [(action, min(PER_REQUEST, people - start)) for start in range(0, people, PER_REQUEST)]
+
+
+def _batches(calls: list[CallRecord]) -> list[tuple[str, int]]:
+    return [(str(call.action), call.user_ids or 0) for call in calls]
+
+
+def _wait_facts(day: Day, segment: str, lag: float) -> Iterator[tuple[str, Any, Any]]:
+    sync, wait = day.steps["sync"], day.steps["wait"]
+    yield "the Editor before the wait", sync.editor, []
+    yield "the Editor after the wait", wait.editor, [segment]
+    until = datetime.fromisoformat(wait.result["visible_at"])
+    since = datetime.fromisoformat(sync.result["changed_at"])
+    yield "seconds from the change to the end of the wait", (until - since).total_seconds(), lag
+    yield "the wait was spent in the triggerer", wait.deferred_for > wait.seconds / 2, True
+    yield "requests of the wait", [call.endpoint for call in wait.requests], ["walkme.list"]
