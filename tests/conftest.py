@@ -53,18 +53,21 @@ def _forget_secrets() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def airflow_db() -> Path:
-    """A migrated metadata database in this run's home."""
-    database = _home / "airflow.db"
+def migrated_db() -> Path:
+    """A metadata database with nothing in it, to be copied."""
     kept = _kept / f"migrated-{airflow.__version__}.db"
     if not kept.exists():
         subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
         part = kept.with_suffix(f".{os.getpid()}")
-        shutil.copy(database, part)
+        shutil.copy(_home / "airflow.db", part)
         part.replace(kept)
-    else:
-        shutil.copy(kept, database)
-    return database
+    return kept
+
+
+@pytest.fixture(scope="session")
+def airflow_db(migrated_db: Path) -> Path:
+    """A migrated metadata database in this run's home."""
+    return Path(shutil.copy(migrated_db, _home / "airflow.db"))
 
 
 @pytest.fixture

@@ -156,7 +156,11 @@ def _action(rules: Rules, listed: bool, now: int) -> str:
         f"WHEN {missing} AND {waiting} THEN 'waiting' "
         f"WHEN {missing} THEN 'again' "
         f"{adopted}"
-        + (f"WHEN wanted IS NOT TRUE AND ({leaves}) THEN {removal} " if rules.mode == "mirror" else "")
+        + (
+            f"WHEN wanted IS NOT TRUE AND ({leaves}) THEN CASE WHEN {waiting} THEN 'waiting' ELSE {removal} END "
+            if rules.mode == "mirror"
+            else ""
+        )
         + "WHEN wanted IS NOT TRUE AND rejected IS NOT NULL THEN 'forget' END"
     )
 

@@ -121,8 +121,8 @@ def fold(
             touched.id AS id,
             acknowledged IS NOT NULL AND CASE
                 WHEN refused.id IS NULL THEN adds
-                -- Whom the vendor does not let go is still in.
-                ELSE NOT adds AND (known.vouched OR known.doubt IS NOT NULL) IS TRUE
+                -- Whom the vendor took once, and does not let go, is still in.
+                ELSE NOT adds AND known.vouched IS TRUE
             END AS vouched,
             CASE
                 WHEN known.doubt IS NULL OR acknowledged >= known.doubt + ? THEN fates.doubt
@@ -131,11 +131,11 @@ def fold(
             END AS doubt,
             CASE
                 WHEN acknowledged IS NULL THEN known.rejected
-                WHEN adds AND refused.id IS NOT NULL THEN acknowledged
+                WHEN refused.id IS NOT NULL THEN acknowledged
             END AS rejected,
             CASE
                 WHEN acknowledged IS NULL THEN known.reason
-                WHEN adds THEN refused.reason
+                ELSE refused.reason
             END AS reason
         FROM touched
         JOIN fates USING (batch)

@@ -108,7 +108,7 @@ class Killer:
 
 
 @pytest.fixture
-def killed(segments_sandbox, airflow_db, tmp_path):
+def killed(segments_sandbox, migrated_db, tmp_path):
     """Sync so many segments twice each, and kill each task up to twice; return the number of kills."""
     client = segments_sandbox.client
     client.reset()
@@ -122,7 +122,7 @@ def killed(segments_sandbox, airflow_db, tmp_path):
         pids = tmp_path / "pids"
         pids.mkdir()
         connection = client.connection_json(users_per_request=4, retry=RETRY)
-        deployment = Deployment(tmp_path / "airflow", airflow_db, {"AIRFLOW_CONN_WALKME_DEFAULT": connection})
+        deployment = Deployment(tmp_path / "airflow", migrated_db, {"AIRFLOW_CONN_WALKME_DEFAULT": connection})
         content = DAG_FILE.replace("PIDS", str(pids)).replace("COUNT", str(count))
         (tmp_path / "airflow" / "dags" / "killed.py").write_text(content.replace("LEDGER", str(tmp_path / "ledger")))
         killer = Killer(seed, pids)

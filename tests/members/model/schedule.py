@@ -21,15 +21,16 @@ from tests.members.model.world import Diverged, Run, SourceBroke, World, drawn_r
 __all__ = ["Diverged", "run_schedule"]
 
 
-def run_schedule(seed: int, databases) -> int:
+def run_schedule(seed: int, databases, *, longest: int = 7) -> int:
     """Run it; return how many runs it had.
 
+    :param longest: runs by chance, before those that check what is left.
     :param databases: two of DuckDB, one for a run that takes over from another.
     """
     world = World(seed, databases)
     rng = world.rng
     run, done = Run(people(rng)), None
-    for _ in range(rng.randint(2, 7)):
+    for _ in range(rng.randint(2, longest)):
         run = drawn_run(rng, run, world.weather.undo)
         if rng.random() < world.weather.settle:
             world.settle()
