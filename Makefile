@@ -32,7 +32,8 @@ test-all: $(addprefix test-,$(or $(VERSIONS),$(TESTED)))  ## the tests, slow one
 test-all: SLOW := yes
 
 # What knows little of Airflow, or is known by the rest as well: `make test` runs it on the newest version only.
-APART := tests/faults tests/hooks tests/http tests/members tests/models tests/sandbox tests/demo/test_demo_all.py
+APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/contract_check tests/faults tests/hooks \
+	tests/http tests/ledger_commands tests/members tests/models tests/packaging tests/sandbox tests/demo/test_demo_all.py
 LEFT_OUT = $(if $(SLOW)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))
 
 test-%: tools

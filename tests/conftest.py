@@ -12,6 +12,7 @@ import tempfile
 import textwrap
 import uuid
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -34,7 +35,13 @@ os.environ.update(
 
 import airflow  # noqa: E402  # sets warning filters, which must come before pytest's
 
+BEFORE = pytest.StashKey[Counter[tuple[str, str]]]()
 RETRY = {"max_attempts": 3, "base_delay": 0.01, "max_delay": 0.02, "max_total": 20, "retry_after_cap": 2}
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three for two processors: many tests wait, for a server, a moment or a process."""
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
 
 
 def pytest_sessionfinish() -> None:
@@ -71,22 +78,32 @@ def airflow_db(migrated_db: Path) -> Path:
 
 
 @pytest.fixture
-def stored(airflow_db: Path) -> Callable[[str], list[str]]:
-    """Where in the metadata database a text stands: ``table.column`` of every cell that holds it."""
+def stored(request: pytest.FixtureRequest, airflow_db: Path) -> Callable[[str], list[str]]:
+    """Where in the metadata database a test has written a text: ``table.column`` of every cell that holds it."""
+    before = request.node.stash.get(BEFORE, Counter())
 
     def find(text: str) -> list[str]:
-        found = []
-        with closing(sqlite3.connect(airflow_db)) as database:
-            tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for table in tables:
-                columns = [row[1] for row in database.execute(f'PRAGMA table_info("{table}")')]
-                for column in columns:
-                    rows = database.execute(f'SELECT "{column}" FROM "{table}"')
-                    if any(text in _text(cell) for (cell,) in rows):
-                        found.append(f"{table}.{column}")
-        return found
+        return sorted({place for place, cell in _cells(airflow_db) - before if text in cell})
 
     return find
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note what is stored before any fixture of a test writes: other tests' people may have the same names."""
+    database = _home / "airflow.db"
+    if "stored" in getattr(item, "fixturenames", ()) and database.exists():
+        item.stash[BEFORE] = _cells(database)
+
+
+def _cells(path: Path) -> Counter[tuple[str, str]]:
+    """Every cell as text, with the name of its column."""
+    found = Counter[tuple[str, str]]()
+    with closing(sqlite3.connect(path)) as database:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            columns = [f"{table}.{row[1]}" for row in database.execute(f'PRAGMA table_info("{table}")')]
+            for row in database.execute(f'SELECT * FROM "{table}"'):
+                found.update(zip(columns, map(_text, row), strict=True))
+    return found
 
 
 def _text(cell: object) -> str:

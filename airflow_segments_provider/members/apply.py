@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from airflow_segments_provider.errors import RejectedRequest, VendorError
 from airflow_segments_provider.members.ledger.ledger import Ledger
@@ -20,22 +21,27 @@ HOPELESS = 20
 logger = logging.getLogger(__name__)
 
 
-def planned_batches(workspace: Workspace, limits: Limits) -> Iterator[tuple[str, list[str]]]:
+def planned_batches(workspace: Workspace, limits: Limits, counts: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
     """The ids of the table ``actions``, each request's worth with its kind, in the order in which they are sent.
 
     Makes the table ``touched`` of them, with the number of their batch; the first is 0.
+
+    :param counts: the plan's.
     """
     workspace.run("CREATE OR REPLACE TABLE touched (id VARCHAR, batch INTEGER)")
-    number = 0
+    first = 0
     for kind in SENT:
+        if not counts[kind]:
+            continue
         size = limits.removes if kind == "remove" else limits.adds
         workspace.run(
-            f"INSERT INTO touched SELECT id, {number} + (row_number() OVER () - 1) // {size} FROM actions "
+            f"INSERT INTO touched SELECT id, {first} + (row_number() OVER () - 1) // {size} FROM actions "
             f"WHERE action = '{kind}'"
         )
-        while ids := [person for (person,) in workspace.rows(f"SELECT id FROM touched WHERE batch = {number}")]:
-            yield kind, ids
-            number += 1
+        following = first + ceil(counts[kind] / size)
+        for number in range(first, following):
+            yield kind, [person for (person,) in workspace.rows(f"SELECT id FROM touched WHERE batch = {number}")]
+        first = following
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ class Sync:
 
     def send(self, ledger: Ledger, plan: Plan, accepted: str) -> dict[str, Acknowledgement]:
         """6. and 7. Write down what is intended, then do it."""
-        batches = ledger.keep(planned_batches(self.workspace, self.target.limits))
+        batches = ledger.keep(planned_batches(self.workspace, self.target.limits, plan.counts))
         ledger.begin(mode=plan.mode, digest=plan.digest, accepted=accepted, batches=batches, counts=plan.counts)
         acknowledged = apply(self.target, ledger, batches, tell=self.tell)
         ledger.fold(self.workspace, batches, acknowledged, in_doubt=ledger.clock(), touched=True)

@@ -15,7 +15,7 @@ from tests.members.model.broken import BROKEN
 from tests.members.model.one_run import Order, carry_out
 from tests.members.model.real import forked, fresh, run_real_schedule
 
-SCHEDULES = 80
+SCHEDULES = 100
 SLOW_SCHEDULES = 1_000
 FRESH = 5
 SLOW_FRESH = 30

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
+from math import ceil
 
 import pytest
 
@@ -31,6 +33,20 @@ def test_a_mirror_follows_its_source_in_the_fewest_requests(segment):
     assert (second.counts["add"], second.counts["remove"], second.counts["baseline"]) == (5, 4, 25)
     third = segment.sync(people(4, 30))
     assert (third.outcome, segment.vendor.requests, third.witness) == ("unchanged", 5, second.witness)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_size_takes_more_requests_than_it_must(segment, seed):
+    rng = random.Random(seed)
+    segment.limit = rng.randint(1, 40)
+    before, after = (set(rng.sample(people(0, 200), rng.randint(0, 200))) for _ in range(2))
+    segment.sync(sorted(before), guard=FREE)
+    sent = segment.vendor.requests
+    assert sent == ceil(len(before) / segment.limit)
+    segment.sync(sorted(after), guard=FREE)
+    adds, removes = ceil(len(after - before) / segment.limit), ceil(len(before - after) / segment.limit)
+    assert segment.vendor.requests - sent == adds + removes
+    assert segment.vendor.members == after
 
 
 @pytest.mark.parametrize("lists", [True, False])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_segments_provider.errors import LedgerBusy
+from airflow_segments_provider.errors import LedgerBusy, Stopped
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Writer
 from airflow_segments_provider.members.ledger.places import open_store
@@ -103,6 +104,26 @@ class Events:
         return SimpleNamespace(add=lambda *given, **named: None)
 
 
+@pytest.fixture
+def context():
+    ti = SimpleNamespace(
+        dag_id="dag",
+        task_id="sync",
+        run_id="run",
+        map_index=-1,
+        try_number=1,
+        xcom_push=lambda **given: None,
+        xcom_pull=lambda **given: None,
+    )
+    return {"ti": ti, "task_instance": ti, "outlet_events": Events()}
+
+
+def operator(tmp_path, source=("ada",), **options):
+    target = WalkMeSegment("Trial users", create=True)
+    path = str(tmp_path / "ledger")
+    return SyncMembersOperator(task_id="sync", source=source, target=target, ledger_path=path, **options)
+
+
 class TestAnotherRunHoldsTheLedger:
     @pytest.fixture
     def other(self, connect, tmp_path):
@@ -119,28 +140,9 @@ class TestAnotherRunHoldsTheLedger:
             ledger.begin(mode="mirror", digest="", accepted="limits", batches=[], counts={})
             yield ledger, workspace
 
-    @pytest.fixture
-    def context(self):
-        ti = SimpleNamespace(
-            dag_id="dag",
-            task_id="sync",
-            run_id="run",
-            map_index=-1,
-            try_number=1,
-            xcom_push=lambda **given: None,
-            xcom_pull=lambda **given: None,
-        )
-        return {"ti": ti, "task_instance": ti, "outlet_events": Events()}
-
-    @staticmethod
-    def operator(tmp_path, **options):
-        target = WalkMeSegment("Trial users", create=True)
-        path = str(tmp_path / "ledger")
-        return SyncMembersOperator(task_id="sync", source=["ada"], target=target, ledger_path=path, **options)
-
     def test_it_is_waited_for_without_a_worker(self, other, context, tmp_path, walkme_sandbox):
         with pytest.raises(TaskDeferred) as deferred:
-            self.operator(tmp_path, deferrable=True).execute(context)
+            operator(tmp_path, deferrable=True).execute(context)
         path, arguments = deferred.value.trigger.serialize()
         assert path == "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
         held, workspace = other
@@ -149,10 +151,40 @@ class TestAnotherRunHoldsTheLedger:
         assert walkme_sandbox.counts().get("walkme.update", 0) == 0
 
         held.commit(workspace, data_until=None, digest="", counts={})
-        again = getattr(self.operator(tmp_path, deferrable=True), deferred.value.method_name)
+        again = getattr(operator(tmp_path, deferrable=True), deferred.value.method_name)
         assert again(context, arguments["moment"])["counts"]["applied"] == 1
         assert walkme_sandbox.members("Trial users") == {"ada"}
 
     def test_or_the_task_fails_and_a_later_try_finds_it_free(self, other, context, tmp_path):
         with pytest.raises(LedgerBusy, match="can be taken over from"):
-            self.operator(tmp_path).execute(context)
+            operator(tmp_path).execute(context)
+
+
+def test_a_kill_ends_it_after_the_request_under_way(connect, context, tmp_path, walkme_sandbox):
+    connect(users_per_request=10)
+    everybody = [f"user{number}" for number in range(100)]
+    sync, raised = operator(tmp_path, everybody), []
+
+    def run():
+        try:
+            sync.execute(context)
+        except Stopped as error:
+            raised.append(error)
+
+    walkme_sandbox.fault("walkme.update", "latency", times=None, seconds=0.3)
+    thread = Thread(target=run)
+    thread.start()
+    while walkme_sandbox.counts().get("walkme.update", 0) < 2:
+        assert thread.is_alive()
+    sync.on_kill()
+    thread.join()
+    assert len(raised) == 1
+    sent = walkme_sandbox.counts()["walkme.update"]
+    assert sent < 10
+
+    walkme_sandbox.clear_faults()
+    context["ti"].try_number = 2
+    assert operator(tmp_path, everybody).execute(context)["outcome"] == "changed"
+    assert walkme_sandbox.members("Trial users") == set(everybody)
+    # What was acknowledged is not sent again; at most the request under way is.
+    assert walkme_sandbox.counts()["walkme.update"] - sent <= 10 - sent + 1

@@ -144,7 +144,7 @@ def killed(segments_sandbox, migrated_db, tmp_path):
 
 
 def test_a_killed_sync_is_right_in_the_end(killed):
-    assert killed(3)
+    assert killed(2) >= 3
 
 
 @pytest.mark.slow
