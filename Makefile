@@ -39,7 +39,7 @@ LEFT_OUT = $(if $(SLOW)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))
 test-%: tools
 	@.ci/env airflow-$*
 	@echo "[test] Airflow $*"
-	@.ci/env airflow-$* python -m pytest -n $(WORKERS) $(if $(SLOW),,-m "not slow") $(LEFT_OUT) $(ARGS)
+	@.ci/env airflow-$* python -m pytest -n $(WORKERS) --dist worksteal $(if $(SLOW),,-m "not slow") $(LEFT_OUT) $(ARGS)
 
 lint: lint-ruff lint-format lint-types lint-layout  ## style, formatting, types, and who may import whom
 

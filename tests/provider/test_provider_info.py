@@ -79,6 +79,11 @@ def test_airflow_knows_the_settings():
 
     from airflow_segments_provider.members.ledger.places import ledger_path
 
+    # Airflow 2 reads what providers bring when one of its commands starts.
+    if Version(airflow.__version__) < Version("3"):
+        from airflow.providers_manager import ProvidersManager
+
+        ProvidersManager().initialize_providers_configuration()
     for option in INFO["config"]["segments"]["options"].values():
         assert set(option) == {"description", "version_added", "type", "example", "default"}
     assert conf.getboolean("segments", "ledger_path_is_shared") is False
