@@ -37,6 +37,7 @@ class Segment:
         self.ours = True
         self.limit = 10
         self.keep = timedelta(days=30)
+        self.request_timeout = timedelta(seconds=10)
         self.shown = []
         self.runs = 0
 
@@ -61,7 +62,7 @@ class Segment:
 
         writer = Writer(token=str(self.runs), owner=owner, run=run, try_number=self.runs)
         timing = Timing(lease=timedelta(minutes=15), keep=self.keep)
-        found = Ledger(self.store, KEY.folder, writer, timedelta(seconds=10), timing, clock=lambda: self.now)
+        found = Ledger(self.store, KEY.folder, writer, self.request_timeout, timing, clock=lambda: self.now)
         found.witness = witness
         return found
 

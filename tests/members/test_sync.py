@@ -250,6 +250,25 @@ def test_another_run_waits_until_the_lease_has_ended(segment):
     assert segment.vendor.members == set(people(0, 5))
 
 
+@pytest.mark.parametrize("request_timeout", [timedelta(seconds=10), timedelta(minutes=15), timedelta(hours=2)])
+def test_the_ledger_is_held_for_longer_now_and_then(segment, request_timeout):
+    """However long a batch may be under way: a renewal is a file, so there is none for each batch."""
+    segment.request_timeout, held = request_timeout, []
+    request = segment.vendor.request
+
+    def slow(kind, ids):
+        held.append(len(segment.store.names(f"leases/{1:012d}")))
+        segment.now += 30_000
+        return request(kind, ids)
+
+    segment.vendor.request = slow
+    segment.sync(people(0, 800))
+    assert len(held) == 80
+    # Eighty times half a minute; held for a quarter of an hour at least, a third of it longer than a request may take.
+    assert held[9] == 0
+    assert 2 <= held[-1] <= 8
+
+
 def test_a_lost_ledger_is_an_error_and_not_a_first_sync(segment):
     witness = segment.sync(people(0, 5)).witness
     assert segment.sync(people(0, 5), witness=witness).outcome == "unchanged"

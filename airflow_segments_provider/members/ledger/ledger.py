@@ -160,7 +160,7 @@ class Ledger:
 
         :raises LedgerError: another run was faster.
         """
-        self._lease_until = self.clock() + milliseconds(self.timing.lease)
+        self._lease_until = self.clock() + milliseconds(self._hold)
         body = Intent(
             mode=mode,
             digest=digest,
@@ -184,9 +184,14 @@ class Ledger:
                 "other. Clear the newer run if this one should be repeated."
             )
         left = self._lease_until - self.clock()
-        if left <= milliseconds(max(self.request_timeout, self.timing.lease / 2)):
-            self._lease_until = self.clock() + milliseconds(self.timing.lease)
+        if left <= milliseconds(max(self.request_timeout, self._hold / 2)):
+            self._lease_until = self.clock() + milliseconds(self._hold)
             lease.renew(self.store, own, self._lease_until)
+
+    @property
+    def _hold(self) -> timedelta:
+        """For how long the ledger is held at a time: a batch must end within it, and most need no renewal."""
+        return max(self.timing.lease, self.request_timeout + self.timing.lease / 3)
 
     def acknowledge(self, batch: Batch, *, rejected: dict[str, str], in_doubt: int | None) -> Acknowledgement:
         """Write down that the vendor answered a batch."""

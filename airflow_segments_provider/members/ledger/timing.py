@@ -22,7 +22,8 @@ class Timing:
     """How long things may take.
 
     :param settle_after: how long after it was sent a request may still be carried out.
-    :param lease: for how long a run holds the ledger without a sign of life.
+    :param lease: for how long a run holds the ledger without a sign of life; longer where one batch may be under way
+        for more than two thirds of it.
     :param skew: by how much two machines' clocks may differ.
     :param keep: for how long what the newest commit replaced is kept.
     """
