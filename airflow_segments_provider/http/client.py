@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import threading
@@ -12,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlsplit
+
+from pydantic_core import to_json
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
@@ -337,4 +338,4 @@ class HttpClient:
 
 def encode(value: Any) -> bytes:
     """``value`` as a JSON request body."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return to_json(value)
