@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
 
 from airflow_segments_provider.errors import RejectedRequest, VendorError
 from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Batch
+from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Batch, BatchKind
 from airflow_segments_provider.members.ledger.state import read_batch
+from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.plan import SENT
 from airflow_segments_provider.members.target import Applied, Limits, Target
 from airflow_segments_provider.members.workspace import Workspace
@@ -21,12 +24,15 @@ HOPELESS = 20
 logger = logging.getLogger(__name__)
 
 
-def planned_batches(workspace: Workspace, limits: Limits, counts: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
-    """The ids of the table ``actions``, each request's worth with its kind, in the order in which they are sent.
+def planned_batches(
+    workspace: Workspace, limits: Limits, counts: Mapping[str, int]
+) -> Iterator[tuple[BatchKind, int, str]]:
+    """The ids of the table ``actions`` in the order in which they are sent: each request's kind, number, and ids.
 
     Makes the table ``touched`` of them, with the number of their batch; the first is 0.
 
     :param counts: the plan's.
+    :return: the ids a line each, for a list takes much longer to be made.
     """
     workspace.run("CREATE OR REPLACE TABLE touched (id VARCHAR, batch INTEGER)")
     first = 0
@@ -40,7 +46,8 @@ def planned_batches(workspace: Workspace, limits: Limits, counts: Mapping[str, i
         )
         following = first + ceil(counts[kind] / size)
         for number in range(first, following):
-            yield kind, [person for (person,) in workspace.rows(f"SELECT id FROM touched WHERE batch = {number}")]
+            ids = f"SELECT count(*), string_agg(id, chr(10)) FROM touched WHERE batch = {number}"
+            yield kind, *workspace.one(ids)
         first = following
 
 
@@ -68,9 +75,8 @@ def apply(
     batches = tuple(batches)
     total, done = sum(batch.users for batch in batches), 0
     acknowledged: dict[str, Acknowledgement] = {}
-    for batch in batches:
+    for batch, ids in _read_ahead(ledger.store, batches):
         ledger.check_held()
-        ids = read_batch(ledger.store, batch)
         try:
             applied = _send(target, batch.kind, ids, ledger.check_held)
         except VendorError as error:
@@ -85,6 +91,16 @@ def apply(
         done += batch.users
         tell(Progress(done, total))
     return acknowledged
+
+
+def _read_ahead(store: Store, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[str]]]:
+    """Each batch with its ids; the next one's are read while one is sent."""
+    with ThreadPoolExecutor(1, thread_name_prefix="segments-batches") as reader:
+        coming = deque(reader.submit(read_batch, store, batch) for batch in batches[:1])
+        for number, batch in enumerate(batches, start=1):
+            ids = coming.popleft().result()
+            coming.extend(reader.submit(read_batch, store, following) for following in batches[number : number + 1])
+            yield batch, ids
 
 
 def _send(target: Target, kind: str, ids: list[str], check_held: Callable[[], None]) -> Applied:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -21,6 +23,7 @@ from airflow_segments_provider.members.ledger.history import (
 from airflow_segments_provider.members.ledger.manifest import (
     Acknowledgement,
     Batch,
+    BatchKind,
     Commit,
     DataFile,
     Intent,
@@ -145,14 +148,23 @@ class Ledger:
 
     # Writing -------------------------------------------------------------------------------------------------------
 
-    def keep(self, batches: Iterable[tuple[str, list[str]]]) -> list[Batch]:
-        """Write the files of the batches, each a kind and its ids; nothing counts yet."""
-        kept, token = [], uuid.uuid4().hex[:8]
-        for number, (kind, ids) in enumerate(batches, start=1):
+    def keep(self, batches: Iterable[tuple[BatchKind, int, str]]) -> list[Batch]:
+        """Write the files of the batches, each a kind, a number of users, and their ids; nothing counts yet."""
+        folder = f"{retention.BATCHES}/{self.history.generation + 1:012d}-{uuid.uuid4().hex[:8]}"
+
+        def write(number: int, kind: BatchKind, users: int, ids: str) -> Batch:
             content = state.encode_batch(ids)
-            name = f"{retention.BATCHES}/{self.history.generation + 1:012d}-{token}/{number:06d}-{kind}.gz"
+            name = f"{folder}/{number:06d}-{kind}.gz"
             self._create(name, content)
-            kept.append(Batch(name=name, kind=kind, users=len(ids), sha256=digest_of(content)))  # type: ignore[arg-type]
+            return Batch(name=name, kind=kind, users=users, sha256=digest_of(content))
+
+        kept, writing = [], deque[Future[Batch]]()
+        with ThreadPoolExecutor(1, thread_name_prefix="segments-batches") as writer:
+            for number, batch in enumerate(batches, start=1):
+                # One is written while the next is made; a further one would only take memory.
+                kept += [writing.popleft().result() for _ in tuple(writing)]
+                writing.append(writer.submit(write, number, *batch))
+            kept += [last.result() for last in writing]
         return kept
 
     def begin(self, *, mode: str, digest: str, accepted: str, batches: list[Batch], counts: dict[str, int]) -> None:

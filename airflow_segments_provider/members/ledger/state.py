@@ -213,9 +213,12 @@ def read_batch(store: Store, batch: Batch) -> list[str]:
     return gzip.decompress(content).decode().split("\n")
 
 
-def encode_batch(ids: list[str]) -> bytes:
-    """The file of a batch: no id holds a line break. Equal ids make equal files."""
-    return gzip.compress("\n".join(ids).encode(), compresslevel=1, mtime=0)
+def encode_batch(ids: str) -> bytes:
+    """The file of a batch.
+
+    :param ids: a line each; no id holds a line break.
+    """
+    return gzip.compress(ids.encode(), compresslevel=1, mtime=0)
 
 
 def _fetched(workspace: Workspace, store: Store, part: DataFile) -> Path:
