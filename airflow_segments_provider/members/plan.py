@@ -104,7 +104,7 @@ def make_plan(
     live = "FULL JOIN (SELECT DISTINCT id, true AS live FROM live) AS live USING (id)" if listed else ""
     workspace.run(
         f"""
-        CREATE TABLE actions AS
+        CREATE OR REPLACE TABLE actions AS
         SELECT * FROM (
             SELECT id, {_action(rules, listed, now)} AS action
             FROM (SELECT id, true AS wanted FROM wanted) AS wanted
@@ -132,7 +132,7 @@ def make_plan(
         duration=timedelta(minutes=requests / limits.per_minute) if limits.per_minute else None,
         digest=_digest(key, rules.mode, generation, summary),
         invalid=staged.invalid,
-        samples=samples(workspace) if found else {},
+        samples=samples(workspace, found),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Container
 
 from airflow_segments_provider.members.workspace import Workspace
 
@@ -18,18 +19,23 @@ _MIXED = re.compile("[aA]*9+[aA]+9[aA9]*|[aA]+9+[aA]+[aA9]*")
 _RUN = re.compile(r"([aA9])\1{3,}")
 
 
-def samples(workspace: Workspace) -> dict[str, dict[str, int]]:
-    """The most frequent shapes of the ids to ``add`` and to ``remove`` in the table ``actions``, with their numbers."""
+def samples(workspace: Workspace, planned: Container[str]) -> dict[str, dict[str, int]]:
+    """The most frequent shapes of the ids to ``add`` and to ``remove`` in the table ``actions``, with their numbers.
+
+    :param planned: the actions that it has.
+    """
     found = {}
-    for kind, actions in KINDS.items():
+    for kind, all_actions in KINDS.items():
+        actions = [action for action in all_actions if action in planned]
+        if not actions:
+            continue
         rows = workspace.rows(
             "SELECT id FROM actions WHERE list_contains(?::VARCHAR[], action) ORDER BY md5_number(id) "
             f"LIMIT {LOOKED_AT}",
-            [list(actions)],
+            [actions],
         )
         shapes = Counter(shape(person) for (person,) in rows)
-        if shapes:
-            found[kind] = dict(sorted(shapes.items(), key=lambda item: (-item[1], item[0]))[:SHOWN])
+        found[kind] = dict(sorted(shapes.items(), key=lambda item: (-item[1], item[0]))[:SHOWN])
     return found
 
 

@@ -65,9 +65,8 @@ def stage(
             rows += len(chunk)
             if usable:
                 workspace.insert("staged", normalise(usable))
-    workspace.run("CREATE TABLE wanted AS SELECT DISTINCT id FROM staged")
+    (wanted,) = workspace.one("CREATE TABLE wanted AS SELECT DISTINCT id FROM staged")
     workspace.run("DROP TABLE staged")
-    (wanted,) = workspace.one("SELECT count(*) FROM wanted")
     wrong = sum(invalid.values())
     return Staged(rows, wanted, rows - wrong - wanted, dict(sorted(invalid.items())), path if wrong else None)
 

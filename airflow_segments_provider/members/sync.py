@@ -191,7 +191,6 @@ class Sync:
 
     def plan(self, generation: int, now: int, staged: Staged, rules: Rules) -> Plan:
         """4. Compare."""
-        self.workspace.run("DROP TABLE IF EXISTS actions")
         return make_plan(
             self.workspace,
             self.target.key(),

@@ -58,7 +58,7 @@ class Workspace:
         return self.database.execute(query, parameters).fetchall()
 
     def one(self, query: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
-        """The only row of a query."""
+        """The only row of a query, or the number of rows that a statement wrote."""
         found = self.database.execute(query, parameters).fetchone()
         if found is None:
             raise AssertionError("an aggregate has a row")
