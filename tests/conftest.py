@@ -35,6 +35,12 @@ os.environ.update(
 
 import airflow  # noqa: E402  # sets warning filters, which must come before pytest's
 
+# In Airflow 2, and twice in 3.
+MASKERS = (
+    "airflow.utils.log.secrets_masker",
+    "airflow._shared.secrets_masker.secrets_masker",
+    "airflow.sdk._shared.secrets_masker.secrets_masker",
+)
 BEFORE = pytest.StashKey[Counter[tuple[str, str]]]()
 RETRY = {"max_attempts": 3, "base_delay": 0.01, "max_delay": 0.02, "max_total": 20, "retry_after_cap": 2}
 
@@ -53,10 +59,9 @@ def pytest_sessionfinish() -> None:
 def _forget_secrets() -> Iterator[None]:
     """Airflow makes one expression of all secrets that its process has seen, anew for each; thousands slow it down."""
     yield
-    for name, module in list(sys.modules.items()):
-        if name.endswith(".secrets_masker") and hasattr(module, "_secrets_masker"):
-            masker = module._secrets_masker()
-            masker.patterns, masker.replacer = set(), None
+    for module in filter(None, map(sys.modules.get, MASKERS)):
+        masker = module._secrets_masker()
+        masker.patterns, masker.replacer = set(), None
 
 
 @pytest.fixture(scope="session")

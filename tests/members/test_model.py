@@ -17,7 +17,7 @@ from tests.members.model.broken import BROKEN
 from tests.members.model.one_run import small_database
 from tests.members.model.schedule import Diverged, run_schedule
 
-SCHEDULES, LONGEST = 1_000, 2
+SCHEDULES, LONGEST = 2_000, 2
 SLOW_SCHEDULES, SLOW_LONGEST = 20_000, 7
 MOST_TO_CATCH = 400
 

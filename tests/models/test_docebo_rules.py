@@ -44,7 +44,7 @@ RULES = st.fixed_dictionaries({"type": st.text(min_size=1), "payload": PAYLOADS}
     lambda rule: rule["type"] != "BranchMembership"
 )
 SETS = st.fixed_dictionaries(
-    {"rules_operator": st.just("AND"), "rules": st.lists(RULES, min_size=1, max_size=10)},
+    {"rules_operator": st.just("AND"), "rules": st.lists(RULES, min_size=1, max_size=4)},
     optional={"id": st.none() | st.integers()},
 )
 RULESETS = st.fixed_dictionaries(

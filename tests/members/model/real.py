@@ -102,7 +102,7 @@ class RealWorld:
             times = rng.choice([1, 1, 3])
             self.sandbox.fault("walkme.update", kind, times=times, skip=rng.randint(0, 4), **given)
 
-    def run(self, wanted: tuple[str, ...], start: Start, *, die_at: int = 0) -> Mapping[str, Any] | None:
+    def run(self, wanted: tuple[str, ...], start: Start = carry_out, *, die_at: int = 0) -> Mapping[str, Any] | None:
         """A run a minute after the one before; None where it died or failed."""
         self.runs += 1
         self.advance(60)
@@ -141,7 +141,7 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
 def run_real_schedule(seed: int, sandbox, folder: Path, start: Start = forked) -> RealWorld:
     """Run it.
 
-    :param start: by which the runs that may die are started; the others are forked.
+    :param start: by which the runs that may die are started; the others stay in this process.
     """
     world = RealWorld(seed, sandbox, folder)
     rng = world.rng
@@ -149,20 +149,20 @@ def run_real_schedule(seed: int, sandbox, folder: Path, start: Start = forked) -
     for _ in range(rng.randint(1, 3) if start is forked else 1):
         wanted = world.drawn()
         world.break_requests()
-        die_at = rng.randint(1, LAST_STEP) if rng.random() < 0.7 or start is fresh else 0
-        answer = world.run(wanted, start, die_at=die_at)
+        dies = rng.random() < 0.7 or start is fresh
+        answer = world.run(wanted, start, die_at=rng.randint(1, LAST_STEP)) if dies else world.run(wanted)
         if answer and not world.late:
             world.check(wanted, answer, "A")
         if rng.random() < 0.3:
             world.settle()
     for claim in ("B", "B again"):
         world.settle()
-        answer = world.run(wanted, forked)
+        answer = world.run(wanted)
         if answer is None:
             raise Diverged(f"{claim}: {(folder / 'answer.json').read_text()}")
         world.check(wanted, answer, claim)
     before = world.writes()
-    answer = world.run(tuple(person for person in wanted if person not in world.bad), forked)
+    answer = world.run(tuple(person for person in wanted if person not in world.bad))
     if answer is None or answer["outcome"] != "unchanged" or world.writes() != before:
         raise Diverged(f"C: {world.writes() - before} requests, {answer}")
     return world
