@@ -134,7 +134,7 @@ class SyncMembersOperator(BaseOperator):
         allow_older: bool | str = False,
         takeover: bool | str = False,
         ledger_path: str | None = None,
-        memory_limit: str = "512MB",
+        memory_limit: str = "440MB",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:

@@ -17,7 +17,7 @@ import duckdb
 from tests.benchmarks.one_push import peak_mib
 
 CHANGED = 100  # one in so many leaves, and as many come
-MEMORY = "512MB"
+JOIN_MEMORY = "512MB"
 NOW = 1_700_000_000_000
 
 
@@ -49,7 +49,7 @@ def engine(folder: Path, count: int) -> tuple[int, int]:
 
     snapshot = DataFile(name="known.parquet", rows=count, sha256=state.file_digest(folder / "known.parquet"))
     commit = Commit(snapshot=snapshot, deltas=(), data_until=None, digest="", counts={}, changed_in=1, changed_at=NOW)
-    with Workspace(MEMORY) as workspace:
+    with Workspace() as workspace:
         workspace.run(f"CREATE VIEW wanted AS SELECT id FROM read_parquet('{folder / 'wanted.parquet'}')")
         state.load(workspace, LocalStore(folder), commit)
         plan = make_plan(
@@ -66,9 +66,9 @@ def engine(folder: Path, count: int) -> tuple[int, int]:
 
 
 def join(folder: Path, count: int) -> tuple[int, int]:
-    """The least that anybody has to do: DuckDB's full join of both files, under the same limit."""
+    """The least that anybody has to do: DuckDB's full join of both files, in no less memory."""
     settings: dict[str, Any] = {
-        "memory_limit": MEMORY,
+        "memory_limit": JOIN_MEMORY,
         "temp_directory": str(folder / "spill"),
         "preserve_insertion_order": False,
     }

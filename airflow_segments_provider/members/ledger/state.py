@@ -32,7 +32,7 @@ _ALIVE = "(vouched OR doubt IS NOT NULL OR rejected IS NOT NULL)"
 
 
 def load(workspace: Workspace, store: Store | None, commit: Commit | None) -> None:
-    """Make the table ``base`` of a commit, and ``known``: that, changed by the table ``changed``, which is empty yet.
+    """Make the table ``base`` of a commit, and ``known``: that, and once there is any, what the table ``changed`` has.
 
     The table ``begun`` takes what was intended since, so that it can be finished without being asked for again.
 
@@ -54,10 +54,7 @@ def load(workspace: Workspace, store: Store | None, commit: Commit | None) -> No
         workspace.run(f"CREATE VIEW base AS SELECT * FROM part0 WHERE {_ALIVE}")
     elif sources:
         _merge(workspace, sources)
-    workspace.run(
-        f"CREATE OR REPLACE VIEW known AS SELECT * FROM base ANTI JOIN changed USING (id) "
-        f"UNION ALL SELECT * FROM changed WHERE {_ALIVE}"
-    )
+    workspace.run("CREATE OR REPLACE VIEW known AS SELECT * FROM base")
 
 
 def _merge(workspace: Workspace, sources: list[str]) -> None:
@@ -189,6 +186,10 @@ def replace(workspace: Workspace, table: str) -> None:
     """Put the rows of a table, one an id, in place of those that ``known`` has."""
     workspace.run(f"DELETE FROM changed USING {table} WHERE changed.id = {table}.id")
     workspace.run(f"INSERT INTO changed SELECT {_NAMES} FROM {table}")
+    workspace.run(
+        "CREATE OR REPLACE VIEW known AS SELECT * FROM base ANTI JOIN changed USING (id) "
+        f"UNION ALL SELECT * FROM changed WHERE {_ALIVE}"
+    )
 
 
 def write(workspace: Workspace, *, whole: bool) -> tuple[Path, int]:
