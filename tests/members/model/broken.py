@@ -16,15 +16,15 @@ from tests.members.model.world import SourceBroke
 
 def _never_again(patch: Any) -> None:
     action = plan._action
-    patch.setattr(plan, "_action", lambda *given: action(*given).replace("TRUE OR doubt IS NOT NULL", "TRUE"))
+    patch.setattr(plan, "_action", lambda *given: action(*given).replace("TRUE OR doubtful", "TRUE"))
 
 
 def _believes_lists(patch: Any) -> None:
     action = plan._action
 
-    def broken(rules: Any, listed: bool, now: int) -> str:
-        found = action(rules, listed, now)
-        return found.replace("(vouched OR doubt IS NOT NULL)", "live") if listed else found
+    def broken(rules: Any, listed: bool) -> str:
+        found = action(rules, listed)
+        return found.replace("(vouched OR doubtful)", "live") if listed else found
 
     patch.setattr(plan, "_action", broken)
 
