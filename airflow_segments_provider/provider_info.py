@@ -137,6 +137,13 @@ def get_provider_info() -> dict[str, Any]:
                         "example": None,
                         "default": "False",
                     },
+                    "keep_days": {
+                        "description": "How many days the ledger keeps, with people's ids, what it no longer needs.",
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": None,
+                        "default": "30",
+                    },
                     "plan_only": {
                         "description": "That every sync of this deployment ends with its plan and sends nothing.",
                         "version_added": "0.1.0",

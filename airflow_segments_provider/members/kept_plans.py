@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from airflow_segments_provider.members.ledger.history import generation_of
-from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.members.ledger.ledger import Ledger, milliseconds
 from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS
 from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.plan import Plan
@@ -26,14 +26,26 @@ class KeptPlan:
 
 
 def keep(ledger: Ledger, workspace: Workspace, plan: Plan, breaches: Sequence[str]) -> None:
-    """Write the plan and its people beside the ledger."""
+    """Write the plan and its people beside the ledger, and delete those that were kept long ago."""
+    _delete_old(ledger)
     path = workspace.folder / "kept.parquet"
     workspace.run(f"COPY actions TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
     name = _name(plan.generation, plan.digest)
-    described = {"plan": plan.to_json(), "breaches": list(breaches)}
+    described = {"plan": plan.to_json(), "breaches": list(breaches), "kept_at": ledger.clock()}
     # The people first: a plan that can be read can be applied.
     ledger.store.put(f"{PLANS}/{name}.parquet", path)
     ledger.store.create(f"{PLANS}/{name}.json", json.dumps(described).encode())
+
+
+def _delete_old(ledger: Ledger) -> None:
+    """A source that is wrong for weeks leaves a plan a day, while nothing is committed that would replace them."""
+    before = ledger.clock() - milliseconds(ledger.timing.keep)
+    for name in ledger.store.names(PLANS):
+        content = ledger.store.read(f"{PLANS}/{name}") if name.endswith(".json") else None
+        if content is not None and json.loads(content)["kept_at"] <= before:
+            # The people last: a plan that can be read can be applied.
+            ledger.store.delete(f"{PLANS}/{name}")
+            ledger.store.delete(f"{PLANS}/{name.removesuffix('.json')}.parquet")
 
 
 def approve(ledger: Ledger, digest: str) -> None:

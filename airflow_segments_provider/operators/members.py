@@ -186,10 +186,12 @@ class SyncMembersOperator(BaseOperator):
 
     def _sync(self, context: Context) -> dict[str, Any]:
         from airflow_segments_provider.members.given import GivenSync, given_sync
+        from airflow_segments_provider.members.ledger import places
         from airflow_segments_provider.members.sync import Sync
         from airflow_segments_provider.members.workspace import Workspace
         from airflow_segments_provider.targets.given import target_of
 
+        timing = places.timing()
         given = given_sync({name: getattr(self, name) for name in GivenSync.model_fields})
         self._reached = reached = target_of(self.target).open()
         self.vendor_url = reached.hook.admin_url
@@ -199,7 +201,7 @@ class SyncMembersOperator(BaseOperator):
             synced = Sync(
                 reached,
                 self.source,
-                lambda key: sync_context.ledger_of(context, reached, key, self.ledger_path),
+                lambda key: sync_context.ledger_of(context, reached, key, self.ledger_path, timing),
                 workspace,
                 settings,
                 tell=sync_result.progress_log(self.log),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_segments_provider.members.ledger.ledger import Ledger
+    from airflow_segments_provider.members.ledger.timing import Timing
     from airflow_segments_provider.members.sync import Synced
     from airflow_segments_provider.members.target import SegmentKey, Target
 
@@ -24,7 +25,7 @@ def previews_only() -> bool:
     return bool(conf.getboolean("segments", "plan_only", fallback=False))
 
 
-def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | None) -> Ledger:
+def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | None, timing: Timing) -> Ledger:
     """The ledger of a segment, written by this task instance.
 
     :param path: in place of ``[segments] ledger_path``.
@@ -45,6 +46,7 @@ def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | Non
         key.folder,
         writer,
         target.limits.request_timeout,
+        timing,
         witness=_witness(context, key.folder),
     )
 

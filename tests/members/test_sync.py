@@ -156,6 +156,22 @@ def test_another_approval_does_not_help(segment):
         segment.sync(people(150, 200), approve="sha256:" + 64 * "0")
 
 
+@pytest.mark.parametrize(("days", "left"), [(29, 2), (30, 1)])
+def test_a_refused_plan_is_not_kept_for_ever(segment, days, left):
+    segment.sync(people(0, 200))
+    digests = []
+    for wanted in (people(150, 200), people(160, 200)):
+        with pytest.raises(PlanRefused) as refused:
+            segment.sync(wanted)
+        digests.append(refused.value.digest)
+        segment.now += days * 24 * 60 * 60 * 1000 - 60_000
+    kept = segment.store.names("plans")
+    assert sorted(name.partition(".")[2] for name in kept) == sorted(["json", "parquet"] * left)
+    # The newest of them still is what somebody can approve.
+    segment.sync(people(0, 200), approve=digests[-1])
+    assert segment.vendor.members == set(people(160, 200))
+
+
 def test_equal_plans_have_equal_digests_and_others_do_not(segment):
     segment.sync(people(0, 200))
     sources = (people(150, 200), people(150, 200)[::-1], people(151, 200))

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_segments_provider.errors import LedgerBusy, Stopped
+from airflow_segments_provider.errors import ConfigurationError, LedgerBusy, Stopped
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Writer
 from airflow_segments_provider.members.ledger.places import open_store
@@ -96,6 +96,23 @@ def test_a_deployment_can_be_turned_into_previews(run, walkme_sandbox, monkeypat
     state, result = run("@task.sync_members(TARGET)\ndef sync():\n    return ['ada']\nsync()\n")
     assert (state, result["outcome"]) == ("success", "planned")
     assert walkme_sandbox.counts().get("walkme.update", 0) == 0
+
+
+def test_a_deployment_says_for_how_long_a_ledger_keeps_what_it_no_longer_needs(
+    context, monkeypatch, tmp_path, connect, walkme_sandbox
+):
+    connect()
+    source = ["ada", "grace"]
+    for days, generations in (("30", 4), ("0", 1)):
+        monkeypatch.setenv("AIRFLOW__SEGMENTS__KEEP_DAYS", days)
+        operator(tmp_path, source.copy()).execute(context)
+        source.append(days)
+        operator(tmp_path, source.copy()).execute(context)
+        assert len(list((tmp_path / "ledger").rglob("generations/*.json"))) == generations
+    monkeypatch.setenv("AIRFLOW__SEGMENTS__KEEP_DAYS", "a month")
+    with pytest.raises(ConfigurationError, match=r"keep_days.* is 'a month'"):
+        operator(tmp_path, source).execute(context)
+    assert walkme_sandbox.counts()["walkme.update"] == 3
 
 
 class Events:

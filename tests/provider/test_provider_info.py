@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from datetime import timedelta
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_airflow_finds_the_addresses_of_segments():
 def test_airflow_knows_the_settings():
     from airflow.providers.common.compat.sdk import conf
 
-    from airflow_segments_provider.members.ledger.places import ledger_path
+    from airflow_segments_provider.members.ledger.places import ledger_path, timing
 
     # Airflow 2 reads what providers bring when one of its commands starts.
     if Version(airflow.__version__) < Version("3"):
@@ -88,6 +89,7 @@ def test_airflow_knows_the_settings():
         assert set(option) == {"description", "version_added", "type", "example", "default"}
     assert conf.getboolean("segments", "ledger_path_is_shared") is False
     assert ledger_path().endswith("/segments_ledger")
+    assert timing().keep == timedelta(days=30)
 
 
 def test_everything_that_is_named_is_there():

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath, conf
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import ConfigurationError, LedgerError
 from airflow_segments_provider.members.ledger.history import GENERATIONS
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
+from airflow_segments_provider.members.ledger.timing import Timing
 
 if TYPE_CHECKING:
     from airflow_segments_provider.members.ledger.store import Store
 
+MOST_DIGITS = 5
 LOCAL_EXECUTORS = ("LocalExecutor", "SequentialExecutor", "DebugExecutor")
 
 
@@ -23,6 +26,19 @@ def ledger_path() -> str:
     """The ledger path of this deployment: ``[segments] ledger_path``, else a folder in Airflow's home."""
     configured: str = conf.get("segments", "ledger_path", fallback="") or ""
     return configured or str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "segments_ledger")
+
+
+def timing() -> Timing:
+    """The times of this deployment's ledgers: ``[segments] keep_days``.
+
+    :raises ConfigurationError: it is no number of days.
+    """
+    days: str = conf.get("segments", "keep_days", fallback="30")
+    if not days.isascii() or not days.isdigit() or len(days) > MOST_DIGITS:
+        raise ConfigurationError(
+            f"`[segments] keep_days` is {days!r}, not a number of days such as 30. Nothing was sent."
+        )
+    return Timing(keep=timedelta(days=int(days)))
 
 
 def open_store(ledger_path: str, folder: str) -> Store:
