@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from airflow_segments_provider.errors import InvalidInput, LedgerError, PlanRefused
+from airflow_segments_provider.errors import InvalidInput, LedgerError, PlanRefused, VendorError
 from airflow_segments_provider.members import kept_plans, report
 from airflow_segments_provider.members.apply import Progress, apply, planned_batches
 from airflow_segments_provider.members.guard import Guard
-from airflow_segments_provider.members.ledger import state
+from airflow_segments_provider.members.ledger import making, state
 from airflow_segments_provider.members.ledger.ledger import Ledger, now_ms
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement
 from airflow_segments_provider.members.plan import Plan, Rules, make_plan
@@ -115,6 +115,7 @@ class Sync:
         if not self.target.key().segment and (preview := self.make(staged)):
             return preview
         ledger = self.open()
+        first = ledger.history.commit is None
         rules = self.compare(ledger.history.generation, staged)
         plan = self.approved(ledger) or self.plan(ledger.history.generation, ledger.clock(), staged, rules)
         self.show(plan)
@@ -123,7 +124,10 @@ class Sync:
         plan, accepted = self.guard(ledger, staged, rules, plan)
         told = self.report(ledger, staged, plan) if plan.changes or staged.invalid else None
         acknowledged = self.send(ledger, plan, accepted) if plan.changes else {}
-        return replace(self.commit(ledger, plan, acknowledged), report=told)
+        done = self.commit(ledger, plan, acknowledged)
+        if first and self.target.made_as:
+            making.withdraw(self.system().store, self.target.made_as)
+        return replace(done, report=told)
 
     def stage(self) -> Staged:
         """1. Read everybody who is wanted."""
@@ -149,8 +153,29 @@ class Sync:
                 return Synced(plan, "planned", plan.counts, breaches=tuple(breaches))
             if breaches:
                 raise PlanRefused(kept_plans.refusal(plan, breaches), digest=plan.digest, breaches=breaches)
-        self.target.make()
+        system, name = self.system(), self.target.made_as
+        making.announce(system.store, name, system.clock())
+        try:
+            self.target.make()
+        except VendorError as error:
+            if not error.maybe_done:
+                making.withdraw(system.store, name)
+            raise
+        if not self.target.ours:
+            making.withdraw(system.store, name)
         return None
+
+    def system(self) -> Ledger:
+        """The place of what is written down of segments that have no ledger of their own yet."""
+        return self.ledger_of(replace(self.target.key(), segment=""))
+
+    def ours(self) -> bool:
+        """Whether nobody but us can have put members into a segment without a ledger."""
+        name = self.target.made_as
+        if self.target.ours or not name:
+            return self.target.ours
+        system = self.system()
+        return making.announced(system.store, name, system.clock())
 
     def open(self) -> Ledger:
         """2. Read what is known of the members."""
@@ -173,7 +198,7 @@ class Sync:
         if self.target.lists or rules.mode != "mirror":
             return rules
         override, problem = rules.removals == "all", ""
-        if generation == 0 and not self.target.ours:
+        if generation == 0 and not self.ours():
             if self.settings.first_sync is None and not override:
                 problem = "it may have members whom nobody can list: say with `first_sync` if they stay (add) or go "
                 problem += "(override)."

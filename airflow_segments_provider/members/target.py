@@ -85,7 +85,14 @@ class Target(Protocol):
 
     @property
     def ours(self) -> bool:
-        """Whether nobody but us can have put members into the segment; known after :meth:`key`."""
+        """Whether it is known by the vendor, or from :meth:`make`, that nobody but us can have put members into it."""
+
+    @property
+    def made_as(self) -> str:
+        """What tells a segment that :meth:`make` makes from the system's others, such as its name; no call.
+
+        The same before and after. Empty where none is to be made.
+        """
 
     def key(self) -> SegmentKey:
         """Who the segment is; only looks. Without an id where there is none yet and :meth:`make` is asked for.

@@ -91,8 +91,6 @@ class WalkMeTarget:
                 "and a name make it.",
                 vendor="WalkMe",
             )
-        # Whoever lets it be made also lets it be there already.
-        self.ours = spec.create
         return found
 
     def key(self) -> SegmentKey:
@@ -114,6 +112,12 @@ class WalkMeTarget:
         self.segment = self.hook.create_segment(
             str(spec.name), external_id=spec.external_id, system_guid=spec.system_guid
         )
+        self.ours = self.segment.outcome == "created"
+
+    @property
+    def made_as(self) -> str:
+        """Its external id, else its name."""
+        return str(self.spec.external_id or self.spec.name) if self.spec.create else ""
 
     @property
     def _system(self) -> str:

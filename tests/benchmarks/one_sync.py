@@ -42,7 +42,7 @@ def run(ids: list[str], ledgers: Path, try_number: int) -> dict[str, float]:
     from airflow_segments_provider.members.ledger.ledger import Ledger
     from airflow_segments_provider.members.ledger.local_store import LocalStore
     from airflow_segments_provider.members.ledger.manifest import Writer
-    from airflow_segments_provider.members.sync import Sync
+    from airflow_segments_provider.members.sync import Settings, Sync
     from airflow_segments_provider.members.workspace import Workspace
     from airflow_segments_provider.targets.walkme import WalkMeSegment
 
@@ -57,7 +57,8 @@ def run(ids: list[str], ledgers: Path, try_number: int) -> dict[str, float]:
 
     began = time.perf_counter()
     with Workspace() as workspace:
-        sync = Sync(target, ids, ledger, workspace)
+        # The server keeps the segment that an earlier round has made.
+        sync = Sync(target, ids, ledger, workspace, Settings(first_sync="add"))
         for name in ("stage", "plan"):
             setattr(sync, name, clock(name, getattr(sync, name)))
         done = sync.run()

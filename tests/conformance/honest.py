@@ -17,6 +17,7 @@ class HonestTarget:
     """Repeats a request once, and tells of each lost answer."""
 
     ours = False
+    made_as = ""
 
     def __init__(self, vendor: HonestVendor, limit: int) -> None:
         self.vendor = vendor

@@ -100,10 +100,12 @@ def test_whom_the_vendor_refuses_is_found_and_fails_the_task_after_the_others(sy
     assert walkme_sandbox.members("Trial users") == set(people(0, 9)) - {"user3"}
 
 
-def test_a_segment_that_was_there_needs_a_word_on_its_members(sync, walkme_sandbox, hook):
+@pytest.mark.parametrize("create", [False, True])
+def test_a_segment_that_was_there_needs_a_word_on_its_members(sync, walkme_sandbox, hook, create):
     hook.create_segment("Trial users", ["by hand"])
-    there = 'WalkMeSegment("Trial users")'
+    there = f'WalkMeSegment("Trial users", create={create})'
     assert sync(people(0, 2), target=there).state == "failed"
+    assert walkme_sandbox.members("Trial users") == {"by hand"}
     assert sync(people(0, 2), target=there, first_sync="add").state == "success"
     assert walkme_sandbox.members("Trial users") == {"by hand", *people(0, 2)}
 

@@ -161,6 +161,7 @@ class MemoryTarget:
     """
 
     ours = True
+    made_as = ""
     stale = False
 
     def __init__(

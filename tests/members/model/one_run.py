@@ -72,7 +72,7 @@ def _synced(order: Order) -> Mapping[str, Any]:
     timing = Timing(keep=timedelta(days=order.keep_days))
     writer = Writer(token=str(order.number), owner="dag.task", run="run", try_number=order.number)
     guard = Guard(max_removed_fraction=1, max_added_fraction=None, allow_empty=True)
-    settings = Settings(rules=Rules(retry_rejected_after=timedelta(0)), guard=guard)
+    settings = Settings(rules=Rules(retry_rejected_after=timedelta(0)), guard=guard, first_sync="add")
 
     def ledger(key: Any) -> Ledger:
         store = LocalStore(Path(order.folder) / "ledger" / key.folder)
