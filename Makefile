@@ -28,18 +28,19 @@ demo-all: newest  ## every example DAG against the sandbox, and a table of what 
 
 test: $(addprefix test-,$(or $(VERSIONS),$(NEWEST) $(OLDEST)))  ## the tests on the newest and the oldest Airflow
 
-test-all: $(addprefix test-,$(or $(VERSIONS),$(TESTED)))  ## the tests, slow ones too, on every Airflow version supported
-test-all: SLOW := yes
+test-all: $(addprefix test-,$(or $(VERSIONS),$(TESTED)))  ## all tests on every Airflow supported, and the slow ones on the newest
+test-all: ALL := yes
 
 # What knows little of Airflow, or is known by the rest as well: `make test` runs it on the newest version only.
 APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/contract_check tests/faults tests/hooks \
 	tests/http tests/ledger_commands tests/members tests/models tests/packaging tests/sandbox tests/demo/test_demo_all.py
-LEFT_OUT = $(if $(SLOW)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))
+LEFT_OUT = $(if $(ALL)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))
+NOT_SLOW = $(if $(and $(ALL),$(filter $(NEWEST),$*)),,-m "not slow")
 
 test-%: tools
 	@.ci/env airflow-$*
 	@echo "[test] Airflow $*"
-	@.ci/env airflow-$* python -m pytest -n $(WORKERS) --dist worksteal $(if $(SLOW),,-m "not slow") $(LEFT_OUT) $(ARGS)
+	@.ci/env airflow-$* python -m pytest -n $(WORKERS) --dist worksteal $(NOT_SLOW) $(LEFT_OUT) $(ARGS)
 
 lint: lint-ruff lint-format lint-types lint-layout  ## style, formatting, types, and who may import whom
 
