@@ -34,6 +34,8 @@ def run_many(seeds: range, longest: int) -> tuple[int, list[str]]:
             runs += run_schedule(seed, own, longest=longest)
         except Diverged as error:
             diverged.append(f"seed {seed}: {error}")
+    for database in own:
+        database.close()
     return runs, diverged
 
 

@@ -80,8 +80,8 @@ def test_airflow_knows_the_settings():
 
     from airflow_segments_provider.members.ledger.places import ledger_path, timing
 
-    # Airflow 2 reads what providers bring when one of its commands starts.
-    if Version(airflow.__version__) < Version("3"):
+    # Airflow before 3.2 reads what providers bring when one of its commands starts.
+    if Version(airflow.__version__) < Version("3.2"):
         from airflow.providers_manager import ProvidersManager
 
         ProvidersManager().initialize_providers_configuration()
