@@ -42,11 +42,14 @@ def run_many(seeds: range, longest: int) -> tuple[int, list[str]]:
 def run_all(count: int, longest: int) -> None:
     parts = [range(start, min(start + 50, count)) for start in range(0, count, 50)]
     # Not forked: the test's own DuckDB threads would not be there in the child.
+    runs = 0
     with ProcessPoolExecutor(min(4, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
-        results = list(pool.map(partial(run_many, longest=longest), parts))
-    diverged = [problem for _, found in results for problem in found]
-    print(f"\n{count:,} schedules, {sum(runs for runs, _ in results):,} runs, {len(diverged)} divergences")  # noqa: T201  # how much was tried
-    assert not diverged, "\n".join(diverged[:5])
+        for had, diverged in pool.map(partial(run_many, longest=longest), parts):
+            runs += had
+            if diverged:
+                pool.shutdown(wait=False, cancel_futures=True)
+                pytest.fail("\n".join(diverged[:5]))
+    print(f"\n{count:,} schedules, {runs:,} runs, 0 divergences")  # noqa: T201  # how much was tried
 
 
 @pytest.mark.timeout(1800)
@@ -55,7 +58,7 @@ def test_no_schedule_diverges():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_nor_does_any_of_many():
     run_all(SLOW_SCHEDULES, SLOW_LONGEST)
 
