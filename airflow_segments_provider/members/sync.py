@@ -154,14 +154,17 @@ class Sync:
             if breaches:
                 raise PlanRefused(kept_plans.refusal(plan, breaches), digest=plan.digest, breaches=breaches)
         system, name = self.system(), self.target.made_as
-        making.announce(system.store, name, system.clock())
+        # An earlier run may have made it, and the vendor not list it yet: then its word still holds.
+        announced = making.announced(system.store, name, system.clock())
+        if not announced:
+            making.announce(system.store, name, system.clock())
         try:
             self.target.make()
         except VendorError as error:
-            if not error.maybe_done:
+            if not (announced or error.maybe_done):
                 making.withdraw(system.store, name)
             raise
-        if not self.target.ours:
+        if not (announced or self.target.ours):
             making.withdraw(system.store, name)
         return None
 
@@ -200,8 +203,8 @@ class Sync:
         override, problem = rules.removals == "all", ""
         if generation == 0 and not self.ours():
             if self.settings.first_sync is None and not override:
-                problem = "it may have members whom nobody can list: say with `first_sync` if they stay (add) or go "
-                problem += "(override)."
+                problem = "it was there before any sync, and nobody can list the members that it may have: set "
+                problem += '`first_sync="add"` to leave them in it, or `first_sync="override"` to remove them.'
             override = override or self.settings.first_sync == "override"
         if override and staged.wanted > limit:
             problem = f"{staged.wanted:,} people are wanted, and only {limit:,} can be made the only members, in one "

@@ -137,6 +137,24 @@ def test_but_not_of_one_whose_making_was_not_answered(system):
     assert system.vendor.members == set(WANTED)
 
 
+def test_nor_of_one_that_the_vendor_does_not_list_yet(system, monkeypatch):
+    """The next run asks for it to be made again, and is told that it is there."""
+    system.error = VendorUnavailable("no answer", maybe_done=True)
+    with pytest.raises(VendorUnavailable):
+        system.sync()
+    system.made, system.error = False, None
+    make = MadeTarget.make
+
+    def finds_it(self):
+        system.made = True
+        make(self)
+
+    monkeypatch.setattr(MadeTarget, "make", finds_it)
+    system.sync()
+    assert system.vendor.members == set(WANTED)
+    assert system.noted() == []
+
+
 def test_unless_that_was_long_ago(system):
     system.error = VendorUnavailable("no answer", maybe_done=True)
     with pytest.raises(VendorUnavailable):
