@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -23,7 +21,7 @@ def files_holding(store: AnyStore, ids: Collection[str]) -> list[str]:
         for name in every_file(store):
             try:
                 holds = _holds(store, name, wanted, workspace)
-            except (ValueError, OSError, EOFError, zlib.error, duckdb.Error):
+            except (ValueError, OSError, duckdb.Error):
                 holds = True
             if holds:
                 found.append(name)
@@ -42,8 +40,8 @@ def _holds(store: AnyStore, name: str, ids: frozenset[str], workspace: Workspace
     content = store.read(name)
     if not content:
         return False
-    if name.endswith(".gz"):
-        return not ids.isdisjoint(gzip.decompress(content).decode().split("\n"))
+    if name.endswith(".txt"):
+        return not ids.isdisjoint(content.decode().split("\n"))
     if name.endswith(".json"):
         return not ids.isdisjoint(_texts(json.loads(content)))
     if name.endswith(".jsonl"):

@@ -32,7 +32,7 @@ def planned_batches(
     Makes the table ``touched`` of them, with the number of their batch; the first is 0.
 
     :param counts: the plan's.
-    :return: the ids a line each, for a list takes much longer to be made.
+    :return: the ids a line each, which none of them breaks; a list takes much longer to be made.
     """
     workspace.run("CREATE OR REPLACE TABLE touched (id VARCHAR, batch INTEGER)")
     first = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import os
 import re
@@ -144,7 +143,7 @@ def test_no_secret_and_nobody_is_anywhere_in_what_it_wrote(ran: Ran):
 
 
 def test_the_ledger_holds_them_and_is_of_this_run_only(ran: Ran):
-    sent = [gzip.decompress(content) for name, content in ran.ledger.items() if "/batches/" in name]
+    sent = [content for name, content in ran.ledger.items() if "/batches/" in name]
     assert sent
     assert all(PERSON.search(content) for content in sent)
     assert len({name.split("/")[3] for name in ran.ledger}) == 1

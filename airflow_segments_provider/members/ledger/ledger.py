@@ -153,8 +153,8 @@ class Ledger:
         folder = f"{retention.BATCHES}/{self.history.generation + 1:012d}-{uuid.uuid4().hex[:8]}"
 
         def write(number: int, kind: BatchKind, users: int, ids: str) -> Batch:
-            content = state.encode_batch(ids)
-            name = f"{folder}/{number:06d}-{kind}.gz"
+            content = ids.encode()
+            name = f"{folder}/{number:06d}-{kind}.txt"
             self._create(name, content)
             return Batch(name=name, kind=kind, users=users, sha256=digest_of(content))
 
@@ -216,7 +216,7 @@ class Ledger:
             in_doubt=in_doubt,
             rejected=rejected,
         )
-        name = batch.name.rpartition("/")[2].removesuffix(".gz")
+        name = batch.name.rpartition("/")[2].removesuffix(".txt")
         self._create(
             f"{acknowledgements(self.history.generation)}/{name}.json", acknowledged.model_dump_json().encode()
         )

@@ -7,7 +7,6 @@ Times are milliseconds since 1970.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -211,15 +210,7 @@ def read_batch(store: Store, batch: Batch) -> list[str]:
             f"The ledger's file {batch.name} is missing or damaged, so what was sent is not known. Nothing was sent "
             f"now. {RESTORE}"
         )
-    return gzip.decompress(content).decode().split("\n")
-
-
-def encode_batch(ids: str) -> bytes:
-    """The file of a batch.
-
-    :param ids: a line each; no id holds a line break.
-    """
-    return gzip.compress(ids.encode(), compresslevel=1, mtime=0)
+    return content.decode().split("\n")
 
 
 def _fetched(workspace: Workspace, store: Store, part: DataFile) -> Path:
