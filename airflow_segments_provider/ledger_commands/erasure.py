@@ -77,12 +77,10 @@ def _erase(kept: KeptLedger, ids: Sequence[str]) -> None:
         ledger = kept.ledger(kept.owner())
         with Workspace() as workspace:
             ledger.open(workspace)
-            workspace.run(
-                "CREATE TABLE erased AS SELECT unnest(?::VARCHAR[]) AS id, false AS vouched, NULL::BIGINT AS doubt, "
-                "NULL::BIGINT AS rejected, NULL::VARCHAR AS reason",
-                [list(ids)],
+            erased = (
+                "SELECT unnest(?::VARCHAR[]) AS id, false AS vouched, NULL AS doubt, NULL AS rejected, NULL AS reason"
             )
-            state.replace(workspace, "erased")
+            state.replace(workspace, erased, [list(ids)])
             ledger.rewrite(workspace, counts={"erased": len(ids)})
         retention.delete_replaced(kept.store, ledger.history, now=ledger.clock())
     else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.members.ledger.manifest import (
@@ -110,9 +111,9 @@ def fold(
         "unnest(?::VARCHAR[]) AS reason",
         [list(column) for column in zip(*refused, strict=True)] or [[], [], []],
     )
-    workspace.run(
+    replace(
+        workspace,
         """
-        CREATE OR REPLACE TABLE outcome AS
         SELECT
             touched.id AS id,
             acknowledged IS NOT NULL AND CASE
@@ -140,7 +141,6 @@ def fold(
         """,
         [settle_after],
     )
-    replace(workspace, "outcome")
     workspace.run("DROP TABLE touched")
 
 
@@ -164,9 +164,9 @@ def settle(workspace: Workspace, *, acknowledged: int, settle_after: int) -> Non
 
     :param acknowledged: when the override that they went by, if any, was.
     """
-    workspace.run(
+    replace(
+        workspace,
         """
-        CREATE OR REPLACE TABLE outcome AS
         SELECT
             id,
             CASE action WHEN 'adopt' THEN true WHEN 'forget' THEN known.vouched IS TRUE ELSE false END AS vouched,
@@ -178,13 +178,16 @@ def settle(workspace: Workspace, *, acknowledged: int, settle_after: int) -> Non
         """,
         [settle_after, acknowledged],
     )
-    replace(workspace, "outcome")
 
 
-def replace(workspace: Workspace, table: str) -> None:
-    """Put the rows of a table, one an id, in place of those that ``known`` has."""
-    workspace.run(f"DELETE FROM changed USING {table} WHERE changed.id = {table}.id")
-    workspace.run(f"INSERT INTO changed SELECT {_NAMES} FROM {table}")
+def replace(workspace: Workspace, rows: str, parameters: Sequence[Any] = ()) -> None:
+    """Put the rows of a query, one an id, in place of those that ``known`` has."""
+    (replaced,) = workspace.one("SELECT count(*) > 0 FROM changed")
+    if replaced:
+        workspace.run(f"CREATE OR REPLACE TABLE newer AS {rows}", parameters)
+        workspace.run("DELETE FROM changed USING newer WHERE changed.id = newer.id")
+        rows, parameters = "FROM newer", ()
+    workspace.run(f"INSERT INTO changed SELECT {_NAMES} FROM ({rows})", parameters)
     workspace.run(
         "CREATE OR REPLACE VIEW known AS SELECT * FROM base ANTI JOIN changed USING (id) "
         f"UNION ALL SELECT * FROM changed WHERE {_ALIVE}"
@@ -195,7 +198,9 @@ def write(workspace: Workspace, *, whole: bool) -> tuple[Path, int]:
     """What has changed since the commit, or all that is known, as a Parquet file; and its number of rows."""
     path = workspace.folder / ("snapshot.parquet" if whole else "delta.parquet")
     table = "known" if whole else "changed"
-    (rows,) = workspace.one(f"COPY (SELECT {_NAMES} FROM {table}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+    (rows,) = workspace.one(
+        f"COPY (SELECT {_NAMES} FROM {table}) TO '{path}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+    )
     return path, rows
 
 
