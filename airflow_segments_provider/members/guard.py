@@ -17,7 +17,7 @@ class Guard:
     """The limits of a plan; each is passed only by more than it says.
 
     :param max_removed_fraction: of a baseline of 100 or more. Below 100, more than 10 and more than half is too many.
-    :param max_removals: people, at any size.
+    :param max_removals: people, at any size and in any mode.
     :param max_added_fraction: of a baseline of 1,000 or more: joining a group can enrol people for good.
     :param max_members: people wanted.
     :param allow_empty: let a source without anybody empty the segment.
@@ -37,7 +37,9 @@ class Guard:
         """
         found = []
         if plan.mode == "mirror" and not accepted_removals:
-            found += [self._empty(plan), self._removed(plan), self._removals(plan)]
+            found += [self._empty(plan), self._removed(plan)]
+        if not accepted_removals:
+            found.append(self._removals(plan))
         if plan.mode == "mirror" and not accepted_adds:
             found.append(self._added(plan))
         if plan.mode != "remove":
@@ -53,7 +55,7 @@ class Guard:
         )
 
     def _removed(self, plan: Plan) -> str:
-        removed, baseline = _leaving(plan), plan.counts["baseline"]
+        removed, baseline = plan.leaving, plan.counts["baseline"]
         share = removed / baseline if baseline else 0.0
         if baseline >= SMALL_BASELINE:
             limit = self.max_removed_fraction
@@ -72,10 +74,10 @@ class Guard:
         )
 
     def _removals(self, plan: Plan) -> str:
-        removed = _leaving(plan)
+        removed = plan.leaving
         if self.max_removals is None or removed <= self.max_removals:
             return ""
-        return f"{removed:,} members would be removed, the limit is {self.max_removals:,} (`max_removals`)"
+        return f"{removed:,} people would be removed, the limit is {self.max_removals:,} (`max_removals`)"
 
     def _added(self, plan: Plan) -> str:
         added = plan.counts["add"] + plan.counts["again"]
@@ -91,10 +93,3 @@ class Guard:
         if self.max_members is None or plan.counts["wanted"] <= self.max_members:
             return ""
         return f"{plan.counts['wanted']:,} people are wanted, the limit is {self.max_members:,} (`max_members`)"
-
-
-def _leaving(plan: Plan) -> int:
-    """Members who would go; by an override, at least the difference."""
-    if plan.counts["override"]:
-        return max(0, plan.counts["baseline"] - plan.counts["override"])
-    return plan.counts["remove"]

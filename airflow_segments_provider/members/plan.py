@@ -51,6 +51,13 @@ class Plan:
         """How many people it is about."""
         return sum(self.counts[kind] for kind in SENT)
 
+    @property
+    def leaving(self) -> int:
+        """How many members would go, where that is known; by an override, at least the difference."""
+        if self.counts["override"]:
+            return max(0, self.counts["baseline"] - self.counts["override"])
+        return self.counts["remove"]
+
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         return {**asdict(self), "duration": self.duration and self.duration.total_seconds()}

@@ -27,12 +27,16 @@ def markdown(plan: Plan) -> str:
     wide, width = max(len(label) for label, _ in rows), max(len(f"{count:,}") for _, count in rows)
     lines = [f"| {'people':<{wide}} | {'':>{width}} |", f"|{'-' * (wide + 2)}|{'-' * (width + 1)}:|"]
     lines += [f"| {label:<{wide}} | {count:>{width},} |" for label, count in rows]
-    share = plan.counts["remove"] / plan.counts["baseline"] if plan.counts["baseline"] else 0.0
+    removed = ""
+    # Whom a source of removals names need not be a member.
+    if plan.mode == "mirror":
+        share = plan.leaving / plan.counts["baseline"] if plan.counts["baseline"] else 0.0
+        removed = f"; {share:.1%} of the members would be removed"
     takes = f", about {plan.duration} at the connection's rate" if plan.duration else ""
     lines.append("")
     lines.append(
-        f"{plan.mode}, {plan.requests:,} request{'' if plan.requests == 1 else 's'}{takes}; {share:.1%} of the members "
-        f"would be removed. Digest {plan.digest}"
+        f"{plan.mode}, {plan.requests:,} request{'' if plan.requests == 1 else 's'}{takes}{removed}. Digest "
+        f"{plan.digest}"
     )
     for kind, shapes in plan.samples.items():
         looked_at = min(LOOKED_AT, sum(plan.counts[action] for action in KINDS[kind]))

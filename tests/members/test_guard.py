@@ -6,15 +6,19 @@ import pytest
 
 from airflow_segments_provider.members.guard import Guard
 from airflow_segments_provider.members.plan import Plan
+from airflow_segments_provider.members.plan_text import markdown
 from airflow_segments_provider.members.target import SegmentKey
 
 KEY = SegmentKey("memory", "https://vendor.example", "", "1")
 COUNTS = dict.fromkeys(("wanted", "baseline", "add", "again", "remove", "override", "skipped"), 0)
 
 
+def plan_of(mode="mirror", **counts):
+    return Plan(KEY, mode, 1, {**COUNTS, "wanted": 1, **counts}, requests=1, duration=None, digest="sha256:0")
+
+
 def breaches(guard=None, mode="mirror", accepted=False, **counts):
-    counts = {**COUNTS, "wanted": 1, **counts}
-    plan = Plan(KEY, mode, 1, counts, requests=1, duration=None, digest="sha256:0")
+    plan = plan_of(mode, **counts)
     guard = guard or Guard()
     return " ".join(guard.breaches(plan, accepted_removals=accepted, accepted_adds=accepted))
 
@@ -92,6 +96,14 @@ def test_an_override_counts_whom_it_removes_at_least():
     assert "21 of 100" in breaches(baseline=100, override=79, wanted=79)
 
 
+def test_the_plan_shows_the_share_that_the_guard_goes_by():
+    counts = {"duplicates": 0, "invalid": 0, "adopt": 0, "waiting": 0, "baseline": 100}
+    assert "21.0% of the members would be removed" in markdown(plan_of(**counts, remove=21))
+    assert "21.0% of the members would be removed" in markdown(plan_of(**counts, override=79))
+    # Of people who need not be members it has none.
+    assert "%" not in markdown(plan_of("remove", **counts, remove=1_000))
+
+
 def test_what_was_accepted_before_is_finished():
     assert breaches(baseline=100, remove=100, accepted=True) == ""
     assert breaches(baseline=1_000, add=10_000, accepted=True) == ""
@@ -100,3 +112,9 @@ def test_what_was_accepted_before_is_finished():
 @pytest.mark.parametrize("mode", ["add", "remove"])
 def test_only_a_mirror_is_guarded_against_removals(mode):
     assert breaches(mode=mode, baseline=1_000, remove=1_000, add=10_000) == ""
+
+
+def test_but_a_number_that_was_given_holds_for_whom_a_source_of_removals_names():
+    assert breaches(Guard(max_removals=5), mode="remove", remove=5) == ""
+    assert "6 people" in breaches(Guard(max_removals=5), mode="remove", remove=6)
+    assert breaches(Guard(max_removals=5), mode="remove", remove=6, accepted=True) == ""
