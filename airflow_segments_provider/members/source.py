@@ -6,7 +6,7 @@ import logging
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -87,7 +87,7 @@ class SqlMembers:
         on_server = _driver(connection) in _ON_SERVER and _ONE_READ.fullmatch(self.sql) is not None
         where = "from a cursor on the server" if on_server else "as its driver hands them over"
         logger.info("The ids come from %s by %s, %s.", self.conn_id, _driver(connection), where)
-        with closing(_cursor(connection, on_server=on_server)) as cursor:
+        with _closed(_cursor(connection, on_server=on_server)) as cursor:
             cursor.execute(self.sql, *([self.parameters] if self.parameters else []))
             # A cursor on the server knows its columns from the first rows on; one that has no rows must not be asked.
             rows = cursor.fetchmany(FETCHED_AT_ONCE) if on_server or cursor.description else ()
@@ -97,6 +97,19 @@ class SqlMembers:
             while rows:
                 yield from (row[0] for row in rows)
                 rows = cursor.fetchmany(FETCHED_AT_ONCE)
+
+
+@contextmanager
+def _closed(cursor: Any) -> Iterator[Any]:
+    """A cursor that is closed in the end, whatever its driver says to that: the connection goes next.
+
+    mysql.connector refuses to leave rows unread, and would hide the error for which they were left.
+    """
+    try:
+        yield cursor
+    finally:
+        with suppress(Exception):
+            cursor.close()
 
 
 def _driver(connection: Any) -> str:

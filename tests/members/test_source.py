@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+from typing import Any
 
 import pytest
+from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.members.source import FETCHED_AT_ONCE, SqlMembers
@@ -55,6 +57,30 @@ def test_a_query_must_have_one_column():
         list(SqlMembers("SELECT user_id, plan FROM people", "people_db"))
     with pytest.raises(InvalidInput, match="0 columns"):
         list(SqlMembers("DELETE FROM people", "people_db"))
+
+
+class Unread(sqlite3.Cursor):
+    """Refuses to leave rows unread, as mysql.connector's does."""
+
+    def close(self):
+        if self.fetchone():
+            raise sqlite3.InternalError("Unread result found")
+        super().close()
+
+
+class Careful(sqlite3.Connection):
+    def cursor(self, factory=Unread):
+        return super().cursor(factory)
+
+
+def test_a_driver_that_minds_unread_rows_does_not_hide_why_they_were_left(monkeypatch):
+    monkeypatch.setattr(SqliteHook, "get_conn", lambda _: sqlite3.connect(":memory:", factory=Careful))
+    many = f"WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many LIMIT {2 * FETCHED_AT_ONCE})"
+    with pytest.raises(InvalidInput, match="2 columns"):
+        list(SqlMembers(f"{many} SELECT n, n FROM many", "people_db"))
+    ids: Any = iter(SqlMembers(f"{many} SELECT n FROM many", "people_db"))
+    next(ids)
+    ids.close()
 
 
 def test_the_connection_must_be_one_of_a_database():
