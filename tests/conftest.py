@@ -35,12 +35,8 @@ os.environ.update(
 
 import airflow  # noqa: E402  # sets warning filters, which must come before pytest's
 
-# In Airflow 2, and twice in 3.
-MASKERS = (
-    "airflow.utils.log.secrets_masker",
-    "airflow._shared.secrets_masker.secrets_masker",
-    "airflow.sdk._shared.secrets_masker.secrets_masker",
-)
+from tests.masking import forget_secrets  # noqa: E402
+
 BEFORE = pytest.StashKey[Counter[tuple[str, str]]]()
 RETRY = {"max_attempts": 3, "base_delay": 0.01, "max_delay": 0.02, "max_total": 20, "retry_after_cap": 2}
 
@@ -57,11 +53,8 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(autouse=True)
 def _forget_secrets() -> Iterator[None]:
-    """Airflow makes one expression of all secrets that its process has seen, anew for each; thousands slow it down."""
     yield
-    for module in filter(None, map(sys.modules.get, MASKERS)):
-        masker = module._secrets_masker()
-        masker.patterns, masker.replacer = set(), None
+    forget_secrets()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_segments_provider.sandbox.client import SandboxClient
+from tests.masking import forget_secrets
 from tests.members.model.broken import BROKEN
 from tests.members.model.one_run import Order, carry_out
 from tests.members.model.real import forked, fresh, run_real_schedule
@@ -69,5 +70,6 @@ def _run(many: Many) -> int:
 def _connect(client: SandboxClient, many: Many, seed: int) -> None:
     """Begin anew; another client id for each, because a token is kept for all that a process does."""
     client.reset()
+    forget_secrets()
     client.settings(client_id=f"schedule-{seed}-{uuid.uuid4().hex[:8]}")
     os.environ["AIRFLOW_CONN_WALKME_DEFAULT"] = client.connection_json(users_per_request=1 + seed % 5, retry=many.retry)
