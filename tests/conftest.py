@@ -38,6 +38,7 @@ import airflow  # noqa: E402  # sets warning filters, which must come before pyt
 from tests.masking import forget_secrets  # noqa: E402
 
 BEFORE = pytest.StashKey[Counter[tuple[str, str]]]()
+TRIED = "tried"
 RETRY = {"max_attempts": 3, "base_delay": 0.01, "max_delay": 0.02, "max_total": 20, "retry_after_cap": 2}
 
 
@@ -49,6 +50,20 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_sessionfinish() -> None:
     """Remove this run's home."""
     shutil.rmtree(_home, ignore_errors=True)
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say at the end of the run how much a test has tried."""
+    return lambda text: record_property(TRIED, text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests tell."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, text in report.user_properties:
+            if name == TRIED:
+                terminalreporter.write_line(f"{report.nodeid}: {text}")
 
 
 @pytest.fixture(autouse=True)

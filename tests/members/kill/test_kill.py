@@ -110,7 +110,7 @@ class Killer:
 
 
 @pytest.fixture
-def killed(segments_sandbox, migrated_db, tmp_path):
+def killed(segments_sandbox, migrated_db, tmp_path, tell):
     """Sync so many segments twice each, and kill each task up to twice; return the number of kills."""
     client = segments_sandbox.client
     client.reset()
@@ -140,7 +140,7 @@ def killed(segments_sandbox, migrated_db, tmp_path):
         for number in range(count):
             there_before = set() if number % 2 else BY_HAND
             assert client.members(f"People {number}") == {f"p{person:03}" for person in range(20, 60)} | there_before
-        print(f"{killer.kills} kills")  # noqa: T201
+        tell(f"{count} syncs, {killer.kills} kills")
         return killer.kills
 
     return run
