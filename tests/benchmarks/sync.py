@@ -34,6 +34,8 @@ def figures() -> list[Figure]:
                 found = measure("one_sync", str(IDS), env=connection(local.url))
                 firsts.append(found["first"])
                 agains.append(found["again"])
+                if found["again"]["applied"]:
+                    raise RuntimeError(f"the second run sent {found['again']['applied']:,} again")
                 # The second run has the look-up only.
                 _check(local.seen().segment_requests, PREPARED + 1 + BATCHES + 1)
     least = [one["stage"] + one["plan"] + push for one, push in zip(firsts, bare, strict=True)]
