@@ -243,7 +243,7 @@ class Sync:
         breaches = self.breaches(plan)
         if not breaches:
             return plan, "limits"
-        if self.settings.on_guard == "skip_removals" and not rules.override:
+        if self.settings.on_guard == "skip_removals" and rules.mode == "mirror" and not rules.override:
             smaller = self.plan(plan.generation, ledger.clock(), staged, replace(rules, skip_removals=True))
             self.show(smaller)
             if not (breaches := self.breaches(smaller)):

@@ -206,6 +206,15 @@ def test_removals_can_be_left_out_instead(segment):
     assert segment.vendor.members == set(people(0, 205))
 
 
+def test_a_source_of_removals_is_not_quietly_left_out(segment):
+    segment.sync(people(0, 20))
+    segment.shown.clear()
+    with pytest.raises(PlanRefused, match="6 people would be removed"):
+        segment.sync(people(0, 6), rules={"mode": "remove"}, guard=Guard(max_removals=5), on_guard="skip_removals")
+    assert len(segment.shown) == 1
+    assert segment.vendor.members == set(people(0, 20))
+
+
 def test_a_preview_sends_nothing_and_writes_a_report_only(segment):
     segment.sync(people(0, 200))
     files, requests = dict(segment.store.files), segment.vendor.requests
