@@ -138,7 +138,7 @@ class AlteryxSharingHook(VendorHook):
         max_length, per_request = MAX_ID_LENGTH, self.fields.users_per_request
         if given.get("identify_by") == "email":
             max_length, per_request = MAX_EMAIL_LENGTH, EMAILS_A_BATCH
-        with self.staged(subject, given, user_ids, self.fields, max_length=max_length, per_request=per_request) as (
+        with self.staged(subject, given, user_ids, max_length=max_length, per_request=per_request) as (
             staged,
             problems,
         ):

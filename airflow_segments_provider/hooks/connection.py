@@ -109,6 +109,8 @@ def open_client(
             transport=fields.transport,
             retry=retry or fields.policy,
             rate_limit=fields.rate_limit,
+            read_only=fields.read_only,
+            named=f"Airflow connection {connection.conn_id!r}",
             on_token=mask_secret,
             hold_after=hold_after,
         )

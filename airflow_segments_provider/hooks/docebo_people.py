@@ -53,7 +53,7 @@ def checked(
     max_length = MAX_DIGITS if by == "id" else MAX_ID_LENGTH
     ids = user_ids if numbers is None else numbers
     with (
-        hook.staged(subject, given, ids, hook.fields, max_length=max_length, per_request=per_request) as found,
+        hook.staged(subject, given, ids, max_length=max_length, per_request=per_request) as found,
         ExitStack() as stack,
     ):
         staged, problems = found

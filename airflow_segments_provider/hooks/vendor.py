@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_segments_provider.errors import ConfigurationError, InvalidInput
+from airflow_segments_provider.errors import InvalidInput
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.models.connection import ConnectionFields
     from airflow_segments_provider.models.user_ids import StagedUserIds
 
 
@@ -70,7 +69,6 @@ class VendorHook(BaseHook):
         subject: str,
         given: dict[str, Any],
         user_ids: Iterable[object],
-        fields: ConnectionFields,
         *,
         max_length: int,
         per_request: int,
@@ -84,10 +82,8 @@ class VendorHook(BaseHook):
         """
         from airflow_segments_provider.models.user_ids import StagedUserIds
 
-        if fields.read_only:
-            raise ConfigurationError(
-                f"Connection {self.conn_id!r} is read-only, so nothing was sent: {subject} is a write."
-            )
+        # The client refuses the write itself in any case; here it fails before people are read and looked up.
+        self.client.check_writable(subject)
         with StagedUserIds(max_length=max_length, per_request=per_request, distinct=distinct) as staged:
             try:
                 problems = staged.fill(user_ids)

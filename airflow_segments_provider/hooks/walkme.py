@@ -286,7 +286,6 @@ class WalkMeHook(VendorHook):
             subject,
             given,
             user_ids,
-            self.fields,
             max_length=MAX_ID_LENGTH,
             per_request=self.fields.users_per_request,
             distinct=self.fields.distinct_users,

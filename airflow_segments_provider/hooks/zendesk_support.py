@@ -189,7 +189,7 @@ class ZendeskUsersHook(VendorHook):
 
         source = as_source(user_ids, given)
         length = longest(source, given)
-        with self.staged(subject, given, source, self.fields, max_length=length, per_request=PER_CALL) as (
+        with self.staged(subject, given, source, max_length=length, per_request=PER_CALL) as (
             staged,
             problems,
         ):

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
+    ConfigurationError,
     InvalidInput,
     RateLimited,
     RejectedRequest,
@@ -36,6 +37,9 @@ Result = TypeVar("Result")
 
 NO_LANES: Mapping[str, float | None] = {}
 
+# The methods that a read-only client sends. Every endpoint that only reads is called by GET: there are no exceptions.
+READS = frozenset({"GET", "HEAD"})
+
 # Seconds; how long a stop may go unnoticed.
 LONGEST_NAP = 0.5
 
@@ -55,6 +59,8 @@ class HttpClient:
     :param vendor: as messages name it.
     :param base_url: with any sub-path; https, or http on loopback.
     :param rate_limit: requests a minute, None for no limit.
+    :param read_only: refuse each request that is not a read, before a token is fetched for it.
+    :param named: the connection, as messages name it.
     :param on_token: told each token that this client comes to use, so that logs can mask it.
     :param hold_after: told each answer's headers; returns for how many seconds no further request should begin.
     """
@@ -68,6 +74,8 @@ class HttpClient:
         transport: TransportSettings | None = None,
         retry: RetryPolicy | None = None,
         rate_limit: float | None = None,
+        read_only: bool = False,
+        named: str = "the connection",
         on_token: Callable[[str], None] = lambda token: None,
         hold_after: Callable[[Mapping[str, str]], float] = lambda headers: 0.0,
     ) -> None:
@@ -79,6 +87,8 @@ class HttpClient:
         self.requests_sent = 0
         self._credentials = credentials
         self._rate_limit = rate_limit
+        self._read_only = read_only
+        self._named = named
         self._on_token = on_token
         self._hold_after = hold_after
         self._used_tokens: set[str] = set()
@@ -132,6 +142,20 @@ class HttpClient:
                 "nothing."
             )
 
+    def check_writable(self, write: str) -> None:
+        """Check that this client may write.
+
+        :meth:`request` checks each write by itself. Call this in advance where other work precedes the first write.
+
+        :param write: the write, as the start of the sentence.
+        :raises ConfigurationError: the connection is read-only.
+        """
+        if self._read_only:
+            raise ConfigurationError(
+                f"{write}: {self._named} is read-only, so the write was not sent to {self.vendor}. Use a connection "
+                "that may write, or turn off `read_only` in this one."
+            )
+
     def token(self, *, refused: str | None = None) -> AccessToken:
         """The access token in use, fetched or renewed where needed.
 
@@ -174,9 +198,12 @@ class HttpClient:
         :param into: takes the body of a 2xx answer, whatever it is, and whole or not at all; the reply then has none.
         :param lanes: the budgets that the vendor counts this call against, with their requests a minute where known.
             Each is paced apart; what holds the call up (a 429) holds up its lanes, and without any all calls.
+        :raises ConfigurationError: the connection is read-only, and the method is not a read.
         :raises VendorError: the subclass that fits; its message says how often it was tried.
         """
         url, call = self._address(method, path)
+        if method not in READS:
+            self.check_writable(str(call))
         refused: str | None = None
 
         def send() -> Reply:

@@ -53,23 +53,6 @@ class TestConnection:
         assert not works
         assert message.startswith("Credentials:")
 
-    def test_a_read_only_connection_refuses_every_write(self, connect, alteryx_sandbox):
-        hook = connect(read_only=True)
-        for write in (
-            lambda: hook.create_user_group("Analysts"),
-            lambda: hook.update_user_group(name="x", role="Viewer"),
-            lambda: hook.delete_user_group(name="x"),
-            lambda: hook.add_users(["a"], name="x"),
-            lambda: hook.remove_users(["a"], name="x"),
-            lambda: hook.add_active_directory_group("S-1-5-1", name="x"),
-            lambda: hook.share("collection", NOBODY, name="x"),
-            lambda: hook.update_permissions(NOBODY, {}, name="x"),
-            lambda: hook.unshare("collection", NOBODY, name="x"),
-        ):
-            with pytest.raises(ConfigurationError, match="read-only"):
-                write()
-        assert alteryx_sandbox.counts() == {}
-
     def test_the_gallery_is_beside_the_api(self, connect, alteryx_sandbox):
         assert connect().gallery_url == f"{alteryx_sandbox.url}/gallery/"
         assert connect(gallery_url="https://gallery.example.com").gallery_url == "https://gallery.example.com"

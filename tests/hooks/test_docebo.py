@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import (
-    ConfigurationError,
     Conflict,
     InvalidInput,
     NotFound,
@@ -237,19 +236,6 @@ class TestCreate:
             hook.create_group("x" * 256, ["", "ada"], type="magic", if_exists="perhaps", branch_ids=["one"])
         for part in ("`name`", "`type`", "`if_exists`", "`branch_ids.0`", "1 user id is blank", "no whole number"):
             assert part in str(caught.value)
-        assert docebo_sandbox.counts() == {}
-
-    def test_a_read_only_connection_refuses_every_write(self, connect, docebo_sandbox):
-        hook = connect(read_only=True)
-        for write in (
-            lambda: hook.create_group("Trial users"),
-            lambda: hook.update_group(name="x", new_name="y"),
-            lambda: hook.delete_group(name="x"),
-            lambda: hook.add_users([1], name="x"),
-            lambda: hook.remove_users([1], name="x"),
-        ):
-            with pytest.raises(ConfigurationError, match="read-only"):
-                write()
         assert docebo_sandbox.counts() == {}
 
 

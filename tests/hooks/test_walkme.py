@@ -339,23 +339,6 @@ class TestAnswersNotPublished:
 
 
 class TestConnection:
-    def test_a_read_only_connection_refuses_every_write_before_the_call(self, connect, walkme_sandbox):
-        connect(read_only=True)
-        hook = WalkMeHook()
-        assert hook.get_segments() == []
-        before = walkme_sandbox.counts()
-
-        for write in (
-            lambda: hook.create_segment("Trial users", ["a"]),
-            lambda: hook.add_users(["a"], name="x"),
-            lambda: hook.remove_users(["a"], name="x"),
-            lambda: hook.override_users(["a"], name="x"),
-            lambda: hook.delete_segment(name="x"),
-        ):
-            with pytest.raises(ConfigurationError, match="'walkme_default' is read-only"):
-                write()
-        assert walkme_sandbox.counts() == before
-
     def test_a_system_guid_is_needed_somewhere(self, connect, walkme_sandbox):
         connect(system_guid=None)
         with pytest.raises(InvalidInput, match="neither here nor in connection 'walkme_default'"):

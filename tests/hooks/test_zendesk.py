@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import (
-    ConfigurationError,
     Conflict,
     InvalidInput,
     PermissionDenied,
@@ -260,28 +259,6 @@ class TestWarnings:
         zendesk_sandbox.settings(warn_of_unknown_fields=half)
         made = hook.create_user_segment(NAME, [FARAH], tags=["a"], or_tags=["b"], organization_ids=[1], group_ids=[2])
         hook.update_user_segment(user_segment=made, new_name="Testers", user_type="staff", tags=[])
-
-
-def test_a_read_only_connection_refuses_every_write(connect, zendesk_sandbox):
-    hook = connect(read_only=True)
-    for write in (
-        lambda: hook.create_user_segment(NAME),
-        lambda: hook.update_user_segment(name=NAME, tags=[]),
-        lambda: hook.delete_user_segment(name=NAME),
-        lambda: hook.add_users([FARAH], name=NAME),
-        lambda: hook.remove_users([FARAH], name=NAME),
-        lambda: hook.set_users([FARAH], name=NAME),
-        lambda: hook.apply_user_segment(article_id=1, clear=True),
-        lambda: hook.set_user_tags(FARAH, []),
-        lambda: hook.add_user_tags(FARAH, ["x"]),
-        lambda: hook.remove_user_tags(FARAH, ["x"]),
-        lambda: hook.update_user(FARAH, {"tags": []}),
-        lambda: hook.update_users([FARAH], {"tags": []}),
-        lambda: hook.update_each_user([{"id": FARAH, "tags": []}]),
-    ):
-        with pytest.raises(ConfigurationError, match="read-only"):
-            write()
-    assert zendesk_sandbox.counts() == {}
 
 
 @pytest.mark.parametrize(

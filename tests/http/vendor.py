@@ -88,7 +88,7 @@ class Vendor:
                 gone.set()
                 self.close_connection = True
 
-            do_GET = do_POST = do_PUT = do_DELETE = handle_any
+            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any
 
             def log_message(self, *args: Any) -> None:
                 """Keep quiet."""
