@@ -63,6 +63,8 @@ class HttpClient:
     :param named: the connection, as messages name it.
     :param on_token: told each token that this client comes to use, so that logs can mask it.
     :param hold_after: told each answer's headers; returns for how many seconds no further request should begin.
+    :ivar before_try: called right before each try of a request is sent, after any wait; not for token requests. What it
+        raises prevents that try and every further one, and ends the call.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class HttpClient:
             check_base_url(credentials.token_url)
         self.retry = retry or RetryPolicy()
         self.requests_sent = 0
+        self.before_try: Callable[[], None] = lambda: None
         self._credentials = credentials
         self._rate_limit = rate_limit
         self._read_only = read_only
@@ -251,6 +254,11 @@ class HttpClient:
         self._state.pace().wait(self._rate_limit, self.rest)
         for lane, per_minute in lanes.items():
             self._state.pace(lane).wait(per_minute, self.rest)
+        try:
+            self.before_try()
+        except VendorError as error:
+            error.attempts = error.attempts or 1  # so that it is not tried again
+            raise
         with self._counting:
             self.requests_sent += 1
         answer = self._transport.send(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,15 @@ class WalkMeTarget:
 
         guid = self.segment.segment_guid if self.segment else ""
         return SegmentKey("walkme", self.hook.client.base_url, self._system, guid)
+
+    @property
+    def before_try(self) -> Callable[[], None]:
+        """Called right before each try of a request, look-ups included; raises to prevent it."""
+        return self.hook.client.before_try
+
+    @before_try.setter
+    def before_try(self, check: Callable[[], None]) -> None:
+        self.hook.client.before_try = check
 
     @property
     def names(self) -> dict[str, str]:

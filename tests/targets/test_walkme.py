@@ -1,0 +1,32 @@
+"""WalkMe's target beside what the conformance suite asks of every target."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.targets.walkme import WalkMeSegment
+
+
+def test_a_check_before_each_try_of_a_batch(connect, walkme_sandbox):
+    connect()
+    walkme_sandbox.create_segment("Trial users")
+    target = WalkMeSegment("Trial users").open()
+    assert target.key().segment
+    checks = []
+
+    def check() -> None:
+        checks.append(walkme_sandbox.counts().get("walkme.update", 0))
+        if len(checks) == 4:
+            raise LedgerError("taken over")
+
+    target.before_try = check
+    assert target.before_try is check
+    walkme_sandbox.fault("walkme.update", "status", status=429)
+    target.add(["ada"])
+    walkme_sandbox.fault("walkme.update", "status", status=401)
+    with pytest.raises(LedgerError, match="taken over"):
+        target.add(["grace"])
+    assert checks == [0, 1, 2, 3]
+    assert walkme_sandbox.counts()["walkme.update"] == 3
+    assert walkme_sandbox.members("Trial users") == {"ada"}
