@@ -76,8 +76,9 @@ class Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running():
+    """Once a process: a second server would have the buckets of the first."""
     server = S3()
     try:
         server.client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
