@@ -2,118 +2,288 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import uuid
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, TypeVar
+
+from airflow_segments_provider.errors import LedgerError
+
+Done = TypeVar("Done")
+
+# The files hold user IDs: only the user that runs the tasks may read them.
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+# Each further try needs another process that deletes the folder between two steps of this one.
+TRIES = 50
 
 _TEMPORARY = ".part-"
+# A folder or temporary file was deleted by another process; ESTALE is how NFS says so.
+_VANISHED = frozenset({errno.ENOENT, errno.ESTALE})
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
+
+_FREE_SPACE = "Free space on that file system, then run the task again."
+_GIVE_ACCESS = "Give the user that runs the tasks access to it, then run the task again."
+_MOVE_AWAY = "A file is where a folder belongs, or the reverse: move it away, then run the task again."
+_REMEDIES = {
+    errno.ENOSPC: _FREE_SPACE,
+    errno.EDQUOT: _FREE_SPACE,
+    errno.EACCES: _GIVE_ACCESS,
+    errno.EPERM: _GIVE_ACCESS,
+    errno.EROFS: "Mount that file system writable, then run the task again.",
+    errno.ENOTDIR: _MOVE_AWAY,
+    errno.EISDIR: _MOVE_AWAY,
+    errno.ENAMETOOLONG: "The base URL, system or segment makes a longer name than the file system allows. Shorten the "
+    "connection's base URL or the ledger path, or set `[segments] ledger_path` to an object store.",
+    errno.ENOENT: "A folder above it is missing, is a broken symbolic link, or is deleted again and again.",
+}
+_LOOK = "Check that the file system is mounted and sound, then run the task again."
 
 
 class LocalStore:
-    """Files below a folder; the exclusive create is ``link(2)``, which NFS keeps to as well.
+    """Files below a folder; the exclusive create is ``link(2)``, which is atomic on NFS as well.
+
+    Files and the folders that it makes can be read by their owner only, whatever the umask.
 
     :param folder: made when the first file is written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._linked = False
+        self._durable = set[Path]()
 
     def __str__(self) -> str:
         return str(self.folder)
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a temporary file, and link it to its name."""
-        path, temporary = self._paths(name)
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                _flush(file.fileno())
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                return False
-        finally:
-            temporary.unlink(missing_ok=True)
-        self._flush_folder(path.parent)
-        return True
+        return self._write(name, lambda file: file.write(content), self._link)
 
     def read(self, name: str) -> bytes | None:
-        """The content, or None."""
-        try:
-            return (self.folder / name).read_bytes()
-        except FileNotFoundError:
-            return None
+        """Return the content, or None."""
+        path = self.folder / name
+        with _explained("read", path):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder."""
-        try:
-            found = [entry.name for entry in os.scandir(self.folder / folder) if entry.is_file()]
-        except FileNotFoundError:
-            return []
-        return sorted(name for name in found if not name.startswith("."))
+        """Return the names of the files in a folder."""
+        return [name for name in self._listed(folder, os.DirEntry.is_file) if not name.startswith(".")]
 
     def folders(self, folder: str) -> list[str]:
-        """The names of the folders in a folder."""
-        try:
-            return sorted(entry.name for entry in os.scandir(self.folder / folder) if entry.is_dir())
-        except FileNotFoundError:
-            return []
+        """Return the names of the folders in a folder."""
+        return self._listed(folder, os.DirEntry.is_dir)
 
     def put(self, name: str, content: Path) -> None:
-        """Copy a local file to a name that nobody else writes at this time."""
-        path, temporary = self._paths(name)
-        try:
-            with temporary.open("xb") as file, content.open("rb") as source:
-                shutil.copyfileobj(source, file, 1 << 20)
-                file.flush()
-                _flush(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        self._flush_folder(path.parent)
+        """Copy a local file to a name that no other process writes at this time."""
+
+        def fill(file: IO[bytes]) -> None:
+            source.seek(0)
+            shutil.copyfileobj(source, file, 1 << 20)
+
+        with _explained("read", content):
+            source = content.open("rb")
+        with source:
+            self._write(name, fill, os.replace)
 
     def fetch(self, name: str, into: Path) -> bool:
         """Copy a file to a local one."""
-        try:
-            shutil.copyfile(self.folder / name, into)
-        except FileNotFoundError:
-            return False
+        path = self.folder / name
+        with _explained("read", path):
+            try:
+                source = path.open("rb")
+            except FileNotFoundError:
+                return False
+        with source, _explained(f"copied to {into}", path), _open_private(into, os.O_TRUNC) as file:
+            shutil.copyfileobj(source, file, 1 << 20)
         return True
 
     def delete(self, name: str) -> None:
-        """Delete a file, and its folder when that is empty."""
+        """Delete a file. Its folder stays, because another process may be about to write into it."""
         path = self.folder / name
-        path.unlink(missing_ok=True)
-        with suppress(OSError):
-            path.parent.rmdir()
+        with _explained("deleted", path), suppress(FileNotFoundError):
+            path.unlink()
+            _flush_folder(path.parent)
 
     def delete_folder(self, folder: str) -> None:
-        """Delete a folder and all that is in it."""
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.folder / folder)
+        """Delete a folder and all that is in it, also while other processes write or delete there."""
+        path = self.folder / folder
+        with _explained("deleted", path):
+            for left in reversed(range(TRIES)):
+                try:
+                    _delete_tree(path)
+                    break
+                except OSError as error:
+                    if error.errno not in _NOT_EMPTY or left == 0:
+                        raise
+            with suppress(FileNotFoundError):
+                _flush_folder(path.parent)
 
     def delete_unfinished(self, before: int) -> None:
         """Delete temporary files that were written until then."""
-        for path in self.folder.rglob(f"{_TEMPORARY}*"):
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime * 1000 <= before:
-                    path.unlink()
+        with _explained("cleaned", self.folder):
+            for parent, _, names in os.walk(self.folder, onerror=_raise_unless_missing):
+                for path in (Path(parent, name) for name in names if name.startswith(_TEMPORARY)):
+                    with suppress(FileNotFoundError):
+                        if path.stat().st_mtime * 1000 <= before:
+                            path.unlink()
+
+    def _listed(self, folder: str, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+        path = self.folder / folder
+        with _explained("listed", path):
+            try:
+                with os.scandir(path) as found:
+                    return sorted(entry.name for entry in found if wanted(entry))
+            except FileNotFoundError:
+                return []
+
+    def _write(self, name: str, fill: Callable[[IO[bytes]], object], finish: Callable[[Path, Path], Done]) -> Done:
+        """Write a temporary file, and give it its name.
+
+        :param fill: writes the content.
+        :param finish: is called with the temporary path and the final one, when the content is durable.
+        """
+        with _explained("written", self.folder / name):
+            for _ in range(TRIES - 1):
+                try:
+                    return self._write_once(name, fill, finish)
+                except OSError as error:
+                    if error.errno not in _VANISHED:
+                        raise
+                    self._durable.clear()
+            return self._write_once(name, fill, finish)
+
+    def _write_once(self, name: str, fill: Callable[[IO[bytes]], object], finish: Callable[[Path, Path], Done]) -> Done:
+        path, temporary = self._paths(name)
+        try:
+            with _open_private(temporary, os.O_EXCL) as file:
+                fill(file)
+                file.flush()
+                _flush(file.fileno())
+            done = finish(temporary, path)
+        finally:
+            # What cannot be deleted now, `delete_unfinished` deletes later.
+            with suppress(OSError):
+                temporary.unlink()
+        _flush_folder(path.parent)
+        return done
 
     def _paths(self, name: str) -> tuple[Path, Path]:
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(path.parent)
         return path, path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
 
-    def _flush_folder(self, folder: Path) -> None:
-        """The entry in the folder must outlive a power cut, not the content alone."""
-        descriptor = os.open(folder, os.O_RDONLY)
+    def _link(self, temporary: Path, path: Path) -> bool:
         try:
-            _flush(descriptor)
-        finally:
-            os.close(descriptor)
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS or self._linked:
+                raise
+            raise LedgerError(
+                f"The ledger at {path} cannot be written: the file system has no hard links ({error.strerror}), and "
+                "without them two runs could undo each other's work. Nothing was sent. Set `[segments] ledger_path` to "
+                "a path on another file system, or to an object store (S3, GCS, Azure Blob)."
+            ) from error
+        self._linked = True
+        return True
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, and make their entries durable.
+
+        A folder that exists may have been made a moment ago by another process, or by one that was killed since: its
+        entry is made durable, too, where its mode says that a store made it.
+        """
+        if folder in self._durable:
+            return
+        if not folder.is_dir():
+            self._make_folder(folder.parent)
+            _make_private(folder)
+            _flush_folder(folder.parent)
+        elif _mode(folder) == FOLDER_MODE and folder != folder.parent:
+            self._make_folder(folder.parent)
+            # Not all that is private was made by a store: the user's home may be in a folder that cannot be opened.
+            with suppress(PermissionError):
+                _flush_folder(folder.parent)
+        self._durable.add(folder)
+
+
+def _make_private(folder: Path) -> None:
+    # Where a file has that name, what is opened below it raises.
+    with suppress(FileExistsError):
+        folder.mkdir(FOLDER_MODE)
+        if _mode(folder) != FOLDER_MODE:
+            folder.chmod(FOLDER_MODE)
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def _open_private(path: Path, flags: int) -> IO[bytes]:
+    """Open a file for writing that only its owner may read, whatever the umask."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, FILE_MODE)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != FILE_MODE:
+            os.fchmod(descriptor, FILE_MODE)
+        return os.fdopen(descriptor, "wb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _delete_tree(folder: Path) -> None:
+    """Delete a folder; what another process deletes meanwhile is not an error, what it writes is ENOTEMPTY."""
+    with suppress(FileNotFoundError):
+        with os.scandir(folder) as found:
+            entries = list(found)
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _delete_tree(Path(entry.path))
+            else:
+                with suppress(FileNotFoundError):
+                    Path(entry.path).unlink()
+        folder.rmdir()
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the entries of a folder durable: without that, a power failure takes a file whose content is durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _flush(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _flush(descriptor: int) -> None:
     os.fsync(descriptor)
+
+
+@contextmanager
+def _explained(what: str, path: Path) -> Iterator[None]:
+    """Turn what the operating system raises into a typed error."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        remedy = _REMEDIES.get(error.errno or 0, _LOOK)
+        raise LedgerError(
+            f"The ledger at {path} cannot be {what}: {reason}. No further request was sent, and the ledger accounts "
+            f"for those before. {remedy}"
+        ) from error

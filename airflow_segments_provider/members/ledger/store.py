@@ -1,4 +1,4 @@
-"""Where a ledger's files lie: each written whole or not at all, some by whoever comes first only."""
+"""Where a ledger's files are: each is written whole or not at all, and a create succeeds for one writer only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Protocol
 
 
 class Store(Protocol):
-    """Files below one folder. Nothing is cached: what another process wrote a moment ago is seen.
+    """Files below one folder. Nothing is cached: a read or listing shows what another process wrote a moment ago.
+
+    Each method raises :class:`~airflow_segments_provider.errors.LedgerError` where the file system or the driver fails.
 
     :param name: parts separated by ``/``.
     """
@@ -20,16 +22,16 @@ class Store(Protocol):
         """
 
     def read(self, name: str) -> bytes | None:
-        """The content, or None where there is no such file."""
+        """Return the content, or None where there is no such file."""
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder, without the folder, sorted; empty where there is no such folder."""
+        """Return the sorted names of the files in a folder, without the folder; empty where it does not exist."""
 
     def folders(self, folder: str) -> list[str]:
-        """The names of the folders in a folder, as :meth:`names`; of the whole store where it is an empty text."""
+        """Return the names of the folders in a folder, as :meth:`names`; an empty text stands for the whole store."""
 
     def put(self, name: str, content: Path) -> None:
-        """Copy a local file to a name that nobody else writes at this time, over what is there. Durable at return."""
+        """Copy a local file to a name that no other process writes, over what is there. Durable at return."""
 
     def fetch(self, name: str, into: Path) -> bool:
         """Copy a file to a local one; False where there is none."""
@@ -41,14 +43,14 @@ class Store(Protocol):
         """Delete a folder and all that is in it, if it is there."""
 
     def delete_unfinished(self, before: int) -> None:
-        """Delete what writers that were killed left half written.
+        """Delete what killed writers left half written. A writer that is alive writes its file anew.
 
         :param before: milliseconds since 1970; what is younger may still be finished.
         """
 
 
 def every_file(store: Store, folder: str = "") -> Iterator[str]:
-    """The names of all files of a store, at any depth."""
+    """Yield the names of all files of a store, at any depth."""
     prefix = f"{folder}/" if folder else ""
     yield from (prefix + name for name in store.names(folder))
     for name in store.folders(folder):
