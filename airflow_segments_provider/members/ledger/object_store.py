@@ -1,18 +1,21 @@
-"""A ledger on any object store that fsspec knows and that can create a file exclusively (S3, GCS, Azure)."""
+"""A ledger on an object store that fsspec supports and that can create a file exclusively (S3, GCS, Azure)."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_segments_provider.errors import LedgerError
 
+Done = TypeVar("Done")
+
 # What fsspec calls the stores that keep files in buckets or containers.
 BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"})
-# Seconds before each further try to create a file.
+# Seconds before each further try.
 PAUSES = (0.1, 0.5, 2.0, None)
 
 
@@ -40,103 +43,133 @@ class ObjectStore:
                 return True
             except FileExistsError:
                 return False
-            except OSError as error:
-                # A precondition that failed comes as it likes: what counts is whether the file is there, and whose.
+            except Exception as error:  # drivers raise their own
+                # A driver may report a failed condition as any error: what counts is whether the file is there.
                 if (found := self.read(name)) is not None:
                     return found == content
                 if pause is None or isinstance(error, (FileNotFoundError, PermissionError)):
-                    raise self._refused("written", error) from error
+                    raise self._failed("written", error) from error
                 time.sleep(pause)  # S3 answers 409 while another write to that name is under way
         raise AssertionError("the last pause is None")
 
     def read(self, name: str) -> bytes | None:
-        """The content, or None."""
+        """Return the content, or None."""
         try:
-            return bytes(self.fs.cat_file(self._path(name)))
+            return bytes(self._tried("read", lambda: self.fs.cat_file(self._path(name))))
         except FileNotFoundError:
             return None
-        except PermissionError as error:
-            raise self._refused("read", error) from error
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files in a folder, from a listing of now."""
+        """Return the names of the files in a folder, from a listing of now."""
         return self._listed(folder, "file")
 
     def folders(self, folder: str) -> list[str]:
-        """The names of the folders in a folder."""
+        """Return the names of the folders in a folder."""
         return self._listed(folder, "directory")
 
     def _listed(self, folder: str, kind: str) -> list[str]:
         path = self._path(folder).rstrip("/")
-        self.fs.invalidate_cache()
+
+        def listing() -> list[dict[str, Any]]:
+            self.fs.invalidate_cache()
+            return list(self.fs.ls(path, detail=True, refresh=True))
+
         try:
-            found = self.fs.ls(path, detail=True, refresh=True)
+            found = self._tried("listed", listing)
         except FileNotFoundError:
             return []
-        except PermissionError as error:
-            raise self._refused("listed", error) from error
         # Some stores list a folder's own marker in it.
         inside = [entry for entry in found if entry["name"].strip("/") != path.strip("/") and entry["type"] == kind]
         return sorted(entry["name"].rstrip("/").rpartition("/")[2] for entry in inside)
 
     def put(self, name: str, content: Path) -> None:
-        """Copy a local file to a name that nobody else writes at this time."""
+        """Copy a local file to a name that no other process writes at this time."""
         path = self._path(name)
-        self._make_folder(path)
-        self.fs.put_file(str(content), path)
+
+        def copy() -> None:
+            self._make_folder(path)
+            self.fs.put_file(str(content), path)
+
+        try:
+            self._tried("written", copy)
+        except FileNotFoundError as error:  # of the bucket
+            raise self._failed("written", error) from error
 
     def fetch(self, name: str, into: Path) -> bool:
         """Copy a file to a local one."""
         try:
-            self.fs.get_file(self._path(name), str(into))
-        except FileNotFoundError:
+            self._tried("read", lambda: self.fs.get_file(self._path(name), str(into)))
+        except FileNotFoundError as error:
+            if not into.parent.is_dir():
+                raise self._failed(f"copied to {into}", error) from error
             return False
         return True
 
     def delete(self, name: str) -> None:
         """Delete a file, if it is there."""
-        try:
-            self.fs.rm_file(self._path(name))
-        except FileNotFoundError:
-            return
+        with suppress(FileNotFoundError):
+            self._tried("deleted", lambda: self.fs.rm_file(self._path(name)))
 
     def delete_folder(self, folder: str) -> None:
         """Delete a folder and all that is in it."""
-        with suppress(FileNotFoundError):
+
+        def remove() -> None:
+            self.fs.invalidate_cache()
             self.fs.rm(self._path(folder).rstrip("/"), recursive=True)
 
+        with suppress(FileNotFoundError):
+            self._tried("deleted", remove)
+
     def delete_unfinished(self, before: int) -> None:
-        """Nothing: these stores show no file before it is whole."""
+        """Delete nothing: these stores show a file only when it is whole."""
+
+    def _tried(self, what: str, call: Callable[[], Done]) -> Done:
+        """Make a call that may be repeated, a few times if need be.
+
+        :param what: what becomes of the ledger, for the message.
+        :raises FileNotFoundError: left to the caller, who may expect it.
+        :raises LedgerError: any other failure.
+        """
+        for pause in PAUSES:
+            try:
+                return call()
+            except FileNotFoundError:
+                raise
+            except Exception as error:  # drivers raise their own
+                if pause is None or isinstance(error, PermissionError):
+                    raise self._failed(what, error) from error
+                time.sleep(pause)
+        raise AssertionError("the last pause is None")
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}"
 
     def _make_folder(self, path: str) -> None:
-        """Stores with buckets have none, and would make a bucket of a mistyped name; the others need them."""
+        """Make the folder where the store needs one; one with buckets would make a bucket of a mistyped name."""
         protocols = {self.fs.protocol} if isinstance(self.fs.protocol, str) else set(self.fs.protocol)
         if not protocols & BUCKETS:
             self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
 
-    def _refused(self, what: str, error: OSError) -> LedgerError:
+    def _failed(self, what: str, error: Exception) -> LedgerError:
         return LedgerError(
-            f"The ledger at {self} cannot be {what} ({type(error).__name__}), so the run stopped. See that the bucket "
-            "or folder is there, and that the connection may read, write, list and delete in it; then run the task "
-            "again."
+            f"The ledger at {self} cannot be {what} ({type(error).__name__}). No further request was sent, and the "
+            "ledger accounts for those before. Check that the bucket or folder is there, and that the connection may "
+            "read, write, list and delete in it; then run the task again."
         )
 
 
 def check_exclusive(store: ObjectStore) -> None:
-    """That the second of two creates fails: else two runs could both believe that they hold the ledger.
+    """Check that the second of two creates fails: else two runs could both hold the ledger.
 
     :raises LedgerError: it does not, or nothing can be written there.
     """
     name = f"probe/{uuid.uuid4().hex}"
     try:
-        # Whoever repeats a request whose answer was lost is told that the file is there: it is its own.
+        # A driver that repeats a request whose answer was lost says that the file is there: it is its own.
         created = store.create(name, b"first") or store.read(name) == b"first"
         exclusive = created and not store.create(name, b"second")
     finally:
-        with suppress(OSError):
+        with suppress(LedgerError):
             store.delete(name)
     if not exclusive:
         raise LedgerError(

@@ -245,8 +245,77 @@ def test_a_server_that_refuses_to_write_is_refused(s3, status, code, monkeypatch
         check_exclusive(s3.store())
 
 
-@pytest.mark.parametrize("use", [lambda store: store.read("a/1"), lambda store: store.names("a")])
-def test_a_connection_that_may_not_read_is_refused(s3, use):
-    s3.answer = lambda environ, start_response: refuse(environ, start_response, "403 Forbidden", "AccessDenied")
-    with pytest.raises(LedgerError, match="may read, write, list and delete"):
-        use(s3.store())
+USES = {
+    "create": lambda store, file: store.create("a/1", b"x"),
+    "put": lambda store, file: store.put("a/1", file),
+    "read": lambda store, file: store.read("a/1"),
+    "fetch": lambda store, file: store.fetch("a/1", file.with_name("into")),
+    "names": lambda store, file: store.names("a"),
+    "folders": lambda store, file: store.folders("a"),
+    "delete": lambda store, file: store.delete("a/1"),
+    "delete_folder": lambda store, file: store.delete_folder("a"),
+}
+ANSWERS = [
+    ("403 Forbidden", "AccessDenied"),
+    ("400 Bad Request", "ExpiredToken"),
+    ("501 Not Implemented", "NotImplemented"),
+    ("418 I am a teapot", "SomethingNew"),
+]
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(("status", "code"), ANSWERS, ids=[code for _, code in ANSWERS])
+def test_whatever_the_server_refuses_is_explained(s3, tmp_path, monkeypatch, use, status, code):
+    monkeypatch.setattr(object_store, "PAUSES", (0, None))
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    store = s3.store()
+    store.create("a/1", b"x")
+    s3.answer = lambda environ, start_response: refuse(environ, start_response, status, code)
+    with pytest.raises(LedgerError, match=r"No further request was sent.* may read, write, list and delete"):
+        USES[use](store, file)
+
+
+@pytest.mark.parametrize("use", [name for name in USES if name != "create"])
+def test_a_failure_that_passes_is_tried_again(s3, tmp_path, monkeypatch, use):
+    """Of a create, another test says so."""
+    monkeypatch.setattr(object_store, "PAUSES", (0, None))
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    store, failed = s3.store(), list[int]()
+    store.create("a/1", b"x")
+
+    def answer(environ, start_response):
+        if not failed:
+            failed.append(1)
+            return refuse(environ, start_response, "501 Not Implemented", "NotImplemented")
+        return s3.app(environ, start_response)
+
+    s3.answer = answer
+    USES[use](store, file)
+    assert failed
+
+
+def test_a_bucket_that_is_gone(s3, tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+    store = s3.store(f"{NO_SUCH_BUCKET}/ledger")
+    for use in ("create", "put"):
+        with pytest.raises(LedgerError, match=r"cannot be written .*FileNotFoundError"):
+            USES[use](store, file)
+
+
+def test_a_local_folder_that_is_missing_is_not_a_missing_file(s3, tmp_path):
+    store = s3.store()
+    store.create("state/1", b"x")
+    with pytest.raises(LedgerError, match=r"copied to .*into"):
+        store.fetch("state/1", tmp_path / "missing" / "into")
+
+
+def test_a_folder_is_deleted_with_what_others_wrote_after_it_was_listed(s3):
+    store, other = s3.store("segments/deleted"), s3.store("segments/deleted")
+    store.create("a/1", b"x")
+    assert store.names("a") == ["1"]
+    other.create("a/2", b"x")
+    store.delete_folder("a")
+    assert other.names("a") == []

@@ -16,6 +16,7 @@ import fsspec
 import pytest
 
 from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.members.ledger import object_store
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
 from airflow_segments_provider.members.ledger.places import open_store
@@ -447,6 +448,60 @@ def test_a_store_that_lets_two_create_is_refused():
     with pytest.raises(LedgerError, match="created twice"):
         check_exclusive(Careless(fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}"))
     check_exclusive(ObjectStore(fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}"))
+
+
+class DriverError(Exception):
+    """What a driver raises that does not translate its errors."""
+
+
+class BrokenFs:
+    """A file system whose driver fails, each time or a few times."""
+
+    protocol = "s3"
+
+    def __init__(self, error, times=10**9):
+        self.memory = fsspec.filesystem("memory")
+        self.error, self.times = error, times
+
+    def unstrip_protocol(self, path):
+        return f"s3://{path}"
+
+    def __getattr__(self, name):
+        method = getattr(self.memory, name)
+
+        def call(*args, **named):
+            self.times -= 1
+            if self.times >= 0:
+                raise self.error
+            return method(*args, **named)
+
+        return method if name == "invalidate_cache" else call
+
+
+@pytest.fixture
+def without_pauses(monkeypatch):
+    monkeypatch.setattr(object_store, "PAUSES", (0, 0, None))
+
+
+ERRORS = [OSError("p001"), TimeoutError("p001"), DriverError("p001"), ValueError("p001"), PermissionError("p001")]
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_what_a_driver_raises_is_explained(file, without_pauses, use, error):
+    with pytest.raises(
+        LedgerError, match=f"{type(error).__name__}.* No further request was sent.* read, write"
+    ) as told:
+        USES[use](ObjectStore(BrokenFs(error), "bucket/ledger"), file)
+    assert "p001" not in str(told.value)
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("error", [error for error in ERRORS if not isinstance(error, PermissionError)], ids=repr)
+def test_a_failure_that_passes_is_tried_again(file, without_pauses, use, error):
+    root = uuid.uuid4().hex
+    ObjectStore(fsspec.filesystem("memory"), root).create("a/1" if use not in WRITES else "b", b"x")
+    USES[use](ObjectStore(BrokenFs(error, times=1), root), file)
 
 
 def test_a_local_folder_that_is_missing_is_not_a_missing_file(tmp_path):
