@@ -1,18 +1,22 @@
-"""From a ledger path to the store of one segment."""
+"""From a ledger path to the store of one segment.
+
+A path means one place only, on each worker and with each Airflow version: what could be read as another is refused.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath, conf
 
 from airflow_segments_provider.errors import ConfigurationError, LedgerError
 from airflow_segments_provider.members.ledger.history import GENERATIONS
 from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
+from airflow_segments_provider.members.ledger.object_store import BUCKETS, ObjectStore, check_exclusive
 from airflow_segments_provider.members.ledger.timing import Timing
 
 if TYPE_CHECKING:
@@ -20,18 +24,26 @@ if TYPE_CHECKING:
 
 MOST_DIGITS = 5
 LOCAL_EXECUTORS = ("LocalExecutor", "SequentialExecutor", "DebugExecutor")
+LOCAL_SCHEMES = ("file", "local")
+
+# Some separate or encode parts of a URL, others make a pattern of it for the driver.
+_AMBIGUOUS_IN_FILE_URL = re.compile(r"[%#?]")
+_AMBIGUOUS_IN_URL = re.compile(r"[#?*\[\]\\]")
+# No system call takes the first of these, and URL parsers drop some.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def ledger_path() -> str:
-    """The ledger path of this deployment: ``[segments] ledger_path``, else a folder in Airflow's home."""
+    """Return the ledger path of this deployment: ``[segments] ledger_path``, else a folder in Airflow's home."""
     configured: str = conf.get("segments", "ledger_path", fallback="") or ""
-    return configured or str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "segments_ledger")
+    home = os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")
+    return configured or str(Path(home).expanduser() / "segments_ledger")
 
 
 def timing() -> Timing:
-    """The times of this deployment's ledgers: ``[segments] keep_days``.
+    """Return the times of this deployment's ledgers: ``[segments] keep_days``.
 
-    :raises ConfigurationError: it is no number of days.
+    :raises ConfigurationError: it is not a number of days.
     """
     days: str = conf.get("segments", "keep_days", fallback="30")
     if not days.isascii() or not days.isdigit() or len(days) > MOST_DIGITS:
@@ -42,10 +54,12 @@ def timing() -> Timing:
 
 
 def open_store(ledger_path: str, folder: str) -> Store:
-    """The store of one segment.
+    """Return the store of one segment.
 
-    :param ledger_path: a path or URL that Airflow's object storage knows, e.g. ``s3://aws_default@bucket/segments``.
+    :param ledger_path: an absolute path, or a URL of Airflow's object storage such as
+        ``s3://aws_default@bucket/segments``.
     :param folder: of the segment, below it.
+    :raises ConfigurationError: the path is relative or ambiguous, or cannot be opened.
     :raises LedgerError: a new path cannot create files exclusively, or is one that other workers do not see.
     """
     store = store_at(ledger_path, folder)
@@ -57,14 +71,69 @@ def open_store(ledger_path: str, folder: str) -> Store:
 
 
 def store_at(ledger_path: str, folder: str = "") -> LocalStore | ObjectStore:
-    """As :func:`open_store`, unchecked: for whoever looks at what is there.
+    """Return the store as :func:`open_store` does, without its checks, to look at what is there.
 
     :param folder: an empty text for all that is below the path.
+    :raises ConfigurationError: the path is relative or ambiguous, or cannot be opened.
     """
-    path = ObjectStoragePath(ledger_path)
-    if path.protocol in ("file", "", "local"):
-        return LocalStore(Path(path.path) / folder)
-    return ObjectStore(path.fs, f"{path.path.rstrip('/')}/{folder}")
+    text = str(ledger_path)
+    if _CONTROL.search(text) or text != text.strip():
+        _refuse(text, "has white space around it, or control characters in it", "Remove them")
+    scheme, url, rest = text.partition("://")
+    if not url or text.startswith(("/", "~")):
+        return LocalStore(_absolute(text) / folder)
+    if scheme.lower() not in LOCAL_SCHEMES:
+        return _object_store(text, scheme.lower(), rest, folder)
+    if found := _AMBIGUOUS_IN_FILE_URL.search(rest):
+        _refuse(text, f"has {found.group()!r}, which may be read in two ways in a URL", "Give the path alone")
+    if not rest.startswith("/"):
+        _refuse(text, "is not absolute, or names a host", "Give an absolute path alone")
+    return LocalStore(Path(rest) / folder)
+
+
+def _absolute(text: str) -> Path:
+    """Return a path that means the same in each working directory."""
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:  # no such user, or one without a home
+        path = Path()
+    if not path.is_absolute():
+        _refuse(
+            text,
+            "is relative, and the working directory differs between workers",
+            "Give an absolute path such as `/srv/airflow/ledger`, or the URL of an object store",
+        )
+    return path
+
+
+def _object_store(text: str, scheme: str, rest: str, folder: str) -> ObjectStore:
+    netloc, slash, prefix = rest.partition("/")
+    user, _, bucket = netloc.rpartition("@")
+    location = f"{bucket}{slash}{prefix}"
+    if ":" in user:
+        _refuse(f"{scheme}://***@{location}", "has credentials", "Keep them in an Airflow connection, and name its ID")
+    if "::" in scheme:
+        _refuse(text, "is a chained URL, whose files may be read from a cache", "Give the URL of the store alone")
+    if found := _AMBIGUOUS_IN_URL.search(rest):
+        _refuse(text, f"has {found.group()!r}, which stores read in different ways", "Choose another prefix")
+    parts = location.rstrip("/").split("/")
+    if scheme in BUCKETS and not (all(parts) and {".", ".."}.isdisjoint(parts)):
+        _refuse(text, "has no bucket, or a part that is empty, `.` or `..`", "Choose another prefix")
+    try:
+        path = ObjectStoragePath(text)
+        fs, root = path.fs, path.path.rstrip("/")
+    except (ImportError, OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"The ledger path {text!r} cannot be opened ({type(error).__name__}). Nothing was sent. Check that the "
+            "Airflow provider of that store is installed, and that the connection in the path exists."
+        ) from error
+    if scheme in BUCKETS and root.strip("/") != location.strip("/"):
+        _refuse(text, f"would be read as {root!r}", f"Write it as `{scheme}://connection_id@bucket/prefix`")
+    return ObjectStore(fs, f"{root}/{folder}")
+
+
+def _refuse(ledger_path: str, problem: str, remedy: str) -> NoReturn:
+    raise ConfigurationError(f"The ledger path {ledger_path!r} {problem}. Nothing was sent. {remedy}.")
 
 
 def _check_seen_by_all(ledger_path: str) -> None:

@@ -10,15 +10,16 @@ from importlib import import_module
 
 import airflow
 import boto3
+import fsspec
 import pytest
 import s3fs
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import ConfigurationError, LedgerError
 from airflow_segments_provider.members.ledger import object_store
 from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
-from airflow_segments_provider.members.ledger.places import open_store
+from airflow_segments_provider.members.ledger.places import open_store, store_at
 from tests.members.conftest import people
 
 attach = import_module("airflow.io.store" if airflow.__version__.startswith("2.") else "airflow.sdk.io").attach
@@ -319,3 +320,24 @@ def test_a_folder_is_deleted_with_what_others_wrote_after_it_was_listed(s3):
     other.create("a/2", b"x")
     store.delete_folder("a")
     assert other.names("a") == []
+
+
+@pytest.mark.parametrize("prefix", ["a b", "a%20b", "a@b", "ü", "a&b=c+d"])
+def test_a_prefix_is_used_exactly_as_it_is(s3, prefix):
+    attach(protocol="s3", conn_id="ledgers", fs=s3fs.S3FileSystem(**s3.options))
+    folder = f"walkme/127.0.0.1%3A80/{uuid.uuid4().hex}"
+    store = store_at(f"s3://ledgers@{BUCKET}/{prefix}/", folder)
+    assert store.create("generations/1.json", b"{}")
+    keys = [found["Key"] for found in s3.client().list_objects_v2(Bucket=BUCKET, Prefix=f"{prefix}/")["Contents"]]
+    assert f"{prefix}/{folder}/generations/1.json" in keys
+    store.delete_folder("")
+    assert store.names("generations") == []
+
+
+def test_an_azure_url_whose_account_would_be_the_container_is_refused():
+    attach(protocol="abfs", conn_id="container", fs=fsspec.filesystem("memory"))
+    with pytest.raises(ConfigurationError, match=r"would be read as .* Nothing was sent"):
+        store_at("abfs://container@account.dfs.core.windows.net/ledger")
+    store = store_at("abfs://container@other/ledger", "a")
+    assert isinstance(store, ObjectStore)
+    assert store.root == "other/ledger/a"

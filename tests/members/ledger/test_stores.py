@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -15,11 +16,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import ConfigurationError, LedgerError
 from airflow_segments_provider.members.ledger import object_store
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
-from airflow_segments_provider.members.ledger.places import open_store
+from airflow_segments_provider.members.ledger.places import ledger_path, open_store, store_at
 from airflow_segments_provider.members.ledger.store import every_file
 from airflow_segments_provider.members.target import SegmentKey
 
@@ -519,3 +520,91 @@ def test_a_local_path_is_for_local_executors_or_shared_file_systems(tmp_path, mo
         open_store(str(tmp_path), "walkme/a/b/c")
     monkeypatch.setenv("AIRFLOW__SEGMENTS__LEDGER_PATH_IS_SHARED", "True")
     assert isinstance(open_store(f"file://{tmp_path}", "walkme/a/b/c"), LocalStore)
+
+
+def test_paths_are_used_exactly_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path, folder in [
+        (f"{tmp_path}/a b", tmp_path / "a b"),
+        (f"{tmp_path}/a%20b#c?d&e=[f]", tmp_path / "a%20b#c?d&e=[f]"),
+        (f"{tmp_path}/file:///x", tmp_path / "file:/x"),
+        (f"file://{tmp_path}/a b", tmp_path / "a b"),
+        (f"FILE://{tmp_path}/x", tmp_path / "x"),
+        (f"local://{tmp_path}/x", tmp_path / "x"),
+        (f"{tmp_path}/x/", tmp_path / "x"),
+        ("~/ledger", tmp_path / "ledger"),
+        ("~", tmp_path),
+    ]:
+        store = store_at(path, "walkme/h%3A1/s/g")
+        assert isinstance(store, LocalStore)
+        assert store.folder == folder / "walkme/h%3A1/s/g"
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("", "relative"),
+        ("ledger", "relative"),
+        ("./ledger", "relative"),
+        ("../ledger", "relative"),
+        ("$HOME/ledger", "relative"),
+        ("~no-such-user/ledger", "relative"),
+        ("file:/srv/ledger", "relative"),
+        ("s3:/bucket/ledger", "relative"),
+        ("bucket/ledger", "relative"),
+        ("file://ledger", "not absolute"),
+        ("file://./ledger", "not absolute"),
+        ("file://~/ledger", "not absolute"),
+        ("file://localhost/srv/ledger", "names a host"),
+        ("file:///srv/a%20b", "'%'"),
+        ("file:///srv/a#b", "'#'"),
+        ("file:///srv/a?b", "'?'"),
+        (" /srv/ledger", "white space"),
+        ("/srv/ledger\n", "white space"),
+        ("/srv/led\tger", "control characters"),
+        ("/srv/led\0ger", "control characters"),
+        ("s3://bucket/led\nger", "control characters"),
+        ("s3://bucket/a#b", "'#'"),
+        ("s3://bucket/a?versionId=1", "'?'"),
+        ("s3://bucket/a*", "'*'"),
+        ("s3://bucket/[a]", "'['"),
+        ("s3://", "no bucket"),
+        ("s3:///ledger", "no bucket"),
+        ("s3://connection@/ledger", "no bucket"),
+        ("s3://bucket//ledger", "empty"),
+        ("s3://bucket/a/../b", "`..`"),
+        ("s3://bucket/./b", "`..`"),
+        ("simplecache::s3://bucket/ledger", "cache"),
+        ("nosuch://bucket/ledger", "cannot be opened"),
+    ],
+)
+def test_a_path_that_could_be_read_as_another_is_refused(path, problem):
+    with pytest.raises(ConfigurationError, match=re.escape(problem)) as refused:
+        store_at(path, "walkme/h/s/g")
+    assert "Nothing was sent." in str(refused.value)
+
+
+def test_credentials_in_a_path_are_not_shown():
+    with pytest.raises(ConfigurationError, match="credentials") as refused:
+        store_at("s3://key:secret@bucket/ledger")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("home", "path"),
+    [
+        (None, "/home/me/airflow/segments_ledger"),
+        ("", "/home/me/airflow/segments_ledger"),
+        ("/a", "/a/segments_ledger"),
+        ("~/a", "/home/me/a/segments_ledger"),
+        ("$HOME/a", "/home/me/a/segments_ledger"),
+    ],
+)
+def test_the_ledger_path_where_none_is_configured(monkeypatch, home, path):
+    monkeypatch.setenv("HOME", "/home/me")
+    if home is None:
+        monkeypatch.delenv("AIRFLOW_HOME")
+    else:
+        monkeypatch.setenv("AIRFLOW_HOME", home)
+    assert ledger_path() == path
+    assert str(store_at(ledger_path())) == path
