@@ -1,17 +1,186 @@
-"""Where one run works: a temporary folder, and a database in it that goes to disk where memory ends."""
+"""The workspace of one run: a temporary folder, and a database that writes to it where memory ends.
+
+The files hold user IDs. They are below ``airflow-segments-<uid>`` in the folder for temporary files, which only its
+owner can enter. A run has a folder there and a lock file beside it, and holds the lock until it ends. A folder whose
+lock is free belongs to a killed run: the next run on the machine removes it.
+"""
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import shutil
+import stat
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from airflow_segments_provider.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import duckdb
 
 MEMORY_LIMIT = "440MB"
+
+# So that a run does not spend long on what others left.
+MOST_LEFTOVERS = 20
+# Each further try needs another process that removes the new lock file before this one has locked it.
+TRIES = 50
+LOCK = ".lock"
+PRIVATE = 0o700
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF})
+
+
+def remove_leftovers(most: int | None = None) -> int:
+    """Remove the folders of runs that were killed on this machine, as this user and with this ``TMPDIR``.
+
+    It never raises. What cannot be removed stays until the next time.
+
+    :param most: remove this many at most.
+    :return: how many were removed.
+    """
+    removed = 0
+    with suppress(OSError):
+        for parent in _parents():
+            for lock in parent.glob(f"*{LOCK}"):
+                if most is not None and removed >= most:
+                    return removed
+                with suppress(OSError):
+                    removed += _remove_leftover(lock)
+    return removed
+
+
+def _remove_leftover(lock: Path) -> bool:
+    """Remove a folder whose run is dead, and then its lock file."""
+    descriptor = _locked(lock)
+    if descriptor is None:
+        return False
+    try:
+        return _remove(lock.with_suffix(""), lock)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(folder: Path, lock: Path) -> bool:
+    """Remove a folder, and its lock file unless something of the folder is left.
+
+    :return: whether there was such a folder, and it is gone.
+    """
+    found = folder.exists()
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        return False
+    lock.unlink(missing_ok=True)
+    return found
+
+
+def _locked(lock: Path, flags: int = 0) -> int | None:
+    """Open and lock a file.
+
+    :return: the descriptor that holds the lock; None where another process has it, or has just deleted the file.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+    except BlockingIOError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _parents() -> Iterator[Path]:
+    """Yield the private folders of this user in the folder for temporary files, the usual one first."""
+    place = Path(tempfile.gettempdir())
+    name = f"airflow-segments-{os.geteuid()}"
+    if _is_private(place / name):
+        yield place / name
+    for entry in sorted(place.glob(f"{name}-*")):
+        if _is_private(entry):
+            yield entry
+
+
+def _parent() -> Path:
+    """Find or make a private folder for the runs of this user.
+
+    Where another user has taken the usual name, also as a symbolic link, the folder gets a random suffix.
+    """
+    place = Path(tempfile.gettempdir())
+    name = f"airflow-segments-{os.geteuid()}"
+    with suppress(FileExistsError):
+        (place / name).mkdir(PRIVATE)
+    return next(_parents(), None) or Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place))
+
+
+def _is_private(folder: Path) -> bool:
+    """Return whether a folder is this user's own, after a mode that lets others in is corrected."""
+    try:
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+            return False
+        if stat.S_IMODE(found.st_mode) != PRIVATE:
+            folder.chmod(PRIVATE)
+    except OSError:
+        return False
+    return True
+
+
+class _Directory:
+    """A new folder, locked until it is removed or this process ends.
+
+    Its lock file is locked before the folder is made, so that no other run removes it between the two.
+    """
+
+    def __init__(self) -> None:
+        self._descriptor: int | None = None
+        try:
+            self._make(_parent())
+        except OSError as error:
+            raise ConfigurationError(
+                f"There is no folder for temporary files ({error.strerror or type(error).__name__}). Nothing was sent. "
+                "Free space there, or set `TMPDIR` to a folder that the tasks may write to."
+            ) from error
+
+    def _make(self, parent: Path) -> None:
+        for _ in range(TRIES):
+            self.path = parent / uuid.uuid4().hex
+            self._lock = self.path.with_suffix(LOCK)
+            try:
+                self._descriptor = _locked(self._lock, os.O_CREAT | os.O_EXCL)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                # Without its lock file, no other run takes the folder for left behind.
+                self._lock.unlink(missing_ok=True)
+                break
+            if self._descriptor is not None:
+                break
+        else:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        try:
+            self.path.mkdir(PRIVATE)
+            _is_private(self.path)
+        except BaseException:
+            self.remove()
+            raise
+
+    def remove(self) -> None:
+        """Remove the folder. What cannot be removed now is removed by a later run."""
+        with suppress(OSError):
+            _remove(self.path, self._lock)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 class Workspace:
@@ -29,26 +198,33 @@ class Workspace:
     def __enter__(self) -> Self:
         import duckdb
 
-        self._folder = tempfile.TemporaryDirectory(prefix="segments-")
-        self.folder = Path(self._folder.name)
+        remove_leftovers(most=MOST_LEFTOVERS)
+        self._directory = _Directory()
+        self.folder = self._directory.path
         settings: dict[str, Any] = {
             "memory_limit": self._memory_limit,
             "temp_directory": str(self.folder / "spill"),
             "preserve_insertion_order": False,
         }
-        self.database = self._given or duckdb.connect(config=settings)
-        if self._given:
-            self.run("BEGIN")
+        try:
+            self.database = self._given or duckdb.connect(config=settings)
+            if self._given:
+                self.run("BEGIN")
+        except BaseException:
+            self._directory.remove()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._given is None:
-            self.database.close()
-        else:
-            self.run("ROLLBACK")
-        self._folder.cleanup()
+        try:
+            if self._given is None:
+                self.database.close()
+            else:
+                self.run("ROLLBACK")
+        finally:
+            self._directory.remove()
 
     def run(self, query: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement."""

@@ -1,0 +1,361 @@
+"""The folder of a run: private while it lives, gone when it ends, removed by the next where it was killed."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import multiprocessing
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from airflow_segments_provider.errors import ConfigurationError
+from airflow_segments_provider.members import workspace as module
+from airflow_segments_provider.members.workspace import Workspace, remove_leftovers
+
+PERSON = "person-0000001@example.org"
+# Fills a database, beyond its memory where there are many users, and waits to be killed.
+RUN = """
+import os, signal, sys
+from airflow_segments_provider.members.workspace import Workspace
+
+with Workspace("20MB") as workspace:
+    workspace.run("SET threads = 1")
+    workspace.run("CREATE TABLE people AS SELECT 'person-' || lpad(i::VARCHAR, 7, '0') || '@example.org' AS id "
+                  "FROM range(?) AS numbers(i)", [int(sys.argv[1])])
+    (workspace.folder / "snapshot.parquet").write_bytes(b"person-0000001@example.org")
+    print(workspace.folder, flush=True)
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder for temporary files of the test's own."""
+    path = tmp_path / "temporary"
+    path.mkdir()
+    path.chmod(0o1777)
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
+    monkeypatch.setenv("TMPDIR", str(path))
+    return path
+
+
+@pytest.fixture
+def start(place):
+    """Start runs that end only by a signal."""
+    with ExitStack() as started:
+
+        def begin(users=1000):
+            command = [sys.executable, "-c", RUN, str(users)]
+            run = started.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            started.callback(run.kill)
+            assert run.stdout
+            return run, Path(run.stdout.readline().strip())
+
+        yield begin
+
+
+def parent_in(place):
+    return place / f"airflow-segments-{os.geteuid()}"
+
+
+def mode(path):
+    return oct(stat.S_IMODE(path.stat().st_mode))
+
+
+def everything(place):
+    """What is below the private folders."""
+    return [path for parent in place.iterdir() for path in parent.rglob("*")]
+
+
+def test_its_folder_is_private_and_gone_at_the_end(place):
+    with Workspace() as workspace:
+        assert workspace.folder.parent == parent_in(place)
+        assert (mode(workspace.folder.parent), mode(workspace.folder)) == ("0o700", "0o700")
+        (workspace.folder / "file").write_bytes(b"x")
+    assert everything(place) == []
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
+def test_whatever_the_umask(place, umask):
+    before = os.umask(umask)
+    try:
+        with Workspace() as workspace:
+            assert (mode(workspace.folder.parent), mode(workspace.folder)) == ("0o700", "0o700")
+    finally:
+        os.umask(before)
+
+
+def test_the_next_run_removes_what_a_killed_one_left(place, start):
+    run, folder = start(users=1_500_000)
+    assert any(path.stat().st_size for path in (folder / "spill").iterdir())
+    with Workspace():
+        assert folder.exists()
+    run.send_signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    assert PERSON in (folder / "snapshot.parquet").read_text()
+    with Workspace() as workspace:
+        assert not folder.exists()
+        assert workspace.folder.exists()
+    assert everything(place) == []
+
+
+def test_all_that_is_left_can_be_removed_at_once(place, start):
+    killed = [start() for _ in range(2)]
+    _, alive = start()
+    for run, _ in killed:
+        run.kill()
+        run.wait()
+    with Workspace() as workspace:
+        assert not any(folder.exists() for _, folder in killed)
+        assert remove_leftovers() == 0
+        assert workspace.folder.exists()
+    assert alive.exists()
+
+
+def left_behind(parent, name="left"):
+    folder = parent / name
+    folder.mkdir(parents=True)
+    (folder / "snapshot.parquet").write_text(PERSON)
+    folder.with_suffix(".lock").touch()
+    return folder
+
+
+def test_a_run_removes_some_and_the_command_all(place):
+    with Workspace():
+        pass
+    for number in range(module.MOST_LEFTOVERS + 5):
+        left_behind(parent_in(place), f"left{number}")
+    with Workspace():
+        pass
+    assert remove_leftovers(most=2) == 2
+    assert remove_leftovers() == 3
+    assert remove_leftovers() == 0
+    assert everything(place) == []
+
+
+def test_a_lock_file_without_a_folder_is_removed_and_not_counted(place):
+    with Workspace() as workspace:
+        (workspace.folder.parent / "dead.lock").touch()
+        assert remove_leftovers() == 0
+        assert [path.name for path in workspace.folder.parent.iterdir() if path.stem == "dead"] == []
+
+
+def test_a_folder_without_a_lock_file_stays(place):
+    """It could be one that is alive on a file system without locks."""
+    with Workspace() as workspace:
+        folder = left_behind(workspace.folder.parent)
+        folder.with_suffix(".lock").unlink()
+        assert remove_leftovers() == 0
+        assert folder.exists()
+
+
+def test_one_within_another(place):
+    with Workspace() as outer, Workspace() as inner:
+        assert remove_leftovers() == 0
+        assert outer.folder.exists()
+        assert inner.folder.exists()
+
+
+def test_where_nothing_was_ever_left(place):
+    assert remove_leftovers() == 0
+    assert list(place.iterdir()) == []
+
+
+def work(place: str, turns: int) -> list[str]:
+    """Be one of several processes that make and remove folders at the same time."""
+    tempfile.tempdir = place
+    wrong = []
+    for turn in range(turns):
+        try:
+            with Workspace(database=duckdb.connect()) as workspace:
+                (workspace.folder / "mine").write_text(str(turn))
+                remove_leftovers()
+                if (workspace.folder / "mine").read_text() != str(turn):
+                    wrong.append("another's")
+        except Exception as error:  # noqa: BLE001  # none may come
+            wrong.append(f"{type(error).__name__}: {error}")
+    return wrong
+
+
+def test_runs_that_start_at_once_leave_each_other_alone(place):
+    workers = 4
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        assert pool.starmap(work, [(str(place), 50)] * workers) == [[]] * workers
+    assert everything(place) == []
+
+
+def test_a_lock_file_that_another_run_took_away_is_made_anew(place, monkeypatch):
+    """Between its making and its locking, it looks like one that was left behind."""
+    flock, calls = fcntl.flock, list[int]()
+
+    def remove_before(descriptor, operation):
+        if not calls:
+            calls.append(1)
+            assert remove_leftovers() == 0
+        flock(descriptor, operation)
+
+    with Workspace():
+        pass
+    monkeypatch.setattr(fcntl, "flock", remove_before)
+    with Workspace() as workspace:
+        assert calls
+        assert workspace.folder.with_suffix(".lock").exists()
+        assert remove_leftovers() == 0
+        assert workspace.folder.exists()
+    assert everything(place) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP], ids=errno.errorcode.get)
+def test_a_file_system_without_locks(place, monkeypatch, number):
+    def flock(descriptor, operation):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", flock)
+        workspace = Workspace()
+        workspace.__enter__()
+        assert remove_leftovers() == 0
+    assert remove_leftovers() == 0
+    assert workspace.folder.exists()
+    workspace.__exit__(None, None, None)
+    assert everything(place) == []
+
+
+def take_by_link(path, elsewhere):
+    path.symlink_to(elsewhere)
+
+
+def take_by_file(path, elsewhere):
+    path.touch()
+
+
+def take_as_another_user(path, elsewhere):
+    path.mkdir(mode=0o777)
+    os.chown(path, 65534, 65534)
+
+
+TAKEN = [take_by_link, take_by_file]
+if os.geteuid() == 0:
+    TAKEN.append(take_as_another_user)
+
+
+@pytest.mark.parametrize("take", TAKEN)
+def test_where_the_name_was_taken_by_another_user(place, tmp_path, take):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    take(parent_in(place), elsewhere)
+    with Workspace() as workspace:
+        parent = workspace.folder.parent
+        assert parent != parent_in(place)
+        assert (parent.parent, mode(parent), mode(workspace.folder)) == (place, "0o700", "0o700")
+        assert not parent.is_symlink()
+    with Workspace() as workspace:
+        assert workspace.folder.parent == parent
+    left_behind(parent)
+    assert remove_leftovers() == 1
+    assert list(elsewhere.iterdir()) == []
+    assert list(parent.iterdir()) == []
+
+
+def test_a_folder_of_ours_that_others_could_enter_is_closed(place):
+    parent_in(place).mkdir()
+    parent_in(place).chmod(0o777)
+    with Workspace() as workspace:
+        assert (workspace.folder.parent, mode(parent_in(place))) == (parent_in(place), "0o700")
+
+
+def test_a_folder_of_another_user_of_a_similar_name_is_not_ours(place):
+    similar = left_behind(place / f"{parent_in(place).name}0")
+    assert remove_leftovers() == 0
+    assert similar.exists()
+
+
+def test_links_among_what_was_left_are_not_followed(place, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("keep")
+    with Workspace() as workspace:
+        parent = workspace.folder.parent
+    folder = left_behind(parent)
+    (folder / "link").symlink_to(precious)
+    (folder / "folder").symlink_to(tmp_path)
+    (parent / "linked").symlink_to(tmp_path)
+    (parent / "linked.lock").symlink_to(precious)
+    assert remove_leftovers() == 1
+    assert precious.read_text() == "keep"
+    assert not folder.exists()
+
+
+def test_what_cannot_be_removed_fails_no_run(place, monkeypatch):
+    with Workspace():
+        pass
+    left_behind(parent_in(place))
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", lambda path, ignore_errors: None)
+        with Workspace() as workspace:
+            assert remove_leftovers() == 0
+    assert workspace.folder.exists()
+    assert remove_leftovers() == 2
+    assert everything(place) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "x"), PermissionError(errno.EACCES, "x")], ids=repr)
+@pytest.mark.parametrize("name", ["lstat", "glob", "unlink"])
+def test_removing_never_raises(place, monkeypatch, name, error):
+    with Workspace():
+        pass
+    left_behind(parent_in(place))
+
+    def fail(*args, **named):
+        raise error
+
+    monkeypatch.setattr(Path, name, fail)
+    assert remove_leftovers() == 0
+
+
+def test_nothing_stays_of_one_that_cannot_be_opened(place):
+    with pytest.raises(duckdb.Error), Workspace("much"):
+        pass
+    assert everything(place) == []
+
+
+def test_nothing_stays_of_one_whose_database_fails_at_the_end(place):
+    database = duckdb.connect()
+    with pytest.raises(duckdb.Error), Workspace(database=database):
+        database.close()
+    assert everything(place) == []
+
+
+def test_without_a_folder_for_temporary_files(place, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(place / "missing"))
+    with pytest.raises(ConfigurationError, match=r"No such file.* Nothing was sent. .*`TMPDIR`"), Workspace():
+        pass
+    assert remove_leftovers() == 0
+
+
+def test_nothing_stays_where_its_folder_cannot_be_made(place, monkeypatch):
+    with Workspace():
+        pass
+    mkdir = Path.mkdir
+
+    def full(self, *args, **named):
+        if self.parent == parent_in(place):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        mkdir(self, *args, **named)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(ConfigurationError, match="No space left on device"), Workspace():
+        pass
+    assert everything(place) == []
