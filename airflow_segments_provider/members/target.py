@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+NO_SYSTEM = "-"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+_END = re.compile(r"[\s/]+\Z")
+_SPACE = re.compile(r"\s")
+# Letters that the older and the newer standard of international host names encode differently.
+_ENCODED_IN_TWO_WAYS = frozenset("\u00df\u03c2\u200c\u200d")
 
 
 @dataclass(frozen=True)
 class SegmentKey:
-    """What tells one segment from all others: never the connection's name, nor the segment's own, which may change.
+    """What distinguishes one segment from all others: not the connection's ID or the segment's name, which may change.
+
+    All ways to write the same segment make equal keys, and equal keys, and only those, have the same folder.
 
     :param vendor: e.g. ``walkme``.
-    :param base_url: of the API.
+    :param base_url: of the API; ``https`` where it has no scheme.
     :param system: the part of the account that has the segment, or an empty text.
-    :param segment: the vendor's own id; empty for one that is yet to be made.
+    :param segment: the vendor's own ID; empty for one that does not exist yet.
     """
 
     vendor: str
@@ -24,11 +36,22 @@ class SegmentKey:
     system: str
     segment: str
 
+    def __post_init__(self) -> None:
+        system = self.system.strip()
+        canonical = {
+            "vendor": self.vendor.strip().lower(),
+            "base_url": _canonical_url(self.base_url),
+            "system": "" if system == NO_SYSTEM else system,
+            "segment": self.segment.strip(),
+        }
+        for name, value in canonical.items():
+            object.__setattr__(self, name, value)
+
     @property
     def folder(self) -> str:
-        """Where its ledger lies, below the ledger path."""
-        parts = (self.vendor, self.base_url.removeprefix("https://"), self.system or "-", self.segment)
-        return "/".join(quote(part, safe="") for part in parts)
+        """Where its ledger is, below the ledger path."""
+        parts = (self.vendor, self.base_url.removeprefix("https://"), self.system or NO_SYSTEM, self.segment)
+        return "/".join(map(_folder_name, parts))
 
     def __str__(self) -> str:
         return f"{self.vendor} segment {self.segment}" if self.segment else f"a new {self.vendor} segment"
@@ -120,3 +143,37 @@ class Target(Protocol):
 
     def members(self) -> Iterator[Sequence[str]]:
         """The members, a page at a time, normalised; may miss some where the segment changes meanwhile."""
+
+
+def _folder_name(part: str) -> str:
+    """Return one folder's name, also for what would lead to another folder."""
+    return quote(part, safe="") if part.strip(".") or not part else part.replace(".", "%2E")
+
+
+def _canonical_url(url: str) -> str:
+    """Return the one way to write a base URL; the case of its path counts."""
+    text = _END.sub("", url.strip())
+    if not text:
+        return ""
+    text = text if "://" in text else f"https://{text}"
+    try:
+        parts = urlsplit(text)
+        host, port = _canonical_host(parts.hostname or ""), parts.port
+    except ValueError:  # half of an IPv6 address, a port that is not a number
+        return text
+    if not host or _SPACE.search(host) or parts.query or parts.fragment:
+        return text
+    user = parts.netloc.rpartition("@")[0]
+    netloc = f"{user}@{host}" if user else host
+    if port is not None and port != DEFAULT_PORTS.get(parts.scheme):
+        netloc = f"{netloc}:{port}"
+    return parts._replace(netloc=netloc, path=_END.sub("", parts.path)).geturl()
+
+
+def _canonical_host(host: str) -> str:
+    if ":" in host:
+        return f"[{ipaddress.ip_address(host)}]"
+    if not host.isascii() and _ENCODED_IN_TWO_WAYS.isdisjoint(host):
+        with suppress(UnicodeError):
+            host = host.encode("idna").decode()
+    return host.rstrip(".")
