@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -63,7 +64,7 @@ class WalkMeTarget:
     lists = False
 
     def __init__(self, spec: WalkMeSegment) -> None:
-        self.spec = spec
+        self.spec = _trimmed(spec)
         self.hook = WalkMeHook(spec.walkme_conn_id)
         self.ours = False
 
@@ -168,3 +169,17 @@ class WalkMeTarget:
             idempotent=idempotent,
         )
         return Applied(in_doubt=reply.in_doubt)
+
+
+def _trimmed(spec: WalkMeSegment) -> WalkMeSegment:
+    """Return a copy without the spaces that a template may leave, so that one segment has one name.
+
+    What renders to nothing, or to ``None``, counts as absent, as in the hook.
+    """
+    trimmed = copy.copy(spec)
+    for name in ("segment_guid", "external_id", "name", "system_guid"):
+        value = getattr(spec, name)
+        if isinstance(value, str):
+            text = value.strip()
+            setattr(trimmed, name, None if text in ("", "None") else text)
+    return trimmed
