@@ -196,7 +196,7 @@ class SyncMembersOperator(BaseOperator):
         self._reached = reached = target_of(self.target).open()
         self.vendor_url = reached.hook.admin_url
         WalkMeSystemLink().push(context, self.vendor_url)
-        settings = given.settings(data_until=sync_context.interval_end(context), plan_only=sync_context.previews_only())
+        settings = given.settings(data_until=sync_context.as_of(context), plan_only=sync_context.previews_only())
         if not settings.plan_only:
             # Before the ledger: the next run would take an intent for requests of unknown outcome.
             reached.hook.client.check_writable(f"The sync of {reached.spec}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
 
+from airflow_segments_provider.members.ledger.timing import now_ms
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from airflow_segments_provider.members.ledger.timing import Timing
     from airflow_segments_provider.members.sync import Synced
     from airflow_segments_provider.members.target import SegmentKey, Target
+
+# The types of the runs that a timetable creates, as Airflow 2.11 and 3 name them.
+_AUTOMATED = ("scheduled", "backfill")
 
 # The XCom that tells later runs how this one left the ledger.
 WITNESS = "ledger"
@@ -51,10 +56,28 @@ def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | Non
     )
 
 
-def interval_end(context: Context) -> int | None:
-    """The end of the data interval in milliseconds; a run that was started by hand has none on newer versions."""
-    end = context.get("data_interval_end")
-    return int(end.timestamp() * 1000) if end else None
+def as_of(context: Context) -> int | None:
+    """Return the time that the data of a run represents, in milliseconds since 1970, and never later than now.
+
+    It orders the runs of one segment, in whatever order they are executed:
+
+    - Scheduled runs and backfills: the end of the data interval. Only then is the data of the interval complete.
+    - Other runs with a logical date: that date. Airflow gives a manual run an interval that ends when the run is
+      created, also where the user asked for a date in the past. On Airflow 2.11 this includes runs that a dataset
+      triggered; their logical date is the time of the event.
+    - Runs without a logical date: the date of the partition, else the time from which the run may start. These remain
+      the same when the run is cleared a week later.
+
+    Later than now would be wrong: one run with a date in the year 2036 would make all other runs look outdated.
+
+    :return: None outside of a DAG run, for example in a unit test.
+    """
+    run: Any = context.get("dag_run")
+    moment: Any = context.get("logical_date")
+    if getattr(run, "run_type", None) in _AUTOMATED:
+        moment = context.get("data_interval_end") or moment
+    moment = moment or getattr(run, "partition_date", None) or getattr(run, "run_after", None)
+    return min(int(moment.timestamp() * 1000), now_ms()) if moment else None
 
 
 def is_news(context: Context, result: Mapping[str, Any]) -> bool:

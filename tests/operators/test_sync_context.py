@@ -1,0 +1,90 @@
+"""What a sync takes from its task instance: the time that its data represents."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_segments_provider.operators import sync_context
+from tests.assets.conftest import AIRFLOW_2
+
+START, END, LATER = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 9))
+FUTURE = datetime(2036, 1, 1, tzinfo=UTC)
+
+
+def context(run_type, *, logical_date=None, interval_end=None, **run):
+    """A context as Airflow makes it: without keys of dates that a run does not have."""
+    dates = {"logical_date": logical_date, "data_interval_end": interval_end}
+    found = {name: date for name, date in dates.items() if date}
+    return {**found, "dag_run": SimpleNamespace(run_type=run_type, **run)}
+
+
+def milliseconds(moment):
+    return int(moment.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (context("scheduled", logical_date=START, interval_end=END, run_after=END), END),
+        (context("backfill", logical_date=START, interval_end=END, run_after=END), END),
+        # A timetable of points in time, such as Airflow 3's for a cron expression.
+        (context("scheduled", logical_date=END, interval_end=END, run_after=END), END),
+        # Airflow lets the interval of a manual run end when the run was created.
+        (context("manual", logical_date=START, interval_end=LATER, run_after=LATER), START),
+        (context("operator_triggered", logical_date=START, interval_end=LATER, run_after=LATER), START),
+        (context("manual", run_after=LATER), LATER),
+        (context("asset_triggered", run_after=LATER), LATER),
+        # Airflow 2.11: the interval covers those of the runs that wrote the dataset.
+        (context("dataset_triggered", logical_date=END, interval_end=LATER), END),
+        # The run of a partition may start long after it.
+        (context("asset_triggered", run_after=LATER, partition_date=END), END),
+        (context("manual", run_after=LATER, partition_date=None), LATER),
+    ],
+)
+def test_the_time_that_a_run_represents(given, expected):
+    assert sync_context.as_of(given) == milliseconds(expected)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        context("scheduled", logical_date=START, interval_end=FUTURE),
+        context("manual", logical_date=FUTURE),
+        context("asset_triggered", run_after=FUTURE),
+    ],
+)
+def test_it_is_never_later_than_now(given):
+    before = int(time.time() * 1000)
+    assert before <= (sync_context.as_of(given) or 0) <= before + 60_000
+
+
+def test_without_a_run_there_is_none():
+    assert sync_context.as_of({}) is None
+
+
+REPORT = """
+@task
+def report(dag_run=None, **context):
+    from airflow_segments_provider.operators.sync_context import as_of
+    return [str(dag_run.run_type), as_of({"dag_run": dag_run, **context})]
+
+report()
+"""
+
+
+def test_a_manual_run_of_airflow_represents_its_logical_date(dag_file):
+    date = {"execution_date" if AIRFLOW_2 else "logical_date": END}
+    (ti,) = dag_file(REPORT).test(**date).get_task_instances()
+    kind, moment = ti.xcom_pull(task_ids="report")
+    assert kind.rpartition(".")[2].lower() == "manual"
+    assert moment == milliseconds(END)
+
+
+@pytest.mark.skipif(AIRFLOW_2, reason="all runs of Airflow 2 have a logical date")
+def test_a_run_of_airflow_without_a_logical_date_represents_the_time_it_could_start(dag_file):
+    (ti,) = dag_file(REPORT).test(logical_date=None, run_after=LATER).get_task_instances()
+    assert ti.xcom_pull(task_ids="report")[1] == milliseconds(LATER)
