@@ -13,7 +13,7 @@ from airflow_segments_provider.assets import declare, record_change, segment_ass
 from airflow_segments_provider.errors import LedgerBusy
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators import sync_context, sync_result
-from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.user_ids import ConcealingPartial, UserIdsField, conceal_argument
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 if TYPE_CHECKING:
@@ -162,6 +162,11 @@ class SyncMembersOperator(BaseOperator):
         self.memory_limit = memory_limit
         self.deferrable = deferrable
         declare(self)
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Begin a mapped task; see Airflow's documentation."""
+        return ConcealingPartial(super().partial(**conceal_argument(kwargs, "source")), "source")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Carry out one run; see the parameters.

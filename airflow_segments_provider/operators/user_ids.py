@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import copy
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
 from airflow_segments_provider.errors import InvalidInput
@@ -20,7 +20,8 @@ class UserIds:
     """Ids that show as their count.
 
     Operators wrap what they are given by themselves. Only literal lists in ``.partial()`` and ``.expand()`` of a mapped
-    task should be wrapped by hand: Airflow stores those before an operator exists.
+    task should be wrapped by hand: Airflow stores those before an operator exists. ``SyncMembersOperator`` wraps them
+    as well.
 
     :param ids: the ids; a text is a rendered template that must hold a list, as JSON or as Python writes it.
     """
@@ -89,8 +90,50 @@ class UserIdsField:
 
     def __set__(self, instance: object, value: Any) -> None:
         """Conceal what is data."""
-        rendered = self._slot in instance.__dict__
-        instance.__dict__[self._slot] = _concealed(value) if rendered else _concealed_but_templates(value)
+        if self._slot in instance.__dict__:
+            value = _concealed(value)
+        elif not (getattr(instance, "_BaseOperator__from_mapped", False) and _holds_templates(value)):
+            value = _concealed_but_templates(value)
+        # Else a mapped task's list, which must stay the same object: by its identity Airflow knows whether it is the
+        # result of another task. A text in such a list that looks like a template must not be rendered.
+        instance.__dict__[self._slot] = value
+
+
+class ConcealingPartial:
+    """What ``.partial()`` of an operator returns: conceals literal ids before Airflow stores them.
+
+    :param partial: what Airflow returns.
+    :param name: the argument that takes ids.
+    """
+
+    def __init__(self, partial: Any, name: str) -> None:
+        self._partial = partial
+        self._name = name
+
+    def __repr__(self) -> str:
+        return repr(self._partial)
+
+    def expand(self, **mapped: Any) -> Any:
+        """Map over these; see Airflow's documentation."""
+        ids = mapped.get(self._name)
+        if isinstance(ids, (list, tuple)):
+            mapped[self._name] = [_concealed_but_templates(each) for each in ids]
+        return self._partial.expand(**mapped)
+
+    def expand_kwargs(self, mapped: Any, *, strict: bool = True) -> Any:
+        """Map over these groups of arguments; see Airflow's documentation."""
+        if isinstance(mapped, (list, tuple)):
+            mapped = [
+                conceal_argument(dict(group), self._name) if isinstance(group, Mapping) else group for group in mapped
+            ]
+        return self._partial.expand_kwargs(mapped, strict=strict)
+
+
+def conceal_argument(arguments: dict[str, Any], name: str) -> dict[str, Any]:
+    """Conceal the ids among the arguments of an operator, if there are any."""
+    if name in arguments:
+        arguments[name] = _concealed_but_templates(arguments[name])
+    return arguments
 
 
 def _concealed(value: Any) -> Any:
@@ -102,9 +145,14 @@ def _concealed_but_templates(value: Any) -> Any:
     """As above, but leave what Airflow has still to render, also within a list."""
     if _awaits_rendering(value):
         return value
-    if isinstance(value, (list, tuple)) and any(_awaits_rendering(part) for part in value):
+    if _holds_templates(value):
         return [part if _awaits_rendering(part) else UserIds([part]) for part in value]
     return _concealed(value)
+
+
+def _holds_templates(value: Any) -> bool:
+    """Whether a list holds what Airflow has still to render."""
+    return isinstance(value, (list, tuple)) and any(_awaits_rendering(part) for part in value)
 
 
 def _awaits_rendering(value: Any) -> bool:
