@@ -1,4 +1,4 @@
-"""``@task.sync_members``: a function that names the people whom a segment shall have."""
+"""``@task.sync_members``: a function that returns or yields the users who are wanted in a segment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import (
     task_decorator_factory,
 )
 
+from airflow_segments_provider.decorators.arguments import Argument, ArgumentsField, concealing, reveal
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.members import SyncMembersOperator
 
@@ -25,6 +26,8 @@ __all__ = ["sync_members_task"]
 class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
     """Calls a function in the task, and keeps a segment's members in sync with what it returns or yields.
 
+    The function gets its arguments as they are. Airflow stores and shows their types and sizes only.
+
     :param python_callable: returns an iterable of ids, or a source such as ``SqlMembers``, whose fields are then taken
         as they are; or yields ids, which are sent on without being held.
     :param op_args: its positional arguments, templates.
@@ -36,6 +39,8 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
         *(name for name in SyncMembersOperator.template_fields if name != "source"),
     )
     custom_operator_name = "@task.sync_members"
+    op_args = ArgumentsField()
+    op_kwargs = ArgumentsField()
 
     def __init__(
         self,
@@ -49,11 +54,22 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
             raise TypeError("@task.sync_members takes no `source`: the function names the people")
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, source=(), **kwargs)
 
+    def render_template(
+        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
+    ) -> Any:
+        """Render what a concealed argument holds; the rest as every operator does."""
+        if isinstance(content, Argument):
+            if content.rendered:
+                return content
+            content = content.value
+        return super().render_template(content, context, jinja_env, seen_oids)
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function, and carry out one run; see the operator."""
-        context_merge(context, self.op_kwargs)
-        arguments = determine_kwargs(self.python_callable, self.op_args, context)
-        found = self.python_callable(*self.op_args, **arguments)
+        op_args, op_kwargs = reveal(self.op_args), reveal(self.op_kwargs)
+        context_merge(context, op_kwargs)
+        arguments = determine_kwargs(self.python_callable, op_args, context)
+        found = self.python_callable(*op_args, **arguments)
         if found is None or inspect.iscoroutine(found):
             what = "nothing" if found is None else "a coroutine"
             raise InvalidInput(
@@ -70,6 +86,7 @@ def sync_members_task(python_callable: Callable[..., Any] | None = None, **kwarg
     :param python_callable: the decorated function.
     :param kwargs: arguments of the operator.
     """
-    return task_decorator_factory(
+    made: Any = task_decorator_factory(
         python_callable=python_callable, decorated_operator_class=SyncMembersDecoratedOperator, **kwargs
     )
+    return concealing(made) if python_callable is not None else lambda function: concealing(made(function))

@@ -24,8 +24,30 @@ def lists():
     return [["{{{{ 7 * 7 }}}}", PERSON, "b"]]
 
 @task(show_return_value_in_logs=False)
+def keywords():
+    return [{{"users": [PERSON, "b"]}}]
+
+@task(show_return_value_in_logs=False)
 def sources():
     return [{{"source": [PERSON, "b"]}}]
+
+@task.sync_members(**TARGET)
+def sync(users, more=()):
+    assert isinstance(users, (list, tuple, set)), type(users)
+    for part in (*users, *more):
+        yield from part if isinstance(part, (list, tuple)) else [part]
+
+@task.sync_members(**TARGET)
+def sync_text(users):
+    import json
+    assert isinstance(users, str)
+    return json.loads(users)
+
+@task.sync_members(**TARGET)
+def sync_named(users, /, *, more):
+    assert isinstance(users, dict)
+    assert isinstance(more, int)
+    return [*users["nested"][0], *users["nested"][1]["deep"]]
 
 MAPPED = {{"task_id": "sync", "ledger_path": TARGET["ledger_path"]}}
 TARGETS = [{{"vendor": "walkme", "name": "Trial users", "create": True}}]
@@ -39,7 +61,7 @@ def synced(connect, dag_file, airflow_db, tmp_path, capfd):
     connect()
 
     def run(tasks, expected="success"):
-        dag = dag_file(HEAD.format(ledger=str(tmp_path / "ledger")) + tasks)
+        dag = dag_file(HEAD.format(ledger=str(tmp_path / "ledger")) + tasks, 'params={"prefix": ""}')
         if AIRFLOW_2:  # newer versions store a DAG when it is tested
             Airflow(airflow_db).parse()
         dag_run = dag.test()
@@ -52,6 +74,17 @@ def synced(connect, dag_file, airflow_db, tmp_path, capfd):
 
 
 UPSTREAM = [
+    "sync(people())",
+    "sync(users=people())",
+    "sync([people()], more=['b', people()])",
+    "sync_named({'nested': ([PERSON], {'deep': people()})}, more=7)",
+    """people() >> sync_text("{{ ti.xcom_pull(task_ids='people') | tojson }}")""",
+    """people() >> sync(users=["{{ ti.xcom_pull(task_ids='people')[0] }}", "b"])""",
+    "sync.expand(users=lists().map(lambda users: [*users, 'b']))",
+    "sync.override(task_id='other').expand(users=lists())",
+    "sync.partial(users=people()).expand(more=[['b']])",
+    "sync.partial(users=['b']).expand(more=lists())",
+    "sync.expand_kwargs(keywords())",
     "SyncMembersOperator(task_id='sync', source=people(), **TARGET)",
     "SyncMembersOperator(task_id='sync', source=['b', people()], **TARGET)",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand(source=lists())",
@@ -59,6 +92,16 @@ UPSTREAM = [
     "SyncMembersOperator.partial(source=people(), **MAPPED).expand(target=TARGETS)",
 ]
 LITERAL = [
+    "sync([PERSON, 'b'])",
+    "sync(users=(PERSON, 'b'))",
+    "sync({PERSON, 'b'})",
+    "sync([PERSON, '{{ params.prefix }}b'])",
+    "sync_text('[\"' + PERSON + '\", \"b\"]')",
+    "sync_named({'nested': ([PERSON], {'deep': ['b']})}, more=7)",
+    "sync.partial(users=[PERSON]).expand(more=[['b']])",
+    "sync.expand(users=[[PERSON, 'b']])",
+    "sync.override(task_id='other').expand(users=[[PERSON, 'b']])",
+    "sync.expand_kwargs([{'users': [PERSON, 'b']}])",
     "SyncMembersOperator(task_id='sync', source=[PERSON, 'b'], **TARGET)",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand(source=[[PERSON, 'b']])",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs([{'source': [PERSON, 'b']}])",
@@ -86,6 +129,8 @@ def test_a_list_of_the_dag_file_is_stored_as_its_number(synced, stored, walkme_s
 @pytest.mark.parametrize(
     "tasks",
     [
+        "sync(people(), more='{{ unknown.more }}')",
+        "sync.partial(more='{{ unknown.more }}').expand(users=lists())",
         "SyncMembersOperator.partial(task_id='sync', mode='{{ unknown.more }}', **TARGET).expand(source=lists())",
     ],
 )
@@ -94,3 +139,8 @@ def test_a_template_that_fails_is_logged_without_the_other_arguments(synced, sto
     assert "'unknown' is undefined" in printed
     assert stored(PERSON) == ["xcom.value"]
     assert PERSON not in printed
+
+
+def test_arguments_show_as_their_sizes_and_types(synced, stored):
+    synced("sync([PERSON], more=('b', 'c'))")
+    assert set(stored("1 value")) == set(stored("2 values")) >= {"rendered_task_instance_fields.rendered_fields"}
