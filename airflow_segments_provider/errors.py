@@ -7,8 +7,13 @@
     ├── InvalidInput *            what the task was given is wrong; nothing was sent
     ├── Stopped                   Airflow ended the task; the request under way was finished
     ├── PlanRefused *             the guard refused a plan; nothing was sent
-    ├── LedgerError *             the ledger is damaged, foreign, lost or overtaken
-    ├── LedgerBusy                another run holds it; ``until`` says for how long at most
+    ├── LedgerError *             the ledger is damaged, or belongs to another task
+    │   ├── LedgerDamaged *       a file of it is missing, or is not what was written
+    │   ├── LedgerLost *          it is not the one that an earlier run left: lost, emptied or restored
+    │   └── RunSuperseded *       a run with newer data has committed
+    ├── LedgerBusy                another run holds it, or a request has to settle; ``until`` says when it is free
+    ├── LedgerUnavailable         its files cannot be read or written now
+    ├── LedgerOvertaken           this run held it, and no longer does
     ├── SyncIncomplete *          more people were left out than allowed; the others are in sync
     └── VendorError               the vendor was called
         ├── AuthenticationError * 401, or the credentials were refused
@@ -37,12 +42,17 @@ __all__ = [
     "Conflict",
     "InvalidInput",
     "LedgerBusy",
+    "LedgerDamaged",
     "LedgerError",
+    "LedgerLost",
+    "LedgerOvertaken",
+    "LedgerUnavailable",
     "NotFound",
     "PermissionDenied",
     "PlanRefused",
     "RateLimited",
     "RejectedRequest",
+    "RunSuperseded",
     "SegmentsError",
     "Stopped",
     "SyncIncomplete",
@@ -98,13 +108,33 @@ class PlanRefused(SegmentsError, AirflowFailException):
 
 
 class LedgerError(SegmentsError, AirflowFailException):
-    """The ledger of a segment cannot be used: damaged, from a newer version, of another segment, lost, or overtaken."""
+    """The ledger of a segment cannot be used: damaged, from a newer version, or of another segment or task."""
+
+
+class LedgerDamaged(LedgerError):
+    """A file of the ledger is missing, or is not what was written."""
+
+
+class LedgerLost(LedgerError):
+    """The ledger is not the one that an earlier run left: it was lost, emptied, or restored from an older copy."""
+
+
+class RunSuperseded(LedgerError):
+    """A run with newer data has committed. Nothing was sent, and nothing has to be done."""
+
+
+class LedgerUnavailable(SegmentsError):
+    """The ledger's files cannot be read or written now: the store does not answer, or does not permit it."""
+
+
+class LedgerOvertaken(SegmentsError):
+    """This run held the ledger and no longer does: another run took over, or the worker was suspended for too long."""
 
 
 class LedgerBusy(SegmentsError):
-    """Another run holds the ledger, or held it when it died.
+    """Another run holds the ledger, or a request whose outcome is unknown has to settle first.
 
-    :param until: when it may be taken over at the latest, in milliseconds since 1970.
+    :param until: when the ledger is free at the latest, in milliseconds since 1970.
     """
 
     def __init__(self, message: str, *, until: int = 0) -> None:

@@ -33,7 +33,7 @@ class Write:
     :param people: how many ids it names.
     """
 
-    kind: Literal["add", "remove", "override"]
+    kind: Literal["add", "remove", "replace"]
     people: int
 
 
@@ -41,11 +41,11 @@ class VendorFake(ABC):
     """A vendor with one segment, which is there from the start and without members.
 
     :cvar pages: how many members a page of the vendor's list holds; 0 where it lists none.
-    :cvar overrides: whether the vendor can make the members exactly those of one request.
+    :cvar replaces: whether the vendor can make the members exactly those of one request.
     """
 
     pages: int = 0
-    overrides: bool = False
+    replaces: bool = False
 
     @abstractmethod
     def open(self, limit: int) -> Target:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Literal
 
 from airflow_segments_provider.conformance.fake import VendorFake
 from airflow_segments_provider.conformance.must import must, must_be
-from airflow_segments_provider.errors import RejectedRequest, VendorError
+from airflow_segments_provider.errors import LedgerOvertaken, RejectedRequest, VendorError
 from airflow_segments_provider.members.target import Applied
 
 
 class FaultTests:
-    """Tests of ``add``, ``remove`` and ``override`` while the vendor is busy, or its answers are lost."""
+    """Tests of ``add``, ``remove`` and ``replace`` while the vendor is busy, or its answers are lost."""
 
     def test_a_busy_vendor_loses_nobody(self, vendor: VendorFake) -> None:
         """429, then right: by the target itself, or after an error that says that nothing was done."""
@@ -52,16 +54,55 @@ class FaultTests:
             must(not isinstance(error, RejectedRequest), f"{send.__name__}() calls lost answers a refusal.")
             vendor.mend()
 
-    def test_an_override_is_never_sent_twice(self, vendor: VendorFake) -> None:
+    def test_a_replacement_is_never_sent_twice(self, vendor: VendorFake) -> None:
         """A late one would undo everything that came after it."""
-        if not vendor.overrides:
+        if not vendor.replaces:
             return
         people = vendor.people(3)
         vendor.fail("lost", times=None)
-        error = _error(vendor.open(10).override, people)
-        must(error and error.maybe_done, "The answer to override() was lost, and no error with `maybe_done` says it.")
+        error = _error(vendor.open(10).replace, people)
+        must(error and error.maybe_done, "The answer to replace() was lost, and no error with `maybe_done` says it.")
         sent = len(vendor.writes())
-        must(sent == 1, f"override() was sent {sent} times.")
+        must(sent == 1, f"replace() was sent {sent} times.")
+
+    def test_a_check_comes_before_each_try(self, vendor: VendorFake) -> None:
+        """Another run may have taken the segment over while a try waits for its turn."""
+        people = vendor.people(3)
+        for how in ("busy", "lost", None):
+            for name in _verbs(vendor):
+                target, checked = vendor.open(10), list[int]()
+                target.before_try = _counting(vendor, checked)
+                before = len(vendor.writes())
+                if how:
+                    vendor.fail(how)
+                with suppress(VendorError):
+                    getattr(target, name)(people)
+                vendor.mend()
+                sent = range(before, len(vendor.writes()))
+                unchecked = len(set(sent) - set(checked))
+                must(
+                    not unchecked,
+                    f"{unchecked} of {len(sent)} tries of {name}() were sent without a call of `before_try` after the "
+                    "try before it.",
+                )
+
+    def test_a_try_that_the_check_prevents_is_not_sent(self, vendor: VendorFake) -> None:
+        """Neither the first, nor one after an answer that was busy or lost; the error is the check's own."""
+        people = vendor.people(3)
+        cases: tuple[tuple[Literal["busy", "lost"] | None, int], ...] = ((None, 0), ("busy", 1), ("lost", 1))
+        for how, tries in cases:
+            for name in _verbs(vendor):
+                target, before = vendor.open(10), len(vendor.writes())
+                target.before_try = _preventing(vendor, before + tries)
+                if how:
+                    vendor.fail(how, times=None)
+                raised = _raised(getattr(target, name), people)
+                vendor.mend()
+                sent = len(vendor.writes()) - before
+                must(sent <= tries, f"{name}() was sent {sent} times, the last of them after `before_try` had raised.")
+                # A target that leaves the second try to the engine ends with the vendor's error.
+                prevented = isinstance(raised, LedgerOvertaken) or (tries and isinstance(raised, VendorError))
+                must(prevented, f"`before_try` raised, and {name}() did not let that error pass.")
 
 
 def _until_done(send: Callable[[Sequence[str]], Applied], people: Sequence[str]) -> None:
@@ -71,6 +112,33 @@ def _until_done(send: Callable[[Sequence[str]], Applied], people: Sequence[str])
         must(not isinstance(error, RejectedRequest), f"{send.__name__}() calls a 429 a refusal of its ids.")
         must(not error.maybe_done, f"{send.__name__}() says of a 429 that it may have been carried out.")
         send(people)
+
+
+def _verbs(vendor: VendorFake) -> tuple[str, ...]:
+    return ("add", "remove", "replace") if vendor.replaces else ("add", "remove")
+
+
+def _counting(vendor: VendorFake, checked: list[int]) -> Callable[[], None]:
+    """Return a check that appends how many requests came before it."""
+    return lambda: checked.append(len(vendor.writes()))
+
+
+def _preventing(vendor: VendorFake, most: int) -> Callable[[], None]:
+    """Return a check that raises once so many requests have come."""
+
+    def check() -> None:
+        if len(vendor.writes()) >= most:
+            raise LedgerOvertaken("Another run took this segment over.")
+
+    return check
+
+
+def _raised(send: Callable[[Sequence[str]], Applied], people: Sequence[str]) -> Exception | None:
+    try:
+        send(people)
+    except Exception as error:  # noqa: BLE001  # whatever a target makes of it
+        return error
+    return None
 
 
 def _error(send: Callable[[Sequence[str]], Applied], people: Sequence[str]) -> VendorError | None:

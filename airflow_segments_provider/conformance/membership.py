@@ -7,7 +7,7 @@ from airflow_segments_provider.conformance.must import must, must_be
 
 
 class MembershipTests:
-    """Tests of ``add``, ``remove`` and ``override`` while all goes well."""
+    """Tests of ``add``, ``remove`` and ``replace`` while all goes well."""
 
     def test_adding_twice_is_adding_once(self, vendor: VendorFake) -> None:
         """A batch whose acknowledgement was not written down is sent again."""
@@ -56,16 +56,18 @@ class MembershipTests:
             target.remove(gone[start : start + target.limits.removes])
         must_be(vendor.members(), odd[1::2], "The members after some with odd ids were removed")
 
-    def test_an_override_makes_exactly_these(self, vendor: VendorFake) -> None:
-        """Where the vendor has no such request, that is said."""
+    def test_a_replacement_makes_exactly_these(self, vendor: VendorFake) -> None:
+        """Where the vendor has no such request, ``replace`` raises :class:`NotImplementedError` and sends nothing."""
         people = vendor.people(4)
         vendor.put(people[:2])
-        try:
-            vendor.open(10).override(people[1:])
-        except NotImplementedError:
-            must(not vendor.overrides, "override() is not implemented, but the fake says that the vendor can do it.")
-            must(not vendor.writes(), "override() sent something before it said that it cannot.")
-            must_be(vendor.members(), people[:2], "The members after an override that is not possible")
-        else:
-            must(vendor.overrides, "override() returned, but the fake says that the vendor cannot do it.")
-            must_be(vendor.members(), people[1:], "The members after an override")
+        target = vendor.open(10)
+        for wanted in (people[1:], people[:1], ()):
+            try:
+                target.replace(wanted)
+            except NotImplementedError:
+                must(not vendor.replaces, "replace() is not implemented, but the fake says that the vendor can do it.")
+                must(not vendor.writes(), "replace() sent something before it said that it cannot.")
+                must_be(vendor.members(), people[:2], "The members after a replacement that is not possible")
+            else:
+                must(vendor.replaces, "replace() returned, but the fake says that the vendor cannot do it.")
+                must_be(vendor.members(), wanted, "The members after a replacement")

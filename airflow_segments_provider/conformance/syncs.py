@@ -54,6 +54,17 @@ class SyncTests:
         sync(vendor.open(SMALL), people[2:5], tmp_path)
         must_be(vendor.members(), people[2:], "The members after a sync that had failed before")
 
+    def test_a_replacement_leaves_the_users_of_the_source(self, vendor: VendorFake, tmp_path: Path) -> None:
+        """Members whom no sync added are gone, whether the vendor replaces or lists; two requests and more."""
+        if not (vendor.replaces or vendor.pages):
+            return
+        people = vendor.people(3 * SMALL)
+        sync(vendor.open(SMALL), people[:4], tmp_path)
+        vendor.put(people[2 * SMALL :])
+        wanted = people[2 : 2 * SMALL + 2]
+        sync(vendor.open(SMALL), wanted, tmp_path, replace=True)
+        must_be(vendor.members(), wanted, "The members after a sync that replaces them")
+
 
 def _fails(vendor: VendorFake, wanted: Sequence[str], folder: Path) -> bool:
     try:

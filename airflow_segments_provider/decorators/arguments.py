@@ -49,8 +49,12 @@ class ArgumentsField:
         return self if instance is None else instance.__dict__[self._slot]
 
     def __set__(self, instance: Any, value: Any) -> None:
-        """Conceal what is given; the second time it is what Airflow rendered."""
-        rendered = self._slot in instance.__dict__
+        """Conceal what is given.
+
+        The second time it is what Airflow rendered. What a mapped task is given and :func:`concealing` has not wrapped,
+        is the result of another task, which Airflow would render in ``expand_kwargs()``.
+        """
+        rendered = self._slot in instance.__dict__ or getattr(instance, "_BaseOperator__from_mapped", False)
         if isinstance(value, Mapping):
             instance.__dict__[self._slot] = {name: conceal(part, rendered=rendered) for name, part in value.items()}
         else:

@@ -66,6 +66,13 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function, and carry out one run; see the operator."""
+        return SyncMembersOperator.execute(self, context)
+
+    def _prepare(self, context: Context) -> None:
+        """Call the function.
+
+        :raises InvalidInput: it returned no users and no source.
+        """
         op_args, op_kwargs = reveal(self.op_args), reveal(self.op_kwargs)
         context_merge(context, op_kwargs)
         arguments = determine_kwargs(self.python_callable, op_args, context)
@@ -77,7 +84,6 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
                 [f"it returned {what}; it must return an iterable of ids (an empty one for nobody), or yield them."],
             )
         self.source = found
-        return SyncMembersOperator.execute(self, context)
 
 
 def sync_members_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> Any:

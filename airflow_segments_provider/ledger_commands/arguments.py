@@ -26,21 +26,27 @@ def add_parser(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:
     """
     ledger = commands.add_parser(
         "ledger",
-        help="look at what the syncs keep of their segments, approve a refused plan, erase a person",
-        description="A ledger is what SyncMembersOperator remembers of one segment: whom it put there.",
+        help="look at the ledgers of the syncs, approve a refused plan, erase users",
+        description="A ledger is what SyncMembersOperator stores of one segment: the members that it added.",
         epilog=STATUS,
     )
     ledger.set_defaults(run=run)
     parsers = ledger.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _parser(parsers, "list", list_ledgers, "one line a segment: its members, and what is under way", LIST_STATUS)
-    show = _parser(parsers, "show", show_ledger, "the generations that are still there, refused plans, reports")
+    _parser(
+        parsers,
+        "list",
+        list_ledgers,
+        "one line a segment: its users in numbers, and what is under way",
+        LIST_STATUS,
+    )
+    show = _parser(parsers, "show", show_ledger, "what is pending, generations, refused plans and reports")
     show.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
-    export = _parser(parsers, "export", export_members, "who the ledger knows, as CSV: these are people's ids")
+    export = _parser(parsers, "export", export_members, "the users that the ledger has, as CSV: these are people's IDs")
     export.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
     export.add_argument(
         "--output",
         metavar="FILE",
-        help="where to write the ids, readable by you only; - for the standard output also where it is a terminal, "
+        help="where to write the IDs, readable by you only; - for the standard output also where it is a terminal, "
         "which may keep what it shows",
     )
     approve = _parser(parsers, "approve", approve_plan, "let the next run apply a refused plan, once")
@@ -53,10 +59,10 @@ def add_parser(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:
 
 
 def _add_erase_person(parsers: Any) -> None:
-    erase = _parser(parsers, "erase-person", erase_person, "delete people from every file of the ledgers")
+    erase = _parser(parsers, "erase-person", erase_person, "delete users from every file of the ledgers")
     erase.description = (
-        "Deletes ids, and with them all that a ledger keeps of earlier runs. Declines where a ledger vouches for one "
-        "of them or is in doubt: take them out of the source and sync first, so that the segment loses them, too."
+        "Deletes IDs, and with them all that a ledger stores of earlier runs. Declines where one of them is owned or "
+        "uncertain: take them out of the source and sync first, so that the segment loses them, too."
     )
     erase.add_argument(
         "ids",
@@ -64,10 +70,10 @@ def _add_erase_person(parsers: Any) -> None:
         metavar="ID",
         help="as `ledger export` shows it; a shell keeps it in its history: see the next",
     )
-    erase.add_argument("--from-file", metavar="FILE", help="a file with an id a line, or - for the standard input")
+    erase.add_argument("--from-file", metavar="FILE", help="a file with an ID a line, or - for the standard input")
     erase.add_argument("--segment", metavar="SEGMENT", help="only this one instead of all: " + SEGMENT)
     erase.add_argument(
-        "--anyway", action="store_true", help="also where the segment may hold them: nobody will remove them there"
+        "--anyway", action="store_true", help="also where the segment may hold them: no sync will remove them there"
     )
 
 
@@ -101,7 +107,7 @@ def export_members(options: argparse.Namespace) -> tuple[int, list[str]]:
     from airflow_segments_provider.ledger_commands.export import export
 
     if options.output is None and options.stdout.isatty():
-        return DECLINED, ["These are people's ids: name a file by --output, or - to show them here."]
+        return DECLINED, ["These are people's IDs: name a file by --output, or - to show them here."]
     if options.output in (None, "-"):
         export(_chosen(options), options.stdout)
         return DONE, []

@@ -1,4 +1,4 @@
-"""``ledger approve`` and ``ledger forget``: what only a person decides."""
+"""``ledger approve`` and ``ledger forget``: decisions that only a person takes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.ledger_commands.arguments import DECLINED, DONE
+from airflow_segments_provider.ledger_commands.details import can_be_approved
 from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
-from airflow_segments_provider.members import kept_plans
+from airflow_segments_provider.members import approvals
 from airflow_segments_provider.members.ledger import retention
-from airflow_segments_provider.members.ledger.history import History, manifest_name, newest_generation, read_history
-from airflow_segments_provider.members.ledger.manifest import parse_manifest
+from airflow_segments_provider.members.ledger.history import Head, read_head
+from airflow_segments_provider.members.workspace import Workspace
 
 _DIGEST = re.compile("(sha256:)?[0-9a-f]{8,64}")
 
@@ -24,21 +25,23 @@ def approve(kept: KeptLedger, digest: str) -> tuple[int, list[str]]:
     if not _DIGEST.fullmatch(digest):
         return DECLINED, [f"{digest!r} is no digest of a plan, nor the first 8 digits of one or more."]
     ledger = kept.ledger()
-    ledger.history = read_history(kept.store, kept.folder)
+    with Workspace() as workspace:
+        ledger.look(workspace)
     digits = digest.removeprefix("sha256:")
-    plans = [stored.plan for stored in kept_plans.kept(kept.store)]
+    plans = [stored.plan for stored in approvals.kept(kept.store)]
     matching = [plan for plan in plans if plan.digest.removeprefix("sha256:").startswith(digits)]
-    current = [plan for plan in matching if plan.generation == ledger.history.generation]
+    current = [plan for plan in matching if can_be_approved(ledger, plan.generation, plan.notes)]
     if len(current) == 1:
-        kept_plans.approve(ledger, current[0].digest)
+        approvals.approve(ledger, current[0].digest)
         return DONE, [f"The next run of {kept.folder} applies the plan {current[0].digest}, once."]
     if current:
         return DECLINED, [f"{len(current)} refused plans begin with {digits}: give more of its digits."]
     if matching:
+        since = "" if matching[-1].generation != ledger.head.generation else ", with a later note of a late request"
         said = (
             f"The plan {matching[-1].digest} is of generation {matching[-1].generation}, and the ledger is at "
-            f"{ledger.history.generation}: what it would do is no longer true. Run the task again, and approve the new "
-            "plan."
+            f"{ledger.head.generation}{since}: what it would do is no longer true. Run the task again, and approve the "
+            "new plan."
         )
         return DECLINED, [said]
     return DECLINED, [f"No refused plan of {kept.folder} begins with {digits}; `ledger show` names those there are."]
@@ -51,22 +54,20 @@ def forget(kept: KeptLedger, *, yes: bool) -> tuple[int, list[str]]:
     """
     if not yes:
         said = (
-            f"This would delete all that is known of {kept.folder}. The segment keeps its members, but nobody will "
-            "know which of them came from the source: the next run is a first sync. Add --yes if that is meant."
+            f"This would delete all that is stored of {kept.folder}. The segment keeps its members, but no ledger will "
+            "say which of them the source added: the next run is a first sync. Add --yes if that is meant."
         )
         return DECLINED, [said]
     ledger = kept.ledger()
-    ledger.history = _as_far_as_it_can_be_read(kept)
+    ledger.head = _readable_head(kept)
     ledger.check_free()
     retention.forget(kept.store)
     return DONE, [f"{kept.folder} is forgotten; its next run is a first sync."]
 
 
-def _as_far_as_it_can_be_read(kept: KeptLedger) -> History:
-    """The newest manifest alone says whether a run holds the ledger; a damaged one is why ledgers are forgotten."""
-    name = manifest_name(newest_generation(kept.store))
+def _readable_head(kept: KeptLedger) -> Head:
+    """Read the newest generation; a damaged one is why ledgers are forgotten, and counts as none."""
     try:
-        content = kept.store.read(name)
-        return History(parse_manifest(content, name, kept.folder)) if content else History()
+        return read_head(kept.store, kept.folder)
     except LedgerError:
-        return History()
+        return Head()

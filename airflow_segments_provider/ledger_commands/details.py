@@ -1,41 +1,67 @@
-"""``ledger show``: what is still there of one segment."""
+"""``ledger show``: what is stored of one segment."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from airflow_segments_provider.errors import LedgerError
-from airflow_segments_provider.ledger_commands.ledgers import AnyStore, KeptLedger
-from airflow_segments_provider.ledger_commands.overview import known_counts
-from airflow_segments_provider.members.kept_plans import kept
-from airflow_segments_provider.members.ledger.history import History, manifest_name
+from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
+from airflow_segments_provider.ledger_commands.overview import known_counts, replacement, under_way
+from airflow_segments_provider.members.approvals import kept
+from airflow_segments_provider.members.ledger.history import manifest_name
 from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.manifest import Intent, parse_manifest
+from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.members.ledger.manifest import Manifest, parse_manifest
 from airflow_segments_provider.members.ledger.retention import REPORTS, generations
 from airflow_segments_provider.members.workspace import Workspace
 
-# Those of a plan's counts that say what changes.
-TOLD = ("wanted", "baseline", "add", "again", "override", "remove", "applied", "rejected", "erased")
+# The counts of a plan that say what changes.
+SHOWN = ("wanted", "baseline", "add", "again", "remove", "remove_again", "gone", "applied", "rejected", "erased")
 
 
 def details(ledger: KeptLedger) -> list[str]:
-    """Its generations, newest first, refused plans and reports.
+    """Return its counts, what is pending, its generations, newest first, refused plans and reports.
 
     :raises LedgerError: it is damaged.
     """
     opened = ledger.ledger()
     with Workspace() as workspace:
         opened.look(workspace)
-        vouched, doubt, rejected = known_counts(workspace)
-    newest = opened.history.newest
-    owner = newest.writer.owner if newest else "nobody yet"
+        owned, uncertain, rejected = known_counts(workspace)
+    manifest = opened.head.manifest
+    task = manifest.writer.owner if manifest else "none yet"
     return [
         ledger.folder,
-        f"kept by {owner}: {vouched:,} members vouched for, {doubt:,} in doubt, {rejected:,} refused",
+        f"task {task}: {owned:,} owned, {uncertain:,} uncertain, {rejected:,} rejected",
+        *_pending(opened),
         *_section("generations", _generations(ledger)),
-        *_section("refused plans", _plans(ledger.store, opened.history)),
+        *_section("refused plans", _plans(opened)),
         *_section("reports", [f"{ledger.store}/{REPORTS}/{name}" for name in ledger.store.folders(REPORTS)]),
     ]
+
+
+def can_be_approved(ledger: Ledger, generation: int, notes: tuple[str, ...]) -> bool:
+    """Whether a plan is still true.
+
+    :param ledger: one that was looked at.
+    :param generation: the one that the plan was made at; ``notes``: the notes that it accounts for.
+    """
+    return generation == ledger.head.generation and notes == ledger.state.notes
+
+
+def _pending(ledger: Ledger) -> list[str]:
+    lines = []
+    if ledger.state.as_of is not None:
+        by = f", committed by {ledger.state.as_of_run}" if ledger.state.as_of_run else ""
+        lines.append(f"data as of {moment(ledger.state.as_of)}{by}")
+    if run := under_way(ledger):
+        lines.append(f"run under way: {run}")
+    if waits := replacement(ledger):
+        asked = f", asked for by {ledger.state.replacement}" if ledger.state.replacement else ""
+        lines.append(f"replacement: {waits}{asked}")
+    if ledger.state.unknown:
+        lines.append("the ledger was lost: the members may be others than those it owns, until they are replaced")
+    return lines
 
 
 def _section(title: str, lines: list[str]) -> list[str]:
@@ -54,23 +80,30 @@ def _generations(ledger: KeptLedger) -> list[str]:
         except LedgerError as error:
             lines.append(f"{generation}  {error}")
             continue
-        body = manifest.body
-        kind = f"intent, {body.mode}, let through by {body.accepted}" if isinstance(body, Intent) else "commit"
         lines.append(
-            f"{generation}  {moment(manifest.written_at)}  {manifest.writer.run}  {kind}: {_told(body.counts)}"
+            f"{generation}  {moment(manifest.written_at)}  {manifest.writer.run}  {_kind(manifest)}: "
+            f"{_counts(manifest.counts)}"
         )
     return lines
 
 
-def _plans(store: AnyStore, history: History) -> list[str]:
+def _kind(manifest: Manifest) -> str:
+    if manifest.intent:
+        return f"intent, {manifest.mode}, accepted by {manifest.intent.accepted}"
+    if not manifest.counts:
+        return "wait for a replacing request to settle"
+    return "erasure" if "erased" in manifest.counts else f"commit, {manifest.mode}"
+
+
+def _plans(ledger: Ledger) -> list[str]:
     lines = []
-    for stored in reversed(kept(store)):
+    for stored in reversed(kept(ledger.store)):
         plan = stored.plan
-        still = "can be approved" if plan.generation == history.generation else "no longer true"
-        lines.append(f"{plan.digest}  {plan.mode}, of generation {plan.generation}, {still}: {_told(plan.counts)}")
+        still = "can be approved" if can_be_approved(ledger, plan.generation, plan.notes) else "no longer true"
+        lines.append(f"{plan.digest}  {plan.mode}, of generation {plan.generation}, {still}: {_counts(plan.counts)}")
         lines += [f"  - {breach}" for breach in stored.breaches]
     return lines
 
 
-def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {counts[name]:,}" for name in TOLD if counts.get(name)) or "nobody"
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {counts[name]:,}" for name in SHOWN if counts.get(name)) or "no users"

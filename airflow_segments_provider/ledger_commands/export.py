@@ -1,4 +1,4 @@
-"""``ledger export``: who a ledger knows, as CSV. These are people's ids."""
+"""``ledger export``: the users that a ledger has, as CSV. These are people's IDs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
 from airflow_segments_provider.members.ledger.lease import moment
 from airflow_segments_provider.members.workspace import Workspace
 
-COLUMNS = ("id", "vouched", "doubt", "rejected", "reason")
+COLUMNS = ("id", "owned", "uncertain", "pending", "rejected", "reason")
 FETCHED_AT_ONCE = 25_000
 
 
 def export(ledger: KeptLedger, into: Path | IO[str]) -> str:
-    """Write what is known now, by id: times in UTC, what was begun and not committed accounted for.
+    """Write each user, by ID; times are UTC, and what was begun and not committed is accounted for.
 
-    :param into: a file, which nobody else may then read, or an open one.
-    :return: how much it was, as a sentence.
+    :param into: a file, which only its owner may then read, or an open one.
+    :return: how many there were, as a sentence.
     :raises InvalidInput: the file cannot be written.
     :raises LedgerError: the ledger is damaged.
     """
@@ -31,11 +31,11 @@ def export(ledger: KeptLedger, into: Path | IO[str]) -> str:
         else:
             with _private(into) as file:
                 rows = _write(workspace, file)
-    return f"{rows:,} people of {ledger.folder} written to {into}."
+    return f"{rows:,} users of {ledger.folder} written to {into}."
 
 
 def _private(path: Path) -> IO[str]:
-    """A new file of that name that only we may read."""
+    """Make a new file of that name that only its owner may read."""
     try:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -48,10 +48,17 @@ def _write(workspace: Workspace, file: IO[str]) -> int:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
     written = 0
-    for rows in workspace.stream("SELECT id, vouched, doubt, rejected, reason FROM known ORDER BY id", FETCHED_AT_ONCE):
+    for rows in workspace.stream(f"SELECT {', '.join(COLUMNS)} FROM known ORDER BY id", FETCHED_AT_ONCE):  # noqa: S608  # columns of our own
         writer.writerows(
-            (person, "true" if vouched else "false", doubt and moment(doubt), rejected and moment(rejected), reason)
-            for person, vouched, doubt, rejected, reason in rows
+            (
+                user,
+                "true" if owned else "false",
+                uncertain and moment(uncertain),
+                pending,
+                rejected and moment(rejected),
+                reason,
+            )
+            for user, owned, uncertain, pending, rejected, reason in rows
         )
         written += len(rows)
     return written

@@ -1,32 +1,34 @@
-"""Finds the ledgers below a ledger path, and the one that somebody means."""
+"""Finds the ledgers below a ledger path, and the one that a name means."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.members.ledger.history import GENERATIONS, read_history
+from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.manifest import Writer
 from airflow_segments_provider.members.ledger.object_store import ObjectStore
 from airflow_segments_provider.members.ledger.places import ledger_path, store_at
-from airflow_segments_provider.members.ledger.retention import BATCHES, PLANS, REPORTS, STATE
-from airflow_segments_provider.members.target import Limits
+from airflow_segments_provider.members.ledger.retention import APPROVALS, BATCHES, PLANS, REPORTS, STATE
 
 # Vendor, host, system, segment; below them are the folders of one ledger.
 DEPTH = 4
-ROOMS = {GENERATIONS, STATE, BATCHES, PLANS, REPORTS}
+FOLDERS = {GENERATIONS, STATE, BATCHES, ACKNOWLEDGED, NOTES, PLANS, APPROVALS, REPORTS}
 MOST_NAMED = 10
+# A ledger does not say within which time its task sends a batch. This is the longest of the targets' defaults.
+REQUEST_TIMEOUT = timedelta(minutes=15)
 
 AnyStore = LocalStore | ObjectStore
 
 
 @dataclass(frozen=True)
 class KeptLedger:
-    """A ledger where it lies.
+    """A ledger where it is stored.
 
     :param folder: below the ledger path: vendor, host, system and segment.
     """
@@ -35,24 +37,16 @@ class KeptLedger:
     store: AnyStore
 
     def ledger(self, owner: str = "") -> Ledger:
-        """To look at it, or to write in place of the task that keeps the segment.
+        """Return it unopened, to look at it, or to write in place of the task that keeps the segment.
 
         :param owner: that task.
         """
         writer = Writer(token=uuid.uuid4().hex, owner=owner, run="by hand")
-        return Ledger(self.store, self.folder, writer, Limits(1, 1, 1).request_timeout)
-
-    def owner(self) -> str:
-        """The task that keeps the segment.
-
-        :raises LedgerError: the ledger is damaged.
-        """
-        newest = read_history(self.store, self.folder).newest
-        return newest.writer.owner if newest else ""
+        return Ledger(self.store, self.folder, writer, REQUEST_TIMEOUT)
 
 
 def find(path: str | None) -> list[KeptLedger]:
-    """All ledgers below a path, by name.
+    """Return all ledgers below a path, by name.
 
     :param path: None for that of the deployment.
     """
@@ -61,7 +55,7 @@ def find(path: str | None) -> list[KeptLedger]:
 
 
 def choose(path: str | None, name: str, *, must_exist: bool = True) -> KeptLedger:
-    """The one ledger that has this name, or alone has it as a part of its own.
+    """Return the one ledger that has this name, or alone has it as a part of its own.
 
     :param must_exist: False where a whole name may also be that of a ledger that was lost.
     :raises InvalidInput: there is none, or several have it.
@@ -85,7 +79,7 @@ def choose(path: str | None, name: str, *, must_exist: bool = True) -> KeptLedge
 def _folders(store: AnyStore, folder: str, depth: int) -> Iterator[str]:
     inside = store.folders(folder)
     if depth == 0:
-        if ROOMS & set(inside):
+        if FOLDERS & set(inside):
             yield folder
         return
     for name in inside:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerBusy, LedgerError
 from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
-from airflow_segments_provider.members.ledger.lease import moment
+from airflow_segments_provider.members.ledger.lease import moment, read_release
+from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.workspace import Workspace
 
-COLUMNS = ("segment", "generation", "committed", "members", "in doubt", "refused", "kept by", "under way")
-NEVER = "-"
+COLUMNS = (
+    "segment",
+    "generation",
+    "data as of",
+    "owned",
+    "uncertain",
+    "rejected",
+    "task",
+    "under way",
+    "replacement",
+)
+NUMBERS = frozenset({"generation", "owned", "uncertain", "rejected"})
+NOTHING = "-"
+UNSETTLED = "a request of unknown outcome has to settle"
 
 
 def overview(ledgers: Sequence[KeptLedger]) -> tuple[int, list[str]]:
-    """A table; status 1 where one of them cannot be read."""
+    """Return a table; status 1 where one of them cannot be read."""
     rows, damaged = list[Sequence[str]]([COLUMNS]), list[str]()
     for kept in ledgers:
         try:
@@ -25,11 +38,50 @@ def overview(ledgers: Sequence[KeptLedger]) -> tuple[int, list[str]]:
 
 
 def known_counts(workspace: Workspace) -> tuple[int, int, int]:
-    """How many are vouched for, in doubt, and refused, of the table ``known``."""
-    vouched, doubt, rejected = workspace.one(
-        "SELECT count(*) FILTER (vouched), count(doubt), count(rejected) FROM known"
+    """Return how many users of the view ``known`` are owned, uncertain, and rejected."""
+    owned, uncertain, rejected = workspace.one(
+        "SELECT count(*) FILTER (owned), count(uncertain), count(rejected) FROM known"
     )
-    return vouched, doubt, rejected
+    return owned, uncertain, rejected
+
+
+def under_way(ledger: Ledger) -> str:
+    """Return since when a run is sending, or that one was interrupted; empty for neither.
+
+    :param ledger: one that was looked at.
+    """
+    manifest = ledger.head.manifest
+    if manifest is None or manifest.intent is None:
+        return ""
+    begun = moment(manifest.written_at)
+    try:
+        ledger.check_free()
+    except LedgerBusy:
+        return f"since {begun}"
+    return f"interrupted, begun {begun}"
+
+
+def replacement(ledger: Ledger) -> str:
+    """Return whether a replacement is pending, and what it waits for; empty for neither.
+
+    :param ledger: one that was looked at.
+    """
+    pending = "pending" if ledger.state.replacement is not None else ""
+    sent = ledger.state.replacement_sent
+    waits = ""
+    if sent is not None and (until := sent + ledger.settling) > ledger.clock():
+        waits = f"{UNSETTLED} until {moment(until)}"
+    elif pending and _is_unanswered(ledger):
+        waits = UNSETTLED
+    return ", ".join(part for part in (pending, waits) if part)
+
+
+def _is_unanswered(ledger: Ledger) -> bool:
+    """Whether the newest intent can have sent a replacing request that is not acknowledged."""
+    if ledger.head.intent is None or not ledger.head.intent.replacing:
+        return False
+    released = read_release(ledger.store, ledger.head.generation)
+    return released is None or released.replacing
 
 
 def _row(kept: KeptLedger) -> tuple[str, ...]:
@@ -37,20 +89,24 @@ def _row(kept: KeptLedger) -> tuple[str, ...]:
     with Workspace() as workspace:
         ledger.look(workspace)
         counts = [f"{count:,}" for count in known_counts(workspace)]
-    history = ledger.history
-    committed = moment(history.committed.written_at) if history.committed else NEVER
-    owner = history.newest.writer.owner if history.newest else NEVER
-    under_way = f"since {moment(history.open[0].written_at)}" if history.open else NEVER
-    return (kept.folder, str(history.generation), committed, *counts, owner, under_way)
+    manifest, as_of = ledger.head.manifest, ledger.state.as_of
+    return (
+        kept.folder,
+        str(ledger.head.generation),
+        NOTHING if as_of is None else moment(as_of),
+        *counts,
+        manifest.writer.owner if manifest else NOTHING,
+        under_way(ledger) or NOTHING,
+        replacement(ledger) or NOTHING,
+    )
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    numbers = {COLUMNS.index(name) for name in ("generation", "members", "in doubt", "refused")}
     return [
         "  ".join(
-            cell.rjust(width) if column in numbers else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if name in NUMBERS else cell.ljust(width)
+            for name, cell, width in zip(COLUMNS, row, widths, strict=True)
         ).rstrip()
         for row in rows
     ]

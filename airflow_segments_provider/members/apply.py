@@ -1,133 +1,253 @@
-"""Step 7, apply: batch by batch, all adds before all removes; each acknowledged before the next is begun."""
+"""Step 7, apply: request by request, additions before removals, retries last; each acknowledged before the next."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
-from airflow_segments_provider.errors import RejectedRequest, VendorError
+from airflow_segments_provider.errors import LedgerBusy, RejectedRequest, SyncIncomplete, VendorError
+from airflow_segments_provider.members.ledger.lease import moment
 from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Batch, BatchKind
-from airflow_segments_provider.members.ledger.state import read_batch
+from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Action, Batch, RequestKind
+from airflow_segments_provider.members.ledger.state import Members, read_batch
 from airflow_segments_provider.members.ledger.store import Store
-from airflow_segments_provider.members.plan import SENT
+from airflow_segments_provider.members.plan import ACTIONS, Plan, retries
 from airflow_segments_provider.members.target import Applied, Limits, Target
-from airflow_segments_provider.members.workspace import Workspace
 
-# So many ids refused one by one, and none taken: it is the request that the vendor does not like.
+TOUCHED = "touched"
+
+# So many rejected requests of a run may be followed by smaller ones; what is left then counts as rejected.
+SPLIT_BUDGET = 500
+
+# So many users were rejected one by one, and no request of the run was accepted: it is not about the users.
 HOPELESS = 20
 
 logger = logging.getLogger(__name__)
 
 
-def planned_batches(
-    workspace: Workspace, limits: Limits, counts: Mapping[str, int]
-) -> Iterator[tuple[BatchKind, int, str]]:
-    """The ids of the table ``actions`` in the order in which they are sent: each request's kind, number, and ids.
+def planned_batches(members: Members, limits: Limits, plan: Plan) -> Iterator[tuple[Action, int, int, str]]:
+    """Yield the batches of a plan in the order in which they are sent: action, size of a retry, number, and IDs.
 
-    Makes the table ``touched`` of them, with the number of their batch; the first is 0.
+    Makes the table ``touched`` of their users, with the number of their batch; the first is 0. In a replacement, those
+    who are members already come first: they are outside the segment for the shortest time.
 
-    :param counts: the plan's.
-    :return: the ids a line each, which none of them breaks; a list takes much longer to be made.
+    :return: the IDs a line each; a list takes much longer to be made.
     """
-    workspace.run("CREATE OR REPLACE TABLE touched (id VARCHAR, batch INTEGER)")
-    first = 0
-    for kind in SENT:
-        if not counts[kind]:
+    workspace, first = members.workspace, 0
+    workspace.run(f"CREATE OR REPLACE TABLE {TOUCHED} (id VARCHAR, batch INTEGER, part INTEGER)")
+    order = "ORDER BY new" if plan.replacing else ""
+    fresh: tuple[tuple[Action, int], ...] = (("add", limits.adds), ("remove", limits.removes))
+    for kind, size in fresh:
+        if not plan.counts[kind]:
             continue
-        size = limits.removes if kind == "remove" else limits.adds
         workspace.run(
-            f"INSERT INTO touched SELECT id, {first} + (row_number() OVER () - 1) // {size} FROM actions "
+            f"INSERT INTO {TOUCHED} SELECT id, {first} + (row_number() OVER ({order}) - 1) // {size}, 0 FROM {ACTIONS} "
             f"WHERE action = '{kind}'"
         )
-        following = first + ceil(counts[kind] / size)
+        following = first + ceil(plan.counts[kind] / size)
         for number in range(first, following):
-            ids = f"SELECT count(*), string_agg(id, chr(10)) FROM touched WHERE batch = {number}"
-            yield kind, *workspace.one(ids)
+            ids = f"SELECT count(*), string_agg(id, chr(10)) FROM {TOUCHED} WHERE batch = {number}"
+            yield kind, 0, *workspace.one(ids)
         first = following
+    again: tuple[tuple[Action, str, int], ...] = (
+        ("add", "again", limits.adds),
+        ("remove", "remove_again", limits.removes),
+    )
+    for kind, action, size in again:
+        for tried, users in retries(members, action, size) if plan.counts[action] else ():
+            workspace.run(f"INSERT INTO {TOUCHED} SELECT unnest(?::VARCHAR[]), ?, 0", [users, first])
+            first += 1
+            yield kind, tried, len(users), "\n".join(users)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, for whoever tells people."""
+    """How far a run is, for whoever shows it."""
 
     done: int
     total: int
 
 
-def apply(
-    target: Target,
-    ledger: Ledger,
-    batches: Iterable[Batch],
-    *,
-    tell: Callable[[Progress], None] = lambda progress: None,
-) -> dict[str, Acknowledgement]:
-    """Send the batches of the intent.
+@dataclass
+class Sending:
+    """The requests of one intent.
 
-    :raises VendorError: the vendor did not take one for another reason than its ids. What was acknowledged before is
-        written down; the rest counts as in doubt, and the next run sends it again.
-    :raises LedgerError: another run took over.
+    :param replacing: the first request that the vendor accepts replaces all members.
+    :param check: raises where the run has to stop.
+    :ivar budget: how many rejected requests may still be followed by smaller ones.
+    :ivar uncertain: a replacing request was sent whose outcome is unknown.
     """
-    batches = tuple(batches)
-    total, done = sum(batch.users for batch in batches), 0
-    acknowledged: dict[str, Acknowledgement] = {}
-    for batch, ids in _read_ahead(ledger.store, batches):
-        ledger.check_held()
+
+    target: Target
+    ledger: Ledger
+    replacing: bool = False
+    check: Callable[[], None] = lambda: None
+    tell: Callable[[Progress], None] = lambda progress: None
+    budget: int = field(default_factory=lambda: SPLIT_BUDGET)
+    acknowledged: list[Acknowledgement] = field(default_factory=list)
+    total: int = 0
+    done: int = 0
+    uncertain: bool = False
+    _sent_at: int = 0
+    _tried: bool = False
+
+    def run(self, batches: Sequence[Batch]) -> list[Acknowledgement]:
+        """Send the batches, and return what the vendor acknowledged.
+
+        :raises VendorError: the vendor did not take a request for another reason than its users. What was acknowledged
+            before is written down; the rest counts as uncertain, and the next run sends it again.
+        :raises LedgerBusy: a replacement was acknowledged, and an earlier try of it may still be carried out.
+        :raises LedgerOvertaken: this run no longer holds the ledger.
+        :raises SyncIncomplete: the vendor rejected every request that would have replaced all members.
+        """
+        self.total = sum(batch.users for batch in batches)
+        self.target.before_try = self._before_try
+        retried = set[Action]()
+        for batch, ids in _read_ahead(self.ledger.store, batches):
+            if batch.retry:
+                self._retry(batch, ids, at_least_one=batch.kind not in retried)
+                retried.add(batch.kind)
+            else:
+                self._send(batch, ids)
+        if self.replacing:
+            self._leave_nobody()
+        return self.acknowledged
+
+    def _send(self, batch: Batch, ids: Sequence[str]) -> None:
+        """Send a batch; halve a rejected one down to the bad users while the budget lasts, the largest part first."""
+        waiting = deque([(0, ids)])
+        while waiting:
+            start, part = waiting.popleft()
+            kind, answer = self._answer(batch, part)
+            if isinstance(answer, RejectedRequest) and len(part) > 1 and self.budget > 0:
+                middle = len(part) // 2
+                waiting += [(start, part[:middle]), (start + middle, part[middle:])]
+            else:
+                self._record(kind, batch, start, part, answer)
+
+    def _retry(self, batch: Batch, ids: Sequence[str], *, at_least_one: bool) -> None:
+        """Try rejected users again: twice as many after each accepted request, half as many after a rejected one."""
+        start, size = 0, batch.retry
+        while start < len(ids) and (self.budget > 0 or self.replacing or at_least_one):
+            part = ids[start : start + size]
+            kind, answer = self._answer(batch, part)
+            self._record(kind, batch, start, part, answer)
+            size = max(1, size // 2) if isinstance(answer, RejectedRequest) else 2 * size
+            start, at_least_one = start + len(part), False
+
+    def _answer(self, batch: Batch, ids: Sequence[str]) -> tuple[RequestKind, Applied | RejectedRequest]:
+        """Send users of a batch; a rejection costs of the budget."""
+        kind: RequestKind = "replace" if self.replacing and batch.kind == "add" else batch.kind
         try:
-            applied = _send(target, batch.kind, ids, ledger.check_held)
-        except VendorError as error:
-            raise error.advise(
-                f"{done:,} of {total:,} changes were acknowledged before it, and that is written down. Run the task "
-                "again: it goes on from there."
-            ) from None
-        in_doubt = ledger.clock() if applied.in_doubt else None
-        # What was answered after another run took over may have come after that one's requests: it stays in doubt.
-        ledger.check_held()
-        acknowledged[batch.name] = ledger.acknowledge(batch, rejected=dict(applied.rejected), in_doubt=in_doubt)
-        done += batch.users
-        tell(Progress(done, total))
-    return acknowledged
+            return kind, self._request(kind, ids)
+        except RejectedRequest as error:
+            self.budget -= 1
+            return kind, error
+
+    def _record(
+        self, kind: RequestKind, batch: Batch, start: int, ids: Sequence[str], answer: Applied | RejectedRequest
+    ) -> None:
+        """Write down the vendor's answer about users of a batch."""
+        place: dict[str, Any] = {"start": start, "users": len(ids)}
+        if isinstance(answer, RejectedRequest):
+            reason = f"status {answer.status}" if answer.status else "refused"
+            self._acknowledge(kind, batch, in_doubt=answer.maybe_done, refused=reason, **place)
+        else:
+            self._acknowledge(kind, batch, in_doubt=answer.in_doubt, rejected=dict(answer.rejected), **place)
+        self.done += len(ids)
+        self.tell(Progress(self.done, self.total))
+
+    def _request(self, kind: RequestKind, ids: Sequence[str]) -> Applied:
+        """Send one request, and write a note first of all if other runs do not reckon with one so late."""
+        self.check()
+        self.ledger.check()
+        self._sent_at = self.ledger.clock()
+        send = {"add": self.target.add, "remove": self.target.remove, "replace": self.target.replace}[kind]
+        self.uncertain, self._tried = kind == "replace", False
+        try:
+            applied = send(ids)
+        except Exception as error:
+            self._note_if_late(kind, ids)
+            self.uncertain = self.uncertain and not (isinstance(error, VendorError) and not error.maybe_done)
+            if isinstance(error, VendorError) and not isinstance(error, RejectedRequest):
+                error.advise(
+                    f"{self.done:,} of {self.total:,} changes were acknowledged before it, and that is written down. "
+                    "Run the task again: it goes on from there."
+                )
+            raise
+        self._note_if_late(kind, ids)
+        self.uncertain = False
+        return applied
+
+    def _note_if_late(self, kind: RequestKind, ids: Sequence[str]) -> None:
+        if self.ledger.is_late():
+            self.ledger.note(kind, ids)
+
+    def _before_try(self) -> None:
+        try:
+            self.check()
+            self.ledger.check_try()
+        except Exception:
+            self.uncertain = self.uncertain and self._tried
+            raise
+        self._sent_at, self._tried = self.ledger.clock(), True
+
+    def _acknowledge(self, kind: RequestKind, batch: Batch | None, *, in_doubt: bool = False, **answer: Any) -> None:
+        doubt = self.ledger.clock() if in_doubt else None
+        acknowledged = self.ledger.acknowledge(kind, batch, sent_at=self._sent_at, in_doubt=doubt, **answer)
+        self.acknowledged.append(acknowledged)
+        if kind != "replace" or acknowledged.refused is not None:
+            return
+        self.replacing = False
+        if acknowledged.in_doubt is not None:
+            until = acknowledged.in_doubt + self.ledger.settling
+            raise LedgerBusy(
+                "The members were replaced, but an earlier try of that request was not answered and may still be "
+                "carried out; it would undo what is sent before. Nothing further was sent. Run the task again after "
+                f"{moment(until)}: it goes on from there.",
+                until=until,
+            )
+
+    def _leave_nobody(self) -> None:
+        """Replace all members by no user: there is none, or the vendor rejected each of them alone.
+
+        :raises SyncIncomplete: some were not tried alone.
+        """
+        if any(answer.refused is not None and answer.users > 1 for answer in self.acknowledged):
+            raise SyncIncomplete(
+                "The vendor rejected every request that would have replaced the members, and the budget of "
+                f"{SPLIT_BUDGET} rejected requests ended before each user was tried alone. The segment is unchanged, "
+                "and the replacement stays pending. Correct the source, and run the task again."
+            )
+        applied = self._request("replace", [])
+        self._acknowledge("replace", None, users=0, in_doubt=applied.in_doubt)
+
+
+def check_hope(batches: Sequence[Batch], acknowledged: Sequence[Acknowledgement]) -> None:
+    """Check that the vendor accepted anything of a run in which it rejected many users one by one.
+
+    :raises RejectedRequest: it did not: that is about the requests, not about the users.
+    """
+    retried = {batch.name for batch in batches if batch.retry}
+    alone = [answer for answer in acknowledged if answer.refused and answer.users == 1 and answer.batch not in retried]
+    if len(alone) >= HOPELESS and all(answer.refused for answer in acknowledged):
+        raise RejectedRequest(
+            f"The vendor rejected each of {len(acknowledged):,} requests, {len(alone):,} of them with one user "
+            f"({alone[-1].refused}): it seems to reject the requests themselves. No member was changed. Check the "
+            "segment and the connection; the users are tried again after `retry_rejected_after`."
+        )
 
 
 def _read_ahead(store: Store, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[str]]]:
-    """Each batch with its ids; the next one's are read while one is sent."""
+    """Yield each batch with its IDs; the next one's are read while one is sent."""
     with ThreadPoolExecutor(1, thread_name_prefix="segments-batches") as reader:
         coming = deque(reader.submit(read_batch, store, batch) for batch in batches[:1])
         for number, batch in enumerate(batches, start=1):
             ids = coming.popleft().result()
             coming.extend(reader.submit(read_batch, store, following) for following in batches[number : number + 1])
             yield batch, ids
-
-
-def _send(target: Target, kind: str, ids: list[str], check_held: Callable[[], None]) -> Applied:
-    """Send a batch; halve a refused one down to the bad ids.
-
-    :param check_held: asked before each further request, for there may be many.
-    :raises RejectedRequest: the first ids tried one by one were all refused: then it is not about them.
-    """
-    if kind == "override":
-        return target.override(ids)
-    send = target.remove if kind == "remove" else target.add
-    waiting, rejected, in_doubt, accepted = [ids], dict[str, str](), False, False
-    while waiting:
-        part = waiting.pop()
-        try:
-            applied = send(part)
-        except RejectedRequest as error:
-            in_doubt = in_doubt or error.maybe_done
-            check_held()
-            if len(part) > 1:
-                middle = len(part) // 2
-                waiting += [part[middle:], part[:middle]]
-                continue
-            rejected[part[0]] = f"status {error.status}" if error.status else "refused"
-            if len(rejected) >= HOPELESS and not accepted:
-                raise error.advise(f"{len(rejected)} ids were tried one by one and each was refused.") from None
-        else:
-            accepted, in_doubt = True, in_doubt or applied.in_doubt
-            rejected |= applied.rejected
-    return Applied(rejected, in_doubt)

@@ -1,62 +1,106 @@
-"""Step 4, plan: what would be sent and why, as a value. Table ``actions`` of the workspace has the ids."""
+"""Step 4, plan: what would be sent and why, as a value. The users are in a table of the workspace."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
-from airflow_segments_provider.members.ledger.ledger import milliseconds
+from pydantic import TypeAdapter
+
+from airflow_segments_provider.members.ledger.state import Members
+from airflow_segments_provider.members.ledger.timing import milliseconds
+from airflow_segments_provider.members.settings import Mode, Settings
 from airflow_segments_provider.members.shapes import samples
 from airflow_segments_provider.members.staging import Staged
 from airflow_segments_provider.members.target import Limits, SegmentKey
 from airflow_segments_provider.members.workspace import Workspace
 
-Mode = Literal["mirror", "add", "remove"]
-Removals = Literal["owned", "all"]
+ACTIONS = "actions"
+ACTIONS_FILE = "actions.txt"
 
-# What is sent, in this order: nobody is missing in between who belongs both before and after.
-SENT = ("override", "add", "again", "remove")
+# What is sent, in this order: no user is missing in between who belongs both before and after. Retries come last.
+SENT = ("add", "remove", "again", "remove_again")
+# What takes no request, and changes what the ledger says.
+SETTLED = ("adopt", "forget", "gone")
+KINDS = (*SENT, *SETTLED, "waiting", "skipped")
+
+OWNED, UNCERTAIN, ADDING, REMOVING, REJECTED, WAITING = (1 << bit for bit in range(6))
 
 
 @dataclass(frozen=True)
 class Plan:
     """The change that one run would make.
 
-    :param generation: of the ledger it was made at; it is true only while that is the newest.
-    :param counts: ``wanted, duplicates, invalid``; ``baseline``: the members before, as far as known; ``add, again``
-        (refused before), ``remove, override``; ``adopt``: members already and vouched for from now on; ``waiting``:
-        refused before and not tried again yet; ``skipped``: removals that were left out; ``gone``: by the override;
-        ``forget``: refused before and no longer wanted.
-    :param requests: what it would take at the vendor's limits.
-    :param digest: of everything that it would do; equal plans have equal digests.
-    :param samples: shapes of the ids to ``add`` and to ``remove``, with their numbers; see :mod:`~.shapes`.
+    :param generation: of the ledger that it was made at, and ``notes``, the notes of late senders that it accounts
+        for: it is true only while both are unchanged.
+    :param as_of: the time that its data represents, in milliseconds since 1970.
+    :param replacement: who asked for the replacement that it is; empty for none.
+    :param counts: ``wanted, duplicates, invalid``; ``baseline``: the members before, as far as known; ``add, remove``
+        and, rejected before, ``again, remove_again``; ``adopt``: members already and owned from now on; ``waiting``:
+        rejected before and not tried again yet; ``skipped``: removals that were left out; ``gone``: members who leave
+        by a replacement; ``forget``: rejected before and no longer wanted.
+    :param new: of the users to ``add`` and to ``remove``, those that no accepted plan has begun with.
+    :param outside: how many users may be outside the segment between a replacing request and the others.
+    :param unknown: it replaces members of whom the ledger does not know how many there are.
+    :param digest: SHA-256 of everything that it would do; empty until :func:`write_actions`.
+    :param samples: patterns of the IDs to ``add`` and to ``remove``, with their numbers; see :mod:`~.shapes`.
     :param approved: somebody looked at exactly this one and let it through.
     """
 
     key: SegmentKey
     mode: Mode
     generation: int
+    as_of: int
     counts: dict[str, int]
+    new: dict[str, int]
     requests: int
-    duration: timedelta | None
-    digest: str
+    duration: timedelta | None = None
+    notes: tuple[str, ...] = ()
+    replacement: str = ""
+    replacing: bool = False
+    outside: int = 0
+    unknown: bool = False
+    first: bool = False
+    digest: str = ""
     invalid: dict[str, int] = field(default_factory=dict)
     samples: dict[str, dict[str, int]] = field(default_factory=dict)
     approved: bool = False
 
     @property
     def changes(self) -> int:
-        """How many people it is about."""
+        """How many users requests are about."""
         return sum(self.counts[kind] for kind in SENT)
 
     @property
     def leaving(self) -> int:
-        """How many members would go, where that is known; by an override, at least the difference."""
-        if self.counts["override"]:
-            return max(0, self.counts["baseline"] - self.counts["override"])
-        return self.counts["remove"]
+        """How many members would leave, as far as known."""
+        return self.counts["remove"] + self.counts["remove_again"] + self.counts["gone"]
+
+    @property
+    def sends(self) -> bool:
+        """Whether it takes a request."""
+        return bool(self.changes or self.replacing)
+
+    @property
+    def header(self) -> bytes:
+        """What the digest covers besides the users: everything that decides what is sent."""
+        parts = [
+            self.key.folder,
+            self.mode,
+            self.generation,
+            list(self.notes),
+            self.replacement,
+            self.replacing,
+            self.unknown,
+            self.first,
+            self.counts,
+        ]
+        return json.dumps(parts, sort_keys=True).encode() + b"\n"
 
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
@@ -64,137 +108,209 @@ class Plan:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Plan:
-        """As it was stored."""
-        duration = stored["duration"]
-        return cls(
-            **{
-                **stored,
-                "key": SegmentKey(**stored["key"]),
-                "duration": None if duration is None else timedelta(seconds=duration),
-            }
-        )
+        """As it was stored.
+
+        :raises ValueError: it is damaged.
+        """
+        return TypeAdapter(cls).validate_python(stored)
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How the difference is taken.
+class Known:
+    """What a plan is made from.
 
-    :param mode: ``mirror`` makes the members follow the source, ``add`` and ``remove`` do one half of it.
-    :param removals: ``owned`` removes those whom the ledger vouches for, ``all`` everybody who is not wanted.
-    :param skip_removals: plan no removal, count them as skipped.
-    :param retry_rejected_after: how long somebody whom the vendor refused is left alone.
-    :param override: send everybody in one request that makes the members exactly these.
+    :param live: the table of the members that the vendor lists; None where it lists none.
+    :param replacement: who asks for a replacement; empty for none.
     """
 
-    mode: Mode = "mirror"
-    removals: Removals = "owned"
-    skip_removals: bool = False
-    retry_rejected_after: timedelta = timedelta(days=1)
-    override: bool = False
+    key: SegmentKey
+    generation: int
+    as_of: int
+    now: int
+    live: str | None = None
+    notes: tuple[str, ...] = ()
+    replacement: str = ""
+    unknown: bool = False
+    first: bool = False
+
+    @property
+    def replacing(self) -> bool:
+        """Whether a request replaces all members; where they are listed, the difference does."""
+        return bool(self.replacement) and self.live is None
 
 
 def make_plan(
-    workspace: Workspace,
-    key: SegmentKey,
-    staged: Staged,
-    rules: Rules,
-    limits: Limits,
-    *,
-    generation: int,
-    listed: bool,
-    now: int,
+    members: Members, staged: Staged, known: Known, settings: Settings, limits: Limits, *, skip_removals: bool = False
 ) -> Plan:
-    """Compare the tables ``wanted``, ``known`` and, where ``listed``, ``live``, and make the table ``actions``.
+    """Compare who is wanted with what is known, and make the table ``actions``: ``id``, ``action``, and ``new``.
 
-    :param now: milliseconds since 1970.
+    :param skip_removals: plan no removal, count them as skipped.
     """
-    # No times in the join: of ten million people they would be most of what has to go to disk.
-    known = (
-        "SELECT id, vouched, doubt IS NOT NULL AS doubtful, rejected IS NOT NULL AS refused, "
-        f"rejected > {now - milliseconds(rules.retry_rejected_after)} AS waiting FROM known"
+    workspace = members.workspace
+    since = known.now - milliseconds(settings.retry_rejected_after)
+    # One small number in the join: of ten million users, more would be most of what has to go to disk.
+    flags = (
+        f"SELECT id, (CASE WHEN owned THEN {OWNED} ELSE 0 END + CASE WHEN uncertain IS NULL THEN 0 ELSE {UNCERTAIN} END"
+        f" + CASE pending WHEN 'add' THEN {ADDING} WHEN 'remove' THEN {REMOVING} ELSE 0 END"
+        f" + CASE WHEN rejected IS NULL THEN 0 WHEN rejected > {since} THEN {REJECTED + WAITING} ELSE {REJECTED} END"
+        ")::UTINYINT AS flags FROM known"
     )
-    live = "FULL JOIN (SELECT DISTINCT id, true AS live FROM live) AS live USING (id)" if listed else ""
+    live = f"FULL JOIN (SELECT DISTINCT id, true AS live FROM {known.live}) AS live USING (id)" if known.live else ""
+    action, new = _action(known, settings, skip_removals=skip_removals)
     workspace.run(
         f"""
-        CREATE OR REPLACE TABLE actions AS
-        SELECT * FROM (
-            SELECT id, {_action(rules, listed)} AS action
-            FROM (SELECT id, true AS wanted FROM wanted) AS wanted
-            FULL JOIN ({known}) AS known USING (id)
+        CREATE OR REPLACE TABLE {ACTIONS} AS
+        SELECT id, action, {new} AS new FROM (
+            SELECT *, {action} AS action
+            FROM (SELECT id, true AS wanted FROM {staged.table}) AS wanted
+            FULL JOIN ({flags}) AS known USING (id)
             {live}
         )
         WHERE action IS NOT NULL
         """
     )
-    summary = _summary(workspace)
-    found = {action: people for action, people, _ in summary}
-    kinds = (*SENT, "adopt", "waiting", "skipped", "forget", "gone")
-    counts = {kind: found.get(kind, 0) for kind in kinds}
-    counts |= {"baseline": _baseline(workspace, listed), "wanted": staged.wanted, "duplicates": staged.duplicates}
+    summary = workspace.rows(f"SELECT action, count(*), count(*) FILTER (new) FROM {ACTIONS} GROUP BY action")
+    found = {kind: users for kind, users, _ in summary}
+    begun = {kind: users for kind, _, users in summary}
+    counts = {kind: found.get(kind, 0) for kind in KINDS}
+    counts |= {"baseline": _baseline(workspace, known.live), "wanted": staged.wanted, "duplicates": staged.duplicates}
     counts["invalid"] = sum(staged.invalid.values())
-    requests = sum(
-        -(-counts[kind] // (limits.removes if kind == "remove" else limits.adds)) for kind in SENT if counts[kind]
-    )
+    requests = _requests(members, counts, limits, replacing=known.replacing)
     return Plan(
-        key=key,
-        mode=rules.mode,
-        generation=generation,
+        key=known.key,
+        mode=settings.mode,
+        generation=known.generation,
+        as_of=known.as_of,
         counts=counts,
+        new={
+            "add": begun.get("add", 0) + begun.get("again", 0),
+            "remove": begun.get("remove", 0) + begun.get("remove_again", 0) + begun.get("gone", 0),
+        },
         requests=requests,
         duration=timedelta(minutes=requests / limits.per_minute) if limits.per_minute else None,
-        digest=_digest(key, rules.mode, generation, summary),
+        notes=known.notes,
+        replacement=known.replacement,
+        replacing=known.replacing,
+        outside=max(0, staged.wanted - limits.adds) if known.replacing else 0,
+        unknown=known.unknown and known.replacing,
+        first=known.first,
         invalid=staged.invalid,
-        samples=samples(workspace, found),
+        samples=samples(workspace, ACTIONS, found),
     )
 
 
-def _action(rules: Rules, listed: bool) -> str:
-    """The SQL that says what is to be done about an id."""
-    member = "live" if listed else "vouched"
-    held = "(vouched OR doubtful)"
-    if rules.mode == "remove":
-        reach = f"wanted AND ({held} OR live)" if listed else "wanted"
-        return f"CASE WHEN {reach} THEN 'remove' END"
-    if rules.override:
-        # Whoever is vouched for and not wanted goes by it, too.
-        return f"CASE WHEN wanted THEN 'override' WHEN {held} OR refused THEN 'gone' END"
-    missing = f"wanted AND ({member} IS NOT TRUE OR doubtful)"
-    leaves = held + (" OR live" if listed and rules.removals == "all" else "")
-    removal = "'skipped'" if rules.skip_removals else "'remove'"
-    adopted = "WHEN wanted AND live AND vouched IS NOT TRUE THEN 'adopt' " if listed else ""
-    return (
-        f"CASE WHEN {missing} AND refused IS NOT TRUE THEN 'add' "
-        f"WHEN {missing} AND waiting THEN 'waiting' "
-        f"WHEN {missing} THEN 'again' "
-        f"{adopted}"
-        + (
-            f"WHEN wanted IS NOT TRUE AND ({leaves}) THEN CASE WHEN waiting THEN 'waiting' ELSE {removal} END "
-            if rules.mode == "mirror"
-            else ""
-        )
-        + "WHEN wanted IS NOT TRUE AND refused THEN 'forget' END"
+def _action(known: Known, settings: Settings, *, skip_removals: bool) -> tuple[str, str]:
+    """Return the SQL that says what is to be done about a user, and whether no accepted plan has begun with it."""
+
+    def has(bits: int) -> str:
+        return f"(coalesce(flags, 0) & {bits}) <> 0"
+
+    held, rejected = has(OWNED | UNCERTAIN), has(REJECTED)
+    waiting = has(WAITING)
+    new = (
+        f"CASE WHEN action IN ('add', 'again') THEN NOT {has(OWNED | UNCERTAIN | ADDING)} ELSE NOT {has(REMOVING)} END"
     )
+    removal = (
+        f"CASE WHEN {rejected} AND {has(REMOVING)} THEN CASE WHEN {waiting} THEN 'waiting' ELSE 'remove_again' END "
+        "ELSE 'remove' END"
+    )
+    if settings.mode == "remove":
+        reach = f"wanted AND ({held} OR live)" if known.live else "wanted"
+        return f"CASE WHEN {reach} THEN {removal} END", new
+    retry = f"{rejected} AND {has(ADDING)}"
+    if known.replacing:
+        return (
+            f"CASE WHEN wanted THEN CASE WHEN {retry} THEN 'again' ELSE 'add' END "
+            f"WHEN {held} THEN 'gone' ELSE 'forget' END"
+        ), new
+    member = "live IS TRUE" if known.live else has(OWNED)
+    missing = f"wanted AND (NOT {member} OR {has(UNCERTAIN)})"
+    everybody = known.live and (settings.removals == "all" or known.replacement)
+    leaves = f"{held} OR live" if everybody else held
+    skips = skip_removals and not known.replacement
+    cases = [
+        f"WHEN {missing} THEN CASE WHEN NOT ({retry}) THEN 'add' WHEN {waiting} THEN 'waiting' ELSE 'again' END",
+        f"WHEN wanted AND live AND NOT {has(OWNED)} THEN 'adopt'" if known.live else "",
+        f"WHEN wanted THEN CASE WHEN {has(REJECTED | REMOVING)} THEN 'forget' END",
+        f"WHEN {leaves} THEN {chr(39) + 'skipped' + chr(39) if skips else removal}"
+        if settings.mode == "mirror"
+        else "",
+        f"WHEN {rejected} AND NOT {held} THEN 'forget'",
+    ]
+    return f"CASE {' '.join(cases)} END", new
 
 
-def _baseline(workspace: Workspace, listed: bool) -> int:
+def _baseline(workspace: Workspace, live: str | None) -> int:
     """How many members there are before, as far as is known."""
-    if listed:
+    if live:
         (members,) = workspace.one(
-            "SELECT count(*) FROM (SELECT DISTINCT id, true AS live FROM live) FULL JOIN known USING (id) "
-            "WHERE live OR vouched OR doubt IS NOT NULL"
+            f"SELECT count(*) FROM (SELECT DISTINCT id, true AS live FROM {live}) FULL JOIN known USING (id) "
+            "WHERE live OR owned OR uncertain IS NOT NULL"
         )
     else:
-        (members,) = workspace.one("SELECT count(*) FROM known WHERE vouched OR doubt IS NOT NULL")
+        (members,) = workspace.one("SELECT count(*) FROM known WHERE owned OR uncertain IS NOT NULL")
     return int(members)
 
 
-def _summary(workspace: Workspace) -> list[tuple[str, int, int]]:
-    """Each action, how many people it is about, and the exclusive or of their ids' MD5, whatever their order."""
-    return workspace.rows(
-        "SELECT action, count(*), bit_xor(md5_number(id)) FROM actions GROUP BY action ORDER BY action"
+def _requests(members: Members, counts: dict[str, int], limits: Limits, *, replacing: bool) -> int:
+    """How many requests the plan takes; of retries, how many at most."""
+    sizes = {"add": limits.adds, "remove": limits.removes}
+    fresh = sum(-(-counts[kind] // size) for kind, size in sizes.items())
+    again = sum(
+        -(-len(ids) // size)
+        for action, limit in (("again", limits.adds), ("remove_again", limits.removes))
+        if counts[action]
+        for size, ids in retries(members, action, limit)
+    )
+    return max(fresh + again, 1) if replacing else fresh + again
+
+
+def retries(members: Members, action: str, limit: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the batches in which rejected users of the table ``actions`` are tried again, the longest ago first.
+
+    :return: how many of them to try at first, half of those of the request that was rejected; and their IDs.
+    """
+    for size, _ in members.workspace.rows(
+        f"SELECT {_HALF} AS half, min(rejected) AS since FROM {ACTIONS} JOIN known USING (id) WHERE action = ? "
+        "GROUP BY half ORDER BY since, half DESC",
+        [action],
+    ):
+        rows = members.workspace.rows(
+            f"SELECT id FROM {ACTIONS} JOIN known USING (id) WHERE action = ? AND {_HALF} = ? ORDER BY rejected, id",
+            [action, size],
+        )
+        for start in range(0, len(rows), limit):
+            yield min(size, limit), [user for (user,) in rows[start : start + limit]]
+
+
+# The power of two that is at most half the size of the request in which a user was rejected.
+_HALF = "greatest(1, 2 ** floor(log2(greatest(1, coalesce(size, 1) / 2))))::INTEGER"
+
+
+def write_actions(workspace: Workspace, plan: Plan) -> Plan:
+    """Write what a plan would change to a file, a line a user, and return the plan with its digest."""
+    path = workspace.folder / ACTIONS_FILE
+    listed = ", ".join(f"'{action}'" for action in (*SENT, *SETTLED))
+    workspace.run(
+        f"COPY (SELECT action, id FROM {ACTIONS} WHERE action IN ({listed}) ORDER BY action, id) TO '{path}' "
+        "(FORMAT csv, DELIMITER '\t', HEADER false, QUOTE '', ESCAPE '')"
+    )
+    return replace(plan, digest=digest_of(plan, path))
+
+
+def read_actions(workspace: Workspace, path: Path) -> None:
+    """Make the table ``actions`` from a file of :func:`write_actions`."""
+    workspace.run(
+        f"CREATE OR REPLACE TABLE {ACTIONS} AS SELECT id, action, false AS new FROM read_csv('{path}', "
+        "delim = '\t', header = false, quote = '', escape = '', auto_detect = false, strict_mode = false, "
+        "columns = {'action': 'VARCHAR', 'id': 'VARCHAR'})"
     )
 
 
-def _digest(key: SegmentKey, mode: Mode, generation: int, summary: list[tuple[str, int, int]]) -> str:
-    described = repr((key.folder, mode, generation, summary))
-    return "sha256:" + hashlib.sha256(described.encode()).hexdigest()
+def digest_of(plan: Plan, path: Path) -> str:
+    """The SHA-256 of what a plan would do to the users of that file."""
+    digest = hashlib.sha256(plan.header)
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return f"sha256:{digest.hexdigest()}"

@@ -11,11 +11,12 @@ _ROWS = {
     "invalid": "invalid in the source",
     "baseline": "members before, as far as known",
     "add": "to add",
-    "again": "to add again, refused before",
-    "override": "to make the only members",
+    "again": "to add again, rejected before",
     "remove": "to remove",
+    "remove_again": "to remove again, rejected before",
+    "gone": "members who leave by the replacement",
     "adopt": "members already, kept from now on",
-    "waiting": "refused before, not tried yet",
+    "waiting": "rejected before, not tried yet",
     "skipped": "removals left out",
 }
 _ALWAYS = ("wanted", "to add", "to remove")
@@ -23,24 +24,39 @@ _ALWAYS = ("wanted", "to add", "to remove")
 
 def markdown(plan: Plan) -> str:
     """The counts as a table, what it would take, and what the ids look like."""
-    rows = [(label, plan.counts[name]) for name, label in _ROWS.items() if plan.counts[name] or label in _ALWAYS]
+    rows = [(label, plan.counts.get(name, 0)) for name, label in _ROWS.items()]
+    rows = [(label, count) for label, count in rows if count or label in _ALWAYS]
     wide, width = max(len(label) for label, _ in rows), max(len(f"{count:,}") for _, count in rows)
-    lines = [f"| {'people':<{wide}} | {'':>{width}} |", f"|{'-' * (wide + 2)}|{'-' * (width + 1)}:|"]
+    lines = [f"| {'users':<{wide}} | {'':>{width}} |", f"|{'-' * (wide + 2)}|{'-' * (width + 1)}:|"]
     lines += [f"| {label:<{wide}} | {count:>{width},} |" for label, count in rows]
     removed = ""
-    # Whom a source of removals names need not be a member.
+    # Users whom a source of removals names need not be members.
     if plan.mode == "mirror":
         share = plan.leaving / plan.counts["baseline"] if plan.counts["baseline"] else 0.0
         removed = f"; {share:.1%} of the members would be removed"
     takes = f", about {plan.duration} at the connection's rate" if plan.duration else ""
-    lines.append("")
-    lines.append(
-        f"{plan.mode}, {plan.requests:,} request{'' if plan.requests == 1 else 's'}{takes}{removed}. Digest "
-        f"{plan.digest}"
-    )
+    requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
+    lines += ["", f"{plan.mode}, {requests}{takes}{removed}. Digest {plan.digest}", *_replacement(plan)]
     for kind, shapes in plan.samples.items():
-        looked_at = min(LOOKED_AT, sum(plan.counts[action] for action in KINDS[kind]))
+        looked_at = min(LOOKED_AT, sum(plan.counts.get(action, 0) for action in KINDS[kind]))
         lines += ["", f"| ids to {kind} look like | of {looked_at:,} |", "|---|---:|"]
         # A bar would end the cell.
         lines += [f"| `{shape.replace('|', '?').replace('`', '?')}` | {ids:,} |" for shape, ids in shapes.items()]
     return "\n".join(lines)
+
+
+def _replacement(plan: Plan) -> list[str]:
+    """What a replacement does to members in between."""
+    if not plan.replacement:
+        return []
+    if not plan.replacing:
+        return ["Replacement: every listed member who is not wanted is removed."]
+    lines = ["Replacement: the first request makes its users the only members, whoever was a member before."]
+    if plan.outside:
+        lines.append(
+            f"Up to {plan.outside:,} users who are wanted may be outside the segment until the other "
+            f"{plan.requests - 1:,} requests are done."
+        )
+    if plan.unknown:
+        lines.append("The ledger was lost: how many members leave is unknown.")
+    return lines

@@ -33,8 +33,11 @@ def write(
     :return: the folder, as people find it.
     """
     folder = f"{REPORTS}/{plan.generation:012d}-{plan.digest.rpartition(':')[2][:DIGITS]}"
-    about = {"verdict": verdict, "run": ledger.writer.run, "written_at": moment(ledger.clock())}
-    described = json.dumps({**about, "breaches": list(breaches), **plan.to_json()}, indent=1, ensure_ascii=False)
+    now = ledger.clock()
+    about = {"verdict": verdict, "run": ledger.writer.run, "written_at": moment(now)}
+    described = json.dumps(
+        {**about, "written_ms": now, "breaches": list(breaches), **plan.to_json()}, indent=1, ensure_ascii=False
+    )
     for name, text in (("plan.json", described), ("plan.md", _page(plan, about, breaches))):
         path = workspace.folder / name
         path.write_text(text + "\n", encoding="utf-8")
@@ -42,6 +45,17 @@ def write(
     if rejects:
         ledger.store.put(f"{folder}/rejects.jsonl", rejects)
     return f"{ledger.store}/{folder}"
+
+
+def write_rejects(ledger: Ledger, workspace: Workspace, problem: str, rejects: Path) -> str:
+    """Write why a source was refused, and which of its rows are invalid; return the file, as people find it."""
+    folder, now = f"{REPORTS}/{ledger.head.generation:012d}-invalid", ledger.clock()
+    about = {"verdict": "Refused", "run": ledger.writer.run, "written_at": moment(now), "written_ms": now}
+    path = workspace.folder / "plan.json"
+    path.write_text(json.dumps({**about, "breaches": [problem]}, indent=1) + "\n", encoding="utf-8")
+    ledger.store.put(f"{folder}/plan.json", path)
+    ledger.store.put(f"{folder}/rejects.jsonl", rejects)
+    return f"{ledger.store}/{folder}/rejects.jsonl"
 
 
 def _page(plan: Plan, about: dict[str, str], breaches: Sequence[str]) -> str:

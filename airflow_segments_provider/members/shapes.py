@@ -13,15 +13,16 @@ LOOKED_AT = 10_000
 SHOWN = 3
 LONGEST = 40
 
-KINDS = {"add": ("add", "again", "override"), "remove": ("remove", "gone")}
+KINDS = {"add": ("add", "again"), "remove": ("remove", "remove_again", "gone")}
 
 _MIXED = re.compile("[aA]*9+[aA]+9[aA9]*|[aA]+9+[aA]+[aA9]*")
 _RUN = re.compile(r"([aA9])\1{3,}")
 
 
-def samples(workspace: Workspace, planned: Container[str]) -> dict[str, dict[str, int]]:
-    """The most frequent shapes of the ids to ``add`` and to ``remove`` in the table ``actions``, with their numbers.
+def samples(workspace: Workspace, table: str, planned: Container[str]) -> dict[str, dict[str, int]]:
+    """The most frequent shapes of the ids to ``add`` and to ``remove``, with their numbers.
 
+    :param table: of ids and their ``action``.
     :param planned: the actions that it has.
     """
     found = {}
@@ -30,7 +31,7 @@ def samples(workspace: Workspace, planned: Container[str]) -> dict[str, dict[str
         if not actions:
             continue
         rows = workspace.rows(
-            "SELECT id FROM actions WHERE list_contains(?::VARCHAR[], action) ORDER BY md5_number(id) "
+            f"SELECT id FROM {table} WHERE list_contains(?::VARCHAR[], action) ORDER BY md5_number(id) "
             f"LIMIT {LOOKED_AT}",
             [actions],
         )

@@ -15,6 +15,7 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.members.workspace import Workspace
 
 CHUNK = 25_000
+CHECKED_EVERY = 1_000
 
 BLANK = "blank"
 TOO_LONG = "too long"
@@ -26,9 +27,11 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Staged:
-    """What was read; the ids are in the workspace's table ``wanted``.
+    """What was read.
 
     ``rows = wanted + duplicates + sum(invalid.values())``.
+
+    :param table: of the workspace, with the ids.
 
     :param rejects: a file with a line of JSON, ``{"row": 7, "reason": "blank"}``, for each invalid row; no ids.
     """
@@ -38,6 +41,7 @@ class Staged:
     duplicates: int
     invalid: dict[str, int] = field(default_factory=dict)
     rejects: Path | None = None
+    table: str = "wanted"
 
 
 def stage(
@@ -46,11 +50,13 @@ def stage(
     *,
     max_length: int,
     normalise: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
+    check: Callable[[], None] = lambda: None,
 ) -> Staged:
     """Read ``source`` into the table ``wanted``, a chunk at a time.
 
     Spaces around an id are dropped, and whole numbers become text.
 
+    :param check: called every 1,000 rows; raises where the run has to stop.
     :raises InvalidInput: there is nothing to iterate over.
     """
     if isinstance(source, (str, bytes, dict)) or not isinstance(source, Iterable):
@@ -60,7 +66,7 @@ def stage(
     invalid: Counter[str] = Counter()
     rows, values = 0, iter(source)
     with path.open("w", encoding="ascii") as rejects:
-        while chunk := list(islice(values, CHUNK)):
+        while chunk := _next_chunk(values, check):
             usable = _usable(chunk, max_length) or _sieved(chunk, max_length, rows, invalid, rejects)
             rows += len(chunk)
             if usable:
@@ -69,6 +75,18 @@ def stage(
     workspace.run("DROP TABLE staged")
     wrong = sum(invalid.values())
     return Staged(rows, wanted, rows - wrong - wanted, dict(sorted(invalid.items())), path if wrong else None)
+
+
+def _next_chunk(values: Iterator[Any], check: Callable[[], None]) -> list[Any]:
+    """Read a chunk, and check now and then whether the run has to stop: a source may be slow."""
+    chunk = list[Any]()
+    while len(chunk) < CHUNK:
+        check()
+        part = list(islice(values, CHECKED_EVERY))
+        chunk += part
+        if len(part) < CHECKED_EVERY:
+            break
+    return chunk
 
 
 def _usable(chunk: list[Any], max_length: int) -> list[str] | None:
@@ -95,8 +113,13 @@ def _sieved(chunk: list[Any], max_length: int, before: int, invalid: Counter[str
 
 def _checked(value: Any, max_length: int) -> tuple[str, str]:
     """The id, or why it is none."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    text = "" if text is None else text
+    if isinstance(value, int) and not isinstance(value, bool):
+        # Python refuses to write very long numbers.
+        if value.bit_length() > 4 * max_length:
+            return "", TOO_LONG
+        text: Any = str(value)
+    else:
+        text = "" if value is None else value
     if not isinstance(text, str):
         return "", NOT_TEXT
     text = text.strip()

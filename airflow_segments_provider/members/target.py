@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -64,7 +64,8 @@ class Limits:
     :param adds: ids in a request that adds; also the size of a batch.
     :param removes: ids in a request that removes.
     :param max_length: characters in an id.
-    :param request_timeout: the longest that one batch may be under way, repeats included.
+    :param request_timeout: how long after the check before it the last try of a batch may be sent; includes token
+        renewal, the retry after a 401, and rate limiting.
     :param per_minute: requests a minute, where a rate is known.
     """
 
@@ -96,7 +97,12 @@ class Target(Protocol):
     batch as a whole and nothing of it was done: the engine then halves it down to the bad ids. Any other
     :class:`~airflow_segments_provider.errors.VendorError` ends the run; its ``maybe_done`` says whether the batch may
     still be carried out.
+
+    :ivar before_try: set by the engine; call it right before each try of a request that changes members. It raises
+        where the request must not be sent any more: let the error pass.
     """
+
+    before_try: Callable[[], None]
 
     @property
     def limits(self) -> Limits:
@@ -135,10 +141,10 @@ class Target(Protocol):
     def remove(self, ids: Sequence[str]) -> Applied:
         """Remove people; somebody who is no member is no error."""
 
-    def override(self, ids: Sequence[str]) -> Applied:
+    def replace(self, ids: Sequence[str]) -> Applied:
         """Make the members exactly these, in one request that is never sent twice: a late one would undo everything.
 
-        :raises NotImplementedError: the vendor has no such request.
+        Only called where the target does not list members.
         """
 
     def members(self) -> Iterator[Sequence[str]]:

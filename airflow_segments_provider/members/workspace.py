@@ -25,7 +25,7 @@ from airflow_segments_provider.errors import ConfigurationError
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY_LIMIT = "440MB"
+MEMORY_LIMIT = "420MB"
 
 # So that a run does not spend long on what others left.
 MOST_LEFTOVERS = 20

@@ -7,19 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
-from airflow_segments_provider.errors import LedgerBusy
+from airflow_segments_provider.errors import LedgerBusy, RunSuperseded
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators import sync_context, sync_result
-from airflow_segments_provider.operators.user_ids import ConcealingPartial, UserIdsField, conceal_argument
-from airflow_segments_provider.targets.walkme import WalkMeSegment
+from airflow_segments_provider.operators.user_ids import ConcealingPartial, UserIds, UserIdsField, conceal_argument
+from airflow_segments_provider.targets.walkme import WalkMeSegment, WalkMeTarget
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_segments_provider.members.plan import Plan
+    from airflow_segments_provider.members.sync import Synced
 
 __all__ = ["SyncMembersOperator"]
 
@@ -41,46 +42,58 @@ class TargetField:
 
 
 class SyncMembersOperator(BaseOperator):
-    """Make the members of a segment follow a source: send only the difference, and refuse a dangerous one.
+    """Keeps the members of a segment in sync with a source: sends only the difference, and refuses a dangerous one.
 
-    The ledger (``[segments] ledger_path``) remembers whom it put into the segment; others who are in it stay, unless
-    ``removals="all"``. A run that dies at any moment is finished by the next. The same source again sends nothing.
+    The ledger (``[segments] ledger_path``) records which members this task has added. Other members stay, unless
+    ``removals="all"`` or ``replace=True``. After a crash at any moment, the next run completes the work. A run with the
+    same source sends nothing.
 
     Returns ``outcome`` (``changed``, ``unchanged``, ``planned``), ``counts`` (``wanted``, ``baseline``, ``add``,
     ``again``, ``remove``, ``applied``, ``rejected``, ``waiting``, ``duplicates``, ``invalid``…), ``rejected`` and
-    ``invalid`` by reason, ``digest``, ``changed_at`` and ``changed_in`` (the last change, maybe an earlier run's: when,
-    and in which generation of the ledger), ``report`` (where the plan and the rows that were left out are written
-    down), and the segment's ``vendor``, ``system``, ``segment``; at WalkMe also ``system_guid`` and ``segment_guid``,
-    so that the propagation sensor takes the result. The XCom ``plan`` has the counts and the digest also where the plan
-    was refused. After a change, Airflow gets an event of the segment's asset; see
+    ``invalid`` by reason, ``digest`` of the plan, ``changed_at`` and ``changed_in`` (time and ledger generation of the
+    last change, which an earlier run may have made), ``report`` (the folder of the plan and of the rows that were left
+    out), and the segment's ``vendor``, ``system``, ``segment``. For WalkMe, ``system_guid`` and ``segment_guid`` are
+    added, so that the propagation sensor accepts the result. The XCom ``plan`` has the counts and the digest, also of a
+    plan that was refused. After a change, Airflow gets an event of the segment's asset; see
     :mod:`airflow_segments_provider.assets`.
+
+    An Airflow variable ``segments_ledger_…`` for each segment detects a ledger that was lost or restored from an older
+    copy.
 
     :param target: the segment: a :class:`~airflow_segments_provider.targets.walkme.WalkMeSegment`, a dict of its
         arguments and ``vendor``, or an address such as ``walkme:///Trial%20users?create=true``.
-    :param source: who is wanted: a list, an upstream result, a template that renders to a list, any iterable, or a
-        source such as ``SqlMembers``. Airflow's UI and database show their number.
-    :param mode: ``mirror``: the members follow the source. ``add`` and ``remove``: put in, or take out, whom it names.
-    :param removals: ``owned``: remove only whom the ledger vouches for; ``all``: everybody who is not wanted.
-    :param max_removed_fraction: refuse to remove more than this of 100 members or more.
-    :param max_removals: refuse to remove more people than this.
-    :param max_added_fraction: refuse to add more than this of 1,000 members or more; None for no limit.
-    :param max_members: refuse more wanted people than this.
-    :param max_duration: refuse what would take longer at the connection's ``rate_limit``; a timedelta, or seconds.
-    :param allow_empty: let a source without anybody empty the segment.
-    :param on_guard: ``fail``, or ``skip_removals``: add only, where a limit is passed.
-    :param approve: the digest of a plan that was refused: apply exactly that one.
-    :param plan_only: send nothing, return the plan. ``[segments] plan_only`` does so for all syncs of a deployment.
-    :param first_sync: for a WalkMe segment that was there before: ``add`` leaves its members in it, ``override``
-        removes them.
-    :param max_invalid: fail, after the others were sent, when more rows were invalid; None for no limit.
-    :param max_refused: fail, after the others were sent, when the vendor refused more people; None for no limit.
-    :param retry_rejected_after: how long somebody whom the vendor refused is left alone; a timedelta, or seconds.
-    :param allow_older: let this run's data interval be before the one that was committed last.
-    :param takeover: go on with a segment that another task kept so far.
+    :param source: the wanted users: a list, an upstream result, a template that renders to a list, any iterable, or a
+        source such as ``SqlMembers``. Airflow's UI and database show their number only.
+    :param mode: ``mirror``: the members follow the source. ``add``: only add users. ``remove``: remove the users that
+        the source names.
+    :param removals: ``owned``: remove only members that the ledger owns. ``all``: remove all members who are not
+        wanted; for vendors that list members.
+    :param replace: make the members exactly those of the source, whatever the ledger says. Use it for one run, after a
+        lost ledger or changes by hand, for example with ``"{{ params.replace }}"``. A retry does not repeat it.
+    :param first_sync: for a segment that existed before the first sync, where the vendor lists no members: ``add``
+        leaves its members in it, ``replace`` removes them.
+    :param max_removed_fraction: refuse to remove a larger share of 100 members or more.
+    :param max_removals: refuse to remove more members.
+    :param max_added_fraction: refuse to add a larger share of 1,000 members or more; None for no limit.
+    :param max_members: refuse more wanted users.
+    :param max_invalid_fraction: refuse a source with a larger share of invalid rows.
+    :param max_duration: refuse a plan that would take longer at the connection's ``rate_limit``; a timedelta, or
+        seconds.
+    :param allow_empty: let a source without users empty the segment.
+    :param on_guard: where a limit is exceeded: ``fail``, or ``skip_removals`` to add only.
+    :param approve: the digest of a plan that was refused: apply exactly that plan.
+    :param plan_only: a dry run: send nothing, return the plan. ``[segments] plan_only`` does so for all syncs of a
+        deployment.
+    :param max_invalid: fail, after the other users were sent, when more rows were invalid; None for no limit.
+    :param max_refused: fail, after the other users were sent, when the vendor rejected more users; None for no limit.
+    :param retry_rejected_after: how long to wait before a rejected user is sent again; a timedelta, or seconds.
+    :param on_older: where the segment already has newer data than that of this run: ``skip`` the task, ``fail``, or
+        ``apply`` the older data. Which data is newer depends on the data interval or the logical date of the runs.
+    :param takeover: continue with a segment that another task has kept so far.
     :param ledger_path: in place of ``[segments] ledger_path``.
     :param memory_limit: beyond which DuckDB writes to disk.
-    :param deferrable: where another run holds the segment's ledger, or died holding it: wait for it in the triggerer,
-        at most until its lease ends. Otherwise the task fails, and a later try finds the ledger free.
+    :param deferrable: where another run holds the segment's ledger, wait for it in the triggerer, at most until its
+        lease ends. Otherwise the task fails, and a later try finds the ledger free.
     """
 
     template_fields: Sequence[str] = (
@@ -88,20 +101,22 @@ class SyncMembersOperator(BaseOperator):
         "source",
         "mode",
         "removals",
+        "replace",
+        "first_sync",
         "max_removed_fraction",
         "max_removals",
         "max_added_fraction",
         "max_members",
+        "max_invalid_fraction",
         "max_duration",
         "allow_empty",
         "on_guard",
         "approve",
         "plan_only",
-        "first_sync",
         "max_invalid",
         "max_refused",
         "retry_rejected_after",
-        "allow_older",
+        "on_older",
         "takeover",
         "ledger_path",
     )
@@ -109,7 +124,9 @@ class SyncMembersOperator(BaseOperator):
     operator_extra_links = (WalkMeSystemLink(),)
     ui_color = "#e8eefc"
     target = TargetField()
-    source = UserIdsField()
+    source = UserIdsField(marked=True)
+    _reached: WalkMeTarget | None = None
+    _killed = _ended = False
 
     def __init__(
         self,
@@ -118,23 +135,25 @@ class SyncMembersOperator(BaseOperator):
         source: Iterable[object] | str,
         mode: str = "mirror",
         removals: str = "owned",
+        replace: bool | str | None = False,
+        first_sync: str | None = None,
         max_removed_fraction: float | str = 0.2,
         max_removals: int | str | None = None,
         max_added_fraction: float | str | None = 1.0,
         max_members: int | str | None = None,
+        max_invalid_fraction: float | str = 0.2,
         max_duration: timedelta | float | str | None = None,
-        allow_empty: bool | str = False,
+        allow_empty: bool | str | None = False,
         on_guard: str = "fail",
         approve: str | None = None,
-        plan_only: bool | str = False,
-        first_sync: str | None = None,
+        plan_only: bool | str | None = False,
         max_invalid: int | str | None = None,
         max_refused: int | str | None = 0,
         retry_rejected_after: timedelta | float | str = timedelta(days=1),
-        allow_older: bool | str = False,
-        takeover: bool | str = False,
+        on_older: str = "skip",
+        takeover: bool | str | None = False,
         ledger_path: str | None = None,
-        memory_limit: str = "440MB",
+        memory_limit: str = "420MB",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
@@ -143,20 +162,22 @@ class SyncMembersOperator(BaseOperator):
         self.source = source
         self.mode = mode
         self.removals = removals
+        self.replace = replace
+        self.first_sync = first_sync
         self.max_removed_fraction = max_removed_fraction
         self.max_removals = max_removals
         self.max_added_fraction = max_added_fraction
         self.max_members = max_members
+        self.max_invalid_fraction = max_invalid_fraction
         self.max_duration = max_duration
         self.allow_empty = allow_empty
         self.on_guard = on_guard
         self.approve = approve
         self.plan_only = plan_only
-        self.first_sync = first_sync
         self.max_invalid = max_invalid
         self.max_refused = max_refused
         self.retry_rejected_after = retry_rejected_after
-        self.allow_older = allow_older
+        self.on_older = on_older
         self.takeover = takeover
         self.ledger_path = ledger_path
         self.memory_limit = memory_limit
@@ -172,61 +193,104 @@ class SyncMembersOperator(BaseOperator):
         """Carry out one run; see the parameters.
 
         :raises TaskDeferred: another run holds the ledger, and ``deferrable`` lets this one wait for it.
+        :raises AirflowSkipException: the segment has newer data already, and ``on_older`` says to skip the task.
         """
+        self._ended = False
         try:
+            self._prepare(context)
             return self._sync(context)
         except LedgerBusy as busy:
             if not self.deferrable or not busy.until:
                 raise
+            self.log.info("%s", busy)
             self._wait(busy.until)
+        finally:
+            # The operator can be executed again in the same process; a signal that comes late must not end that.
+            self._killed, self._ended, self._reached = False, True, None
 
     def execute_again(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002  # Airflow hands it over
         """Begin anew, after the time at which another run's hold ended."""
         return self.execute(context)
 
     def on_kill(self) -> None:
-        """Finish the request under way and begin no further one."""
-        if (reached := self.__dict__.get("_reached")) is not None:
-            reached.hook.stop()
+        """Let the request under way finish, and begin no further one; also before the first one, and before execute."""
+        if not self._ended:
+            self._killed = True
+            self._stop_requests()
+
+    def _prepare(self, context: Context) -> None:
+        """Make the source, where it is made in the task."""
+
+    def _is_killed(self) -> bool:
+        """Return whether Airflow ended the task; the engine asks before each step."""
+        if self._killed:
+            self._stop_requests()  # the client may have been made after the signal
+        return self._killed
+
+    def _stop_requests(self) -> None:
+        if self._reached is not None:
+            self._reached.hook.stop()
 
     def _sync(self, context: Context) -> dict[str, Any]:
-        from airflow_segments_provider.members.given import GivenSync, given_sync
         from airflow_segments_provider.members.ledger import places
+        from airflow_segments_provider.members.settings import Settings, parse_settings
         from airflow_segments_provider.members.sync import Sync
         from airflow_segments_provider.members.workspace import Workspace
         from airflow_segments_provider.targets.given import target_of
 
         timing = places.timing()
-        given = given_sync({name: getattr(self, name) for name in GivenSync.model_fields})
+        given = {name: getattr(self, name) for name in Settings.model_fields}
+        settings = parse_settings({**given, "plan_only": sync_context.previews_only() or self.plan_only})
+        source = self.source
+        if isinstance(source, UserIds):
+            source.check()
         self._reached = reached = target_of(self.target).open()
         self.vendor_url = reached.hook.admin_url
         WalkMeSystemLink().push(context, self.vendor_url)
-        settings = given.settings(data_until=sync_context.as_of(context), plan_only=sync_context.previews_only())
         if not settings.plan_only:
             # Before the ledger: the next run would take an intent for requests of unknown outcome.
             reached.hook.client.check_writable(f"The sync of {reached.spec}")
         with Workspace(self.memory_limit) as workspace:
-            synced = Sync(
+            sync = Sync(
                 reached,
-                self.source,
+                source,
                 lambda key: sync_context.ledger_of(context, reached, key, self.ledger_path, timing),
                 workspace,
                 settings,
+                as_of=sync_context.as_of(context),
+                stopped=self._is_killed,
                 tell=sync_result.progress_log(self.log),
                 show=lambda plan: self._show(context, plan),
-            ).run()
+            )
+            try:
+                synced = sync.run()
+            except RunSuperseded as newer:
+                if settings.on_older != "skip":
+                    raise
+                raise AirflowSkipException(str(newer)) from None
         sync_result.log_result(self.log, synced)
-        sync_context.keep_witness(context, synced)
-        sync_result.check_complete(synced, max_invalid=given.max_invalid, max_refused=given.max_refused)
         result = {**sync_result.result(synced), **reached.names}
-        if sync_context.is_news(context, result):
-            key = synced.plan.key
-            told = {name: result[name] for name in ("outcome", "counts", "digest", "changed_at")}
-            record_change(self, context, segment_asset(key.vendor, key.base_url, key.system, key.segment), **told)
+        if synced.outcome != "planned":
+            sync_result.check_complete(synced, max_invalid=settings.max_invalid, max_refused=settings.max_refused)
+            self._report_change(context, synced, result)
         return result
 
+    def _report_change(self, context: Context, synced: Synced, result: Mapping[str, Any]) -> None:
+        """Have Airflow record an event of a change that no event was recorded of yet.
+
+        An earlier run may have made the change and then failed: Airflow records events of tasks that succeed.
+        """
+        from airflow_segments_provider.operators.ledger_variable import LedgerVariable
+
+        key = synced.plan.key
+        variable = LedgerVariable(key.folder)
+        if synced.outcome == "changed" or not variable.is_reported(synced.changed_in):
+            event = {name: result[name] for name in ("outcome", "counts", "digest", "changed_at")}
+            record_change(self, context, segment_asset(key.vendor, key.base_url, key.system, key.segment), **event)
+        variable.report(synced.changed_in)
+
     def _show(self, context: Context, plan: Plan) -> None:
-        """Say what the plan is, before anything is decided about it."""
+        """Log the plan, and push its counts, before anything is decided about it."""
         from airflow_segments_provider.members.plan_text import markdown
 
         self.log.info("Plan for %s:\n%s", plan.key, markdown(plan))
@@ -240,5 +304,5 @@ class SyncMembersOperator(BaseOperator):
         # Airflow loses track of a task whose wait ends as soon as it has begun.
         earliest = datetime.now(UTC) + timedelta(seconds=SHORTEST_DEFERRAL)
         moment = max(datetime.fromtimestamp(until / 1000, UTC), earliest)
-        self.log.info("Another run holds this segment's ledger; waiting until %s.", moment.isoformat("T", "seconds"))
+        self.log.info("Waiting for the segment's ledger until %s.", moment.isoformat("T", "seconds"))
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute_again")

@@ -1,9 +1,8 @@
-"""What a sync takes from the task instance that runs it: who writes, which data it shows, what earlier runs left."""
+"""What a sync takes from Airflow: who writes to the ledger, and which time the data represents."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import conf
@@ -15,29 +14,26 @@ if TYPE_CHECKING:
 
     from airflow_segments_provider.members.ledger.ledger import Ledger
     from airflow_segments_provider.members.ledger.timing import Timing
-    from airflow_segments_provider.members.sync import Synced
     from airflow_segments_provider.members.target import SegmentKey, Target
 
 # The types of the runs that a timetable creates, as Airflow 2.11 and 3 name them.
 _AUTOMATED = ("scheduled", "backfill")
 
-# The XCom that tells later runs how this one left the ledger.
-WITNESS = "ledger"
-
 
 def previews_only() -> bool:
-    """Whether ``[segments] plan_only`` makes every sync of this deployment a preview."""
+    """Return whether ``[segments] plan_only`` makes every sync of this deployment a preview."""
     return bool(conf.getboolean("segments", "plan_only", fallback=False))
 
 
 def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | None, timing: Timing) -> Ledger:
-    """The ledger of a segment, written by this task instance.
+    """Return the ledger of a segment, written by this task instance.
 
     :param path: in place of ``[segments] ledger_path``.
     """
     from airflow_segments_provider.members.ledger.ledger import Ledger
     from airflow_segments_provider.members.ledger.manifest import Writer
     from airflow_segments_provider.members.ledger.places import ledger_path, open_store
+    from airflow_segments_provider.operators.ledger_variable import LedgerVariable
 
     ti = context["ti"]
     writer = Writer(
@@ -52,7 +48,7 @@ def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | Non
         writer,
         target.limits.request_timeout,
         timing,
-        witness=_witness(context, key.folder),
+        witness=LedgerVariable(key.folder),
     )
 
 
@@ -78,43 +74,3 @@ def as_of(context: Context) -> int | None:
         moment = context.get("data_interval_end") or moment
     moment = moment or getattr(run, "partition_date", None) or getattr(run, "run_after", None)
     return min(int(moment.timestamp() * 1000), now_ms()) if moment else None
-
-
-def is_news(context: Context, result: Mapping[str, Any]) -> bool:
-    """Whether the segment has changed since a run of this task last succeeded.
-
-    An earlier try may have changed it and then failed: Airflow records the events of tasks that succeed.
-    """
-    if result["outcome"] != "unchanged":
-        return bool(result["outcome"] == "changed")
-    succeeded = _told_before(context, "return_value")
-    if succeeded and succeeded.get("segment") == result["segment"] and succeeded.get("changed_in"):
-        return bool(succeeded["changed_in"] < result["changed_in"])
-    return context["ti"].try_number > 1 or _told_before(context, WITNESS) is not None
-
-
-def _witness(context: Context, folder: str) -> tuple[int, str] | None:
-    """What the newest earlier run of this task said of the ledger; it is kept where the ledger is not.
-
-    That of a mapped task may have been about another segment.
-    """
-    found = _told_before(context, WITNESS)
-    return (int(found["generation"]), str(found["digest"])) if found and found.get("folder") == folder else None
-
-
-def _told_before(context: Context, key: str) -> Mapping[str, Any] | None:
-    """An XCom of the newest earlier run of this task that has it."""
-    ti = context["ti"]
-    found: Any = ti.xcom_pull(
-        task_ids=ti.task_id, key=key, include_prior_dates=True, map_indexes=ti.map_index, default=None
-    )
-    found = found[0] if isinstance(found, (list, tuple)) and found else found
-    return found if isinstance(found, Mapping) else None
-
-
-def keep_witness(context: Context, synced: Synced) -> None:
-    """Tell later runs how this one left the ledger."""
-    if synced.witness:
-        generation, digest = synced.witness
-        value = {"folder": synced.plan.key.folder, "generation": generation, "digest": digest}
-        context["ti"].xcom_push(key=WITNESS, value=value)

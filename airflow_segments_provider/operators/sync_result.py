@@ -57,6 +57,8 @@ def log_result(log: Any, synced: Synced) -> None:
         )
     for reason, count in {**plan.invalid, **synced.rejected}.items():
         log.warning("People left out, %s: %s.", reason, f"{count:,}")
+    for notice in synced.notices:
+        log.warning("%s", notice)
     if synced.report:
         log.info("The plan, and the rows that were left out, are written down in %s.", synced.report)
 
@@ -85,7 +87,8 @@ def check_complete(synced: Synced, *, max_invalid: int | None, max_refused: int 
 
     :raises SyncIncomplete: somebody was.
     """
-    invalid, refused = synced.counts["invalid"], synced.counts.get("rejected", 0) + synced.counts["waiting"]
+    counts = synced.counts
+    invalid, refused = counts["invalid"], sum(counts.get(kind, 0) for kind in ("rejected", "waiting", "deferred"))
     problems = []
     if max_invalid is not None and invalid > max_invalid:
         problems.append(f"{invalid:,} rows of the source are invalid, the limit is {max_invalid:,} (`max_invalid`)")

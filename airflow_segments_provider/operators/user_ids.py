@@ -34,6 +34,17 @@ class UserIds:
 
         :raises InvalidInput: there is nothing to iterate over.
         """
+        for value in self.check():
+            if isinstance(value, (UserIds, list, tuple)):  # one of several lists
+                yield from value if isinstance(value, UserIds) else UserIds(value)
+            else:
+                yield value
+
+    def check(self) -> Iterable[object]:
+        """Return the ids as they were given, before they are read.
+
+        :raises InvalidInput: there is nothing to iterate over.
+        """
         ids = _parsed(self._ids) if isinstance(self._ids, str) else self._ids
         if isinstance(ids, (str, bytes, dict)) or not isinstance(ids, Iterable):
             found = "a text that holds no list" if isinstance(ids, (str, bytes)) else f"of type {type(ids).__name__}"
@@ -42,11 +53,7 @@ class UserIds:
                 "list: use `| tojson`, or `render_template_as_native_obj=True` on the DAG."
             )
             raise InvalidInput("The list of people", [problem])
-        for value in ids:
-            if isinstance(value, (UserIds, list, tuple)):  # one of several lists
-                yield from value if isinstance(value, UserIds) else UserIds(value)
-            else:
-                yield value
+        return ids
 
     def __str__(self) -> str:
         """The count: this is what Airflow stores and shows."""
@@ -69,7 +76,12 @@ class UserIdsField:
     What is data becomes :class:`UserIds` at once. What Airflow has still to render (a template, an upstream result)
     stays as it is until Airflow sets the rendered value, which is data. A source with template fields of its own is
     handed out as a copy, because Airflow renders those in place and the operator may run again in the same process.
+
+    :param marked: ``partial()`` of the operator is a :class:`ConcealingPartial`, which marks templates.
     """
+
+    def __init__(self, *, marked: bool = False) -> None:
+        self._marked = marked
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._slot = f"_{name}"
@@ -90,17 +102,29 @@ class UserIdsField:
 
     def __set__(self, instance: object, value: Any) -> None:
         """Conceal what is data."""
-        if self._slot in instance.__dict__:
+        mapped = getattr(instance, "_BaseOperator__from_mapped", False)
+        if self._slot in instance.__dict__ or (mapped and self._marked and not _is_marked(value)):
             value = _concealed(value)
-        elif not (getattr(instance, "_BaseOperator__from_mapped", False) and _holds_templates(value)):
+        elif not (mapped and _holds_templates(value)):
             value = _concealed_but_templates(value)
         # Else a mapped task's list, which must stay the same object: by its identity Airflow knows whether it is the
         # result of another task. A text in such a list that looks like a template must not be rendered.
         instance.__dict__[self._slot] = value
 
 
+class _Text(str):
+    """A template of the DAG file, in a mapped task."""
+
+
+class _List(list[Any]):
+    """A list of the DAG file with templates, in a mapped task."""
+
+
 class ConcealingPartial:
-    """What ``.partial()`` of an operator returns: conceals literal ids before Airflow stores them.
+    """What ``.partial()`` of an operator returns: conceals literal ids before Airflow stores them, and marks templates.
+
+    Everything else that a mapped task is given is the result of another task. Airflow itself would render it in
+    ``expand_kwargs()``, where it looks like a template.
 
     :param partial: what Airflow returns.
     :param name: the argument that takes ids.
@@ -117,7 +141,7 @@ class ConcealingPartial:
         """Map over these; see Airflow's documentation."""
         ids = mapped.get(self._name)
         if isinstance(ids, (list, tuple)):
-            mapped[self._name] = [_concealed_but_templates(each) for each in ids]
+            mapped[self._name] = [_marked(each) for each in ids]
         return self._partial.expand(**mapped)
 
     def expand_kwargs(self, mapped: Any, *, strict: bool = True) -> Any:
@@ -130,10 +154,21 @@ class ConcealingPartial:
 
 
 def conceal_argument(arguments: dict[str, Any], name: str) -> dict[str, Any]:
-    """Conceal the ids among the arguments of an operator, if there are any."""
+    """Conceal the ids among the arguments of a mapped task, if there are any."""
     if name in arguments:
-        arguments[name] = _concealed_but_templates(arguments[name])
+        arguments[name] = _marked(arguments[name])
     return arguments
+
+
+def _marked(value: Any) -> Any:
+    """Conceal ids, and mark what Airflow has still to render."""
+    value = _concealed_but_templates(value)
+    return _Text(value) if isinstance(value, str) else _List(value) if isinstance(value, list) else value
+
+
+def _is_marked(value: Any) -> bool:
+    """Whether Airflow has still to render what a mapped task is given."""
+    return isinstance(value, (_Text, _List)) or hasattr(value, "resolve")
 
 
 def _concealed(value: Any) -> Any:

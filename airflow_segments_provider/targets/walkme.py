@@ -147,7 +147,7 @@ class WalkMeTarget:
         """Remove people."""
         return self._send("remove", ids)
 
-    def override(self, ids: Sequence[str]) -> Applied:
+    def replace(self, ids: Sequence[str]) -> Applied:
         """Make the members exactly these."""
         return self._send("override", ids, idempotent=False)
 

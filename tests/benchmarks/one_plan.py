@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,9 @@ def files(folder: Path, count: int) -> None:
     person = "'person' || lpad(n::VARCHAR, 9, '0') || '@example.com'"
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")}) as database:
         database.execute(
-            f"COPY (SELECT {person} AS id, true AS vouched, NULL::BIGINT AS doubt, NULL::BIGINT AS rejected, "
-            f"NULL::VARCHAR AS reason FROM range({count}) AS t(n) ORDER BY hash(n)) "
+            f"COPY (SELECT {person} AS id, true AS owned, NULL::BIGINT AS uncertain, NULL::VARCHAR AS pending, "
+            "NULL::BIGINT AS rejected, NULL::INTEGER AS size, NULL::VARCHAR AS reason "
+            f"FROM range({count}) AS t(n) ORDER BY hash(n)) "
             f"TO '{folder / 'known.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
         )
         first = count // CHANGED
@@ -39,29 +39,24 @@ def files(folder: Path, count: int) -> None:
 
 def engine(folder: Path, count: int) -> tuple[int, int]:
     """As a run does it: the state of the last commit, the comparison, the counts and the digest."""
-    from airflow_segments_provider.members.ledger import state
     from airflow_segments_provider.members.ledger.local_store import LocalStore
-    from airflow_segments_provider.members.ledger.manifest import Commit, DataFile
-    from airflow_segments_provider.members.plan import Rules, make_plan
+    from airflow_segments_provider.members.ledger.manifest import DataFile, State
+    from airflow_segments_provider.members.ledger.state import Members, file_digest
+    from airflow_segments_provider.members.plan import Known, make_plan, write_actions
+    from airflow_segments_provider.members.settings import Settings
     from airflow_segments_provider.members.staging import Staged
     from airflow_segments_provider.members.target import Limits, SegmentKey
     from airflow_segments_provider.members.workspace import Workspace
 
-    snapshot = DataFile(name="known.parquet", rows=count, sha256=state.file_digest(folder / "known.parquet"))
-    commit = Commit(snapshot=snapshot, deltas=(), data_until=None, digest="", counts={}, changed_in=1, changed_at=NOW)
+    snapshot = DataFile(name="known.parquet", rows=count, sha256=file_digest(folder / "known.parquet"))
+    key = SegmentKey("walkme", "https://vendor.example", "system", "segment")
     with Workspace() as workspace:
         workspace.run(f"CREATE VIEW wanted AS SELECT id FROM read_parquet('{folder / 'wanted.parquet'}')")
-        state.load(workspace, LocalStore(folder), commit)
-        plan = make_plan(
-            workspace,
-            SegmentKey("walkme", "https://vendor.example", "system", "segment"),
-            Staged(rows=count, wanted=count, duplicates=0),
-            Rules(retry_rejected_after=timedelta(days=1)),
-            Limits(25_000, 25_000, 100),
-            generation=1,
-            listed=False,
-            now=NOW,
-        )
+        members = Members(workspace)
+        members.load(LocalStore(folder), State(snapshot=snapshot))
+        staged = Staged(rows=count, wanted=count, duplicates=0)
+        plan = make_plan(members, staged, Known(key, 1, NOW, NOW), Settings(), Limits(25_000, 25_000, 100))
+        plan = write_actions(workspace, plan)
     return plan.counts["add"], plan.counts["remove"]
 
 

@@ -1,6 +1,7 @@
-"""One measurement: a first sync of people's ids to the local server by the engine, and then the same again.
+"""One measurement: a first sync of user IDs to the local server by the engine, and then the same again.
 
-Arguments: the server's URL; how many ids.
+Arguments: how many IDs; and, to measure the memory of one run whose IDs are made while they are read, the folder of the
+ledger and the number of the run.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Clock:
         return timed
 
 
-def run(ids: list[str], ledgers: Path, try_number: int) -> dict[str, float]:
+def run(ids: Iterable[str], ledgers: Path, try_number: int) -> dict[str, float]:
     """One run of the engine, as the operator makes it."""
     from airflow_segments_provider.members.ledger.ledger import Ledger
     from airflow_segments_provider.members.ledger.local_store import LocalStore
@@ -57,13 +58,12 @@ def run(ids: list[str], ledgers: Path, try_number: int) -> dict[str, float]:
 
     began = time.perf_counter()
     with Workspace() as workspace:
-        sync = Sync(target, ids, ledger, workspace, Settings(first_sync="add"))
+        sync = Sync(target, ids, ledger, workspace, Settings(first_sync="add", max_added_fraction=None))
         for name in ("stage", "plan"):
             setattr(sync, name, clock(name, getattr(sync, name)))
         done = sync.run()
     clock.seconds["whole"] = time.perf_counter() - began
-    assert done.counts["wanted"] == len(ids)
-    return clock.seconds | {"applied": done.counts["applied"]}
+    return clock.seconds | {"applied": done.counts["applied"], "wanted": done.counts["wanted"]}
 
 
 def main(count: int) -> dict[str, Any]:
@@ -82,8 +82,21 @@ def main(count: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="segments-bench-") as directory:
         first = run(ids, Path(directory), 1)
         again = run(ids, Path(directory), 2)
+    assert first["wanted"] == again["wanted"] == count
     return {"first": first, "again": again, "peak_mib": peak_mib()}
 
 
+def whole(count: int, ledgers: Path, number: int) -> dict[str, float]:
+    """One run of IDs that are made while they are read."""
+    from airflow_segments_provider.hooks.walkme import WalkMeHook
+
+    if number == 1:
+        WalkMeHook("walkme_bench").create_segment(NAME, external_id=EXTERNAL_ID)
+    found = run(people(count), ledgers, number)
+    assert found["wanted"] == count
+    return found | {"peak_mib": peak_mib()}
+
+
 if __name__ == "__main__":
-    print(json.dumps(main(int(sys.argv[1]))))
+    size = int(sys.argv[1])
+    print(json.dumps(whole(size, Path(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) > 2 else main(size)))

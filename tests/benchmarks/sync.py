@@ -1,7 +1,10 @@
-"""A first sync of a million people to a slow server, beside the requests alone; and the same again, beside staging."""
+"""A first sync of a million users to a slow server, beside the requests alone, and the same again, beside staging; and
+the memory of a whole first sync of ten million.
+"""
 
 from __future__ import annotations
 
+import tempfile
 from statistics import median
 
 from tests.benchmarks.one import measure
@@ -15,6 +18,8 @@ DELAY = 0.05
 GOAL = 1.15
 UNCHANGED_GOAL = 1.5
 ROUNDS = 5
+WHOLE = 10_000_000
+PEAK_GOAL = 650
 # What comes before the clock starts: a look-up and the creation.
 PREPARED = 2
 
@@ -55,8 +60,27 @@ def figures() -> list[Figure]:
         f"median of the ratios of {ROUNDS} rounds"
     )
     return [
+        *_whole(),
         Figure("sync_1m_to_bare", median(first_ratios), GOAL, how),
         Figure("unchanged_to_staging", median(again_ratios), UNCHANGED_GOAL, unchanged),
+    ]
+
+
+def _whole() -> list[Figure]:
+    """The peak of a first sync of ten million IDs from a generator, and of the run that follows."""
+    progress(f"sync: {WHOLE:,} users from a generator, and the same again")
+    with LocalServer(0) as local, tempfile.TemporaryDirectory(prefix="segments-bench-") as ledgers:
+        runs = [measure("one_sync", str(WHOLE), ledgers, number, env=connection(local.url)) for number in ("1", "2")]
+    if [one["applied"] for one in runs] != [WHOLE, 0]:
+        raise RuntimeError(f"the runs sent {[one['applied'] for one in runs]} users instead of {[WHOLE, 0]}")
+    for name, one in zip(("first", "second"), runs, strict=True):
+        progress(f"sync: {WHOLE:,} users, {name} run: {one['whole']:.1f} s, peak {one['peak_mib']:.0f} MiB")
+    how = f"of {WHOLE:,} IDs from a generator to a WalkMe segment, ledger on the local disk; fresh process, one run"
+    return [
+        Figure("sync_10m_peak_mib", runs[0]["peak_mib"], PEAK_GOAL, f"peak resident size of a whole first sync {how}"),
+        Figure(
+            "unchanged_10m_peak_mib", runs[1]["peak_mib"], PEAK_GOAL, f"peak resident size of the run after it {how}"
+        ),
     ]
 
 

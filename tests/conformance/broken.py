@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from dataclasses import replace
 
-from airflow_segments_provider.errors import RejectedRequest, VendorUnavailable
+from airflow_segments_provider.errors import LedgerOvertaken, RejectedRequest, VendorUnavailable
 from airflow_segments_provider.members.target import Applied, SegmentKey
 from tests.conformance.honest import HonestTarget, HonestVendor
 
@@ -172,24 +173,100 @@ class SkipsRefusedBatches(HonestTarget):
             return Applied(rejected=dict.fromkeys(ids, "refused"))
 
 
-class RepeatsAnOverride(HonestTarget):
-    def override(self, ids):
-        return self.send("override", ids)
+class RepeatsAReplacement(HonestTarget):
+    def replace(self, ids):
+        return self.send("replace", ids)
 
 
-class AddsForAnOverride(HonestTarget):
-    def override(self, ids):
+class AddsForAReplacement(HonestTarget):
+    def replace(self, ids):
         return self.send("add", ids)
 
 
-class OverridesToAdd(HonestTarget):
+class LeavesMembersWhereNobodyIsWanted(HonestTarget):
+    """As some take an empty list of members for nothing to do."""
+
+    def replace(self, ids):
+        return super().replace(ids) if ids else Applied()
+
+
+class ReplacesToAdd(HonestTarget):
     def add(self, ids):
-        return self.send("override", ids)
+        return self.send("replace", ids)
 
 
-class HasNoOverride(HonestTarget):
-    def override(self, ids):
+class HasNoReplacement(HonestTarget):
+    def replace(self, ids):
         raise NotImplementedError
+
+
+class DoesNotCheck(HonestTarget):
+    @property
+    def before_try(self):
+        return lambda: None
+
+    @before_try.setter
+    def before_try(self, check):
+        pass
+
+
+class ChecksOnlyBeforeTheFirstTry(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        self.before_try()
+        check, self.before_try = self.before_try, lambda: None
+        try:
+            return super().send(kind, ids, tries)
+        finally:
+            self.before_try = check
+
+
+class ChecksOnlyWhatItAdds(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        if kind != "add":
+            self.before_try = lambda: None
+        return super().send(kind, ids, tries)
+
+
+class ChecksAfterTheTry(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        check, self.before_try = self.before_try, lambda: None
+        try:
+            return super().send(kind, ids, tries)
+        finally:
+            check()
+
+
+class SendsWhatTheCheckPrevents(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        check = self.before_try
+
+        def suppressed():
+            with suppress(LedgerOvertaken):
+                check()
+
+        self.before_try = suppressed
+        return super().send(kind, ids, tries)
+
+
+class HidesTheErrorOfTheCheck(HonestTarget):
+    def send(self, kind, ids, tries=2):
+        try:
+            return super().send(kind, ids, tries)
+        except LedgerOvertaken:
+            return Applied()
+
+
+class ListsNoMemberByHand(HonestTarget):
+    """As if the vendor told apart who made somebody a member."""
+
+    def members(self):
+        added = {person for ids in self.vendor.__dict__.get("added", ()) for person in ids}
+        for page in super().members():
+            yield [person for person in page if person in added]
+
+    def add(self, ids):
+        self.vendor.__dict__.setdefault("added", []).append(ids)
+        return super().add(ids)
 
 
 # Each with one of the tests that must fail; others may, too.
@@ -219,10 +296,20 @@ BROKEN = [
     (TakesRefusedForDone, "a_bad_row_is_found_among_others"),
     (SkipsRefusedBatches, "a_bad_row_is_found_among_others"),
     (TakesLostForDone, "a_run_that_fails_is_finished_by_the_next"),
-    (OverridesToAdd, "a_segment_follows_its_source"),
-    (RepeatsAnOverride, "an_override_is_never_sent_twice"),
-    (AddsForAnOverride, "an_override_makes_exactly_these"),
-    (HasNoOverride, "an_override_makes_exactly_these"),
+    (ReplacesToAdd, "a_segment_follows_its_source"),
+    (RepeatsAReplacement, "a_replacement_is_never_sent_twice"),
+    (AddsForAReplacement, "a_replacement_makes_exactly_these"),
+    (LeavesMembersWhereNobodyIsWanted, "a_replacement_makes_exactly_these"),
+    (HasNoReplacement, "a_replacement_makes_exactly_these"),
+    (ListsNoMemberByHand, "a_replacement_leaves_the_users_of_the_source"),
+    (DoesNotCheck, "a_check_comes_before_each_try"),
+    (ChecksOnlyBeforeTheFirstTry, "a_check_comes_before_each_try"),
+    (ChecksOnlyWhatItAdds, "a_check_comes_before_each_try"),
+    (ChecksAfterTheTry, "a_check_comes_before_each_try"),
+    (DoesNotCheck, "a_try_that_the_check_prevents_is_not_sent"),
+    (ChecksOnlyBeforeTheFirstTry, "a_try_that_the_check_prevents_is_not_sent"),
+    (SendsWhatTheCheckPrevents, "a_try_that_the_check_prevents_is_not_sent"),
+    (HidesTheErrorOfTheCheck, "a_try_that_the_check_prevents_is_not_sent"),
     (KnowsWhatItReads, "a_segment_follows_its_source"),
     (KeepsTheLast, "a_segment_may_be_empty_before_and_after"),
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from airflow_segments_provider.conformance import VendorFake, Write
@@ -22,6 +22,7 @@ class HonestTarget:
     def __init__(self, vendor: HonestVendor, limit: int) -> None:
         self.vendor = vendor
         self.lists = bool(vendor.pages)
+        self.before_try: Callable[[], None] = lambda: None
         self.limits = Limits(limit, limit, max_length=100, request_timeout=timedelta(seconds=10))
 
     def key(self) -> SegmentKey:
@@ -40,8 +41,8 @@ class HonestTarget:
     def remove(self, ids: Sequence[str]) -> Applied:
         return self.send("remove", ids)
 
-    def override(self, ids: Sequence[str]) -> Applied:
-        return self.send("override", ids, tries=1)
+    def replace(self, ids: Sequence[str]) -> Applied:
+        return self.send("replace", ids, tries=1)
 
     def members(self) -> Iterator[Sequence[str]]:
         start = 0
@@ -52,6 +53,7 @@ class HonestTarget:
     def send(self, kind: str, ids: Sequence[str], tries: int = TRIES) -> Applied:
         lost = False
         for _ in range(tries):
+            self.before_try()
             status = self.vendor.request(kind, list(ids))
             if status == 200:
                 return Applied(in_doubt=lost)
@@ -63,7 +65,7 @@ class HonestTarget:
 
 class HonestVendor(VendorFake):
     pages = PAGE
-    overrides = True
+    replaces = True
     target = HonestTarget
 
     def __init__(self) -> None:
@@ -122,5 +124,5 @@ class HonestVendor(VendorFake):
         return None if times != 0 else 200
 
     def carry_out(self, kind, ids):
-        kept = set() if kind == "override" else set(self.held)
+        kept = set() if kind == "replace" else set(self.held)
         self.held = sorted(kept - set(ids) if kind == "remove" else kept | set(ids))

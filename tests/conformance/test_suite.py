@@ -28,6 +28,20 @@ class TestHonestWithoutAList(TargetConformance):
         return vendor
 
 
+class TestHonestWithoutRepeats(TargetConformance):
+    """A target may leave every further try to the engine."""
+
+    @pytest.fixture
+    def vendor(self):
+        class SendsOnce(HonestTarget):
+            def send(self, kind, ids, tries=1):
+                return super().send(kind, ids, tries)
+
+        vendor = HonestVendor()
+        vendor.target = SendsOnce
+        return vendor
+
+
 def run(name, vendor, folder):
     test = getattr(TargetConformance(), f"test_{name}")
     test(vendor, folder) if "tmp_path" in inspect.signature(test).parameters else test(vendor)

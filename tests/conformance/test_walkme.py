@@ -11,7 +11,7 @@ NAME = "People on trial"
 
 
 class WalkMeFake(VendorFake):
-    overrides = True
+    replaces = True
 
     def __init__(self, sandbox, connect):
         self.sandbox = sandbox
@@ -32,7 +32,10 @@ class WalkMeFake(VendorFake):
         self.sandbox.add_members(NAME, people)
 
     def writes(self):
-        return [Write(call.action, call.user_ids) for call in self.sandbox.calls("walkme.update")]
+        kinds = {"override": "replace"}
+        return [
+            Write(kinds.get(call.action, call.action), call.user_ids) for call in self.sandbox.calls("walkme.update")
+        ]
 
     def calls(self):
         return sum(self.sandbox.counts().values())

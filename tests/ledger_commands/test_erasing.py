@@ -1,31 +1,37 @@
-"""``ledger erase-person``: nothing that is left names the person, and everybody else is as before."""
+"""``ledger erase-person``: no file that is left contains the user, and all other users are as before."""
 
 from __future__ import annotations
 
 import io
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import duckdb
 import pytest
 
-from airflow_segments_provider.errors import LedgerError, PlanRefused
+from airflow_segments_provider.errors import LedgerBusy, LedgerOvertaken, PlanRefused
 from airflow_segments_provider.ledger_commands.holding import files_holding
-from airflow_segments_provider.members.guard import Guard
+from airflow_segments_provider.members import approvals
+from airflow_segments_provider.members.ledger.history import read_head
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.store import every_file
+from airflow_segments_provider.members.target import Applied
 from airflow_segments_provider.members.workspace import Workspace
 from tests.ledger_commands.test_looking import interrupt
 from tests.members.conftest import people
+from tests.members.model.memory import Crash, MemoryTarget
 
 COMMAND = [sys.executable, "-m", "airflow_segments_provider", "ledger"]
-FREE = Guard(max_removed_fraction=1, max_added_fraction=None)
+FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
 
 
 @pytest.fixture
 def left(make):
-    """A segment that p000 has left, and that once refused p003; both are in many files of its ledger."""
+    """A segment that p000 has left, and whose vendor rejected p003; both are in many files of its ledger."""
     segment = make()
     segment.vendor.bad = {"p003"}
     segment.sync(people(0, 200))
@@ -36,8 +42,8 @@ def left(make):
     return segment
 
 
-def found(segment, person, tmp_path):
-    """Where a person stands, by opening every file in a way of its own."""
+def found(segment, user, tmp_path):
+    """The folders in which a user is, by opening every file in another way than the command does."""
     names = []
     for name in every_file(segment.store):
         content = segment.store.read(name)
@@ -45,7 +51,7 @@ def found(segment, person, tmp_path):
             copy = tmp_path / "copy.parquet"
             copy.write_bytes(content)
             content = str(duckdb.read_parquet(str(copy)).fetchall()).encode()
-        if person.encode() in content:
+        if user.encode() in content:
             names.append(name.partition("/")[0])
     return sorted(set(names))
 
@@ -56,21 +62,26 @@ def known(segment):
         return {row[0]: row[1:] for row in workspace.rows("SELECT * FROM known")}
 
 
-def test_whoever_left_is_gone_from_every_file(left, ledger, tmp_path):
+def test_a_user_who_left_is_gone_from_every_file(left, ledger, tmp_path):
     assert found(left, "p000", tmp_path) == ["batches", "plans", "state"]
     before = known(left)
     status, out, err = ledger("erase-person", " p000 ")
     assert status == 0, err
-    assert f"{left.folder}: erased, and looked for in every file that is left.\n" in out
+    assert f"{left.folder}: erased, and every file that is left was searched.\n" in out
     assert found(left, "p000", tmp_path) == []
-    assert known(left) == {person: what for person, what in before.items() if person != "p000"}
+    assert known(left) == {user: what for user, what in before.items() if user != "p000"}
     assert sorted({name.partition("/")[0] for name in every_file(left.store)}) == ["generations", "state"]
     requests = left.vendor.requests
-    assert left.sync(people(1, 204), data_until=None).outcome == "unchanged"
+    assert left.sync(people(1, 204)).outcome == "unchanged"
     assert left.vendor.requests == requests
 
 
-def test_a_refused_person_goes_too(left, ledger, tmp_path):
+def test_a_rejected_user_goes_too(left, ledger, tmp_path, monkeypatch):
+    assert found(left, "p003", tmp_path) == ["batches", "plans", "state"]
+    # Some vendors name those whom they do not take of a request that they accept.
+    monkeypatch.setattr(MemoryTarget, "add", lambda self, ids: Applied(rejected=dict.fromkeys(ids, "unmatched")))
+    left.sync(people(1, 204), retry_rejected_after=0)
+    monkeypatch.undo()
     assert found(left, "p003", tmp_path) == ["acknowledged", "batches", "plans", "state"]
     assert ledger("erase-person", "p003")[0] == 0
     assert found(left, "p003", tmp_path) == []
@@ -81,23 +92,70 @@ def test_a_member_is_not_erased_unless_that_is_meant(left, ledger, tmp_path):
     files = {name: left.store.read(name) for name in every_file(left.store)}
     status, out, _ = ledger("erase-person", "p000", "p001", "p002")
     assert status == 1
-    assert f"{left.folder}: 2 vouched for, 0 in doubt." in out
+    assert f"{left.folder}: 2 owned, 0 uncertain." in out
     assert "p00" not in out
     assert {name: left.store.read(name) for name in every_file(left.store)} == files
     assert ledger("erase-person", "--anyway", "p000", "p001", "p002")[0] == 0
-    assert [found(left, person, tmp_path) for person in ("p000", "p001", "p002")] == [[], [], []]
-    # Nobody knows of them any more: they stay.
-    left.sync(people(3, 204), guard=FREE)
+    assert [found(left, user, tmp_path) for user in ("p000", "p001", "p002")] == [[], [], []]
+    # The ledger does not have them any more: they stay.
+    left.sync(people(3, 204), **FREE)
     assert left.vendor.members == {"p001", "p002", *people(4, 204)}
 
 
-def test_nor_somebody_about_whom_a_request_is_in_doubt(left, ledger, tmp_path):
+def test_nor_an_uncertain_one(left, ledger, tmp_path):
     interrupt(left, people(1, 206))
     status, out, _ = ledger("erase-person", "p205")
-    assert (status, f"{left.folder}: 0 vouched for, 1 in doubt." in out) == (1, True)
+    assert (status, f"{left.folder}: 0 owned, 1 uncertain." in out) == (1, True)
     assert ledger("erase-person", "p000")[0] == 0
     assert found(left, "p000", tmp_path) == []
     assert known(left)["p205"][1] is not None
+
+
+def test_nor_one_of_a_late_request_that_no_run_accounts_for_yet(left, ledger, tmp_path):
+    held = left.ledger()
+    held.head = read_head(left.store, left.folder)
+    for ids in (["late"], ["p000", "p001"]):
+        held.note("remove", ids)
+    assert found(left, "late", tmp_path) == ["notes"]
+    status, out, _ = ledger("erase-person", "late")
+    assert (status, f"{left.folder}: 0 owned, 1 uncertain." in out) == (1, True)
+    assert ledger("erase-person", "--anyway", "late", "p000")[0] == 0
+    assert found(left, "late", tmp_path) == found(left, "p000", tmp_path) == []
+    assert left.store.names("notes") == []
+    # What the notes say of others is not forgotten.
+    assert known(left)["p001"][:2] == (True, left.now)
+    assert left.sync(people(1, 204)).counts["add"] == 1
+
+
+def test_approvals_go_with_their_plans(left, ledger, tmp_path):
+    with pytest.raises(PlanRefused) as refused:
+        left.sync(people(150, 200))
+    held = left.ledger()
+    held.head = read_head(left.store, left.folder)
+    approvals.approve(held, refused.value.digest)
+    assert ledger("erase-person", "p000")[0] == 0
+    assert left.store.names("approvals") == left.store.names("plans") == left.store.folders("reports") == []
+
+
+@pytest.mark.parametrize("path", ["local"], indirect=True)
+@pytest.mark.parametrize("word", ["mirror", "limits", "add", "remove", "run", "dag.task", "status 400", "sha256", "p"])
+def test_an_id_that_equals_a_word_of_other_files(make, ledger, word, tmp_path):
+    segment = make()
+    segment.vendor.bad = {"p003"}
+    segment.sync([word, *people(0, 5)])
+    with pytest.raises(PlanRefused):
+        segment.sync([word], max_removals=0)
+    segment.sync(people(0, 5))
+    assert word in str(files_of(segment))
+    status, out, err = ledger("erase-person", word)
+    assert (status, f"{segment.folder}: erased" in out) == (0, True), err
+    assert ledger("erase-person", word) == (0, "None of 1 ledger contains them.\n", "")
+    assert word not in known(segment)
+    assert segment.sync(people(0, 5)).outcome == "unchanged"
+
+
+def files_of(segment):
+    return {name: segment.store.read(name) for name in every_file(segment.store)}
 
 
 def test_of_all_ledgers_or_of_one(make, ledger, tmp_path):
@@ -114,7 +172,7 @@ def test_of_all_ledgers_or_of_one(make, ledger, tmp_path):
     assert (status, f"{one.folder}: erased" in out, two.folder in out) == (0, True, False)
     assert found(one, "p000", tmp_path) == []
     assert list(every_file(three.store)) == files
-    assert ledger("erase-person", "p000") == (0, "None of 3 ledgers names them.\n", "")
+    assert ledger("erase-person", "p000") == (0, "None of 3 ledgers contains them.\n", "")
 
 
 def test_one_declined_ledger_keeps_all_as_they_are(make, ledger, tmp_path):
@@ -143,30 +201,40 @@ def test_without_ids(ledger, arguments, said):
     assert (status, said in err) == (2, True)
 
 
-def test_not_while_a_run_holds_it(left, ledger, monkeypatch):
-    def stop(*given, **named):
-        raise LedgerError("stopped here")
-
+def test_not_while_a_run_holds_it(left, ledger):
     left.now = time.time_ns() // 1_000_000
-    monkeypatch.setattr(Ledger, "acknowledge", stop)
-    with pytest.raises(LedgerError):
-        left.sync(people(1, 205))
-    monkeypatch.undo()
+    interrupt(left, people(1, 205), error=Crash())
+    files = files_of(left)
     status, _, err = ledger("erase-person", "p000")
     assert (status, "Run run is changing this segment" in err) == (1, True)
+    assert files_of(left) == files
+
+
+def test_nor_before_a_replacing_request_has_settled(left, ledger, tmp_path):
+    interrupt(left, people(1, 205), replace=True)
+    status, _, err = ledger("erase-person", "p000", "--anyway")
+    assert (status, "may still be carried out" in err) == (1, True)
+    # What has to settle is written down: no later run goes on before.
+    with pytest.raises(LedgerBusy):
+        left.sync(people(1, 204))
+    left.now = time.time_ns() // 1_000_000 + 40 * 60_000
+    left.sync(people(1, 204), **FREE)
+    left.now = time.time_ns() // 1_000_000
+    assert ledger("erase-person", "p000")[0] == 0
+    assert found(left, "p000", tmp_path) == []
 
 
 def test_a_run_that_was_under_way_stops(left, ledger, monkeypatch):
     begin = Ledger.begin
 
-    def erase_first(self, **given):
+    def erase_first(self, *given, **named):
         monkeypatch.undo()
         assert ledger("erase-person", "p000")[0] == 0
-        begin(self, **given)
+        begin(self, *given, **named)
 
     monkeypatch.setattr(Ledger, "begin", erase_first)
     requests = left.vendor.requests
-    with pytest.raises(LedgerError, match="meanwhile"):
+    with pytest.raises(LedgerOvertaken, match="meanwhile"):
         left.sync(people(1, 205))
     assert left.vendor.requests == requests
 
@@ -184,47 +252,107 @@ def test_cut_short_it_is_finished_by_the_next(left, ledger, tmp_path, monkeypatc
 def test_what_could_not_be_deleted_is_said(left, ledger, monkeypatch):
     monkeypatch.setattr(type(left.store), "delete_folder", lambda self, name: None)
     status, _, err = ledger("erase-person", "p000")
-    assert (status, "still name them, such as batches/" in err, "p000" in err) == (2, True, False)
+    assert (status, "still contain them, or cannot be read, such as batches/" in err, "p000" in err) == (2, True, False)
 
 
 def test_of_a_first_sync_that_was_refused(make, ledger, tmp_path):
     segment = make()
     with pytest.raises(PlanRefused):
-        segment.sync(people(0, 10), guard=Guard(max_members=5))
+        segment.sync(people(0, 10), max_members=5)
     assert found(segment, "p000", tmp_path) == ["plans"]
     assert ledger("erase-person", "p000")[0] == 0
     assert list(every_file(segment.store)) == []
 
 
-@pytest.mark.parametrize("path", ["local"], indirect=True)
-def test_half_written_files_go_too(left, ledger):
-    half = left.store.folder / "state" / ".part-0123"
-    half.write_text("p000")
+def test_a_ledger_that_was_forgotten_stays_so(left, ledger):
+    assert ledger("forget", "segment", "--yes")[0] == 0
+    with pytest.raises(PlanRefused):
+        left.sync(people(0, 10), max_members=5)
     assert ledger("erase-person", "p000")[0] == 0
-    assert not half.exists()
+    # Without that word, the witness would say that the ledger was lost.
+    assert left.sync(people(1, 10)).counts["baseline"] == 0
+
+
+def parquet(users, tmp_path):
+    path = tmp_path / "parquet"
+    duckdb.execute(f"COPY (SELECT unnest(?) AS id, true AS owned) TO '{path}' (FORMAT parquet)", [users])
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("path", ["local"], indirect=True)
+def test_what_killed_writers_left_half_written_goes_in_any_case(left, ledger):
+    code = (
+        "import os, signal, stat, sys\n"
+        "from pathlib import Path\n"
+        "from airflow_segments_provider.members.ledger import local_store\n"
+        "def kill(descriptor):\n"
+        "    if stat.S_ISREG(os.fstat(descriptor).st_mode):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "local_store._flush = kill\n"
+        "local_store.LocalStore(Path(sys.argv[1])).create('batches/000000000009-dead/000001-add.txt', b'linus')\n"
+    )
+    folder = left.store.folder
+    assert subprocess.run([sys.executable, "-c", code, str(folder)], check=False).returncode == -signal.SIGKILL
+    (half,) = folder.rglob(".*")
+    for name in ("state", "notes", "plans", "acknowledged/000000000003"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        half.with_name(half.name + "0").write_text("linus")
+        half.with_name(half.name + "0").rename(folder / name / half.name)
+    # The clock of a file server may be ahead.
+    os.utime(half, times=(time.time() + 3600,) * 2)
+    assert ledger("erase-person", "linus") == (0, "None of 1 ledger contains them.\n", "")
+    assert list(folder.rglob(".*")) == []
+
+
+@pytest.mark.parametrize("path", ["local"], indirect=True)
+def test_the_working_directories_of_killed_runs_go_in_any_case(left, ledger, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Workspace() as workspace:
+        parent = workspace.folder.parent
+    for number in range(30):
+        (parent / f"{number}").mkdir()
+        (parent / f"{number}" / "staged").write_text("linus")
+        (parent / f"{number}.lock").touch()
+    assert ledger("erase-person", "linus")[0] == 0
+    assert list(parent.iterdir()) == []
 
 
 KINDS = {
     "state/1.parquet": None,
     "batches/1/1-add.txt": b"p001\np000\np002",
-    "acknowledged/1/1-add.json": b'{"batch": "x", "rejected": {"p000": "status 400"}}',
+    "acknowledged/1/1-add.json": b'{"generation": 1, "token": "t", "kind": "add", "batch": "x", "users": 1, '
+    b'"sent_at": 1, "rejected": {"p000": "status 400"}}',
+    "acknowledged/1/damaged-add.json": b'{"batch": "x", "rejected": {"p000": "status 400"}}',
+    "acknowledged/1/cut-add.json": b'{"batch": "x", "rejected": {"p0',
+    "notes/1.json": b'{"kind": "add", "sent_at": 1, "ids": ["p001", "p000"]}',
+    "plans/1.txt": b"add\tp001\nremove\tp000\n",
     "plans/1.json": b'{"plan": ["p000"]}',
-    "reports/1/rejects.jsonl": b'{"row": 1}\n{"row": 2, "reason": "p000"}\n',
-    "reports/1/plan.md": b"about p000",
+    "approvals/1": b"p000",
+    "reports/1/rejects.jsonl": b'{"row": 1}\n{"row": 2, "reason": "\\tp000"}\n',
+    "reports/1/plan.md": b"about p000.",
     "batches/1/broken.txt": b"\xff\xfe",
     "state/broken.parquet": b"not parquet",
+    "leases/1/released.json": b'{"at": 1, "replacing": false, "who": "p000"}',
+    "elsewhere": b"p000",
+}
+OTHERS = {
+    "batches/1/2-add.txt": b"p0000\np00\np000 \nP000",
+    "acknowledged/1/2-add.json": b'{"generation": 1, "token": "p000", "kind": "add", "batch": "p000", "users": 1, '
+    b'"sent_at": 1}',
+    "plans/2.txt": b"add\tp0000\np000\tadd\n",
+    "plans/2.json": b'{"plan": "p0000"}',
+    "leases/1/000000000000001.json": b"",
+    "leases/2/released.json": b'{"at": 1, "replacing": false}',
+    "approvals/000000000001-p000": b"",
 }
 
 
 @pytest.mark.parametrize("name", KINDS)
 def test_each_kind_of_file_is_opened_and_read(make, tmp_path, name):
     store, content = make().store, KINDS[name]
-    if content is None:
-        duckdb.execute(f"COPY (SELECT 1 AS n, 'p000' AS id) TO '{tmp_path / 'p'}' (FORMAT parquet)")
-        content = (tmp_path / "p").read_bytes()
-    store.create(name, content)
-    store.create("batches/1/2-add.txt", b"p0000\np00")
-    store.create("generations/1.json", b'{"p000": 1}')
+    store.create(name, parquet(["p001", "p000"], tmp_path) if content is None else content)
+    for other, content in OTHERS.items():
+        store.create(other, content)
     assert files_holding(store, ["p000"]) == [name]
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from airflow_segments_provider.members.ledger.ledger import Ledger, Timing
 from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.plan import Rules
 from airflow_segments_provider.members.sync import Settings, Sync
 from airflow_segments_provider.members.workspace import Workspace
 from tests.members.model.memory import MemoryStore, MemoryTarget, Vendor
@@ -20,9 +19,26 @@ NOW = 1_700_000_000_000
 
 @pytest.fixture(scope="session")
 def database():
+    return small_database()
+
+
+def small_database():
     database = duckdb.connect(config={"threads": 1})
     database.execute("PRAGMA disable_optimizer")
     return database
+
+
+class Remembered:
+    """A witness in memory."""
+
+    def __init__(self):
+        self.seen = None
+
+    def read(self):
+        return self.seen
+
+    def write(self, seen):
+        self.seen = max(seen, self.seen or seen, key=lambda seen: seen.generation)
 
 
 class Segment:
@@ -39,32 +55,43 @@ class Segment:
         self.keep = timedelta(days=30)
         self.request_timeout = timedelta(seconds=10)
         self.shown = []
+        self.witness = Remembered()
         self.runs = 0
 
-    def sync(self, wanted, *, run="run", owner="dag.task", rules=None, witness=None, **settings):
+    def sync(self, wanted, *, run="run", owner="dag.task", as_of=None, stopped=lambda: False, **settings):
         """One run; each is a later try of its task instance."""
         self.runs += 1
         self.now += 60_000
         target = MemoryTarget(self.vendor, self.limit, lists=self.lists, step=lambda: None)
         target.ours = self.ours
-        with Workspace(database=self.database) as workspace:
+        # A run within another one's request has a database of its own.
+        database, self.database = self.database, None
+        try:
+            return self._sync(target, wanted, database or small_database(), run, owner, as_of, stopped, settings)
+        finally:
+            self.database = database
+
+    def _sync(self, target, wanted, database, run, owner, as_of, stopped, settings):
+        with Workspace(database=database) as workspace:
             return Sync(
                 target,
                 wanted,
-                lambda key: self.ledger(run=run, owner=owner, witness=witness),
+                lambda key: self.ledger(run=run, owner=owner),
                 workspace,
-                Settings(rules=Rules(**(rules or {})), **settings),
+                Settings(**settings),
+                as_of=as_of,
+                stopped=stopped,
                 show=self.shown.append,
             ).run()
 
-    def ledger(self, *, run="run", owner="dag.task", witness=None):
+    def ledger(self, *, run="run", owner="dag.task"):
         from tests.members.model.memory import KEY
 
         writer = Writer(token=str(self.runs), owner=owner, run=run, try_number=self.runs)
         timing = Timing(lease=timedelta(minutes=15), keep=self.keep)
-        found = Ledger(self.store, KEY.folder, writer, self.request_timeout, timing, clock=lambda: self.now)
-        found.witness = witness
-        return found
+        return Ledger(
+            self.store, KEY.folder, writer, self.request_timeout, timing, self.witness, clock=lambda: self.now
+        )
 
 
 @pytest.fixture

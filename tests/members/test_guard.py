@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from types import SimpleNamespace
+
 import pytest
 
-from airflow_segments_provider.members.guard import Guard
-from airflow_segments_provider.members.plan import Plan
+from airflow_segments_provider.members import guard
+from airflow_segments_provider.members.plan import KINDS, Plan
 from airflow_segments_provider.members.plan_text import markdown
+from airflow_segments_provider.members.settings import Settings
 from airflow_segments_provider.members.target import SegmentKey
 
 KEY = SegmentKey("memory", "https://vendor.example", "", "1")
-COUNTS = dict.fromkeys(("wanted", "baseline", "add", "again", "remove", "override", "skipped"), 0)
+COUNTS = dict.fromkeys((*KINDS, "wanted", "baseline"), 0)
 
 
-def plan_of(mode="mirror", **counts):
-    return Plan(KEY, mode, 1, {**COUNTS, "wanted": 1, **counts}, requests=1, duration=None, digest="sha256:0")
+def plan_of(mode="mirror", new=None, first=False, replacement="", unknown=False, duration=None, **counts):
+    counts = {**COUNTS, "wanted": 1, **counts}
+    found = {
+        "add": counts["add"] + counts["again"],
+        "remove": counts["remove"] + counts["remove_again"] + counts["gone"],
+    }
+    return Plan(
+        KEY,
+        mode,
+        1,
+        0,
+        counts,
+        {**found, **(new or {})},
+        requests=1,
+        duration=duration,
+        first=first,
+        replacement=replacement,
+        replacing=bool(replacement),
+        unknown=unknown,
+    )
 
 
-def breaches(guard=None, mode="mirror", accepted=False, **counts):
-    plan = plan_of(mode, **counts)
-    guard = guard or Guard()
-    return " ".join(guard.breaches(plan, accepted_removals=accepted, accepted_adds=accepted))
+def breaches(settings=None, mode="mirror", interrupted=None, **plan):
+    return " ".join(guard.breaches(plan_of(mode, **plan), Settings(**(settings or {})), interrupted))
 
 
 @pytest.mark.parametrize(
@@ -48,16 +68,16 @@ def test_removals(baseline, removed, refused):
 
 
 def test_removals_at_a_limit_of_ones_own():
-    assert "max_removed_fraction" not in breaches(Guard(max_removed_fraction=0.5), baseline=100, remove=50)
-    assert "51.0%" in breaches(Guard(max_removed_fraction=0.5), baseline=100, remove=51)
-    assert breaches(Guard(max_removed_fraction=1), baseline=100, remove=100) == ""
-    assert breaches(Guard(max_removed_fraction=1), baseline=50, remove=50) == ""
-    assert "1 of 100" in breaches(Guard(max_removed_fraction=0), baseline=100, remove=1)
+    assert "max_removed_fraction" not in breaches({"max_removed_fraction": 0.5}, baseline=100, remove=50)
+    assert "51.0%" in breaches({"max_removed_fraction": 0.5}, baseline=100, remove=51)
+    assert breaches({"max_removed_fraction": 1}, baseline=100, remove=100) == ""
+    assert breaches({"max_removed_fraction": 1}, baseline=50, remove=50) == ""
+    assert "1 of 100" in breaches({"max_removed_fraction": 0}, baseline=100, remove=1)
 
 
 @pytest.mark.parametrize(("removed", "refused"), [(5, False), (6, True)])
 def test_an_absolute_number_of_removals(removed, refused):
-    assert ("max_removals" in breaches(Guard(max_removals=5), baseline=1_000, remove=removed)) == refused
+    assert ("max_removals" in breaches({"max_removals": 5}, baseline=1_000, remove=removed)) == refused
 
 
 @pytest.mark.parametrize(
@@ -67,46 +87,60 @@ def test_an_absolute_number_of_removals(removed, refused):
 def test_growth(baseline, added, refused):
     assert ("max_added_fraction" in breaches(baseline=baseline, add=added)) == refused
     assert ("max_added_fraction" in breaches(baseline=baseline, add=added - 1, again=1)) == refused
-    assert breaches(Guard(max_added_fraction=None), baseline=baseline, add=added) == ""
+    assert breaches({"max_added_fraction": None}, baseline=baseline, add=added) == ""
 
 
 @pytest.mark.parametrize(("wanted", "refused"), [(9, False), (10, False), (11, True)])
 @pytest.mark.parametrize("mode", ["mirror", "add"])
 def test_members(wanted, refused, mode):
-    assert ("max_members" in breaches(Guard(max_members=10), mode, wanted=wanted)) == refused
+    assert ("max_members" in breaches({"max_members": 10}, mode, wanted=wanted)) == refused
 
 
-def test_nobody_wanted():
+def test_a_source_without_users():
     assert "allow_empty" in breaches(wanted=0, baseline=1, remove=1)
-    assert breaches(Guard(allow_empty=True), wanted=0, baseline=1, remove=1) == ""
+    assert breaches({"allow_empty": True}, wanted=0, baseline=1, remove=1) == ""
+    # It leaves an empty segment as it is, but does not make the first sync or a replacement.
     assert breaches(wanted=0, baseline=0) == ""
+    assert "allow_empty" in breaches(wanted=0, baseline=0, first=True)
+    assert "allow_empty" in breaches(wanted=0, baseline=0, replacement="run")
     for mode in ("add", "remove"):
         assert breaches(mode=mode, wanted=0, baseline=100) == ""
 
 
 def test_every_breach_is_told():
-    found = breaches(Guard(max_removals=1, max_members=0), wanted=0, baseline=200, remove=200)
+    found = breaches({"max_removals": 1, "max_members": 0}, wanted=0, baseline=200, remove=200)
     for limit in ("allow_empty", "max_removed_fraction", "max_removals"):
         assert limit in found
     assert "200 of 200 members (100.0%)" in found
 
 
-def test_an_override_counts_whom_it_removes_at_least():
-    assert "20 of 100" not in breaches(baseline=100, override=80, wanted=80)
-    assert "21 of 100" in breaches(baseline=100, override=79, wanted=79)
+def test_a_fraction_is_what_is_written():
+    for removed in range(1, 101):
+        for limit in range(1, 101):
+            found = breaches({"max_removed_fraction": limit / 100}, baseline=100, remove=removed)
+            assert bool(found) == (removed > limit), (removed, limit)
 
 
-def test_the_plan_shows_the_share_that_the_guard_goes_by():
-    counts = {"duplicates": 0, "invalid": 0, "adopt": 0, "waiting": 0, "baseline": 100}
+def test_members_who_leave_by_a_replacement_count():
+    assert breaches(baseline=100, gone=20, replacement="run") == ""
+    assert "21 of 100" in breaches(baseline=100, gone=21, replacement="run")
+    assert "unknown how many" in breaches(baseline=0, replacement="run", unknown=True)
+
+
+def test_the_plan_shows_the_share_of_the_members_who_leave():
+    counts = {"duplicates": 0, "invalid": 0, "baseline": 100}
     assert "21.0% of the members would be removed" in markdown(plan_of(**counts, remove=21))
-    assert "21.0% of the members would be removed" in markdown(plan_of(**counts, override=79))
-    # Of people who need not be members it has none.
+    assert "21.0% of the members would be removed" in markdown(plan_of(**counts, gone=21))
+    # Users whom a source of removals names need not be members.
     assert "%" not in markdown(plan_of("remove", **counts, remove=1_000))
 
 
-def test_what_was_accepted_before_is_finished():
-    assert breaches(baseline=100, remove=100, accepted=True) == ""
-    assert breaches(baseline=1_000, add=10_000, accepted=True) == ""
+def test_what_an_accepted_plan_began_is_finished():
+    assert breaches(baseline=100, remove=100, new={"remove": 0}) == ""
+    assert breaches(baseline=1_000, add=10_000, new={"add": 0}) == ""
+    # Only what is new counts.
+    assert breaches(baseline=100, remove=100, new={"remove": 20}) == ""
+    assert "21 of 100" in breaches(baseline=100, remove=100, new={"remove": 21})
 
 
 @pytest.mark.parametrize("mode", ["add", "remove"])
@@ -114,7 +148,28 @@ def test_only_a_mirror_is_guarded_against_removals(mode):
     assert breaches(mode=mode, baseline=1_000, remove=1_000, add=10_000) == ""
 
 
-def test_but_a_number_that_was_given_holds_for_whom_a_source_of_removals_names():
-    assert breaches(Guard(max_removals=5), mode="remove", remove=5) == ""
-    assert "6 people" in breaches(Guard(max_removals=5), mode="remove", remove=6)
-    assert breaches(Guard(max_removals=5), mode="remove", remove=6, accepted=True) == ""
+def test_but_a_number_that_was_set_holds_for_the_users_of_a_source_of_removals():
+    assert breaches({"max_removals": 5}, mode="remove", remove=5) == ""
+    assert "6 users" in breaches({"max_removals": 5}, mode="remove", remove=6)
+    assert breaches({"max_removals": 5}, mode="remove", remove=6, new={"remove": 0}) == ""
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted", "finishes"), [("mirror", 0, True), ("mirror", 1, False), ("remove", 0, False)]
+)
+def test_only_an_accepted_plan_that_empties_lets_an_empty_source_finish_it(mode, wanted, finishes):
+    interrupted = SimpleNamespace(mode=mode, counts={"wanted": wanted})
+    found = breaches(wanted=0, baseline=50, remove=50, new={"remove": 0}, interrupted=interrupted)
+    assert ("allow_empty" in found) != finishes
+    found = breaches(wanted=0, baseline=50, remove=50, new={"remove": 1}, interrupted=interrupted)
+    assert "allow_empty" in found
+
+
+def test_an_accepted_plan_is_finished_however_long_it_takes():
+    longest = {"max_duration": timedelta(minutes=1), "max_members": 1}
+    interrupted = SimpleNamespace(mode="mirror", counts={"wanted": 2})
+    plan = {"wanted": 2, "baseline": 2, "add": 1, "duration": timedelta(minutes=2)}
+    assert breaches(longest, new={"add": 0}, interrupted=interrupted, **plan) == ""
+    for found in (breaches(longest, interrupted=interrupted, **plan), breaches(longest, new={"add": 0}, **plan)):
+        assert "max_duration" in found
+        assert "max_members" in found

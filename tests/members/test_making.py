@@ -19,7 +19,7 @@ from tests.members.model.memory import KEY, Crash, MemoryStore, MemoryTarget, Ve
 
 WANTED = people(0, 5)
 # Before and after each write and request of a first sync that makes its segment.
-STEPS = 24
+STEPS = 26
 
 
 class MadeTarget(MemoryTarget):

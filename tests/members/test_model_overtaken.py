@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerOvertaken
 from tests.members.model.memory import Crash
-from tests.members.model.world import Run, World
-from tests.members.test_model import databases
+
+FREE = {"max_removed_fraction": 1, "allow_empty": True}
+HOUR = 60 * 60 * 1000
 
 
-def test_an_overtaken_run_does_not_acknowledge_what_it_sent_meanwhile(monkeypatch):
+def test_an_overtaken_run_does_not_acknowledge_what_it_sent_meanwhile(segment, monkeypatch):
     """Its request comes after the removals of the run that took over, and that one dies before it commits."""
-    world = World(0, databases())
-    vendor = world.vendor
-    world.lists = vendor.faulty = False
-    vendor.members, vendor.foreign, vendor.bad = set(), set(), set()
-    request, removals = vendor.request, []
+    segment.limit = 1
+    vendor, removals = segment.vendor, []
+    request = vendor.request
 
     def overtaken(kind, ids):
         if kind == "add":
             with pytest.raises(Crash):
-                world.sync(Run(frozenset(), limit=1))
+                segment.sync([], **FREE)
         else:
             removals.append(ids)
             if len(removals) == 2:
@@ -29,10 +28,10 @@ def test_an_overtaken_run_does_not_acknowledge_what_it_sent_meanwhile(monkeypatc
         return request(kind, ids)
 
     monkeypatch.setattr(vendor, "request", overtaken)
-    with pytest.raises(LedgerError, match="took this segment over"):
-        world.sync(Run(frozenset({"1", "2"}), limit=1))
+    with pytest.raises(LedgerOvertaken, match="took this segment over"):
+        segment.sync(["1", "2"])
     assert vendor.members == {"1"}
     monkeypatch.undo()
-    world.settle()
-    world.sync(Run(frozenset()))
+    segment.now += HOUR
+    segment.sync([], **FREE)
     assert vendor.members == set()

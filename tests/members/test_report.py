@@ -149,11 +149,11 @@ def test_only_the_three_most_frequent_shapes_are_shown_and_of_ten_thousand_peopl
             "INSERT INTO actions SELECT 'remove', repeat('-', (CASE WHEN n < 9000 THEN 1 WHEN n < 9600 THEN 2 "
             "WHEN n < 9900 THEN 3 ELSE 4 END)::INTEGER) || n FROM range(10000) AS numbers (n)"
         )
-        found = samples(workspace, {"remove"})
+        found = samples(workspace, "actions", {"remove"})
         assert list(found["remove"].items()) == [("-999…", 8_000), ("-999", 900), ("--999…", 600)]
         workspace.run("INSERT INTO actions SELECT 'remove', '#' || n FROM range(100000, 120000) AS numbers (n)")
-        again = samples(workspace, {"remove"})
-        assert again == samples(workspace, {"remove"})
+        again = samples(workspace, "actions", {"remove"})
+        assert again == samples(workspace, "actions", {"remove"})
         assert sum(again["remove"].values()) <= 10_000
         assert next(iter(again["remove"])) == "#999…"
 

@@ -12,16 +12,19 @@ from airflow_segments_provider.errors import (
     InvalidInput,
     LedgerBusy,
     LedgerError,
+    LedgerLost,
     PlanRefused,
     RejectedRequest,
+    RunSuperseded,
     VendorUnavailable,
 )
-from airflow_segments_provider.members.guard import Guard
 from airflow_segments_provider.members.target import Limits
 from tests.members.conftest import people
-from tests.members.model.memory import MemoryTarget
+from tests.members.model.memory import Crash, MemoryTarget
 
-FREE = Guard(max_removed_fraction=1, max_added_fraction=None, allow_empty=True)
+DAY = 24 * 3600 * 1000
+
+FREE = {"max_removed_fraction": 1, "max_added_fraction": None, "allow_empty": True}
 
 
 def test_a_mirror_follows_its_source_in_the_fewest_requests(segment):
@@ -32,7 +35,7 @@ def test_a_mirror_follows_its_source_in_the_fewest_requests(segment):
     assert segment.vendor.requests == 3 + 1 + 1
     assert (second.counts["add"], second.counts["remove"], second.counts["baseline"]) == (5, 4, 25)
     third = segment.sync(people(4, 30))
-    assert (third.outcome, segment.vendor.requests, third.witness) == ("unchanged", 5, second.witness)
+    assert (third.outcome, segment.vendor.requests, third.changed_in) == ("unchanged", 5, second.changed_in)
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -40,10 +43,10 @@ def test_no_size_takes_more_requests_than_it_must(segment, seed):
     rng = random.Random(seed)
     segment.limit = rng.randint(1, 40)
     before, after = (set(rng.sample(people(0, 200), rng.randint(0, 200))) for _ in range(2))
-    segment.sync(sorted(before), guard=FREE)
+    segment.sync(sorted(before), **FREE)
     sent = segment.vendor.requests
     assert sent == ceil(len(before) / segment.limit)
-    segment.sync(sorted(after), guard=FREE)
+    segment.sync(sorted(after), **FREE)
     adds, removes = ceil(len(after - before) / segment.limit), ceil(len(before - after) / segment.limit)
     assert segment.vendor.requests - sent == adds + removes
     assert segment.vendor.members == after
@@ -57,14 +60,14 @@ def test_others_who_are_in_it_stay(segment, lists):
     assert segment.vendor.members == {"by hand", *people(0, 5)}
     # Who was there before and is wanted follows the source from then on.
     assert (done.counts["add"], done.counts["adopt"]) == ((4, 1) if lists else (5, 0))
-    segment.sync(people(2, 5), guard=FREE)
+    segment.sync(people(2, 5), **FREE)
     assert segment.vendor.members == {"by hand", *people(2, 5)}
 
 
 def test_unless_all_of_them_shall_go(segment):
     segment.lists = True
     segment.vendor.members = {"by hand", *people(0, 20)}
-    done = segment.sync(people(0, 20), rules={"removals": "all"})
+    done = segment.sync(people(0, 20), removals="all")
     assert segment.vendor.members == set(people(0, 20))
     assert (done.counts["remove"], done.counts["adopt"], done.counts["baseline"]) == (1, 20, 21)
 
@@ -79,22 +82,22 @@ def test_whom_somebody_took_out_by_hand_comes_back_where_the_vendor_lists(segmen
 
 def test_adding_removes_nobody_and_removing_adds_nobody(segment):
     segment.sync(people(0, 5))
-    assert segment.sync(people(3, 8), rules={"mode": "add"}).counts["remove"] == 0
+    assert segment.sync(people(3, 8), mode="add").counts["remove"] == 0
     assert segment.vendor.members == set(people(0, 8))
     before = segment.vendor.requests
-    assert segment.sync([], rules={"mode": "add"}).outcome == "unchanged"
-    segment.sync(["p000", "p001", "nobody"], rules={"mode": "remove"})
+    assert segment.sync([], mode="add").outcome == "unchanged"
+    segment.sync(["p000", "p001", "nobody"], mode="remove")
     assert segment.vendor.members == set(people(2, 8))
     assert segment.vendor.requests == before + 1
     # Who was added by either is vouched for: a mirror takes them out.
-    segment.sync(people(2, 3), guard=FREE)
+    segment.sync(people(2, 3), **FREE)
     assert segment.vendor.members == {"p002"}
 
 
 def test_a_removal_asks_a_list_whom_it_would_reach(segment):
     segment.lists = True
     segment.vendor.members = {"by hand"}
-    done = segment.sync(["by hand", "nobody"], rules={"mode": "remove"})
+    done = segment.sync(["by hand", "nobody"], mode="remove")
     assert (done.counts["remove"], segment.vendor.members) == (1, set())
 
 
@@ -130,7 +133,7 @@ def test_whom_the_vendor_does_not_let_go_is_not_forgotten(segment, monkeypatch):
     assert segment.vendor.requests == before
     monkeypatch.undo()
     segment.now += 24 * 3600 * 1000
-    assert segment.sync(people(5, 8)).counts["remove"] == 1
+    assert segment.sync(people(5, 8)).counts["remove_again"] == 1
     assert segment.vendor.members == set(people(5, 8))
     assert segment.sync(people(5, 8)).outcome == "unchanged"
 
@@ -166,7 +169,7 @@ def test_a_refused_plan_is_not_kept_for_ever(segment, days, left):
         digests.append(refused.value.digest)
         segment.now += days * 24 * 60 * 60 * 1000 - 60_000
     kept = segment.store.names("plans")
-    assert sorted(name.partition(".")[2] for name in kept) == sorted(["json", "parquet"] * left)
+    assert sorted(name.partition(".")[2] for name in kept) == sorted(["json", "txt"] * left)
     # The newest of them still is what somebody can approve.
     segment.sync(people(0, 200), approve=digests[-1])
     assert segment.vendor.members == set(people(160, 200))
@@ -209,8 +212,8 @@ def test_removals_can_be_left_out_instead(segment):
 def test_a_source_of_removals_is_not_quietly_left_out(segment):
     segment.sync(people(0, 20))
     segment.shown.clear()
-    with pytest.raises(PlanRefused, match="6 people would be removed"):
-        segment.sync(people(0, 6), rules={"mode": "remove"}, guard=Guard(max_removals=5), on_guard="skip_removals")
+    with pytest.raises(PlanRefused, match="6 users would be removed"):
+        segment.sync(people(0, 6), mode="remove", max_removals=5, on_guard="skip_removals")
     assert len(segment.shown) == 1
     assert segment.vendor.members == set(people(0, 20))
 
@@ -230,7 +233,7 @@ def test_an_empty_source_empties_nothing_unless_that_is_meant(segment):
     segment.sync(people(0, 5))
     with pytest.raises(PlanRefused, match="allow_empty"):
         segment.sync([])
-    segment.sync([], guard=Guard(allow_empty=True))
+    segment.sync([], allow_empty=True)
     assert segment.vendor.members == set()
 
 
@@ -244,14 +247,47 @@ def test_the_first_sync_of_a_segment_that_may_have_members_must_be_told_what_to_
     assert segment.vendor.members == set(people(0, 6))
 
 
-def test_an_older_interval_does_not_bring_former_members_back(segment):
-    segment.sync(people(0, 5), data_until=2_000)
-    segment.sync(people(0, 5), data_until=3_000)  # changes nobody, and counts all the same
-    with pytest.raises(LedgerError, match="allow_older"):
-        segment.sync(people(0, 9), data_until=2_500)
-    segment.sync(people(0, 9), data_until=2_500, allow_older=True)
-    with pytest.raises(LedgerError, match="allow_older"):
-        segment.sync(people(0, 5), data_until=2_600)
+@pytest.mark.parametrize("on_older", ["skip", "fail"])
+def test_older_data_does_not_bring_former_members_back(segment, on_older):
+    segment.sync(people(0, 5), as_of=2_000, run="first")
+    segment.sync(people(0, 5), as_of=3_000, run="second")  # changes nobody, and counts all the same
+    with pytest.raises(RunSuperseded, match=r"00:00:02.*00:00:03.*by the run second.*no action is needed"):
+        segment.sync(people(0, 9), as_of=2_500, on_older=on_older)
+    segment.sync(people(0, 9), as_of=2_500, on_older="apply")
+    # What the segment shows now is the older data: newer data may follow.
+    segment.sync(people(0, 5), as_of=2_600, **FREE)
+    assert segment.vendor.members == set(people(0, 5))
+
+
+def test_a_date_in_the_future_does_not_block_the_runs_that_follow(segment):
+    segment.sync(people(0, 5), as_of=segment.now + 10 * 365 * DAY)
+    segment.sync(people(0, 6), as_of=segment.now)
+    assert segment.vendor.members == set(people(0, 6))
+
+
+@pytest.mark.parametrize("why", ["older", "another task's", "busy", "lost", "another map index"])
+def test_a_run_that_may_not_go_on_reads_nothing(segment, why):
+    segment.sync(people(0, 5), run="dag/run/sync/0", as_of=2_000)
+    named: dict[str, object] = {"run": "dag/later/sync/0"}
+    if why == "older":
+        named["as_of"] = 1_000
+    elif why == "another task's":
+        named["owner"] = "other.task"
+    elif why == "busy":
+        segment.vendor.carry_out = _crash
+        with pytest.raises(Crash):
+            segment.sync(people(0, 6), run="dag/died/sync/0")
+    elif why == "lost":
+        segment.store.files.clear()
+    else:
+        named["run"] = "dag/run/sync/1"
+    with pytest.raises((LedgerError, LedgerBusy)):
+        segment.sync(Unread(), **named)
+
+
+class Unread:
+    def __iter__(self):
+        pytest.fail("the source was read")
 
 
 def test_a_segment_is_kept_by_one_task(segment):
@@ -262,15 +298,27 @@ def test_a_segment_is_kept_by_one_task(segment):
     assert segment.vendor.members == set(people(0, 4))
 
 
-def test_another_run_waits_until_the_lease_has_ended(segment):
-    segment.vendor.rng.random = lambda: 0.0
-    segment.vendor.faulty = True
-    with pytest.raises(VendorUnavailable):
+def _crash(*given):
+    raise Crash
+
+
+def test_another_run_waits_until_the_lease_of_one_that_died_has_ended(segment, monkeypatch):
+    monkeypatch.setattr(segment.vendor, "carry_out", _crash)
+    with pytest.raises(Crash):
         segment.sync(people(0, 5), run="first")
-    segment.vendor.faulty = False
+    monkeypatch.undo()
     with pytest.raises(LedgerBusy, match="Run first is changing this segment, or died") as busy:
         segment.sync(people(0, 5), run="second")
     segment.now = busy.value.until
+    segment.sync(people(0, 5), run="second")
+    assert segment.vendor.members == set(people(0, 5))
+
+
+def test_but_not_for_one_that_has_failed_and_said_so(segment, monkeypatch):
+    monkeypatch.setattr(segment.vendor, "request", lambda *given: "lost")
+    with pytest.raises(VendorUnavailable):
+        segment.sync(people(0, 5), run="first")
+    monkeypatch.undo()
     segment.sync(people(0, 5), run="second")
     assert segment.vendor.members == set(people(0, 5))
 
@@ -295,23 +343,21 @@ def test_the_ledger_is_held_for_longer_now_and_then(segment, request_timeout):
 
 
 def test_a_lost_ledger_is_an_error_and_not_a_first_sync(segment):
-    witness = segment.sync(people(0, 5)).witness
-    assert segment.sync(people(0, 5), witness=witness).outcome == "unchanged"
-    later = segment.sync(people(0, 6), witness=witness).witness
-    assert segment.sync(people(0, 6), witness=witness).witness == later
-    segment.store.files.clear()
-    with pytest.raises(LedgerError, match="lost, emptied or replaced"):
-        segment.sync(people(0, 6), witness=later)
     segment.sync(people(0, 5))
-    with pytest.raises(LedgerError, match="lost, emptied or replaced"):
-        segment.sync(people(0, 5), witness=later)
+    older = dict(segment.store.files)
+    segment.sync(people(0, 6))
+    for left in ({}, older):
+        segment.store.files = dict(left)
+        with pytest.raises(LedgerLost, match=r"lost, emptied, or restored.*`replace=True`"):
+            segment.sync(people(0, 6))
+    assert segment.vendor.members == set(people(0, 6))
 
 
 @pytest.mark.parametrize(("adds", "removes"), [(0, 0), (1, 0), (0, 1), (10, 10), (11, 9), (25, 31), (100, 1)])
 def test_the_number_of_requests_is_the_least(segment, adds, removes):
     segment.sync(people(0, 200))
     before = segment.vendor.requests
-    done = segment.sync(people(removes, 200 + adds), guard=FREE)
+    done = segment.sync(people(removes, 200 + adds), **FREE)
     assert segment.vendor.requests - before == -(-adds // 10) + -(-removes // 10) == done.plan.requests
 
 

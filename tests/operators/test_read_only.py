@@ -150,7 +150,7 @@ def refused(sync, walkme_sandbox, tmp_path):
     return run
 
 
-@pytest.mark.parametrize(("first_sync", "members"), [("add", {"ada", "former"}), ("override", {"ada"})])
+@pytest.mark.parametrize(("first_sync", "members"), [("add", {"ada", "former"}), ("replace", {"ada"})])
 def test_a_first_sync(sync, refused, walkme_sandbox, first_sync, members):
     walkme_sandbox.create_segment("Trial users", user_ids=["former"])
     refused(["ada"], first_sync=first_sync)

@@ -113,7 +113,7 @@ def test_a_segment_that_was_there_needs_a_word_on_its_members(sync, walkme_sandb
 def test_or_is_taken_over_whole(sync, walkme_sandbox, hook):
     hook.create_segment("Trial users", ["by hand"])
     target = repr({"vendor": "walkme", "name": "Trial users"})
-    assert sync(people(0, 2), target=target, first_sync="override").state == "success"
+    assert sync(people(0, 2), target=target, first_sync="replace").state == "success"
     assert walkme_sandbox.members("Trial users") == set(people(0, 2))
     assert sync(people(0, 3), target=target).state == "success"
     assert walkme_sandbox.members("Trial users") == set(people(0, 3))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
-from threading import Thread
-from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_segments_provider.errors import ConfigurationError, LedgerBusy, Stopped
+from airflow_segments_provider.errors import ConfigurationError, LedgerBusy
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Writer
 from airflow_segments_provider.members.ledger.places import open_store
 from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.operators.members import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
+from tests.operators.task import context as new_context
 
 TARGET = 'WalkMeSegment("Trial users", create=True)'
 HEAD = "from airflow_segments_provider.targets.walkme import WalkMeSegment\n"
@@ -115,25 +113,9 @@ def test_a_deployment_says_for_how_long_a_ledger_keeps_what_it_no_longer_needs(
     assert walkme_sandbox.counts()["walkme.update"] == 3
 
 
-class Events:
-    """Takes what is told of any asset; tests/assets looks at that."""
-
-    def __getitem__(self, outlet):
-        return SimpleNamespace(add=lambda *given, **named: None)
-
-
 @pytest.fixture
 def context():
-    ti = SimpleNamespace(
-        dag_id="dag",
-        task_id="sync",
-        run_id="run",
-        map_index=-1,
-        try_number=1,
-        xcom_push=lambda **given: None,
-        xcom_pull=lambda **given: None,
-    )
-    return {"ti": ti, "task_instance": ti, "outlet_events": Events()}
+    return new_context()
 
 
 def operator(tmp_path, source=("ada",), **options):
@@ -154,21 +136,22 @@ class TestAnotherRunHoldsTheLedger:
         store = open_store(str(tmp_path / "ledger"), key.folder)
         ledger = Ledger(store, key.folder, writer, target.limits.request_timeout)
         with Workspace() as workspace:
-            ledger.open(workspace)
-            ledger.begin(mode="mirror", digest="", accepted="limits", batches=[], counts={})
-            yield ledger, workspace
+            members = ledger.open(workspace, as_of=ledger.clock())
+            ledger.begin(members, [], accepted="limits", replacement=None, replacing=False)
+            yield ledger, members
 
     def test_it_is_waited_for_without_a_worker(self, other, context, tmp_path, walkme_sandbox):
         with pytest.raises(TaskDeferred) as deferred:
             operator(tmp_path, deferrable=True).execute(context)
         path, arguments = deferred.value.trigger.serialize()
         assert path == "airflow.providers.standard.triggers.temporal.DateTimeTrigger"
-        held, workspace = other
+        assert not deferred.value.kwargs
+        held, members = other
         wait = arguments["moment"] - datetime.now(UTC)
         assert held.timing.lease <= wait <= held.timing.lease + held.request_timeout + timedelta(minutes=2)
         assert walkme_sandbox.counts().get("walkme.update", 0) == 0
 
-        held.commit(workspace, data_until=None, digest="", counts={})
+        held.commit(members, as_of=held.clock())
         again = getattr(operator(tmp_path, deferrable=True), deferred.value.method_name)
         assert again(context, arguments["moment"])["counts"]["applied"] == 1
         assert walkme_sandbox.members("Trial users") == {"ada"}
@@ -176,30 +159,3 @@ class TestAnotherRunHoldsTheLedger:
     def test_or_the_task_fails_and_a_later_try_finds_it_free(self, other, context, tmp_path):
         with pytest.raises(LedgerBusy, match="can be taken over from"):
             operator(tmp_path).execute(context)
-
-
-def test_a_kill_ends_it_after_the_request_under_way(connect, context, tmp_path, walkme_sandbox):
-    connect(users_per_request=10)
-    everybody = [f"user{number}" for number in range(100)]
-    sync = operator(tmp_path, everybody)
-
-    def kill():
-        while walkme_sandbox.counts().get("walkme.update", 0) < 2:
-            time.sleep(0.01)
-        sync.on_kill()
-
-    walkme_sandbox.fault("walkme.update", "latency", times=None, seconds=0.3)
-    thread = Thread(target=kill, daemon=True)
-    thread.start()
-    with pytest.raises(Stopped):
-        sync.execute(context)
-    thread.join()
-    sent = walkme_sandbox.counts()["walkme.update"]
-    assert sent < 10
-
-    walkme_sandbox.clear_faults()
-    context["ti"].try_number = 2
-    assert operator(tmp_path, everybody).execute(context)["outcome"] == "changed"
-    assert walkme_sandbox.members("Trial users") == set(everybody)
-    # What was acknowledged is not sent again; at most the request under way is.
-    assert walkme_sandbox.counts()["walkme.update"] - sent <= 10 - sent + 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.assets.conftest import AIRFLOW_2, Airflow
 
+PARAMS = 'params={"b": "b"}'
 # Made of parts, because Airflow stores the DAG file itself.
 PERSON = "grace.hopper.4711"
 HEAD = """
@@ -13,6 +16,7 @@ from airflow_segments_provider.operators.members import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 PERSON = "grace." + "hopper.4711"
+TEMPLATE = "{{{{ ['grace.' ~ 'hopper.4711', params.b] | tojson }}}}"
 TARGET = {{"target": WalkMeSegment("Trial users", create=True), "ledger_path": {ledger!r}}}
 
 @task(show_return_value_in_logs=False)
@@ -25,11 +29,16 @@ def lists():
 
 @task(show_return_value_in_logs=False)
 def keywords():
-    return [{{"users": [PERSON, "b"]}}]
+    return [{{"users": ["{{{{ 7 * 7 }}}}", PERSON, "b"]}}]
 
 @task(show_return_value_in_logs=False)
 def sources():
-    return [{{"source": [PERSON, "b"]}}]
+    return [{{"source": ["{{{{ 7 * 7 }}}}", PERSON, "b"]}}]
+
+@task(show_return_value_in_logs=False)
+def texts():
+    import json
+    return [{{"source": json.dumps(["{{{{ 7 * 7 }}}}", PERSON, "b"])}}]
 
 @task.sync_members(**TARGET)
 def sync(users, more=()):
@@ -61,7 +70,7 @@ def synced(connect, dag_file, airflow_db, tmp_path, capfd):
     connect()
 
     def run(tasks, expected="success"):
-        dag = dag_file(HEAD.format(ledger=str(tmp_path / "ledger")) + tasks, 'params={"prefix": ""}')
+        dag = dag_file(HEAD.format(ledger=str(tmp_path / "ledger")) + tasks, PARAMS)
         if AIRFLOW_2:  # newer versions store a DAG when it is tested
             Airflow(airflow_db).parse()
         dag_run = dag.test()
@@ -73,6 +82,7 @@ def synced(connect, dag_file, airflow_db, tmp_path, capfd):
     return run
 
 
+ODD = re.compile(r"\b(lists|keywords|sources|texts)\(\)")
 UPSTREAM = [
     "sync(people())",
     "sync(users=people())",
@@ -89,13 +99,14 @@ UPSTREAM = [
     "SyncMembersOperator(task_id='sync', source=['b', people()], **TARGET)",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand(source=lists())",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs(sources())",
+    "SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs(texts())",
     "SyncMembersOperator.partial(source=people(), **MAPPED).expand(target=TARGETS)",
 ]
 LITERAL = [
     "sync([PERSON, 'b'])",
     "sync(users=(PERSON, 'b'))",
     "sync({PERSON, 'b'})",
-    "sync([PERSON, '{{ params.prefix }}b'])",
+    "sync([PERSON, '{{ params.b }}'])",
     "sync_text('[\"' + PERSON + '\", \"b\"]')",
     "sync_named({'nested': ([PERSON], {'deep': ['b']})}, more=7)",
     "sync.partial(users=[PERSON]).expand(more=[['b']])",
@@ -106,6 +117,13 @@ LITERAL = [
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand(source=[[PERSON, 'b']])",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs([{'source': [PERSON, 'b']}])",
     "SyncMembersOperator.partial(source=[PERSON, 'b'], **MAPPED).expand(target=TARGETS)",
+    # Beside templates, which are rendered in mapped tasks, too.
+    "sync.partial(users=[PERSON]).expand(more=[['{{ params.b }}']])",
+    "sync.partial(users=['{{ params.b }}']).expand_kwargs([{'more': [PERSON]}])",
+    "SyncMembersOperator.partial(task_id='sync', **TARGET).expand(source=[[PERSON, '{{ params.b }}']])",
+    "SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs([{'source': [PERSON, '{{ params.b }}']}])",
+    "SyncMembersOperator.partial(source=[PERSON, '{{ params.b }}'], **MAPPED).expand(target=TARGETS)",
+    "SyncMembersOperator.partial(source=TEMPLATE, **MAPPED).expand(target=TARGETS)",
 ]
 
 
@@ -113,7 +131,7 @@ LITERAL = [
 def test_a_result_of_another_task_is_stored_only_as_that_tasks_result(synced, stored, walkme_sandbox, tasks):
     printed = synced(tasks)
     # A user ID is data, also where it looks like a template.
-    assert walkme_sandbox.members("Trial users") == {PERSON, "b", *(["{{ 7 * 7 }}"] if "lists()" in tasks else [])}
+    assert walkme_sandbox.members("Trial users") == {PERSON, "b", *(["{{ 7 * 7 }}"] if ODD.search(tasks) else [])}
     assert stored(PERSON) == ["xcom.value"]
     assert PERSON not in printed
 

@@ -1,57 +1,74 @@
-"""Whether a run may go on with a ledger: it is the one that was left, this task's, and has settled."""
+"""Whether a run may go on with a ledger: it is this task's, the one that was left, and not ahead of the run."""
 
 from __future__ import annotations
 
-from airflow_segments_provider.errors import LedgerBusy, LedgerError
-from airflow_segments_provider.members.ledger.history import History, manifest_name
+from airflow_segments_provider.errors import LedgerError, LedgerLost, RunSuperseded
+from airflow_segments_provider.members.ledger.history import Head, manifest_name
 from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.manifest import RESTORE, Writer, digest_of
+from airflow_segments_provider.members.ledger.manifest import Writer, digest_of
 from airflow_segments_provider.members.ledger.retention import FORGOTTEN
 from airflow_segments_provider.members.ledger.store import Store
+from airflow_segments_provider.members.ledger.witness import Seen
 
 
-def check_witness(store: Store, folder: str, history: History, witness: tuple[int, str] | None) -> None:
-    """That the ledger is the one that an earlier run left; what it left may have been deleted as old.
+def is_lost(store: Store, head: Head, seen: Seen | None) -> bool:
+    """Whether the ledger is not the one that was seen: lost, emptied, or restored from an older copy.
 
-    :param witness: a generation and the digest of its manifest, as that run told somebody else.
-    :raises LedgerError: it is another.
+    What was seen may have been deleted as old, or forgotten on purpose.
     """
-    if witness is None:
-        return
-    generation, digest = witness
-    content = store.read(manifest_name(generation)) if generation < history.generation else None
-    same = history.digest if generation == history.generation else content and digest_of(content)
-    other = generation > history.generation or (same and same != digest)
-    if other and not store.names(FORGOTTEN):
-        raise LedgerError(
-            f"The ledger {folder} is not the one that an earlier run left (its generation {generation}): it "
-            f"was lost, emptied or replaced. Nothing was sent. {RESTORE}"
-        )
+    if seen is None:
+        return False
+    if head.manifest is None:
+        return not store.names(FORGOTTEN)
+    if seen.generation >= head.generation:
+        return (seen.generation, seen.digest) != (head.generation, head.digest)
+    content = store.read(manifest_name(seen.generation))
+    return content is not None and digest_of(content) != seen.digest
 
 
-def check_owner(history: History, writer: Writer) -> None:
-    """That no other task keeps the segment.
+def lost(folder: str, seen: Seen) -> LedgerLost:
+    """The error of a lost ledger."""
+    return LedgerLost(
+        f"The ledger {folder} is not the one that an earlier run left (its generation {seen.generation}): it was lost, "
+        "emptied, or restored from an older copy, so it does not say who the members are. Nothing was sent. Put the "
+        "newest ledger back, or set `replace=True` for one run: it makes the members exactly those of the source."
+    )
+
+
+def check_owner(head: Head, writer: Writer) -> None:
+    """Check that no other task keeps the segment, nor another mapped instance of the same run.
 
     :raises LedgerError: one does.
     """
-    newest = history.newest
-    if newest and newest.writer.owner != writer.owner:
+    if head.manifest is None:
+        return
+    other = head.manifest.writer
+    if other.owner != writer.owner:
         raise LedgerError(
-            f"This segment is kept by the task {newest.writer.owner}, and this one is {writer.owner}: two "
-            "would undo each other's work. Nothing was sent. Remove one of them, or set `takeover=True` here once."
+            f"This segment is kept by the task {other.owner}, and this one is {writer.owner}: two would undo each "
+            "other's work. Nothing was sent. Remove one of them, or set `takeover=True` here once."
+        )
+    (run, _, index), (this_run, _, this_index) = other.run.rpartition("/"), writer.run.rpartition("/")
+    if run and run == this_run and index != this_index:
+        raise LedgerError(
+            f"Map index {index} of this run has changed this segment already, and this is map index {this_index}: two "
+            "would undo each other's work. Nothing was sent. Let each mapped task have a segment of its own; if the "
+            "indexes have moved since, set `takeover=True` here once."
         )
 
 
-def check_settled(now: int, until: int) -> None:
-    """That an override whose answer was lost can no longer be carried out: it would undo whatever is sent before it is.
+def check_age(head: Head, as_of: int, newest: int) -> None:
+    """Check that no run with newer data has committed.
 
-    :param until: when it can be at the latest.
-    :raises LedgerBusy: it can.
+    :param as_of: the time that this run's data represents.
+    :param newest: the time that the committed data represents.
+    :raises RunSuperseded: one has.
     """
-    if now < until:
-        raise LedgerBusy(
-            "An earlier run sent a request that makes the members exactly those it named, and its answer was lost. "
-            f"Nothing was sent now. Run the task again after {moment(until)}, when it can no longer be carried out "
-            "late.",
-            until=until,
-        )
+    if as_of >= newest:
+        return
+    by = f" by the run {head.state.as_of_run}" if head.state.as_of_run else ""
+    raise RunSuperseded(
+        f"This run's data represents {moment(as_of)}, and the segment already has that of {moment(newest)}, "
+        f"committed{by}. Nothing was sent, and no action is needed. To send the older data all the same, set "
+        '`on_older="apply"`.'
+    )

@@ -1,17 +1,18 @@
-"""Reads a ledger's manifests: the newest commit, and every intent since."""
+"""Reads what a ledger's files say: the newest manifest, its acknowledgements, and the notes of late senders."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerDamaged
 from airflow_segments_provider.members.ledger.manifest import (
     RESTORE,
     Acknowledgement,
-    Commit,
     Intent,
     Manifest,
+    Note,
+    State,
     digest_of,
     parse_manifest,
 )
@@ -19,6 +20,7 @@ from airflow_segments_provider.members.ledger.store import Store
 
 GENERATIONS = "generations"
 ACKNOWLEDGED = "acknowledged"
+NOTES = "notes"
 
 _NUMBERED = re.compile("[0-9]{12}")
 
@@ -35,56 +37,50 @@ def generation_of(name: str) -> int | None:
 
 
 @dataclass(frozen=True)
-class History:
-    """What the manifests say.
+class Head:
+    """The newest generation of a ledger.
 
-    :param newest: the newest of all, None for a new ledger.
-    :param committed: the newest that is a commit.
-    :param open: the intents after it, oldest first.
-    :param witness: the newest generation and the SHA-256 of its manifest.
+    :param manifest: None for a new ledger.
+    :param digest: the SHA-256 of the manifest.
     """
 
-    newest: Manifest | None = None
-    committed: Manifest | None = None
-    open: tuple[Manifest, ...] = ()
-    digest: str | None = None
+    manifest: Manifest | None = None
+    digest: str = ""
 
     @property
     def generation(self) -> int:
-        """The newest generation; 0 for a new ledger."""
-        return self.newest.generation if self.newest else 0
+        """Its number; 0 for a new ledger."""
+        return self.manifest.generation if self.manifest else 0
 
     @property
-    def commit(self) -> Commit | None:
-        """What was committed last."""
-        body = self.committed.body if self.committed else None
-        return body if isinstance(body, Commit) else None
+    def state(self) -> State:
+        """What it says; nothing for a new ledger."""
+        return self.manifest.state if self.manifest else State()
+
+    @property
+    def intent(self) -> Intent | None:
+        """The requests that were begun and not committed, if any."""
+        return self.manifest.intent if self.manifest else None
 
 
-def read_history(store: Store, folder: str) -> History:
-    """Read back to the newest commit, and check that each manifest follows from the one before.
+def read_head(store: Store, folder: str) -> Head:
+    """Read the newest manifest.
 
-    :raises LedgerError: one is damaged, foreign or missing.
+    :raises LedgerDamaged: it is damaged.
+    :raises LedgerError: it is of another segment, or cannot be read.
     """
-    last = newest_generation(store)
-    open_intents: list[Manifest] = []
-    newest: Manifest | None = None
-    digest = expected = None
-    for generation in range(last, 0, -1):
+    while generation := newest_generation(store):
         name = manifest_name(generation)
         content = store.read(name)
         if content is None:
-            if newest_generation(store) > last:  # another run committed meanwhile, and deleted what came before
-                return read_history(store, folder)
-            raise LedgerError(f"{name} of {folder} is missing between others. Nothing was sent. {RESTORE}")
+            if newest_generation(store) > generation:  # another run committed meanwhile, and deleted this one
+                continue
+            raise LedgerDamaged(f"{name} of {folder} cannot be read. Nothing was sent. {RESTORE}")
         manifest = parse_manifest(content, name, folder)
-        if manifest.generation != generation or (expected is not None and digest_of(content) != expected):
-            raise LedgerError(f"{name} of {folder} is not the one that was written. Nothing was sent. {RESTORE}")
-        newest, digest, expected = newest or manifest, digest or digest_of(content), manifest.previous
-        if isinstance(manifest.body, Commit):
-            return History(newest, manifest, tuple(reversed(open_intents)), digest)
-        open_intents.append(manifest)
-    return History(newest, None, tuple(reversed(open_intents)), digest)
+        if manifest.generation != generation:
+            raise LedgerDamaged(f"{name} of {folder} is not the one that was written. Nothing was sent. {RESTORE}")
+        return Head(manifest, digest_of(content))
+    return Head()
 
 
 def newest_generation(store: Store) -> int:
@@ -92,29 +88,43 @@ def newest_generation(store: Store) -> int:
     return max((generation_of(name) or 0 for name in store.names(GENERATIONS)), default=0)
 
 
-def read_acknowledgements(store: Store, intent: Manifest) -> dict[str, Acknowledgement]:
-    """What was acknowledged of an intent, by batch."""
-    if not isinstance(intent.body, Intent):
-        raise AssertionError("only an intent is acknowledged")
-    wanted = {batch.name: batch.sha256 for batch in intent.body.batches}
-    found = {}
-    folder = acknowledgements(intent.generation)
+def read_acknowledgements(store: Store, manifest: Manifest) -> list[Acknowledgement]:
+    """Read what was acknowledged of an intent, in the order in which it was sent."""
+    folder = acknowledgements(manifest.generation)
+    found = []
     for name in store.names(folder):
         content = store.read(f"{folder}/{name}")
         if content is None:
             continue
         try:
-            acknowledged = Acknowledgement.model_validate_json(content)
+            acknowledged = Acknowledgement.decode(content)
         except ValueError:
-            raise LedgerError(
-                f"{folder}/{name} of {intent.folder} is damaged. Nothing was sent. Delete that file: its batch is then "
-                "sent once more, which changes nothing."
+            raise LedgerDamaged(
+                f"{folder}/{name} of {manifest.folder} is damaged. Nothing was sent. Delete that file: its batch is "
+                "then sent once more, which changes nothing."
             ) from None
-        if wanted.get(acknowledged.batch) == acknowledged.sha256:
-            found[acknowledged.batch] = acknowledged
+        if acknowledged.token == manifest.writer.token:
+            found.append(acknowledged)
     return found
 
 
 def acknowledgements(generation: int) -> str:
     """The folder of a generation's acknowledgements."""
     return f"{ACKNOWLEDGED}/{generation:012d}"
+
+
+def read_note(store: Store, name: str, folder: str) -> Note | None:
+    """Read a note; None where it was deleted meanwhile.
+
+    :raises LedgerDamaged: it is damaged.
+    """
+    content = store.read(f"{NOTES}/{name}")
+    if content is None:
+        return None
+    try:
+        return Note.decode(content)
+    except ValueError:
+        raise LedgerDamaged(
+            f"{NOTES}/{name} of {folder} is damaged, so it is not known which users a late request was about. Nothing "
+            f"was sent. {RESTORE}"
+        ) from None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from airflow_segments_provider.errors import LedgerBusy
-from airflow_segments_provider.members.ledger.manifest import Intent, Manifest, Writer
+from airflow_segments_provider.members.ledger.history import Head
+from airflow_segments_provider.members.ledger.manifest import Release, Writer
 from airflow_segments_provider.members.ledger.store import Store
 
 LEASES = "leases"
+RELEASED = "released"
 
 
 def renew(store: Store, generation: int, until: int) -> None:
@@ -19,27 +21,42 @@ def renew(store: Store, generation: int, until: int) -> None:
     store.create(f"{LEASES}/{generation:012d}/{until:015d}.json", b"")
 
 
-def held_until(store: Store, intent: Manifest) -> int:
-    """When the writer of an intent last said that its hold would end."""
-    held = intent.body.lease_until if isinstance(intent.body, Intent) else 0
-    renewals = store.names(f"{LEASES}/{intent.generation:012d}")
-    return max([held, *(int(name.partition(".")[0]) for name in renewals)])
+def release(store: Store, generation: int, released: Release) -> None:
+    """Let other runs take the ledger over at once: no further request of this intent will be sent."""
+    store.create(f"{LEASES}/{generation:012d}/{RELEASED}.json", released.encoded)
 
 
-def check_free(store: Store, newest: Manifest | None, writer: Writer, *, now: int, margin: int) -> None:
-    """That no other run is at work on the ledger.
+def read_release(store: Store, generation: int) -> Release | None:
+    """Read whether the writer of an intent has ended by itself; a damaged word counts for nothing."""
+    content = store.read(f"{LEASES}/{generation:012d}/{RELEASED}.json")
+    try:
+        return Release.decode(content) if content else None
+    except ValueError:
+        return None
+
+
+def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: int) -> None:
+    """Check that no other run is at work on the ledger.
 
     :param margin: for how long after the end of its hold a request of the other may be under way.
     :raises LedgerBusy: one is, or died less than a lease ago.
     """
-    if newest is None or not isinstance(newest.body, Intent):
+    manifest = head.manifest
+    if manifest is None or manifest.intent is None:
         return
-    ours = newest.writer.run == writer.run and newest.writer.try_number <= writer.try_number
-    until = held_until(store, newest) + margin
-    if not ours and now < until:
+    other = manifest.writer
+    if other.run == writer.run and other.try_number <= writer.try_number:
+        return
+    if read_release(store, manifest.generation):
+        return
+    names = [name.partition(".")[0] for name in store.names(f"{LEASES}/{manifest.generation:012d}")]
+    until = (
+        max([manifest.intent.lease_until, *(int(name) for name in names if name.isascii() and name.isdigit())]) + margin
+    )
+    if now < until:
         raise LedgerBusy(
-            f"Run {newest.writer.run} is changing this segment, or died doing so. Nothing was sent. It can be "
-            f"taken over from {moment(until)} on.",
+            f"Run {other.run} is changing this segment, or died doing so. Nothing was sent. It can be taken over from "
+            f"{moment(until)} on.",
             until=until,
         )
 

@@ -7,33 +7,41 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerBusy, LedgerDamaged, LedgerOvertaken
 from airflow_segments_provider.members.ledger import claim, lease, retention, state
 from airflow_segments_provider.members.ledger.history import (
-    History,
+    NOTES,
+    Head,
     acknowledgements,
     manifest_name,
     newest_generation,
     read_acknowledgements,
-    read_history,
+    read_head,
+    read_note,
 )
 from airflow_segments_provider.members.ledger.manifest import (
     Acknowledgement,
+    Action,
     Batch,
-    BatchKind,
-    Commit,
     DataFile,
     Intent,
     Manifest,
+    Note,
+    Release,
+    RequestKind,
+    State,
     Writer,
     digest_of,
-    parse_manifest,
 )
+from airflow_segments_provider.members.ledger.state import Members
 from airflow_segments_provider.members.ledger.store import Store
-from airflow_segments_provider.members.ledger.timing import Timing, milliseconds, now_ms
+from airflow_segments_provider.members.ledger.timing import Timing, milliseconds, now_ms, running_ms
+from airflow_segments_provider.members.ledger.witness import NoWitness, Seen, Witness
 from airflow_segments_provider.members.workspace import Workspace
 
 __all__ = ["Ledger", "Timing", "milliseconds", "now_ms"]
@@ -43,8 +51,8 @@ MOST_DELTAS = 20
 LARGEST_DELTAS = 0.25
 
 OVERTAKEN = (
-    "Another run changed this segment's ledger meanwhile, so this one stopped: its plan is no longer true. Run the "
-    "task again."
+    "Another run changed this segment's ledger meanwhile, so this one stopped: its plan is no longer true. What it "
+    "sent is accounted for by the other. Run the task again."
 )
 
 logger = logging.getLogger(__name__)
@@ -55,10 +63,10 @@ class Ledger:
     """What was intended and what was acknowledged of one segment.
 
     :param folder: of the segment, below the ledger path; every manifest names it.
-    :param writer: who writes.
-    :param request_timeout: the longest that one batch may be under way.
-    :param witness: a generation and the digest of its manifest, as an earlier run told somebody else.
+    :param request_timeout: how long after the check before it a batch may be sent.
     :param clock: milliseconds since 1970.
+    :param running: milliseconds that a suspended machine counts, too.
+    :ivar state: what is known of the segment, as the next generation will say it.
     """
 
     store: Store
@@ -66,97 +74,199 @@ class Ledger:
     writer: Writer
     request_timeout: timedelta
     timing: Timing = field(default=Timing())
-    witness: tuple[int, str] | None = None
+    witness: Witness = field(default_factory=NoWitness)
     clock: Callable[[], int] = now_ms
-    history: History = field(default=History(), init=False)
+    running: Callable[[], int] = running_ms
+    head: Head = field(default=Head(), init=False)
+    state: State = field(default=State(), init=False)
+    _newest: int = field(default=0, init=False)
+    _listed: int = field(default=0, init=False)
+    _opened: State = field(default=State(), init=False)
     _lease_until: int = field(default=0, init=False)
+    _checked: tuple[int, int] = field(default=(0, 0), init=False)
 
-    # Reading -------------------------------------------------------------------------------------------------------
+    def __post_init__(self) -> None:
+        self.settling = self.timing.settling(self.request_timeout)
 
-    def open(self, workspace: Workspace, *, takeover: bool = False) -> None:
-        """Read what is known into the workspace's table ``known``.
+    # Opening -------------------------------------------------------------------------------------------------------
 
-        :param takeover: let another DAG's task go on with this segment.
-        :raises LedgerBusy: another run holds it.
-        :raises LedgerError: it is damaged, lost, or another task's.
+    def open(
+        self,
+        workspace: Workspace,
+        *,
+        as_of: int,
+        asked: str | None = None,
+        first: str | None = None,
+        takeover: bool = False,
+        any_age: bool = False,
+        look_only: bool = False,
+    ) -> Members:
+        """Read what is known of the members, and decide whether this run may go on.
+
+        Where a replacing request of unknown outcome may still be carried out, or the ledger was lost, a generation is
+        written that says so, and the run has to wait.
+
+        :param as_of: the time that this run's data represents.
+        :param asked: who asks for a replacement now; None where nobody does.
+        :param first: the same, for a ledger that has no generation yet.
+        :param takeover: let another task, or another mapped instance, go on with this segment.
+        :param any_age: let the data be older than what was committed.
+        :param look_only: write nothing, and wait for nothing.
+        :raises LedgerBusy: another run holds it, or a replacing request has to settle.
+        :raises RunSuperseded: a run with newer data has committed.
+        :raises LedgerLost: it is not the one that an earlier run left, and no replacement is asked for.
+        :raises LedgerError: it is damaged, or another task's.
         """
-        self.history = read_history(self.store, self.folder)
-        claim.check_witness(self.store, self.folder, self.history, self.witness)
+        seen = self.witness.read()
+        damaged = self._read_head(asked)
         if not takeover:
-            claim.check_owner(self.history, self.writer)
+            claim.check_owner(self.head, self.writer)
         self.check_free()
-        state.load(workspace, self.store, self.history.commit)
-        for intent in self.history.open:
-            self._fold_open(workspace, intent)
+        lost = damaged or claim.is_lost(self.store, self.head, seen)
+        newest = max(self.head.state.as_of or 0, (seen.as_of or 0) if lost and seen else 0)
+        if not any_age:
+            claim.check_age(self.head, as_of, newest)
+        if lost and seen and asked is None:
+            raise claim.lost(self.folder, seen)
+        self._newest = max(self._newest, self.head.generation, seen.generation if seen else 0)
+        members, replacing, unread = self._read_members(workspace, asked)
+        asked = asked or (first if self.head.manifest is None else None)
+        if asked is not None and asked not in (self.state.replaced, self.state.replacement):
+            self._change(replacement=asked)
+        if newest > (self.state.as_of or 0):
+            self._change(as_of=newest)
+        if (lost or unread or replacing) and not look_only:
+            self._fence(members, lost=lost or unread)
+        if not look_only:
+            self._wait_for_replacement()
+        return members
 
-    def look(self, workspace: Workspace) -> None:
-        """As :meth:`open`, but only to look: whoever holds it or keeps the segment.
+    def look(self, workspace: Workspace) -> Members:
+        """Read what is known, as :meth:`open`, whoever holds the ledger or keeps the segment.
 
         :raises LedgerError: it is damaged.
         """
-        self.history = read_history(self.store, self.folder)
-        state.load(workspace, self.store, self.history.commit)
-        for intent in self.history.open:
-            self.fold(
-                workspace,
-                _batches(intent),
-                read_acknowledgements(self.store, intent),
-                in_doubt=self._in_doubt(intent),
-            )
-
-    def _fold_open(self, workspace: Workspace, intent: Manifest) -> None:
-        """Account for an intent that was never committed."""
-        acknowledged, in_doubt = read_acknowledgements(self.store, intent), self._in_doubt(intent)
-        for batch in _batches(intent):
-            if batch.kind == "override" and batch.name not in acknowledged:
-                claim.check_settled(self.clock(), in_doubt + milliseconds(self.timing.settle_after))
-        self.fold(workspace, _batches(intent), acknowledged, in_doubt=in_doubt)
-
-    def _in_doubt(self, intent: Manifest) -> int:
-        """When a batch of an intent that was not acknowledged may have been sent last."""
-        return min(self.clock(), lease.held_until(self.store, intent))
-
-    def fold(
-        self,
-        workspace: Workspace,
-        batches: Sequence[Batch],
-        acknowledged: dict[str, Acknowledgement],
-        *,
-        in_doubt: int,
-        touched: bool = False,
-    ) -> None:
-        """Change what is known by these batches; see :func:`~.state.fold`.
-
-        :param touched: the workspace's table of that name has their ids, and nobody will ask if they were begun.
-        """
-        if not touched:
-            state.touch(workspace, self.store, batches)
-        settle_after = milliseconds(self.timing.settle_after)
-        state.fold(workspace, batches, acknowledged, in_doubt=in_doubt, settle_after=settle_after)
-
-    def settle(self, workspace: Workspace) -> None:
-        """Change what is known by that part of the plan which took no call; see :func:`~.state.settle`."""
-        state.settle(workspace, acknowledged=self.clock(), settle_after=milliseconds(self.timing.settle_after))
+        self._read_head(None)
+        self._newest = self.head.generation
+        return self._read_members(workspace, None)[0]
 
     def check_free(self) -> None:
-        """That no other run is at work on the ledger.
+        """Check that no other run is at work on the ledger.
 
         :raises LedgerBusy: one is, or died less than a lease ago.
         """
-        margin = milliseconds(self.request_timeout + self.timing.skew)
-        lease.check_free(self.store, self.history.newest, self.writer, now=self.clock(), margin=margin)
+        margin = self._longest(self.head.intent) + milliseconds(self.timing.skew)
+        lease.check_free(self.store, self.head, self.writer, now=self.clock(), margin=margin)
+
+    def _longest(self, intent: Intent | None) -> int:
+        """How long after its check a request may be sent, in milliseconds, as the writer of the intent or we see it."""
+        return max(milliseconds(self.request_timeout), intent.request_timeout if intent else 0)
+
+    def _read_head(self, asked: str | None) -> bool:
+        """Read the newest manifest; a replacement goes on without one that is damaged. Return whether it is."""
+        try:
+            self.head = read_head(self.store, self.folder)
+        except LedgerDamaged:
+            if asked is None:
+                raise
+            self.head, self._newest = Head(), newest_generation(self.store)
+            self._listed = self._newest
+            return True
+        self._listed = self.head.generation
+        return False
+
+    def _read_members(self, workspace: Workspace, asked: str | None) -> tuple[Members, bool, bool]:
+        """Read what is known of the members; a replacement goes on without files that are damaged.
+
+        :return: the members; whether a replacing request has an unknown outcome; and whether a file is damaged.
+        """
+        self.state = self._opened = self.head.state
+        members = Members(workspace)
+        try:
+            members.load(self.store, self.state)
+            return members, self._fold(members), False
+        except LedgerDamaged:
+            if asked is None:
+                raise
+        # Which requests are under way is not known either: the fence waits for all of them.
+        notes = tuple(self.store.names(NOTES))
+        self.state = self._opened = self.head.state.model_copy(update={"snapshot": None, "deltas": (), "notes": notes})
+        return Members(workspace), False, True
+
+    def _fold(self, members: Members) -> bool:
+        """Account for an open intent and for notes; return whether a replacing request has an unknown outcome."""
+        replacing, manifest = False, self.head.manifest
+        if manifest and manifest.intent:
+            answers = read_acknowledgements(self.store, manifest)
+            released = lease.read_release(self.store, manifest.generation)
+            replacing = self.account(answers) and (released.replacing if released else manifest.intent.replacing)
+            # Whoever wrote the intent and is not known to have ended can send until the request time-out after our
+            # next generation.
+            until = released.at if released else self.clock() + self._longest(manifest.intent)
+            batches = manifest.intent.batches
+            state.fold(members, self.store, batches, answers, settling=self.settling, open_until=until)
+        self._apply_notes(members)
+        return replacing
+
+    def account(self, answers: Iterable[Acknowledgement]) -> bool:
+        """Account for these acknowledgements in what is known of the segment; return whether none replaced members."""
+        done = [answer for answer in answers if answer.refused is None]
+        if any(answer.users > len(answer.rejected) or answer.kind == "replace" for answer in done):
+            self._change(changed_in=self._newest + 1, changed_at=self.clock())
+        replaced = next((answer for answer in done if answer.kind == "replace"), None)
+        if replaced is not None:
+            self._change(
+                replaced=self.state.replacement, replacement=None, replacement_sent=replaced.in_doubt, unknown=False
+            )
+        return replaced is None
+
+    def _apply_notes(self, members: Members) -> None:
+        names = self.store.names(NOTES)
+        for name in names:
+            note = None if name in self.state.notes else read_note(self.store, name, self.folder)
+            if note is None:
+                continue
+            state.apply_note(members, note)
+            if note.kind == "replace":
+                sent = max(note.sent_at, self.state.replacement_sent or 0)
+                self._change(replacement=self.state.replacement or "a late request", replacement_sent=sent)
+        self._change(notes=tuple(names))
+
+    def _fence(self, members: Members, *, lost: bool) -> None:
+        """Write a generation that ends whatever another run still does, from which the waiting counts."""
+        self._change(
+            replacement=self.state.replacement or "a lost ledger",
+            replacement_sent=self.clock() + self._longest(self.head.intent),
+            unknown=self.state.unknown or lost,
+        )
+        self._write(members)
+
+    def _wait_for_replacement(self) -> None:
+        """Check that no replacing request of unknown outcome can still be carried out: it would undo what is sent now.
+
+        :raises LedgerBusy: one can.
+        """
+        sent = self.state.replacement_sent
+        if sent is not None and self.clock() < sent + self.settling:
+            until = sent + self.settling
+            raise LedgerBusy(
+                "A request that makes the members exactly those it names may still be carried out, and would undo "
+                f"whatever is sent before. Nothing was sent now. Run the task again after {lease.moment(until)}.",
+                until=until,
+            )
+        self._change(replacement_sent=None)
 
     # Writing -------------------------------------------------------------------------------------------------------
 
-    def keep(self, batches: Iterable[tuple[BatchKind, int, str]]) -> list[Batch]:
-        """Write the files of the batches, each a kind, a number of users, and their ids; nothing counts yet."""
-        folder = f"{retention.BATCHES}/{self.history.generation + 1:012d}-{uuid.uuid4().hex[:8]}"
+    def keep(self, batches: Iterable[tuple[Action, int, int, str]]) -> list[Batch]:
+        """Write the files of the batches: each an action, :attr:`Batch.retry`, a number of users, and their IDs."""
+        folder = f"{retention.BATCHES}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}"
 
-        def write(number: int, kind: BatchKind, users: int, ids: str) -> Batch:
+        def write(number: int, kind: Action, retry: int, users: int, ids: str) -> Batch:
             content = ids.encode()
             name = f"{folder}/{number:06d}-{kind}.txt"
             self._create(name, content)
-            return Batch(name=name, kind=kind, users=users, sha256=digest_of(content))
+            return Batch(name=name, kind=kind, retry=retry, users=users, sha256=digest_of(content))
 
         kept, writing = [], deque[Future[Batch]]()
         with ThreadPoolExecutor(1, thread_name_prefix="segments-batches") as writer:
@@ -167,175 +277,193 @@ class Ledger:
             kept += [last.result() for last in writing]
         return kept
 
-    def begin(self, *, mode: str, digest: str, accepted: str, batches: list[Batch], counts: dict[str, int]) -> None:
+    def begin(
+        self,
+        members: Members,
+        batches: Sequence[Batch],
+        *,
+        accepted: str,
+        replacement: str | None,
+        replacing: bool,
+        **plan: Any,
+    ) -> None:
         """Write the intent: from now on these batches count as sent.
 
-        :raises LedgerError: another run was faster.
+        :param accepted: ``limits``, or the digest of the approved plan.
+        :param replacement: who asked for the replacement that the plan is, or None.
+        :param replacing: the first request replaces all members.
+        :param plan: its mode, digest and counts.
+        :raises LedgerOvertaken: another run was faster.
         """
+        self._change(replacement=replacement or self.state.replacement, unknown=self.state.unknown and not replacing)
         self._lease_until = self.clock() + milliseconds(self._hold)
-        body = Intent(
-            mode=mode,
-            digest=digest,
+        intent = Intent(
             accepted=accepted,
+            replacing=replacing,
             batches=tuple(batches),
             lease_until=self._lease_until,
-            counts=counts,
+            request_timeout=milliseconds(self.request_timeout),
         )
-        self._write(body)
+        self._write(members, intent=intent, **plan)
 
-    def check_held(self) -> None:
-        """That this run may send another batch: nobody took over, and the lease outlasts the request.
+    def check(self) -> None:
+        """Check that this run may send another request: its intent is the newest, and its lease has not ended.
 
-        :raises LedgerError: it may not; nothing further must be sent.
+        :raises LedgerOvertaken: it may not.
         """
-        own = self.history.generation
-        # The other may have committed, and deleted what led there: ours first, its own intent then.
-        if self.store.read(manifest_name(own + 1)) is not None or self.store.read(manifest_name(own)) is None:
-            raise LedgerError(
+        own = self.head.generation
+        now, running = self.clock(), self.running()
+        if now >= self._lease_until:
+            raise LedgerOvertaken(
+                f"This worker's hold on the segment's ledger ended at {lease.moment(self._lease_until)}, before its "
+                "next request: it was suspended, or a request took too long. Nothing further was sent. Run the task "
+                "again."
+            )
+        if self._lease_until - now <= milliseconds(max(self.request_timeout, self._hold / 2)):
+            self._lease_until = now + milliseconds(self._hold)
+            lease.renew(self.store, own, self._lease_until)
+        now, running = self.clock(), self.running()
+        if newest_generation(self.store) != own:
+            raise LedgerOvertaken(
                 "Another run took this segment over, so this one stopped. What it sent so far is accounted for by the "
                 "other. Clear the newer run if this one should be repeated."
             )
-        left = self._lease_until - self.clock()
-        if left <= milliseconds(max(self.request_timeout, self._hold / 2)):
-            self._lease_until = self.clock() + milliseconds(self._hold)
-            lease.renew(self.store, own, self._lease_until)
+        self._checked = now, running
 
-    @property
-    def _hold(self) -> timedelta:
-        """For how long the ledger is held at a time: a batch must end within it, and most need no renewal."""
-        return max(self.timing.lease, self.request_timeout + self.timing.lease / 3)
+    def check_try(self) -> None:
+        """Check that a request may still be sent: no other run reckons with one that comes later.
 
-    def acknowledge(self, batch: Batch, *, rejected: dict[str, str], in_doubt: int | None) -> Acknowledgement:
-        """Write down that the vendor answered a batch."""
+        :raises LedgerOvertaken: it may not.
+        """
+        if self.is_late():
+            raise LedgerOvertaken(
+                f"A request was not sent within {self.request_timeout} of the check that this run still holds the "
+                "segment: the worker was suspended, or tries and waits took too long. Nothing further was sent. Run "
+                "the task again: it goes on from there."
+            )
+
+    def is_late(self) -> bool:
+        """Whether more than the request time-out has passed since the last check, by clocks that count suspension."""
+        checked, running = self._checked
+        passed = max(self.clock() - checked, self.running() - running)
+        return passed > milliseconds(self.request_timeout)
+
+    def note(self, kind: RequestKind, ids: Sequence[str]) -> None:
+        """Write down that a request was, or can have been, sent later than other runs reckon with."""
+        note = Note(kind=kind, sent_at=self.clock(), ids=tuple(ids))
+        name = f"{NOTES}/{self.head.generation:012d}-{uuid.uuid4().hex[:12]}.json"
+        self._create(name, note.encoded)
+
+    def acknowledge(self, kind: RequestKind, batch: Batch | None, **answer: Any) -> Acknowledgement:
+        """Write down that the vendor answered a request; see :class:`Acknowledgement`."""
         acknowledged = Acknowledgement(
-            generation=self.history.generation,
-            batch=batch.name,
-            sha256=batch.sha256,
+            generation=self.head.generation,
             token=self.writer.token,
-            acknowledged_at=self.clock(),
-            in_doubt=in_doubt,
-            rejected=rejected,
+            kind=kind,
+            batch=batch.name if batch else "",
+            **answer,
         )
-        name = batch.name.rpartition("/")[2].removesuffix(".txt")
+        name = batch.name.rpartition("/")[2].removesuffix(".txt") if batch else "empty"
         self._create(
-            f"{acknowledgements(self.history.generation)}/{name}.json", acknowledged.model_dump_json().encode()
+            f"{acknowledgements(self.head.generation)}/{name}-{acknowledged.start:06d}.json",
+            acknowledged.encoded,
         )
         return acknowledged
 
-    def commit(
-        self, workspace: Workspace, *, data_until: int | None, digest: str, counts: dict[str, int]
-    ) -> tuple[int, str]:
-        """Write what is known now as a generation of its own, if it is anything new, and delete what is old.
+    def release(self, *, replacing: bool) -> None:
+        """Let others take the ledger over at once, as far as it can be written: this run sends nothing further.
 
-        :return: the newest generation and its manifest's digest, for a witness.
-        :raises LedgerError: another run took over meanwhile.
+        :param replacing: whether a replacing request was sent whose outcome is unknown.
         """
-        witness = self._commit(workspace, data_until, digest, counts)
+        with suppress(Exception):
+            lease.release(self.store, self.head.generation, Release(at=self.clock(), replacing=replacing))
+
+    def commit(self, members: Members, *, as_of: int, replaced: bool = False, **plan: Any) -> None:
+        """Write what is known now as a generation of its own, and delete what is old.
+
+        :param replaced: the replacement that was pending is done, as a difference.
+        :param plan: its mode, digest and counts.
+        :raises LedgerOvertaken: another run took over meanwhile.
+        """
+        if replaced:
+            self._change(replaced=self.state.replacement, replacement=None, unknown=False)
+        self._change(as_of=as_of, as_of_run=self.writer.run)
+        self._write(members, **plan)
         try:
-            retention.clean(self.store, self.history, before=self.clock() - milliseconds(self.timing.keep))
+            retention.clean(self.store, self.head, before=self.clock() - milliseconds(self.timing.keep))
         except Exception as error:  # noqa: BLE001  # whatever a store raises: the members are in sync, and written down
             logger.warning(
                 "Old files of the ledger %s could not be deleted (%s). The next run tries again.",
                 self.folder,
                 type(error).__name__,
             )
-        return witness
 
-    def rewrite(self, workspace: Workspace, *, counts: dict[str, int]) -> tuple[int, str]:
+    def rewrite(self, members: Members, *, counts: dict[str, int]) -> None:
         """Write all that is known now as a generation of its own that needs no file of an earlier one.
 
-        :raises LedgerError: another run took over meanwhile.
+        :raises LedgerOvertaken: another run took over meanwhile.
         """
-        before = self.history.commit
-        return self._write(
-            Commit(
-                snapshot=self._write_state(workspace, whole=True),
-                deltas=(),
-                data_until=before.data_until if before else None,
-                digest="",
-                counts=counts,
-                changed_in=before.changed_in if before else self.history.generation + 1,
-                changed_at=before.changed_at if before else self.clock(),
-            )
-        )
+        self._opened = self.state.model_copy(update={"snapshot": None, "deltas": ()})
+        members.dirty = True
+        self._write(members, counts=counts)
 
-    def _commit(
-        self, workspace: Workspace, data_until: int | None, digest: str, counts: dict[str, int]
-    ) -> tuple[int, str]:
-        before = self.history.commit
-        (changed,) = workspace.one("SELECT count(*) FROM changed")
-        newer = data_until is not None and (before is None or (before.data_until or 0) < data_until)
-        if before is not None and not changed and not newer:
-            return self.history.generation, self.history.digest or ""
-        snapshot, deltas = (before.snapshot, before.deltas) if before else (None, ())
-        last = before
-        if changed or before is None:
-            last = None
-            whole = before is None or _crowded(before, changed)
-            part = self._write_state(workspace, whole=whole)
-            snapshot, deltas = (part, ()) if whole else (snapshot, (*deltas, part))
-        return self._write(
-            Commit(
-                snapshot=snapshot,
-                deltas=deltas,
-                data_until=max(data_until or 0, (before and before.data_until) or 0) or None,
-                digest=digest,
-                counts=counts,
-                changed_in=last.changed_in if last else self.history.generation + 1,
-                changed_at=last.changed_at if last else self.clock(),
-            )
-        )
+    @property
+    def _hold(self) -> timedelta:
+        """For how long the ledger is held at a time: a batch must end within it, and most need no renewal."""
+        return max(self.timing.lease, self.request_timeout + self.timing.lease / 3)
 
-    def _write_state(self, workspace: Workspace, *, whole: bool) -> DataFile:
-        path, rows = state.write(workspace, whole=whole)
-        name = f"{retention.STATE}/{self.history.generation + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
+    def _change(self, **values: Any) -> None:
+        self.state = self.state.model_copy(update=values)
+
+    def _store_members(self, members: Members) -> None:
+        """Write the users that have changed since the opening: as a delta, or all where that is worth its while."""
+        if not members.dirty:
+            return
+        opened = self._opened
+        whole = opened.snapshot is None or _crowded(opened, members.changed)
+        path, rows = members.write(whole=whole)
+        name = f"{retention.STATE}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
         self.store.put(name, path)
-        return DataFile(name=name, rows=rows, sha256=state.file_digest(path))
+        part = DataFile(name=name, rows=rows, sha256=state.file_digest(path))
+        self._change(**({"snapshot": part, "deltas": ()} if whole else {"deltas": (*opened.deltas, part)}))
+        members.dirty = False
 
-    def _write(self, body: Intent | Commit) -> tuple[int, str]:
+    def _write(self, members: Members, *, intent: Intent | None = None, **plan: Any) -> None:
+        """Write a generation, and tell the witness."""
+        self._store_members(members)
         manifest = Manifest(
             folder=self.folder,
-            generation=self.history.generation + 1,
+            generation=self._newest + 1,
             writer=self.writer,
             written_at=self.clock(),
-            previous=self.history.digest,
-            body=body,
+            previous=self.head.digest or None,
+            state=self.state,
+            intent=intent,
+            **plan,
         )
+        seen = self.witness.read()
+        # What this run opened must still be there: it may have been lost, or restored from an older copy, since.
+        if (seen and seen.generation > self._newest) or newest_generation(self.store) != self._listed:
+            raise LedgerOvertaken(OVERTAKEN)
         content = manifest.encoded
         if not self._create(manifest_name(manifest.generation), content):
-            raise LedgerError(OVERTAKEN)
-        self._check_follows(manifest.generation, digest_of(content))
-        if isinstance(body, Commit):
-            self.history = History(manifest, manifest, (), digest_of(content))
-        else:
-            self.history = History(manifest, self.history.committed, (*self.history.open, manifest), digest_of(content))
-        return manifest.generation, digest_of(content)
-
-    def _check_follows(self, generation: int, digest: str) -> None:
-        """That the manifest just written was not there before, and deleted as old since.
-
-        :raises LedgerError: it was: others have gone on from another one.
-        """
-        if newest_generation(self.store) <= generation:
-            return
-        follower = self.store.read(manifest_name(generation + 1))
-        if follower is None or parse_manifest(follower, "", self.folder).previous != digest:
-            self.store.delete(manifest_name(generation))
-            raise LedgerError(OVERTAKEN)
+            raise LedgerOvertaken(OVERTAKEN)
+        # A number that was free because its manifest was deleted as old is no place to go on from.
+        if newest_generation(self.store) > manifest.generation:
+            raise LedgerOvertaken(OVERTAKEN)
+        if self.head.manifest is None:
+            self.store.delete(retention.FORGOTTEN_MARK)
+        self.head = Head(manifest, digest_of(content))
+        self._newest = self._listed = manifest.generation
+        self.witness.write(Seen(manifest.generation, self.head.digest, self.state.as_of))
 
     def _create(self, name: str, content: bytes) -> bool:
         """Create; what is there may be our own, from a try whose answer was lost."""
         return self.store.create(name, content) or self.store.read(name) == content
 
 
-def _crowded(commit: Commit, changed: int) -> bool:
+def _crowded(known: State, changed: int) -> bool:
     """Whether so much more makes a new snapshot worth its while."""
-    rows = commit.snapshot.rows if commit.snapshot else 0
-    deltas = sum(part.rows for part in commit.deltas)
-    return len(commit.deltas) >= MOST_DELTAS or deltas + changed > LARGEST_DELTAS * rows
-
-
-def _batches(intent: Manifest) -> tuple[Batch, ...]:
-    if not isinstance(intent.body, Intent):
-        raise AssertionError("only intents follow the newest commit")
-    return intent.body.batches
+    rows = known.snapshot.rows if known.snapshot else 0
+    deltas = sum(part.rows for part in known.deltas)
+    return len(known.deltas) >= MOST_DELTAS or deltas + changed > LARGEST_DELTAS * rows

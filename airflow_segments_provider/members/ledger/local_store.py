@@ -6,13 +6,14 @@ import errno
 import os
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerError, LedgerUnavailable
 
 Done = TypeVar("Done")
 
@@ -58,6 +59,7 @@ class LocalStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._linked = False
+        self._made = set[Path]()
         self._durable = set[Path]()
 
     def __str__(self) -> str:
@@ -119,13 +121,14 @@ class LocalStore:
         """Delete a folder and all that is in it, also while other processes write or delete there."""
         path = self.folder / folder
         with _explained("deleted", path):
-            for left in reversed(range(TRIES)):
+            for tried in range(1, TRIES + 1):
                 try:
                     _delete_tree(path)
                     break
                 except OSError as error:
-                    if error.errno not in _NOT_EMPTY or left == 0:
+                    if error.errno not in _NOT_EMPTY or tried == TRIES:
                         raise
+                time.sleep(tried / 1000)
             with suppress(FileNotFoundError):
                 _flush_folder(path.parent)
 
@@ -154,13 +157,13 @@ class LocalStore:
         :param finish: is called with the temporary path and the final one, when the content is durable.
         """
         with _explained("written", self.folder / name):
-            for _ in range(TRIES - 1):
+            for tried in range(TRIES - 1):
                 try:
                     return self._write_once(name, fill, finish)
                 except OSError as error:
                     if error.errno not in _VANISHED:
                         raise
-                    self._durable.clear()
+                time.sleep(tried / 1000)  # longer each time, so that two processes do not stay in step
             return self._write_once(name, fill, finish)
 
     def _write_once(self, name: str, fill: Callable[[IO[bytes]], object], finish: Callable[[Path, Path], Done]) -> Done:
@@ -170,6 +173,8 @@ class LocalStore:
                 fill(file)
                 file.flush()
                 _flush(file.fileno())
+            # Not earlier: a folder that has the temporary file cannot be removed for being empty.
+            self._flush_above(path.parent)
             done = finish(temporary, path)
         finally:
             # What cannot be deleted now, `delete_unfinished` deletes later.
@@ -200,31 +205,34 @@ class LocalStore:
         return True
 
     def _make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, and make their entries durable.
-
-        A folder that exists may have been made a moment ago by another process, or by one that was killed since: its
-        entry is made durable, too, where its mode says that a store made it.
-        """
-        if folder in self._durable:
-            return
+        """Make a folder and those above it."""
         if not folder.is_dir():
             self._make_folder(folder.parent)
-            _make_private(folder)
-            _flush_folder(folder.parent)
-        elif _mode(folder) == FOLDER_MODE and folder != folder.parent:
-            self._make_folder(folder.parent)
-            # Not all that is private was made by a store: the user's home may be in a folder that cannot be opened.
-            with suppress(PermissionError):
+            # Where a file has that name, what is opened below it raises.
+            with suppress(FileExistsError):
+                folder.mkdir(FOLDER_MODE)
+                # Where another process deleted this one, it may have deleted and made those above as well.
+                self._durable.clear()
+                self._made.add(folder)
+                if _mode(folder) != FOLDER_MODE:
+                    folder.chmod(FOLDER_MODE)
+
+    def _flush_above(self, folder: Path) -> None:
+        """Make the entries of a folder and of those above it durable, up to the first that no store made.
+
+        Not only of those that this one made: another process may have made one a moment ago, or was killed since.
+        """
+        flushed = set[Path]()
+        while folder not in {*self._durable, *flushed} and (folder in self._made or _mode(folder) == FOLDER_MODE):
+            try:
                 _flush_folder(folder.parent)
-        self._durable.add(folder)
-
-
-def _make_private(folder: Path) -> None:
-    # Where a file has that name, what is opened below it raises.
-    with suppress(FileExistsError):
-        folder.mkdir(FOLDER_MODE)
-        if _mode(folder) != FOLDER_MODE:
-            folder.chmod(FOLDER_MODE)
+            except PermissionError:
+                # A user's home is private as well, and may be in a folder that cannot be opened.
+                if folder in self._made:
+                    raise
+            flushed.add(folder)
+            folder = folder.parent
+        self._durable |= flushed
 
 
 def _mode(path: Path) -> int:
@@ -283,7 +291,7 @@ def _explained(what: str, path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         remedy = _REMEDIES.get(error.errno or 0, _LOOK)
-        raise LedgerError(
+        raise LedgerUnavailable(
             f"The ledger at {path} cannot be {what}: {reason}. No further request was sent, and the ledger accounts "
             f"for those before. {remedy}"
         ) from error

@@ -8,14 +8,46 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
+from airflow_segments_provider.errors import SegmentsError
+from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.ledger.timing import milliseconds
+from airflow_segments_provider.members.target import Target
 
 MAKING = "making"
 # Long enough for the next run of a task that failed; a segment of that name made by hand later is somebody else's.
 BELIEVED = timedelta(days=7)
+
+
+def make(target: Target, system: Ledger) -> None:
+    """Make a segment, and write down that we do.
+
+    :param system: of the segments that have no ledger of their own yet.
+    """
+    store, name = system.store, target.made_as
+    # An earlier run may have made it, and the vendor not list it yet: then what it wrote down still holds.
+    before = announced(store, name, system.clock())
+    if not before:
+        announce(store, name, system.clock())
+    try:
+        target.make()
+    except SegmentsError as error:
+        if not (before or getattr(error, "maybe_done", False)):
+            withdraw(store, name)
+        raise
+    if not (before or target.ours):
+        withdraw(store, name)
+
+
+def is_ours(target: Target, system_of: Callable[[], Ledger]) -> bool:
+    """Whether nobody but us can have put members into a segment without a ledger."""
+    if target.ours or not target.made_as:
+        return target.ours
+    system = system_of()
+    return announced(system.store, target.made_as, system.clock())
 
 
 def announce(store: Store, name: str, now: int) -> None:

@@ -1,27 +1,27 @@
-"""The manifests of a ledger: what was intended, and what came of it, one file a generation.
+"""The manifests of a ledger, one file a generation; each names the whole state, so only the newest counts.
 
-A generation is an intent or a commit. What the ledger vouches for is the state of the newest commit, changed by every
-intent after it and what of each was acknowledged. Times are milliseconds since 1970, UTC.
+A generation is an intent (requests are about to be sent) or a commit. Times are milliseconds since 1970, UTC.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerDamaged, LedgerError
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 
-# The way out of a ledger that cannot be read.
+# The ways out of a ledger that cannot be read.
 RESTORE = (
-    "Restore the ledger's folder from a backup; if there is none, `python -m airflow_segments_provider ledger forget` "
-    "starts anew with a first sync."
+    "Restore the ledger's folder from a backup, or set `replace=True` for one run: it makes the members exactly those "
+    "of the source, whatever the ledger says."
 )
 
-BatchKind = Literal["add", "again", "override", "remove"]
+Action = Literal["add", "remove"]
+RequestKind = Literal["add", "remove", "replace"]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -29,12 +29,41 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _File(_Part):
+    """A file of its own.
+
+    :param sha256: of all the rest: a value that was changed since is not taken for what was written.
+    """
+
+    sha256: str = ""
+
+    @property
+    def encoded(self) -> bytes:
+        """As it is stored."""
+        return self.model_copy(update={"sha256": self.checksum()}).model_dump_json(indent=1).encode()
+
+    @classmethod
+    def decode(cls, content: bytes) -> Self:
+        """Read what :attr:`encoded` was.
+
+        :raises ValueError: it is not what was written.
+        """
+        read = cls.model_validate_json(content)
+        if read.sha256 != read.checksum():
+            raise ValueError("not what was written")
+        return read
+
+    def checksum(self) -> str:
+        """The SHA-256 of all the rest."""
+        return digest_of(self.model_dump_json(exclude={"sha256"}).encode())
+
+
 class Writer(_Part):
     """Who wrote it.
 
     :param token: made for one run of one task; tells our own from another's after a lost answer.
     :param owner: the DAG and task that keep this segment.
-    :param run: the task instance: a later try of it may take over at once.
+    :param run: the task instance, ``dag/run/task/map index``: a later try of it may take over at once.
     """
 
     token: str
@@ -44,13 +73,15 @@ class Writer(_Part):
 
 
 class Batch(_Part):
-    """The ids of one request, in a file of their own: a line each.
+    """The IDs of one request, in a file of their own: a line each.
 
+    :param retry: for IDs that the vendor rejected before, how many of them are tried at first; else 0.
     :param sha256: of the file.
     """
 
     name: str
-    kind: BatchKind
+    kind: Action
+    retry: Count = 0
     users: Count
     sha256: str
 
@@ -63,35 +94,28 @@ class DataFile(_Part):
     sha256: str
 
 
-class Intent(_Part):
-    """What is about to be sent.
+class State(_Part):
+    """What the ledger says: of each ID a snapshot with deltas on top of it, oldest first; and of the segment.
 
-    :param accepted: why it may be: ``limits``, or the digest of the plan that somebody approved.
+    :param as_of: the time that the committed data represents, and ``as_of_run`` the run that committed it.
+    :param replacement: who asked for the replacement that is pending, or None; ``replaced``: for the last one done.
+    :param replacement_sent: the latest time at which a replacing request of unknown outcome can have been sent.
+    :param unknown: the ledger was lost, so it does not say who the members are, until a replacement is acknowledged.
+    :param notes: the notes of late senders that the state accounts for.
+    :param changed_in: the generation in which members were last changed, 0 for none; ``changed_at``: when.
     """
 
-    mode: str
-    digest: str
-    accepted: str
-    batches: tuple[Batch, ...]
-    lease_until: int
-    counts: dict[str, int]
-
-
-class Commit(_Part):
-    """What the ledger vouches for from now on: a snapshot with the deltas on top of it, oldest first.
-
-    :param data_until: the end of the data interval that it shows.
-    :param changed_in: the generation in which what is known of anybody last changed: later ones showed newer data.
-    :param changed_at: when that was.
-    """
-
-    snapshot: DataFile | None
-    deltas: tuple[DataFile, ...]
-    data_until: int | None
-    digest: str
-    counts: dict[str, int]
-    changed_in: int
-    changed_at: int
+    snapshot: DataFile | None = None
+    deltas: tuple[DataFile, ...] = ()
+    as_of: int | None = None
+    as_of_run: str = ""
+    replacement: str | None = None
+    replaced: str | None = None
+    replacement_sent: int | None = None
+    unknown: bool = False
+    notes: tuple[str, ...] = ()
+    changed_in: int = 0
+    changed_at: int | None = None
 
     @property
     def files(self) -> tuple[DataFile, ...]:
@@ -99,54 +123,102 @@ class Commit(_Part):
         return (*([self.snapshot] if self.snapshot else []), *self.deltas)
 
 
-class Manifest(_Part):
-    """One generation.
+class Intent(_Part):
+    """What is about to be sent.
 
-    :param previous: the SHA-256 of the manifest before, so that one which was changed or lost shows.
+    :param accepted: why it may be: ``limits``, or the digest of the approved plan.
+    :param replacing: the first request replaces all members.
+    :param request_timeout: how long after the check before it a request may be sent, in milliseconds.
     """
 
-    format: Literal[1] = FORMAT
+    accepted: str
+    replacing: bool
+    batches: tuple[Batch, ...]
+    lease_until: int
+    request_timeout: int = 0
+
+
+class Manifest(_File):
+    """One generation.
+
+    :param previous: the SHA-256 of the manifest that it follows.
+    :param state: before the requests of the intent.
+    :param intent: None for a commit.
+    :param counts: those of the plan.
+    """
+
+    format: Literal[2] = FORMAT
     folder: str
     generation: Annotated[int, Field(ge=1)]
     writer: Writer
     written_at: int
     previous: str | None
-    body: Annotated[Intent | Commit, Field(union_mode="left_to_right")]
+    state: State
+    intent: Intent | None = None
+    mode: str = ""
+    digest: str = ""
+    counts: dict[str, int] = Field(default_factory=dict)
 
-    @property
-    def encoded(self) -> bytes:
-        """As it is stored."""
-        return self.model_dump_json(indent=1).encode()
 
+class Acknowledgement(_File):
+    """That the vendor answered a request: for some consecutive IDs of a batch.
 
-class Acknowledgement(_Part):
-    """That the vendor answered a batch.
-
-    :param in_doubt: when a try of it was last sent whose answer was lost, or None.
+    :param batch: its file; empty for the request that leaves a segment without members.
+    :param start: the first of its lines, from 0, and ``users`` their number.
+    :param sent_at: the earliest time at which the last try can have been sent.
+    :param in_doubt: the latest time at which a try of unknown outcome can have been sent, or None.
+    :param refused: the vendor rejected the request as a whole, for this reason.
+    :param rejected: the IDs that it did not take of a request that it accepted, with its reason.
     """
 
     generation: int
-    batch: str
-    sha256: str
     token: str
-    acknowledged_at: int
+    kind: RequestKind
+    batch: str
+    start: Count = 0
+    users: Count
+    sent_at: int
     in_doubt: int | None = None
+    refused: str | None = None
     rejected: dict[str, str] = Field(default_factory=dict, repr=False)
 
 
-def parse_manifest(content: bytes, name: str, folder: str) -> Manifest:
-    """A manifest as it was stored.
+class Release(_File):
+    """That the writer of an intent has ended by itself, and sends nothing further.
 
-    :raises LedgerError: it is damaged, from a newer version, or of another segment.
+    :param replacing: whether a replacing request was sent whose outcome is unknown.
+    """
+
+    at: int
+    replacing: bool
+
+
+class Note(_File):
+    """That a worker was suspended, and sent a request later than other runs reckon with.
+
+    :param sent_at: the latest time at which it can have been sent.
+    """
+
+    kind: RequestKind
+    sent_at: int
+    ids: tuple[str, ...] = Field(repr=False)
+
+
+def parse_manifest(content: bytes, name: str, folder: str) -> Manifest:
+    """Read a manifest as it was stored.
+
+    :raises LedgerDamaged: it is damaged.
+    :raises LedgerError: it is from another version, or of another segment.
     """
     try:
-        manifest = Manifest.model_validate_json(content)
-    except ValidationError as error:
-        if any(detail["loc"] == ("format",) for detail in error.errors()):
+        manifest = Manifest.decode(content)
+    except ValueError as error:
+        details = error.errors() if isinstance(error, ValidationError) else []
+        if any(detail["loc"] == ("format",) for detail in details):
             raise LedgerError(
-                f"{name} was written by a newer version of this package. Nothing was sent. Update the package here."
+                f"{name} was written by another version of this package. Nothing was sent. Use that version here."
             ) from None
-        raise LedgerError(f"{name} is damaged. Nothing was sent. {RESTORE}") from None
+        raise LedgerDamaged(f"{name} is damaged. Nothing was sent. {RESTORE}") from None
     if manifest.folder != folder:
         raise LedgerError(
             f"{name} is of another segment ({manifest.folder}): the folder was copied or renamed. Nothing was sent. "

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerError, LedgerUnavailable
 
 Done = TypeVar("Done")
 
@@ -128,7 +128,7 @@ class ObjectStore:
 
         :param what: what becomes of the ledger, for the message.
         :raises FileNotFoundError: left to the caller, who may expect it.
-        :raises LedgerError: any other failure.
+        :raises LedgerUnavailable: any other failure.
         """
         for pause in PAUSES:
             try:
@@ -150,8 +150,8 @@ class ObjectStore:
         if not protocols & BUCKETS:
             self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
 
-    def _failed(self, what: str, error: Exception) -> LedgerError:
-        return LedgerError(
+    def _failed(self, what: str, error: Exception) -> LedgerUnavailable:
+        return LedgerUnavailable(
             f"The ledger at {self} cannot be {what} ({type(error).__name__}). No further request was sent, and the "
             "ledger accounts for those before. Check that the bucket or folder is there, and that the connection may "
             "read, write, list and delete in it; then run the task again."
@@ -161,7 +161,8 @@ class ObjectStore:
 def check_exclusive(store: ObjectStore) -> None:
     """Check that the second of two creates fails: else two runs could both hold the ledger.
 
-    :raises LedgerError: it does not, or nothing can be written there.
+    :raises LedgerError: it does not.
+    :raises LedgerUnavailable: nothing can be written there.
     """
     name = f"probe/{uuid.uuid4().hex}"
     try:
@@ -169,7 +170,7 @@ def check_exclusive(store: ObjectStore) -> None:
         created = store.create(name, b"first") or store.read(name) == b"first"
         exclusive = created and not store.create(name, b"second")
     finally:
-        with suppress(LedgerError):
+        with suppress(LedgerUnavailable):
             store.delete(name)
     if not exclusive:
         raise LedgerError(

@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from airflow_segments_provider.members.ledger.history import (
     ACKNOWLEDGED,
     GENERATIONS,
-    History,
+    NOTES,
+    Head,
     generation_of,
     manifest_name,
 )
 from airflow_segments_provider.members.ledger.lease import LEASES
-from airflow_segments_provider.members.ledger.manifest import Commit, parse_manifest
+from airflow_segments_provider.members.ledger.manifest import Manifest, State, parse_manifest
 from airflow_segments_provider.members.ledger.store import Store
 
 STATE = "state"
@@ -26,51 +27,53 @@ APPROVALS = "approvals"
 REPORTS = "reports"
 # That somebody let the ledger go on purpose: what earlier runs told of it no longer holds.
 FORGOTTEN = "forgotten"
+FORGOTTEN_MARK = f"{FORGOTTEN}/{0:012d}.json"
 
 
-def clean(store: Store, history: History, *, before: int) -> None:
-    """Delete the generations before the newest commit that are old, what belongs to them, and used approvals.
+def clean(store: Store, head: Head, *, before: int) -> None:
+    """Delete the generations before the newest that are old, what belongs to them, and used approvals.
 
     Where nothing is old that takes two listings, and a look at the oldest manifest.
 
+    :param head: a commit.
     :param before: milliseconds since 1970: what was written until then is old.
     """
-    committed = history.committed
-    if committed is None:
+    newest = head.manifest
+    if newest is None:
         return
-    _delete_named(store, APPROVALS, below=history.generation)
-    earlier = [number for number in generations(store) if number < committed.generation]
+    _delete_named(store, APPROVALS, below=newest.generation)
+    earlier = [number for number in generations(store) if number < newest.generation]
     old = []
     for number in earlier:
-        content = store.read(manifest_name(number))
-        if content is not None:
-            if parse_manifest(content, manifest_name(number), committed.folder).written_at > before:
+        manifest = _read(store, newest.folder, number)
+        if manifest is not None:
+            if manifest.written_at > before:
                 break
             old.append(number)
     if old:
-        kept = [number for number in earlier if number > old[-1]] + [committed.generation]
-        needed = _named_by(history.commit) | _named_by(_oldest_commit(store, committed.folder, kept))
-        _delete_files(store, kept[0], needed)
+        kept = [number for number in earlier if number > old[-1]] + [newest.generation]
+        first = _read(store, newest.folder, kept[0])
+        needed = _named_by(newest.state) | (_named_by(first.state) if first else set())
+        _delete_files(store, newest.state, kept[0], needed)
         store.delete_unfinished(before)
         delete_manifests(store, old)
 
 
-def delete_replaced(store: Store, history: History, *, now: int) -> None:
-    """Delete all that the newest commit replaced, however new, but what it names.
+def delete_replaced(store: Store, head: Head, *, now: int) -> None:
+    """Delete all with user IDs that the newest commit replaced, however new, but what it names.
 
     :param now: milliseconds since 1970.
     """
-    committed = history.committed
-    if committed is None:
+    newest = head.manifest
+    if newest is None:
         raise AssertionError("only a commit replaces anything")
-    below = committed.generation + 1
-    _delete_named(store, STATE, below=below, needed=_named_by(history.commit))
-    for folder in (PLANS, APPROVALS):
+    below = newest.generation + 1
+    _delete_named(store, STATE, below=below, needed=_named_by(newest.state))
+    for folder in (PLANS, APPROVALS, NOTES):
         _delete_named(store, folder, below=below)
     for folder in (BATCHES, ACKNOWLEDGED, LEASES, REPORTS):
         _delete_folders(store, folder, below=below)
     store.delete_unfinished(now)
-    delete_manifests(store, [number for number in generations(store) if number < committed.generation])
 
 
 def forget(store: Store) -> None:
@@ -83,7 +86,7 @@ def forget(store: Store) -> None:
             store.delete_folder(folder)
     delete_manifests(store, generations(store))
     store.delete_folder("")
-    store.create(f"{FORGOTTEN}/{0:012d}.json", b"")
+    store.create(FORGOTTEN_MARK, b"")
 
 
 def generations(store: Store) -> list[int]:
@@ -97,28 +100,26 @@ def delete_manifests(store: Store, numbers: Iterable[int]) -> None:
         store.delete(manifest_name(number))
 
 
-def _oldest_commit(store: Store, folder: str, kept: list[int]) -> Commit | None:
-    """The first commit of those: what later ones name is named by it, or as new as they are."""
-    for number in kept:
-        content = store.read(manifest_name(number))
-        manifest = content and parse_manifest(content, manifest_name(number), folder)
-        if manifest and isinstance(manifest.body, Commit):
-            return manifest.body
-    return None
+def _read(store: Store, folder: str, number: int) -> Manifest | None:
+    content = store.read(manifest_name(number))
+    return parse_manifest(content, manifest_name(number), folder) if content is not None else None
 
 
-def _named_by(commit: Commit | None) -> set[str]:
-    return {part.name for part in commit.files} if commit else set()
+def _named_by(known: State) -> set[str]:
+    return {part.name for part in known.files}
 
 
-def _delete_files(store: Store, first: int, needed: set[str]) -> None:
+def _delete_files(store: Store, known: State, first: int, needed: set[str]) -> None:
     """Delete what belongs to a generation before ``first``, by its name, also where no manifest ever named it.
 
-    A plan is made after the generation whose number it has: it is as old as the one that followed.
+    A plan is made after the generation whose number it has: it is as old as the one that followed. A note stays until
+    a generation accounts for it.
     """
     _delete_named(store, STATE, below=first, needed=needed)
-    _delete_named(store, FORGOTTEN, below=first)
     _delete_named(store, PLANS, below=first - 1)
+    for name in known.notes:
+        if (generation_of(name) or first) < first:
+            store.delete(f"{NOTES}/{name}")
     for folder in (BATCHES, ACKNOWLEDGED, LEASES):
         _delete_folders(store, folder, below=first)
     _delete_folders(store, REPORTS, below=first - 1)

@@ -1,227 +1,320 @@
-"""What a ledger vouches for, as tables of a workspace: the last commit, and what has changed since.
+"""What a ledger says of each user: the newest generation's files, and what has changed since.
 
-Table ``known``: ``id``; ``vouched``, whether our doing it is that they are a member; ``doubt``, when a request about
-them was last sent whose fate is not known; ``rejected`` and ``reason``, when and why the vendor last refused them.
+Columns: ``owned``, whether our doing it is that the user is a member; ``uncertain``, the latest time at which a request
+of unknown outcome about them can have been sent; ``pending``, the accepted action that is not settled; ``rejected``,
+when the vendor last refused it, ``size``, the number of users in the refused request, and ``reason``.
 Times are milliseconds since 1970.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerDamaged
 from airflow_segments_provider.members.ledger.manifest import (
     RESTORE,
     Acknowledgement,
     Batch,
-    Commit,
     DataFile,
+    Note,
+    State,
     digest_of,
 )
 from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.workspace import Workspace
 
-COLUMNS = "id VARCHAR, vouched BOOLEAN, doubt BIGINT, rejected BIGINT, reason VARCHAR"
+COLUMNS = {
+    "id": "VARCHAR",
+    "owned": "BOOLEAN",
+    "uncertain": "BIGINT",
+    "pending": "VARCHAR",
+    "rejected": "BIGINT",
+    "size": "INTEGER",
+    "reason": "VARCHAR",
+}
 INSERTED_AT_ONCE = 25_000
 
-_NAMES = "id, vouched, doubt, rejected, reason"
-_ALIVE = "(vouched OR doubt IS NOT NULL OR rejected IS NOT NULL)"
+_NAMES = ", ".join(COLUMNS)
+_ALIVE = "(owned OR uncertain IS NOT NULL OR rejected IS NOT NULL)"
 
 
-def load(workspace: Workspace, store: Store | None, commit: Commit | None) -> None:
-    """Make the table ``base`` of a commit, and ``known``: that, and once there is any, what the table ``changed`` has.
+class Members:
+    """All users that a ledger knows: the view ``known`` of a workspace.
 
-    The table ``begun`` takes what was intended since, so that it can be finished without being asked for again.
-
-    :param store: not needed without a commit.
+    :ivar changed: the number of users whose row differs from what was loaded.
+    :ivar dirty: some of them were not stored yet.
     """
-    workspace.run(f"CREATE OR REPLACE TABLE changed ({COLUMNS})")
-    workspace.run("CREATE OR REPLACE TABLE begun (id VARCHAR, adds BOOLEAN)")
-    sources = []
-    if store is not None and commit is not None:
-        for number, part in enumerate(commit.files):
-            path = _fetched(workspace, store, part)
-            workspace.run(f"CREATE VIEW part{number} AS SELECT {_NAMES} FROM read_parquet('{path}')")
-            sources.append(f"part{number}")
-    if not sources:
-        workspace.run(f"CREATE OR REPLACE TABLE base ({COLUMNS})")
-    else:
-        workspace.run("DROP TABLE IF EXISTS base")
-    if len(sources) == 1:
-        workspace.run(f"CREATE VIEW base AS SELECT * FROM part0 WHERE {_ALIVE}")
-    elif sources:
-        _merge(workspace, sources)
-    workspace.run("CREATE OR REPLACE VIEW known AS SELECT * FROM base")
 
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.changed, self.dirty, self._stored = 0, False, "stored"
+        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        workspace.run(f"CREATE OR REPLACE TABLE changed ({columns})")
+        workspace.run(f"CREATE OR REPLACE TABLE stored ({columns})")
+        self._show()
 
-def _merge(workspace: Workspace, sources: list[str]) -> None:
-    """The newest row of each id; deltas are small beside the snapshot."""
-    deltas = " UNION ALL ".join(
-        f"SELECT {number} AS age, * FROM {source}" for number, source in enumerate(sources) if number
-    )
-    workspace.run(
-        f"CREATE TABLE overlay AS SELECT {_NAMES} FROM ({deltas}) "
-        "QUALIFY row_number() OVER (PARTITION BY id ORDER BY age DESC) = 1"
-    )
-    workspace.run(
-        f"CREATE VIEW base AS SELECT * FROM {sources[0]} ANTI JOIN overlay USING (id) WHERE {_ALIVE} "
-        f"UNION ALL SELECT * FROM overlay WHERE {_ALIVE}"
-    )
+    def load(self, store: Store, state: State) -> None:
+        """Read what is stored.
+
+        :raises LedgerDamaged: a file is missing or damaged.
+        """
+        parts = []
+        for number, part in enumerate(state.files):
+            path = fetched(self.workspace, store, part, number)
+            self.workspace.run(f"CREATE OR REPLACE VIEW part{number} AS SELECT {_NAMES} FROM read_parquet('{path}')")
+            parts.append(f"part{number}")
+        if not parts:
+            return
+        newest = f"SELECT * FROM part0 WHERE {_ALIVE}"
+        if len(parts) > 1:
+            deltas = " UNION ALL ".join(f"SELECT {age} AS age, * FROM {part}" for age, part in enumerate(parts) if age)
+            self.workspace.run(
+                f"CREATE OR REPLACE TABLE overlay AS SELECT {_NAMES} FROM ({deltas}) "
+                "QUALIFY row_number() OVER (PARTITION BY id ORDER BY age DESC) = 1"
+            )
+            newest = (
+                f"SELECT * FROM part0 ANTI JOIN overlay USING (id) WHERE {_ALIVE} "
+                f"UNION ALL SELECT * FROM overlay WHERE {_ALIVE}"
+            )
+        # Not in place of the table: another attempt begins with that one anew.
+        self._stored = "loaded"
+        self.workspace.run(f"CREATE OR REPLACE VIEW {self._stored} AS {newest}")
+        self._show()
+
+    def put(self, rows: str, parameters: Sequence[Any] = ()) -> None:
+        """Put the rows of a query, one a user, with all columns by name, in place of theirs."""
+        if self.changed:
+            self.workspace.run(f"CREATE OR REPLACE TABLE newer AS {rows}", parameters)
+            self.workspace.run("DELETE FROM changed USING newer WHERE changed.id = newer.id")
+            rows, parameters = "FROM newer", ()
+        self.workspace.run(f"INSERT INTO changed SELECT {_NAMES} FROM ({rows})", parameters)
+        (self.changed,) = self.workspace.one("SELECT count(*) FROM changed")
+        self.dirty = True
+        self._show()
+
+    def doubt(self, ids: Sequence[str], sent_at: int) -> None:
+        """Take these users for uncertain; a removal that was acknowledged just now stays an accepted one.
+
+        :param sent_at: the latest time at which a request about them can have been sent.
+        """
+        self.put(
+            "SELECT wrong.id, known.owned IS TRUE AS owned, greatest(known.uncertain, ?) AS uncertain, "
+            "coalesce(known.pending, gone.pending) AS pending, known.rejected, known.size, known.reason "
+            "FROM (SELECT DISTINCT unnest(?::VARCHAR[]) AS id) AS wrong LEFT JOIN known USING (id) "
+            "LEFT JOIN changed AS gone USING (id)",
+            [sent_at, list(ids)],
+        )
+
+    def write(self, *, whole: bool) -> tuple[Path, int]:
+        """Write what has changed, or everything, as a Parquet file; return it and its number of rows."""
+        path = self.workspace.folder / ("snapshot.parquet" if whole else "delta.parquet")
+        (rows,) = self.workspace.one(
+            f"COPY (SELECT {_NAMES} FROM {'known' if whole else 'changed'}) TO '{path}' "
+            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        )
+        return path, rows
+
+    def _show(self) -> None:
+        changed = (
+            f" ANTI JOIN changed USING (id) UNION ALL SELECT * FROM changed WHERE {_ALIVE}" if self.changed else ""
+        )
+        self.workspace.run(f"CREATE OR REPLACE VIEW known AS SELECT * FROM {self._stored}{changed}")
 
 
 def fold(
-    workspace: Workspace,
-    batches: Iterable[Batch],
-    acknowledged: Mapping[str, Acknowledgement],
+    members: Members,
+    store: Store,
+    batches: Sequence[Batch],
+    acknowledged: Iterable[Acknowledgement],
     *,
-    in_doubt: int,
-    settle_after: int,
+    settling: int,
+    sent: str | None = None,
+    open_until: int | None = None,
 ) -> None:
-    """Change ``known`` by what was intended, the table ``touched``, and what of it was acknowledged.
+    """Account for an intent: what was acknowledged of its batches, and what was not.
 
-    An id whose batch was acknowledged is settled, unless a request about it may still be under way; any other is in
-    doubt.
+    An acknowledgement makes users certain only if its request was sent so late that an earlier one of unknown outcome
+    cannot be carried out any more. A rejection changes neither who is owned nor who is uncertain.
 
-    :param in_doubt: when an unacknowledged batch may have been sent last.
-    :param settle_after: how long after it was sent a request may be carried out.
+    :param settling: for how long a request of unknown outcome is waited for, in milliseconds.
+    :param sent: a table of the batches' users, ``id, batch, part``; None to read it from their files.
+    :param open_until: the latest time at which the requests that were not acknowledged can have been sent; None where
+        they were not sent.
     """
-    batches = list(batches)
-    answers = [acknowledged.get(batch.name) for batch in batches]
+    workspace, acknowledged = members.workspace, list(acknowledged)
+    for answer in acknowledged:
+        if answer.kind == "replace" and answer.refused is None:
+            _nobody_else(members, answer.sent_at, settling)
+    by_batch: dict[str, list[Acknowledgement]] = {}
+    for answer in acknowledged:
+        by_batch.setdefault(answer.batch, []).append(answer)
+    sent = sent or read_batches(workspace, store, batches)
+    fates: list[tuple[int, int, str, Acknowledgement | None]] = []
+    for number, batch in enumerate(batches):
+        answers = sorted(by_batch.get(batch.name, []), key=lambda answer: answer.start)
+        if len(answers) == 1 and answers[0].users == batch.users:
+            fates.append((number, 0, batch.kind, answers[0]))
+            continue
+        if answers:
+            _split(workspace, store, sent, number, batch, answers)
+        fates += [(number, part, batch.kind, answer) for part, answer in enumerate(answers)]
+        if open_until is not None:
+            fates.append((number, len(answers), batch.kind, None))
+    if fates:
+        _apply_fates(members, sent, fates, settling, open_until)
+    workspace.run(f"DROP TABLE {sent}")
+
+
+def _apply_fates(
+    members: Members,
+    sent: str,
+    fates: Sequence[tuple[int, int, str, Acknowledgement | None]],
+    settling: int,
+    open_until: int | None,
+) -> None:
+    workspace = members.workspace
     workspace.run(
-        "CREATE OR REPLACE TABLE fates AS SELECT unnest(?::INTEGER[]) AS batch, unnest(?::BOOLEAN[]) AS adds, "
-        "unnest(?::BIGINT[]) AS acknowledged, unnest(?::BIGINT[]) AS doubt",
+        "CREATE OR REPLACE TABLE fates AS SELECT unnest(?::INTEGER[]) AS batch, unnest(?::INTEGER[]) AS part, "
+        "unnest(?::VARCHAR[]) AS kind, unnest(?::BIGINT[]) AS sent_at, unnest(?::BIGINT[]) AS doubt, "
+        "unnest(?::VARCHAR[]) AS refused, unnest(?::INTEGER[]) AS users",
         [
-            list(range(len(batches))),
-            [batch.kind != "remove" for batch in batches],
-            [answer and answer.acknowledged_at for answer in answers],
-            [answer.in_doubt if answer else in_doubt for answer in answers],
+            [fate[0] for fate in fates],
+            [fate[1] for fate in fates],
+            [fate[2] for fate in fates],
+            [answer and answer.sent_at for *_, answer in fates],
+            [answer.in_doubt if answer else open_until for *_, answer in fates],
+            [answer and answer.refused for *_, answer in fates],
+            [answer and answer.users for *_, answer in fates],
         ],
     )
-    refused = [
-        (number, person, reason)
-        for number, answer in enumerate(answers)
-        if answer
-        for person, reason in answer.rejected.items()
-    ]
+    left_out = [(fate[0], user, reason) for fate in fates if fate[3] for user, reason in fate[3].rejected.items()]
     workspace.run(
-        "CREATE OR REPLACE TABLE refused AS SELECT unnest(?::INTEGER[]) AS batch, unnest(?::VARCHAR[]) AS id, "
+        "CREATE OR REPLACE TABLE left_out AS SELECT unnest(?::INTEGER[]) AS batch, unnest(?::VARCHAR[]) AS id, "
         "unnest(?::VARCHAR[]) AS reason",
-        [list(column) for column in zip(*refused, strict=True)] or [[], [], []],
+        [list(column) for column in zip(*left_out, strict=True)] or [[], [], []],
     )
-    replace(
-        workspace,
-        """
-        SELECT
-            touched.id AS id,
-            acknowledged IS NOT NULL AND CASE
-                WHEN refused.id IS NULL THEN adds
-                -- Whom the vendor took once, and does not let go, is still in.
-                ELSE NOT adds AND known.vouched IS TRUE
-            END AS vouched,
-            CASE
-                WHEN known.doubt IS NULL OR acknowledged >= known.doubt + ? THEN fates.doubt
-                WHEN fates.doubt IS NULL THEN known.doubt
-                ELSE greatest(known.doubt, fates.doubt)
-            END AS doubt,
-            CASE
-                WHEN acknowledged IS NULL THEN known.rejected
-                WHEN refused.id IS NOT NULL THEN acknowledged
-            END AS rejected,
-            CASE
-                WHEN acknowledged IS NULL THEN known.reason
-                ELSE refused.reason
-            END AS reason
-        FROM touched
-        JOIN fates USING (batch)
-        LEFT JOIN refused ON refused.batch = touched.batch AND refused.id = touched.id
-        LEFT JOIN known ON known.id = touched.id
-        """,
-        [settle_after],
-    )
-    workspace.run("DROP TABLE touched")
-
-
-def touch(workspace: Workspace, store: Store, batches: Sequence[Batch]) -> None:
-    """Make the table ``touched`` of the ids of all batches, with their batch's number; they count as begun."""
-    workspace.run("CREATE TABLE touched (id VARCHAR, batch INTEGER)")
-    ids, numbers = list[str](), list[int]()
-    for number, batch in enumerate(batches):
-        found = read_batch(store, batch)
-        ids += found
-        numbers += [number] * len(found)
-        if len(ids) >= INSERTED_AT_ONCE or number == len(batches) - 1:
-            workspace.run("INSERT INTO touched SELECT unnest(?::VARCHAR[]), unnest(?::INTEGER[])", [ids, numbers])
-            ids, numbers = [], []
-    added = [number for number, batch in enumerate(batches) if batch.kind != "remove"]
-    workspace.run("INSERT INTO begun SELECT id, list_contains(?::INTEGER[], batch) FROM touched", [added])
-
-
-def settle(workspace: Workspace, *, acknowledged: int, settle_after: int) -> None:
-    """Change ``known`` by those rows of the table ``actions`` that took no call of their own.
-
-    :param acknowledged: when the override that they went by, if any, was.
-    """
-    replace(
-        workspace,
-        """
+    members.put(
+        f"""
+        WITH answered AS (
+            SELECT
+                sent.id, kind, sent_at, doubt, known.owned, known.uncertain, known.pending, known.rejected, known.size,
+                known.reason, coalesce(fates.refused, left_out.reason) AS refused,
+                CASE WHEN left_out.id IS NULL THEN users ELSE 1 END AS refused_size,
+                sent_at IS NOT NULL AND fates.refused IS NULL AND left_out.id IS NULL AS done
+            FROM {sent} AS sent
+            JOIN fates USING (batch, part)
+            LEFT JOIN left_out ON left_out.batch = sent.batch AND left_out.id = sent.id
+            LEFT JOIN known ON known.id = sent.id
+        ), settled AS (
+            SELECT * REPLACE (
+                CASE
+                    WHEN done AND uncertain + ? <= sent_at THEN doubt
+                    ELSE greatest(uncertain, doubt)
+                END AS uncertain
+            ) FROM answered
+        )
         SELECT
             id,
-            CASE action WHEN 'adopt' THEN true WHEN 'forget' THEN known.vouched IS TRUE ELSE false END AS vouched,
-            CASE WHEN action <> 'gone' OR known.doubt + ? > ? THEN known.doubt END AS doubt,
-            NULL AS rejected,
-            NULL AS reason
-        FROM actions LEFT JOIN known USING (id)
-        WHERE action IN ('adopt', 'forget', 'gone')
+            CASE WHEN done THEN kind = 'add' ELSE owned IS TRUE END AS owned,
+            uncertain,
+            CASE WHEN NOT done OR kind = 'remove' THEN kind END AS pending,
+            CASE WHEN sent_at IS NULL THEN rejected WHEN NOT done THEN sent_at END AS rejected,
+            CASE WHEN sent_at IS NULL THEN size WHEN NOT done THEN refused_size END AS size,
+            CASE WHEN sent_at IS NULL THEN reason WHEN NOT done THEN refused END AS reason
+        FROM settled
         """,
-        [settle_after, acknowledged],
+        [settling],
     )
 
 
-def replace(workspace: Workspace, rows: str, parameters: Sequence[Any] = ()) -> None:
-    """Put the rows of a query, one an id, in place of those that ``known`` has."""
-    (replaced,) = workspace.one("SELECT count(*) > 0 FROM changed")
-    if replaced:
-        workspace.run(f"CREATE OR REPLACE TABLE newer AS {rows}", parameters)
-        workspace.run("DELETE FROM changed USING newer WHERE changed.id = newer.id")
-        rows, parameters = "FROM newer", ()
-    workspace.run(f"INSERT INTO changed SELECT {_NAMES} FROM ({rows})", parameters)
-    workspace.run(
-        "CREATE OR REPLACE VIEW known AS SELECT * FROM base ANTI JOIN changed USING (id) "
-        f"UNION ALL SELECT * FROM changed WHERE {_ALIVE}"
+def _nobody_else(members: Members, sent_at: int, settling: int) -> None:
+    """Account for a replacement: all members before it are gone, but those of an earlier request still under way."""
+    members.put(
+        "SELECT * REPLACE (false AS owned, CASE WHEN uncertain + ? > ? THEN uncertain END AS uncertain) FROM known",
+        [settling, sent_at],
     )
 
 
-def write(workspace: Workspace, *, whole: bool) -> tuple[Path, int]:
-    """What has changed since the commit, or all that is known, as a Parquet file; and its number of rows."""
-    path = workspace.folder / ("snapshot.parquet" if whole else "delta.parquet")
-    table = "known" if whole else "changed"
-    (rows,) = workspace.one(
-        f"COPY (SELECT {_NAMES} FROM {table}) TO '{path}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+def begin_replacement(members: Members, actions: str) -> None:
+    """Account for a replacement that is about to be sent: those who leave by it were accepted, and are ours to remove.
+
+    :param actions: a table with columns ``id`` and ``action``.
+    """
+    members.put(
+        "SELECT id, action <> 'gone' OR owned IS TRUE AS owned, uncertain, 'remove' AS pending, rejected, size, reason "
+        f"FROM {actions} LEFT JOIN known USING (id) WHERE action IN ('gone', 'remove')"
     )
-    return path, rows
+
+
+def settle(members: Members, actions: str) -> None:
+    """Account for those actions of a plan that take no request.
+
+    :param actions: a table with columns ``id`` and ``action``.
+    """
+    members.put(
+        "SELECT id, owned IS TRUE OR action = 'adopt' AS owned, uncertain, "
+        "CASE WHEN action = 'gone' THEN pending END AS pending, NULL AS rejected, NULL AS size, NULL AS reason "
+        f"FROM {actions} LEFT JOIN known USING (id) WHERE action IN ('adopt', 'forget', 'gone')"
+    )
+
+
+def apply_note(members: Members, note: Note) -> None:
+    """Account for a request that was sent too late."""
+    members.doubt(note.ids, note.sent_at)
+
+
+def read_batches(workspace: Workspace, store: Store, batches: Sequence[Batch]) -> str:
+    """Make a table of the users of all batches, ``id, batch, part``, and return its name."""
+    workspace.run("CREATE OR REPLACE TABLE sent (id VARCHAR, batch INTEGER, part INTEGER)")
+    for number, batch in enumerate(batches):
+        _insert(workspace, "sent", number, 0, read_batch(store, batch))
+    return "sent"
+
+
+def _split(
+    workspace: Workspace, store: Store, sent: str, number: int, batch: Batch, answers: Sequence[Acknowledgement]
+) -> None:
+    """Number the parts of a batch that was acknowledged in several; the last part is what was not."""
+    ids = read_batch(store, batch)
+    left = dict.fromkeys(ids)
+    workspace.run(f"DELETE FROM {sent} WHERE batch = ?", [number])
+    for part, answer in enumerate(answers):
+        acknowledged = ids[answer.start : answer.start + answer.users]
+        _insert(workspace, sent, number, part, acknowledged)
+        for user in acknowledged:
+            left.pop(user, None)
+    _insert(workspace, sent, number, len(answers), list(left))
+
+
+def _insert(workspace: Workspace, sent: str, number: int, part: int, ids: Sequence[str]) -> None:
+    workspace.run(f"INSERT INTO {sent} SELECT unnest(?::VARCHAR[]), ?, ?", [ids, number, part])
 
 
 def read_batch(store: Store, batch: Batch) -> list[str]:
-    """The ids of a batch.
+    """Read the IDs of a batch.
 
-    :raises LedgerError: its file is missing or not the one that was written.
+    :raises LedgerDamaged: its file is missing or not the one that was written.
     """
     content = store.read(batch.name)
     if content is None or digest_of(content) != batch.sha256:
-        raise LedgerError(
+        raise LedgerDamaged(
             f"The ledger's file {batch.name} is missing or damaged, so what was sent is not known. Nothing was sent "
             f"now. {RESTORE}"
         )
     return content.decode().split("\n")
 
 
-def _fetched(workspace: Workspace, store: Store, part: DataFile) -> Path:
-    path = workspace.folder / part.name.replace("/", "-")
+def fetched(workspace: Workspace, store: Store, part: DataFile, number: int) -> Path:
+    """Fetch a file of the state to a name of our own.
+
+    :raises LedgerDamaged: it is missing or not the one that was written.
+    """
+    path = workspace.folder / f"part-{number}.parquet"
     if not store.fetch(part.name, path) or file_digest(path) != part.sha256:
-        raise LedgerError(f"The ledger's file {part.name} is missing or damaged. Nothing was sent. {RESTORE}")
+        raise LedgerDamaged(f"The ledger's file {part.name} is missing or damaged. Nothing was sent. {RESTORE}")
     return path
 
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 
-from airflow_segments_provider.errors import LedgerError, PlanRefused
-from airflow_segments_provider.members import kept_plans
-from airflow_segments_provider.members.guard import Guard
+from airflow_segments_provider.errors import InvalidInput, LedgerOvertaken, PlanRefused
+from airflow_segments_provider.members import approvals
 from airflow_segments_provider.members.ledger import ledger as ledgers
-from airflow_segments_provider.members.ledger.history import read_history
+from airflow_segments_provider.members.ledger.history import read_head
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.ledger.manifest import Commit
 from airflow_segments_provider.members.ledger.retention import clean
 from airflow_segments_provider.members.workspace import Workspace
 from tests.members.conftest import people
 from tests.members.model.memory import KEY, Crash
 
-FREE = Guard(max_removed_fraction=1, max_added_fraction=None)
+FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
 DAY = 24 * 3600 * 1000
 
 
@@ -38,10 +35,8 @@ def numbers(segment, folder):
 
 
 def named(segment):
-    """The state files of the newest commit."""
-    commit = read_history(segment.store, KEY.folder).commit
-    assert commit is not None
-    return {part.name for part in commit.files}
+    """The state files of the newest generation."""
+    return {part.name for part in read_head(segment.store, KEY.folder).state.files}
 
 
 def test_what_a_commit_replaced_goes_after_the_time_and_not_before(segment):
@@ -65,7 +60,7 @@ def test_a_run_that_changes_nobody_deletes_as_well(segment):
     segment.now += 31 * DAY
     assert segment.sync(people(0, 101)).outcome == "unchanged"
     assert folders(segment).keys() == {"generations", "state"}
-    assert numbers(segment, "generations") == [4]
+    assert numbers(segment, "generations") == [5]
     assert {f"state/{name}" for name in folders(segment)["state"]} == named(segment)
 
 
@@ -86,9 +81,9 @@ def test_where_nothing_is_old_it_lists_twice_and_reads_once(segment):
     for name in ("names", "folders", "read", "delete", "delete_folder", "delete_unfinished"):
         call = getattr(segment.store, name)
         setattr(segment.store, name, counted(calls, name, call))
-    clean(segment.store, read_history(segment.store, KEY.folder), before=0)
-    of_history = ["names", "read"]
-    assert calls == [*of_history, "names", "names", "read"]
+    clean(segment.store, read_head(segment.store, KEY.folder), before=0)
+    of_the_head = ["names", "read"]
+    assert calls == [*of_the_head, "names", "names", "read"]
 
 
 def counted(calls, name, call):
@@ -128,9 +123,10 @@ def test_cut_short_anywhere_nothing_needed_is_gone_and_the_next_run_finishes(seg
     for number in range(4):
         segment.sync(people(number, 30 + number))
     segment.now += 31 * DAY
-    files, deletions = dict(segment.store.files), 0
+    files, seen, deletions = dict(segment.store.files), segment.witness.seen, 0
     while True:
         segment.store.files, segment.vendor.members = dict(files), set(people(3, 33))
+        segment.witness.seen = seen
         cut_after(segment, monkeypatch, deletions)
         try:
             segment.sync(people(4, 34))
@@ -141,7 +137,7 @@ def test_cut_short_anywhere_nothing_needed_is_gone_and_the_next_run_finishes(seg
             break
         assert named(segment) <= set(segment.store.files)
         assert segment.sync(people(4, 34)).outcome == "unchanged"
-        assert numbers(segment, "generations") == [9, 10]
+        assert numbers(segment, "generations") == [9, 10, 11]
         assert numbers(segment, "batches") == numbers(segment, "acknowledged") == [9]
     assert deletions > 20
 
@@ -172,7 +168,7 @@ def test_a_store_that_does_not_delete_fails_no_run(segment, monkeypatch, caplog)
     assert "p001" not in caplog.text
     monkeypatch.undo()
     segment.sync(people(0, 102))
-    assert numbers(segment, "generations") == [5, 6]
+    assert numbers(segment, "generations") == [5, 6, 7]
 
 
 def test_refused_plans_of_earlier_generations_go_after_the_time_and_approvals_at_once(segment):
@@ -180,8 +176,8 @@ def test_refused_plans_of_earlier_generations_go_after_the_time_and_approvals_at
     with pytest.raises(PlanRefused) as refused:
         segment.sync(people(150, 200))
     held = segment.ledger()
-    held.history = read_history(segment.store, KEY.folder)
-    kept_plans.approve(held, refused.value.digest)
+    held.head = read_head(segment.store, KEY.folder)
+    approvals.approve(held, refused.value.digest)
     segment.sync(people(150, 200))
     assert segment.vendor.members == set(people(150, 200))
     assert numbers(segment, "plans") == [2]
@@ -196,18 +192,76 @@ def test_a_refused_plan_of_an_old_ledger_stays_while_it_can_be_applied(segment):
     segment.now += 365 * DAY
     with pytest.raises(PlanRefused) as refused:
         segment.sync(people(150, 200))
-    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused):
+        segment.sync(people(160, 200))
+    segment.now += 29 * DAY
     segment.sync(people(0, 200), approve=refused.value.digest)
     assert segment.vendor.members == set(people(150, 200))
 
 
+@pytest.mark.parametrize("settings", [{}, {"plan_only": True}], ids=["refused", "only planned"])
+def test_plans_and_reports_expire_also_while_nothing_is_committed(segment, settings):
+    """A source that is wrong each day, and each time in another way, with rows that are invalid."""
+    digest = ""
+    segment.sync(people(0, 200))
+    for day in range(45):
+        segment.now += DAY - 60_000
+        wanted = [*people(150, 200), f"day{day}", *[""] * 10]
+        if settings:
+            segment.sync(wanted, **settings)
+        else:
+            with pytest.raises(PlanRefused) as refused:
+                segment.sync(wanted)
+            digest = refused.value.digest
+        kept = folders(segment)
+        assert 0 < len({name.partition("/")[0] for name in kept["reports"]}) <= 31
+        assert len(kept.get("plans", [])) <= 2 * 31
+    if not settings:
+        segment.sync(people(0, 200), approve=digest)
+        assert segment.vendor.members == {*people(150, 200), "day44"}
+
+
+def test_reports_of_invalid_sources_are_one_a_generation_and_expire(segment):
+    segment.sync(people(0, 200))
+    for day in range(3):
+        with pytest.raises(InvalidInput):
+            segment.sync([*people(0, 10), *[""] * (100 + day)])
+    reports = {name.partition("/")[0] for name in folders(segment)["reports"]}
+    assert sum(name.endswith("-invalid") for name in reports) == 1
+    for last in (201, 202):
+        segment.now += 31 * DAY
+        segment.sync(people(0, last))
+    assert not any("-invalid" in name for name in folders(segment)["reports"])
+
+
+def test_a_note_stays_until_a_generation_accounts_for_it_and_what_is_before_is_old(segment):
+    segment.sync(people(0, 10))
+    held = segment.ledger()
+    held.head = read_head(segment.store, KEY.folder)
+    held.note("add", ["late"])
+    (note,) = segment.store.names("notes")
+    segment.sync(people(0, 11))
+    assert read_head(segment.store, KEY.folder).state.notes == (note,)
+    assert segment.store.names("notes") == [note]
+    segment.now += 31 * DAY
+    with pytest.raises(PlanRefused):
+        segment.sync([])
+    assert segment.store.names("notes") == [note]
+    segment.sync(people(0, 12))
+    assert segment.store.names("notes") == []
+    segment.sync(people(0, 12))
+    assert read_head(segment.store, KEY.folder).state.notes == ()
+
+
 def test_a_ledger_whose_witness_was_deleted_is_still_the_same(segment):
-    first = segment.sync(people(0, 10)).witness
+    segment.sync(people(0, 10))
+    first = segment.witness.seen
     segment.sync(people(0, 11))
     segment.now += 31 * DAY
     segment.sync(people(0, 12))
-    assert first[0] not in numbers(segment, "generations")
-    assert segment.sync(people(0, 12), witness=first).outcome == "unchanged"
+    assert first.generation not in numbers(segment, "generations")
+    segment.witness.seen = first
+    assert segment.sync(people(0, 12)).outcome == "unchanged"
 
 
 @pytest.mark.parametrize("batches", ["kept", "deleted"])
@@ -222,43 +276,38 @@ def test_an_overtaken_run_stops_though_everything_between_is_deleted(segment, ba
     def overtaken(kind, ids):
         carry_out(kind, ids)
         segment.vendor.carry_out = carry_out
-        segment.sync(people(0, 105), guard=FREE)
+        segment.sync(people(0, 105), **FREE)
         requests.append(segment.vendor.requests)
 
     segment.vendor.carry_out = overtaken
-    with databases_of_their_own(segment), pytest.raises(LedgerError, match="took this segment over"):
+    with pytest.raises(LedgerOvertaken, match="took this segment over"):
         segment.sync(people(0, 140))
     assert segment.vendor.requests == requests[0]
     assert segment.vendor.members == set(people(0, 105))
 
 
-def test_nor_can_it_commit_below_the_one_that_came_after(segment, monkeypatch):
+@pytest.mark.parametrize("witness", [True, False], ids=["witness", "no witness"])
+def test_nor_can_it_commit_below_the_one_that_came_after(segment, monkeypatch, witness):
     segment.keep = timedelta(0)
+    if not witness:
+        segment.witness.write = lambda seen: None
     segment.sync(people(0, 100))
-    write, seen = Ledger._write, list[list[int]]()
+    commit, seen = Ledger.commit, list[list[int]]()
 
-    def overtaken(self, body):
-        if not seen and isinstance(body, Commit):
+    def overtaken(self, members, **given):
+        if not seen:
             seen.append([])
             segment.sync(people(0, 105))
             segment.sync(people(0, 106))
             seen.append(numbers(segment, "generations"))
-        return write(self, body)
+        return commit(self, members, **given)
 
-    monkeypatch.setattr(Ledger, "_write", overtaken)
-    with databases_of_their_own(segment), pytest.raises(LedgerError, match="meanwhile"):
+    monkeypatch.setattr(Ledger, "commit", overtaken)
+    with pytest.raises(LedgerOvertaken, match="meanwhile"):
         segment.sync(people(0, 101))
     monkeypatch.undo()
     assert numbers(segment, "generations") == seen[1]
     assert segment.sync(people(0, 106)).outcome == "unchanged"
-
-
-@contextmanager
-def databases_of_their_own(segment):
-    """For a run in the middle of another."""
-    kept, segment.database = segment.database, None
-    yield
-    segment.database = kept
 
 
 def test_a_run_never_reads_more_than_a_snapshot_and_twenty_deltas(segment, monkeypatch):
@@ -273,7 +322,7 @@ def test_a_run_never_reads_more_than_a_snapshot_and_twenty_deltas(segment, monke
     monkeypatch.setattr(segment.store, "fetch", counting)
     for number in range(1, 26):
         fetched.clear()
-        segment.sync(people(number, 400 + number), guard=FREE)
+        segment.sync(people(number, 400 + number), **FREE)
         assert len([name for name in fetched if "snapshot" in name]) == 1
         most = max(most, len(fetched))
     assert most == 1 + ledgers.MOST_DELTAS
@@ -284,7 +333,7 @@ def test_a_run_never_reads_more_than_a_snapshot_and_twenty_deltas(segment, monke
 def known(segment):
     with Workspace(database=segment.database) as workspace:
         segment.ledger().look(workspace)
-        return dict(workspace.rows("SELECT id, vouched FROM known"))
+        return dict(workspace.rows("SELECT id, owned FROM known"))
 
 
 def test_manifests_name_what_is_there(segment):
@@ -293,9 +342,10 @@ def test_manifests_name_what_is_there(segment):
         segment.now += 12 * DAY
         segment.sync(people(number, 50 + number))
     for name in folders(segment)["generations"]:
-        body = json.loads(segment.store.files[f"generations/{name}"])["body"]
-        parts = [*body.get("batches", []), *body.get("deltas", []), *filter(None, [body.get("snapshot")])]
-        assert {part["name"] for part in parts} <= set(segment.store.files)
+        manifest = json.loads(segment.store.files[f"generations/{name}"])
+        state, intent = manifest["state"], manifest["intent"] or {"batches": []}
+        parts = [*intent["batches"], *state["deltas"], state["snapshot"]]
+        assert {part["name"] for part in parts if part} <= set(segment.store.files)
 
 
 def test_half_written_files_of_killed_writers_go(tmp_path):

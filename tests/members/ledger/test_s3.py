@@ -16,7 +16,7 @@ import s3fs
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from airflow_segments_provider.errors import ConfigurationError, LedgerError
+from airflow_segments_provider.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from airflow_segments_provider.members.ledger import object_store
 from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
 from airflow_segments_provider.members.ledger.places import open_store, store_at
@@ -160,7 +160,7 @@ def test_a_ledger_path_by_an_airflow_connection(s3):
     assert store.create("generations/1.json", b"{}")
     assert s3.store(f"{BUCKET}/sub/path/{folder}").names("generations") == ["1.json"]
     assert s3.store(f"{BUCKET}/sub/path/{folder}").names("probe") == []
-    with pytest.raises(LedgerError, match="cannot be written"):
+    with pytest.raises(LedgerUnavailable, match="cannot be written"):
         open_store(f"s3://ledgers@{NO_SUCH_BUCKET}/sub", folder)
     assert [bucket["Name"] for bucket in s3.client().list_buckets()["Buckets"]] == [BUCKET]
 
@@ -242,7 +242,7 @@ def test_a_server_that_refuses_to_write_is_refused(s3, status, code, monkeypatch
 
     s3.answer = answer
     monkeypatch.setattr(object_store, "PAUSES", (0, None))
-    with pytest.raises(LedgerError, match="cannot be written"):
+    with pytest.raises(LedgerUnavailable, match="cannot be written"):
         check_exclusive(s3.store())
 
 
@@ -273,7 +273,7 @@ def test_whatever_the_server_refuses_is_explained(s3, tmp_path, monkeypatch, use
     store = s3.store()
     store.create("a/1", b"x")
     s3.answer = lambda environ, start_response: refuse(environ, start_response, status, code)
-    with pytest.raises(LedgerError, match=r"No further request was sent.* may read, write, list and delete"):
+    with pytest.raises(LedgerUnavailable, match=r"No further request was sent.* may read, write, list and delete"):
         USES[use](store, file)
 
 
@@ -302,14 +302,14 @@ def test_a_bucket_that_is_gone(s3, tmp_path):
     file.write_bytes(b"x")
     store = s3.store(f"{NO_SUCH_BUCKET}/ledger")
     for use in ("create", "put"):
-        with pytest.raises(LedgerError, match=r"cannot be written .*FileNotFoundError"):
+        with pytest.raises(LedgerUnavailable, match=r"cannot be written .*FileNotFoundError"):
             USES[use](store, file)
 
 
 def test_a_local_folder_that_is_missing_is_not_a_missing_file(s3, tmp_path):
     store = s3.store()
     store.create("state/1", b"x")
-    with pytest.raises(LedgerError, match=r"copied to .*into"):
+    with pytest.raises(LedgerUnavailable, match=r"copied to .*into"):
         store.fetch("state/1", tmp_path / "missing" / "into")
 
 

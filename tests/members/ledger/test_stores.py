@@ -16,7 +16,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from airflow_segments_provider.errors import ConfigurationError, LedgerError
+from airflow_segments_provider.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from airflow_segments_provider.members.ledger import object_store
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
@@ -305,38 +305,38 @@ def file(tmp_path):
 def test_a_file_where_a_folder_belongs(tmp_path, file, use):
     store = LocalStore(tmp_path / "ledger")
     store.create("a", b"x")
-    with pytest.raises(LedgerError, match=r"Not a directory.* move it away"):
+    with pytest.raises(LedgerUnavailable, match=r"Not a directory.* move it away"):
         USES[use](store, file)
-    with pytest.raises(LedgerError, match=r"Not a directory.* move it away"):
+    with pytest.raises(LedgerUnavailable, match=r"Not a directory.* move it away"):
         USES[use](LocalStore(file / "ledger"), file)
 
 
 @pytest.mark.parametrize("use", ["put", "read", "fetch", "delete"])
 def test_a_folder_where_a_file_belongs(tmp_path, file, use):
     (tmp_path / "ledger" / "a" / "1").mkdir(parents=True)
-    with pytest.raises(LedgerError, match=r"Is a directory.* move it away"):
+    with pytest.raises(LedgerUnavailable, match=r"Is a directory.* move it away"):
         USES[use](LocalStore(tmp_path / "ledger"), file)
 
 
 @pytest.mark.parametrize("use", USES)
 def test_a_name_that_is_too_long(tmp_path, file, use):
-    with pytest.raises(LedgerError, match=r"File name too long.* Shorten .*base URL"):
+    with pytest.raises(LedgerUnavailable, match=r"File name too long.* Shorten .*base URL"):
         USES[use](LocalStore(tmp_path / ("x" * 300)), file)
-    with pytest.raises(LedgerError, match="File name too long"):
+    with pytest.raises(LedgerUnavailable, match="File name too long"):
         USES[use](LocalStore(Path(str(tmp_path), *["x" * 200] * 30)), file)
     assert list(tmp_path.iterdir()) == [file]
 
 
 def test_the_address_of_a_vendor_that_is_too_long(tmp_path):
     key = SegmentKey("walkme", f"https://gateway.example.com/{'/'.join(['tenant'] * 40)}", "system", "segment")
-    with pytest.raises(LedgerError, match=r"File name too long.* Shorten .*base URL"):
+    with pytest.raises(LedgerUnavailable, match=r"File name too long.* Shorten .*base URL"):
         open_store(str(tmp_path), key.folder).create("generations/1.json", b"x")
 
 
 @pytest.mark.parametrize("use", WRITES)
 def test_a_broken_link_where_a_folder_belongs(tmp_path, file, use):
     (tmp_path / "ledger").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(LedgerError, match="broken symbolic link"):
+    with pytest.raises(LedgerUnavailable, match="broken symbolic link"):
         USES[use](LocalStore(tmp_path / "ledger"), file)
 
 
@@ -377,7 +377,7 @@ def test_what_the_system_refuses_is_explained(tmp_path, file, monkeypatch, use, 
         owner = Path
         monkeypatch.setattr(Path, "read_bytes", fail)
     monkeypatch.setattr(owner, name, fail)
-    with pytest.raises(LedgerError) as refused:
+    with pytest.raises(LedgerUnavailable) as refused:
         USES[use](store, file)
     message = str(refused.value)
     assert MEANT[number] in message
@@ -393,7 +393,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path):
     code = """
 import resource, sys
 from pathlib import Path
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerUnavailable
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 
 store = LocalStore(Path(sys.argv[1]))
@@ -403,7 +403,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 for use in (lambda: store.create("generations/1", b"x" * 100_000), lambda: store.put("state/1", source)):
     try:
         use()
-    except LedgerError as error:
+    except LedgerUnavailable as error:
         print(error)
 """
     done = subprocess.run(
@@ -421,7 +421,7 @@ def test_a_ledger_of_another_user():
     code = """
 import os, sys
 from pathlib import Path
-from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.errors import LedgerUnavailable
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from tests.members.ledger.test_stores import USES
 
@@ -429,7 +429,7 @@ os.setuid(65534)
 for name, use in USES.items():
     try:
         use(LocalStore(Path(sys.argv[1])), Path("/dev/null"))
-    except LedgerError as error:
+    except LedgerUnavailable as error:
         print(name, error)
 """
     with tempfile.TemporaryDirectory() as above:
@@ -491,7 +491,7 @@ ERRORS = [OSError("p001"), TimeoutError("p001"), DriverError("p001"), ValueError
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_what_a_driver_raises_is_explained(file, without_pauses, use, error):
     with pytest.raises(
-        LedgerError, match=f"{type(error).__name__}.* No further request was sent.* read, write"
+        LedgerUnavailable, match=f"{type(error).__name__}.* No further request was sent.* read, write"
     ) as told:
         USES[use](ObjectStore(BrokenFs(error), "bucket/ledger"), file)
     assert "p001" not in str(told.value)
@@ -508,7 +508,7 @@ def test_a_failure_that_passes_is_tried_again(file, without_pauses, use, error):
 def test_a_local_folder_that_is_missing_is_not_a_missing_file(tmp_path):
     store = LocalStore(tmp_path / "ledger")
     store.create("state/1", b"x")
-    with pytest.raises(LedgerError, match=r"copied to .*into"):
+    with pytest.raises(LedgerUnavailable, match=r"copied to .*into"):
         store.fetch("state/1", tmp_path / "missing" / "into")
 
 

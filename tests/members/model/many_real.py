@@ -50,7 +50,7 @@ def run_many(many: Many) -> int:
 
 def _run(many: Many) -> int:
     if many.broken:
-        BROKEN[many.broken](pytest.MonkeyPatch())
+        BROKEN[many.broken].patch(pytest.MonkeyPatch())
     killed = 0
     with SandboxClient(many.url) as client:
         # Here once, so that a child does not import all of it anew.

@@ -18,13 +18,11 @@ from typing import Any
 
 import duckdb
 
-from airflow_segments_provider.errors import LedgerError, VendorError
+from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.http.transport import Transport
-from airflow_segments_provider.members.guard import Guard
 from airflow_segments_provider.members.ledger.ledger import Ledger, Timing, now_ms
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.plan import Rules
 from airflow_segments_provider.members.sync import Settings, Sync
 from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.targets.walkme import WalkMeSegment
@@ -39,6 +37,7 @@ class Order:
 
     :param folder: for the ledger, and for the answer.
     :param later: by how many milliseconds its clock is ahead.
+    :param retry: rejected users at once, not never.
     :param die_at: at which step it kills itself; 0 for never. A step is before and after each request, each file made
         durable, and each name given to one.
     """
@@ -48,6 +47,7 @@ class Order:
     wanted: tuple[str, ...]
     later: int = 0
     keep_days: int = 30
+    retry: bool = True
     die_at: int = 0
 
     @property
@@ -61,7 +61,7 @@ def carry_out(order: Order) -> int:
         _become_mortal(order.die_at)
     try:
         answer = _synced(order)
-    except (VendorError, LedgerError) as error:
+    except SegmentsError as error:
         answer = {"failed": f"{type(error).__name__}: {error}"}
     order.answer.write_text(json.dumps(answer))
     return FAILED if "failed" in answer else 0
@@ -71,8 +71,13 @@ def _synced(order: Order) -> Mapping[str, Any]:
     target = WalkMeSegment(SEGMENT, create=True).open()
     timing = Timing(keep=timedelta(days=order.keep_days))
     writer = Writer(token=str(order.number), owner="dag.task", run="run", try_number=order.number)
-    guard = Guard(max_removed_fraction=1, max_added_fraction=None, allow_empty=True)
-    settings = Settings(rules=Rules(retry_rejected_after=timedelta(0)), guard=guard, first_sync="add")
+    settings = Settings(
+        retry_rejected_after=timedelta(days=0 if order.retry else 365),
+        max_removed_fraction=1,
+        max_added_fraction=None,
+        allow_empty=True,
+        first_sync="add",
+    )
 
     def ledger(key: Any) -> Ledger:
         store = LocalStore(Path(order.folder) / "ledger" / key.folder)

@@ -1,55 +1,167 @@
-"""How often what goes wrong: each schedule draws its own, so that some are calm and some show what is rare."""
+"""What a schedule may meet: drawn for each, so that some are calm and some show what is rare.
+
+Times are in minutes of the model, chances between 0 and 1.
+"""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Weather:
-    """The chance of each mishap.
+    """The vendor, the workers, the runs, and what people do.
 
     :param lost: that a request's answer is lost.
-    :param late: that such a request is carried out later, not now.
-    :param partly: that it is carried out now for some of its ids only, and late, if at all, for the others.
-    :param busy: that a request is answered by 429 or 503 and not carried out.
-    :param land: that a late request is carried out right before another one.
-    :param settle: that before a run all time-outs have passed.
-    :param die: that the process dies at a step.
-    :param overtake: that another run does all its work while one is at some step.
-    :param undo: that a run wants exactly those whom the one before did not want.
-    :param tries: how often a request is sent before the run fails.
+    :param late: that such a request is carried out later, not now, or never.
+    :param partly: that it is carried out now for some of its IDs only, and for the others as ``late``.
+    :param busy: that a request is answered by 429 and not carried out; also that a list fails.
+    :param denied: that it is answered by 403.
+    :param blind: that a list misses a member.
+    :param prompt: that a late request is carried out in a minute.
+    :param tries: how often a request is sent before the run fails; ``replace_tries``: one that replaces all members.
+    :param partial: the vendor accepts a request without the IDs that it rejects, and names them.
+    :param bad: that the vendor does not add a user; ``stuck``: that it does not remove one.
+
+    :param die: that a worker dies at a step; ``hang``: that it is suspended.
+    :param gaps: a worker may be suspended between the last check before a try and the sending.
+    :param tick: that a minute passes at a step.
+    :param pauses: how many minutes may pass between two turns.
+    :param turns: how many steps a worker may go on before another is drawn.
+
+    :param lists: the vendor lists its members.
+    :param loss: the ledger may be lost, or restored from an older copy: ``restored`` between two turns; at a step it is
+        copied with a chance of ``copied``.
+    :param by_hand: that somebody changes the segment between two turns.
+    :param keep: for how many minutes a ledger keeps old files.
+
+    :param limit: users in a request.
+    :param budget: rejected requests of a run that may be followed by smaller ones.
+    :param hopeless: that many users rejected alone end a run in which nothing was accepted.
+    :param max_removals: as the parameter; ``removed``: ``max_removed_fraction``; ``added``: ``max_added_fraction``.
+
+    :param again: that a run is a later try of the task before it.
+    :param older: that it represents an earlier time; ``future``: a time to come.
+    :param asks: that a task asks for a replacement.
+    :param first: that a run has ``first_sync="replace"``.
+    :param other_mode: that a run has another mode than ``mirror``.
+    :param skips: that it has ``on_guard="skip_removals"``.
+    :param undo: that a source wants exactly those who were not wanted; ``empty``: that it has no users.
+    :param corrected: that a source is corrected before it is read again.
+    :param breaks: that a source fails half-way; ``invalid``: that it has rows that are no user IDs.
+    :param dry: that a run only plans.
+    :param stopped: that Airflow ends a run at some step.
+    :param approves: that a plan that was refused is approved; ``stale``: that an older one is.
+    :param any_age: that a run has ``on_older="apply"``.
     """
 
-    lost: float = 0.12
-    late: float = 0.25
+    lost: float = 0.0
+    late: float = 0.4
     partly: float = 0.1
-    busy: float = 0.03
-    land: float = 0.2
-    settle: float = 0.65
-    die: float = 0.0
-    overtake: float = 0.0
-    undo: float = 0.1
+    busy: float = 0.0
+    denied: float = 0.0
+    blind: float = 0.0
+    prompt: float = 0.1
     tries: int = 4
+    replace_tries: int = 1
+    partial: bool = False
+    bad: float = 0.0
+    stuck: float = 0.0
+
+    die: float = 0.0
+    hang: float = 0.0
+    gaps: bool = False
+    tick: float = 0.05
+    pauses: tuple[int, ...] = (0, 1)
+    turns: tuple[int, ...] = (1, 10, 60, 400)
+
+    lists: bool = False
+    loss: bool = False
+    restored: float = 0.06
+    copied: float = 0.05
+    by_hand: float = 0.06
+    keep: int = 30 * 24 * 60
+
+    limit: int = 5
+    budget: int = 500
+    hopeless: int = 20
+    max_removals: int | None = None
+    removed: float = 1.0
+    added: float | None = None
+
+    again: float = 0.4
+    older: float = 0.2
+    future: float = 0.03
+    asks: float = 0.15
+    first: float = 0.15
+    other_mode: float = 0.12
+    skips: float = 0.1
+    undo: float = 0.1
+    empty: float = 0.06
+    corrected: float = 0.3
+    breaks: float = 0.03
+    invalid: float = 0.08
+    dry: float = 0.05
+    stopped: float = 0.03
+    approves: float = 0.5
+    stale: float = 0.05
+    any_age: float = 0.03
 
 
 CALM = Weather()
 
 
-def drawn(rng: random.Random) -> Weather:
-    """One of many weathers."""
-    rough = rng.random() < 0.7
-    return Weather(
-        lost=rng.choice([0.15, 0.3]) if rough else 0.08,
-        late=0.8 if rough else 0.3,
-        partly=0.2,
+# What shows one kind of trouble soon, and leaves the rest to chance.
+DOUBTS = {"lost": 0.3, "late": 0.8, "prompt": 0.02, "tries": 1, "undo": 0.5, "pauses": (0, 0, 1, 5), "removed": 1.0}
+CRASHES = {"die": 0.01, "turns": (10, 60, 400), "pauses": (0, 5, 30)}
+REPLACING = {"asks": 0.4, "first": 0.4, "lists": False, "max_removals": None, "removed": 1.0, "added": None}
+RESTORED = {"loss": True, "pauses": (0, 1), "max_removals": None, "removed": 1.0, "lists": False}
+SUSPENDED = {"hang": 0.02, "turns": (3, 20), "max_removals": None, "removed": 1.0, "tick": 0.06, "pauses": (0, 5, 30)}
+REJECTED = {"bad": 0.25, "stuck": 0.1, "limit": 5, "budget": 1, "partial": False, "hopeless": 20}
+TOGETHER = {"again": 0.9, "turns": (3, 10, 20), "pauses": (0,), "tick": 0.01, "hang": 0.0, "removed": 1.0, "limit": 1}
+GUARDED = {"max_removals": 1, "approves": 0.8, "added": None}
+EMPHASES: tuple[dict[str, Any], ...] = (DOUBTS, CRASHES, REPLACING, RESTORED, SUSPENDED, REJECTED, TOGETHER, GUARDED)
+
+
+def drawn(rng: random.Random, **chosen: Any) -> Weather:
+    """Draw one of many weathers.
+
+    :param chosen: what is not left to chance.
+    """
+    faults = rng.choice([0.03, 0.07, 0.2])
+    hang, die = rng.choice([0.0, 0.004, 0.02]), rng.choice([0.0, 0.002, 0.01])
+    weather = Weather(
+        lost=1.6 * faults,
+        late=rng.choice([0.3, 0.8]),
+        partly=0.15,
         busy=rng.choice([0.02, 0.1]),
-        # What lands seldom lands after the run that came after it.
-        land=0.01 if rough else 0.2,
-        settle=0.1 if rough else 0.65,
-        die=rng.choice([0.0, 0.0, 0.01, 0.05]),
-        overtake=rng.choice([0.0, 0.0, 0.5]) if rough else 0.5,
-        undo=rng.choice([0.1, 0.9]),
-        tries=rng.choice([1, 4, 5]),
+        denied=0.02,
+        blind=rng.choice([0.05, 0.3]),
+        prompt=rng.choice([0.02, 0.2]),
+        tries=rng.choice([1, 3, 4]),
+        replace_tries=rng.choice([1, 1, 3]),
+        partial=rng.random() < 0.2,
+        bad=rng.choice([0.0, 0.0, 0.1, 0.25]),
+        stuck=rng.choice([0.0, 0.0, 0.08]),
+        die=die,
+        hang=hang,
+        gaps=rng.random() < 0.3,
+        tick=rng.choice([0.01, 0.06]),
+        pauses=rng.choice([(0, 0, 1, 2, 5, 20), (0, 0, 1), (0, 5, 30)]),
+        turns=rng.choice([(1, 10, 60, 400), (400,), (3, 20)]),
+        lists=rng.random() < 0.4,
+        loss=rng.random() < 0.25,
+        keep=rng.choice([1, 20, 30 * 24 * 60]),
+        undo=rng.choice([0.05, 0.4]),
+        limit=rng.randint(1, 5),
+        budget=rng.choice([1, 2, 3, 6, 500]),
+        hopeless=rng.choice([3, 20]),
+        max_removals=rng.choice([1, 3, None]),
+        removed=rng.choice([0.2, 1.0]),
+        added=rng.choice([0.5, None, None]),
     )
+    for _ in range(rng.choice([0, 0, 1, 2])):
+        weather = replace(weather, **rng.choice(EMPHASES))
+    return replace(weather, **chosen)

@@ -1,178 +1,228 @@
-"""One segment, its ledger and the time, in which runs, crashes and faults happen at random."""
+"""One segment, its ledger, the time, and what people do to them."""
 
 from __future__ import annotations
 
+import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from airflow_segments_provider.errors import LedgerError, VendorError
-from airflow_segments_provider.members.guard import Guard
-from airflow_segments_provider.members.ledger.ledger import Ledger, Timing
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.plan import Mode, Rules
-from airflow_segments_provider.members.sync import Settings, Sync, Synced
-from airflow_segments_provider.members.workspace import Workspace
-from tests.members.model.memory import KEY, Crash, MemoryStore, MemoryTarget, Vendor
+from airflow_segments_provider.members.ledger.history import GENERATIONS, generation_of
+from airflow_segments_provider.members.ledger.witness import Seen
+from tests.members.model.memory import Vendor
 from tests.members.model.weather import drawn
 
-EVERYBODY = frozenset(str(number) for number in range(12))
-SETTLE = timedelta(minutes=10)
-# Where a list misses some, more than all of those in it may have to go.
-NO_GUARD = Guard(max_removed_fraction=99, max_added_fraction=None, allow_empty=True)
+if TYPE_CHECKING:
+    from tests.members.model.books import Kept
+    from tests.members.model.worker import Worker
+
+EVERYBODY = tuple(str(number) for number in range(12))
+
+# In minutes, as SETTLE.
+REQUEST_TIMEOUT, LEASE, SKEW = 3, 12, 2
+
+MINUTE = 60_000
+START = 1_700_000_000_000
 
 
 class Diverged(AssertionError):
     """A claim does not hold."""
 
 
-class SourceBroke(Exception):
-    """The query fails half-way."""
-
-
 @dataclass(frozen=True)
-class Run:
-    """What one run is asked to do.
+class Written:
+    """What the ledger was given, in order.
 
-    :param breaks: its source fails after half of the people.
+    :param digest: of a generation; a note has none.
+    :param commit: it is one, and no intent or fence.
+    :param pending: it says that a replacement is pending.
     """
 
-    wanted: frozenset[str]
-    mode: Mode = "mirror"
-    skip_removals: bool = False
-    limit: int = 5
-    breaks: bool = False
-
-    @property
-    def exact(self) -> bool:
-        """Whether the members are exactly the wanted afterwards."""
-        return self.mode == "mirror" and not self.skip_removals
-
-    def source(self) -> Iterator[str]:
-        people = sorted(self.wanted)
-        if self.breaks:
-            yield from people[: len(people) // 2]
-            raise SourceBroke
-        yield from people
+    digest: str = ""
+    commit: bool = False
+    pending: bool = False
 
 
-def drawn_run(rng: random.Random, before: Run, undo: float) -> Run:
-    """Any run; most are those that a task does every day.
-
-    :param undo: the chance that it wants exactly those whom the one before did not.
-    """
-    mode: Mode = rng.choices(("mirror", "add", "remove"), (8, 1, 1))[0]
-    wanted = EVERYBODY - before.wanted if rng.random() < undo else people(rng)
-    return Run(wanted, mode, rng.random() < 0.1, rng.randint(1, 5), rng.random() < 0.04)
-
-
-def people(rng: random.Random) -> frozenset[str]:
-    """Some of all."""
-    return frozenset(person for person in sorted(EVERYBODY) if rng.random() < rng.choice([0.1, 0.5, 0.9]))
-
-
+@dataclass
 class World:
     """The segment, and all that happens to it.
 
-    :param databases: two of DuckDB, one for a run that takes over from another.
+    :ivar sources: who is wanted, by the time that it represents; ``reads`` numbers each reading.
+    :ivar written: everything of note that was written to the ledger and not restored away; ``witnessed``: the digests
+        of the generations that the witness was given; ``last``: the last generation, also where it was restored away.
+    :ivar restores: how often the ledger was restored.
+    :ivar newest: the time and the reading of the data of the last successful run.
+    :ivar removals: users whose removal was accepted, by a plan within the limits or approved, and whom no committed
+        source has wanted since; ``additions`` likewise; ``begun``: the removals of the last accepted plan that are not
+        settled.
+    :ivar lost: a ledger that was written and witnessed is gone, and no generation says so yet; ``blind``: and no
+        replacement has made up for it yet.
+    :ivar refused: plans that the guard refused; ``granted``: of those that were approved, the digest and whom they add
+        and remove.
+    :ivar astray: workers that sent a request too late, and have not written their note yet.
+    :ivar story: what happened, a line each, for whoever repeats a schedule.
+    :ivar excused: something happened that the promise does not cover.
     """
 
-    def __init__(self, seed: int, databases) -> None:
-        self.rng = random.Random(seed)
-        self.databases = databases
-        self.now = 1_700_000_000_000
-        self.weather = drawn(self.rng)
-        self.rough = False
-        self.overtaken_in = 0
-        self.targets: list[MemoryTarget] = []
-        self.overtaken = False
-        self.runs = 0
-        self.vouched: set[str] = set()
-        self.refused: set[str] = set()
-        self.store = MemoryStore(self.step)
-        self.vendor = Vendor(self.rng, weather=self.weather, clock=lambda: self.now)
-        self.lists = self.rng.random() < 0.4
-        self.keep = self.rng.choice([timedelta(0), timedelta(0), timedelta(minutes=20), timedelta(days=30)])
-        everybody = sorted(EVERYBODY)
-        self.vendor.members = {person for person in everybody if self.rng.random() < 0.15}
-        self.vendor.foreign = set(self.vendor.members)
-        self.vendor.bad = {person for person in everybody if self.rng.random() < 0.08} - self.vendor.members
+    seed: int
+    chosen: dict[str, Any] = field(default_factory=dict)
 
-    def step(self) -> None:
-        """A moment at which the process may die, or a later try of the same task do all its work meanwhile."""
-        self.now += 1
-        if not self.rough:
-            return
-        if self.rng.random() < self.weather.die:
-            raise Crash
-        self.overtaken_in -= len(self.targets) == 1
-        if self.overtaken_in == 0 and len(self.targets) == 1:
-            with suppress(Crash, VendorError, LedgerError):
-                self.sync(Run(people(self.rng), limit=self.rng.randint(1, 5)))
-            self.targets[0].stale = True
+    def __post_init__(self) -> None:
+        self.rng = rng = random.Random(self.seed)
+        self.weather = drawn(rng, **self.chosen)
+        self.now = 0
+        self.seen: Counter[str] = Counter()
+        self.divergence: Diverged | None = None
+        self.excused = ""
+        self.story: list[str] = []
+        self.files: dict[str, bytes] = {}
+        self.copies: list[tuple[int, dict[str, bytes]]] = []
+        self.written: list[Written] = []
+        self.last = ""
+        self.restores = 0
+        self.witness: Seen | None = None
+        self.witnessed: set[str] = set()
+        self.vendor = vendor = Vendor(rng, weather=self.weather, clock=lambda: self.now)
+        vendor.members = {user for user in EVERYBODY if rng.random() < 0.15}
+        vendor.strangers = set(vendor.members)
+        vendor.bad = {user for user in EVERYBODY if rng.random() < self.weather.bad} - vendor.members
+        vendor.stuck = {user for user in EVERYBODY if rng.random() < self.weather.stuck}
+        self.sources: dict[int, frozenset[str]] = {}
+        self.reads, self.settled = 0, False
+        self.newest = (-1, -1)
+        self.removals: set[str] = set()
+        self.additions: set[str] = set()
+        self.begun: set[str] = set()
+        self.lost = self.blind = False
+        self.late_at = self.removed_by_hand_at = -1
+        self.added_by_hand: dict[str, int] = {}
+        self.touched: dict[Worker, int] = {}
+        self.astray: set[Worker] = set()
+        self.granted: set[tuple[str, frozenset[str], frozenset[str]]] = set()
+        self.refused: list[Kept] = []
 
-    def expect_the_worst(self) -> None:
-        """From now on, a run may die or be overtaken; most is lost by what happens before it has written its intent."""
-        self.rough = True
-        overtaken = self.rng.random() < self.weather.overtake
-        self.overtaken_in = self.rng.randint(1, self.rng.choice([6, 40])) if overtaken else 0
+    def claim(self, name: str, holds: object, *about: object) -> None:
+        """Check a claim."""
+        if not holds:
+            raise self.diverged(name, *about)
 
-    def sync(self, run: Run, *, retry: bool = True) -> Synced:
-        """A run, a minute after the one before; one that follows a crash waits until it may take over."""
-        self.runs += 1
-        number = self.runs
-        self.now += 60_000
-        self.vendor.land(0.0)
-        target = MemoryTarget(
-            self.vendor, run.limit, lists=self.lists, step=self.step, check=lambda kind, ids: _check(run, kind, ids)
-        )
-        retry_after = timedelta(0) if retry else timedelta(days=365)
-        rules = Rules(run.mode, skip_removals=run.skip_removals, retry_rejected_after=retry_after)
-        settings = Settings(rules=rules, guard=NO_GUARD)
-        self.targets.append(target)
+    def diverged(self, name: str, *about: object) -> Diverged:
+        """Note a divergence, because the engine may catch the error, and return the first one."""
+        self.divergence = self.divergence or Diverged(f"{name}: {' '.join(map(str, about))}")
+        return self.divergence
+
+    def note(self, who: object, *what: object) -> None:
+        """Add to the story."""
+        self.story.append(f"{self.now:4} {who}: {' '.join(map(str, what))}")
+
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """Let nothing go wrong at the vendor, until the end of the block."""
+        self.vendor.faulty = False
         try:
-            with Workspace(database=self.databases[len(self.targets) - 1]) as workspace:
-                done = Sync(target, run.source(), lambda key: self.ledger(number), workspace, settings).run()
-                known = workspace.rows("SELECT id, vouched, rejected FROM known")
+            yield
         finally:
-            self.targets.remove(target)
-            self.overtaken = target.stale
-        self.vouched = {person for person, vouched, _ in known if vouched}
-        self.refused = {person for person, _, rejected in known if rejected is not None}
-        self.vendor.foreign -= self.vouched
-        return done
+            self.vendor.faulty = True
 
-    def ledger(self, number: int) -> Ledger:
-        """The ledger of a run: each is a later try of the same task, so it may take over at once."""
-        writer = Writer(token=str(number), owner="dag.task", run="run", try_number=number)
-        timing = Timing(settle_after=SETTLE, lease=timedelta(minutes=15), keep=self.keep)
-        return Ledger(self.store, KEY.folder, writer, timedelta(seconds=10), timing, clock=lambda: self.now)
+    # Time ----------------------------------------------------------------------------------------------------------
 
-    def settle(self) -> None:
-        """Let the settling time pass: what was under way is carried out, or never."""
-        self.vendor.land(1.0)
-        self.now += 11 * 60 * 1000
-        self.vendor.was_late = False
+    def advance(self, minutes: int) -> None:
+        """Let time pass; what was sent long ago is carried out meanwhile."""
+        for _ in range(minutes):
+            self.now += 1
+            if self.vendor.late and self.vendor.land(self.weather.prompt):
+                self.late_at = self.now
+                self.note("vendor", "carried out a late request; members", sorted(self.vendor.members))
+                self.seen["requests carried out late"] += 1
+
+    def moment(self, minutes: int) -> int:
+        """As milliseconds since 1970."""
+        return START + minutes * MINUTE
+
+    # People --------------------------------------------------------------------------------------------------------
 
     def by_hand(self) -> None:
         """Somebody changes the segment without telling anybody."""
-        vendor, person = self.vendor, self.rng.choice(sorted(EVERYBODY))
-        if person not in vendor.members and person not in vendor.bad:
-            vendor.members = vendor.members | {person}
-            vendor.foreign.add(person)
-        elif self.lists:
-            vendor.members = vendor.members - {person}
+        vendor, user = self.vendor, self.rng.choice(EVERYBODY)
+        if user in vendor.members:
+            if user not in vendor.strangers and not self.weather.lists:
+                vendor.unseen.add(user)
+            vendor.members = vendor.members - {user}
+            vendor.strangers = vendor.strangers - {user}
+            self.removed_by_hand_at = self.now
+            self.seen["removed by hand"] += 1
+            self.note("somebody", "removed", user)
+        elif user not in vendor.bad:
+            vendor.members = vendor.members | {user}
+            vendor.leaving = vendor.leaving - {user}
+            if user not in vendor.unseen:
+                vendor.strangers = vendor.strangers | {user}
+            vendor.unseen = vendor.unseen - {user}
+            self.added_by_hand[user] = self.now
+            self.begun.discard(user)
+            self.seen["added by hand"] += 1
+            self.note("somebody", "added", user)
 
+    def read(self, as_of: int) -> tuple[frozenset[str], int]:
+        """Read the source for a time; return who is wanted, and the number of the reading."""
+        self.reads += 1
+        rng = self.rng
+        known = as_of in self.sources
+        if not known or (rng.random() < self.weather.corrected and not self.settled):
+            self.sources[as_of] = self._changed()
+            self.seen["source corrected between two reads"] += known
+        return self.sources[as_of], self.reads
 
-def _check(run: Run, kind: str, ids: set[str]) -> None:
-    """What no request may do, whenever it is carried out."""
-    if len(ids) > run.limit:
-        raise Diverged(f"E: {len(ids)} ids in a request, the limit is {run.limit}")
-    if kind == "add":
-        right = run.wanted if run.mode != "remove" else frozenset()
-    else:
-        right = run.wanted if run.mode == "remove" else EVERYBODY - run.wanted if run.exact else frozenset()
-    if wrong := ids - right:
-        raise Diverged(f"E: a {run.mode} run would {kind} {sorted(wrong)}, wanted {sorted(run.wanted)}")
+    def _changed(self) -> frozenset[str]:
+        """Draw who is wanted from now on."""
+        rng, weather = self.rng, self.weather
+        latest = self.sources[max(self.sources)] if self.sources else frozenset[str]()
+        dice = rng.random()
+        if dice < weather.empty:
+            return frozenset()
+        if dice < weather.empty + weather.undo and latest:
+            return frozenset(EVERYBODY) - latest
+        base = latest if rng.random() < 0.7 else frozenset()
+        changed = 0.15 if base else rng.choice([0.1, 0.5, 0.9])
+        return base ^ {user for user in EVERYBODY if rng.random() < changed}
+
+    # The ledger's files --------------------------------------------------------------------------------------------
+
+    def head(self) -> str:
+        """The digest of the newest manifest; empty for a new ledger."""
+        names = [name for name in self.files if name.startswith(f"{GENERATIONS}/")]
+        return hashlib.sha256(self.files[max(names)]).hexdigest() if names else ""
+
+    def newest_generation(self) -> int:
+        prefix = f"{GENERATIONS}/"
+        found = [generation_of(name.removeprefix(prefix)) or 0 for name in self.files if name.startswith(prefix)]
+        return max(found, default=0)
+
+    def back_up(self) -> None:
+        """Somebody, or some machine, copies the ledger, at any instant."""
+        self.copies.append((len(self.written), dict(self.files)))
+
+    def restore(self) -> None:
+        """An older copy of the ledger comes back, or none."""
+        rng = self.rng
+        kept, files = rng.choice([(0, {}), rng.choice(self.copies)]) if self.copies else (0, dict[str, bytes]())
+        self.restores += 1
+        gone = self.written[kept:]
+        del self.written[kept:]
+        self.copies = [copy for copy in self.copies if copy[0] <= kept]
+        self.files.clear()
+        self.files.update(files)
+        self.seen["ledger restored to an older copy" if files else "ledger lost"] += bool(gone)
+        self.note("somebody", "restored the ledger to generation", self.newest_generation())
+        if any(not entry.digest for entry in gone):
+            self.excused = "a note was restored away"
+        if any(entry.commit and entry.digest not in self.witnessed for entry in gone):
+            self.excused = "a commit that was not witnessed was restored away"
+        if any(entry.digest in self.witnessed for entry in gone if entry.digest):
+            self.lost = self.blind = True
+        elif not any(entry.pending for entry in self.written):
+            # A replacement that had sent nothing is forgotten: whoever asked must ask again.
+            self.vendor.leaving = set()

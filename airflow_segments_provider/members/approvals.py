@@ -1,0 +1,158 @@
+"""Plans that the guard rejected, kept so that the very one that somebody looked at can be approved."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from airflow_segments_provider.errors import LedgerError, SegmentsError
+from airflow_segments_provider.members.ledger.history import generation_of
+from airflow_segments_provider.members.ledger.ledger import Ledger, milliseconds
+from airflow_segments_provider.members.ledger.manifest import digest_of as ledger_digest
+from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS, REPORTS
+from airflow_segments_provider.members.ledger.store import Store
+from airflow_segments_provider.members.plan import ACTIONS_FILE, Plan, digest_of, read_actions
+from airflow_segments_provider.members.workspace import Workspace
+
+logger = logging.getLogger(__name__)
+
+# So much of a digest names a plan at a terminal: sha256: and 12 digits.
+SHOWN = 19
+
+
+@dataclass(frozen=True)
+class KeptPlan:
+    """A plan, and the limits that it exceeds."""
+
+    plan: Plan
+    breaches: tuple[str, ...]
+
+
+def keep(ledger: Ledger, workspace: Workspace, plan: Plan, breaches: Sequence[str]) -> None:
+    """Write the plan and its users beside the ledger, and delete those that were kept long ago."""
+    delete_old(ledger)
+    name = _name(plan.generation, plan.digest)
+    described = {"plan": plan.to_json(), "breaches": list(breaches), "kept_at": ledger.clock()}
+    described["sha256"] = _checksum(described)
+    # The users first: a plan that can be read can be applied.
+    ledger.store.put(f"{PLANS}/{name}.txt", workspace.folder / ACTIONS_FILE)
+    if not ledger.store.create(f"{PLANS}/{name}.json", json.dumps(described).encode()):
+        # The same plan, from newer data.
+        path = workspace.folder / "kept.json"
+        path.write_text(json.dumps(described), encoding="utf-8")
+        ledger.store.put(f"{PLANS}/{name}.json", path)
+
+
+def delete_old(ledger: Ledger) -> None:
+    """Delete plans and reports that were written long ago, also while nothing is committed that would replace them."""
+    try:
+        _delete_old(ledger)
+    except SegmentsError:
+        logger.warning("Old plans and reports of the ledger %s could not be deleted.", ledger.folder)
+
+
+def _delete_old(ledger: Ledger) -> None:
+    before, store = ledger.clock() - milliseconds(ledger.timing.keep), ledger.store
+    for name in store.names(PLANS):
+        if name.endswith(".json") and _written(store.read(f"{PLANS}/{name}"), "kept_at", before):
+            # The users last: a plan that can be read can be applied.
+            store.delete(f"{PLANS}/{name}")
+            store.delete(f"{PLANS}/{name.removesuffix('.json')}.txt")
+    for name in store.folders(REPORTS):
+        if _written(store.read(f"{REPORTS}/{name}/plan.json"), "written_ms", before):
+            store.delete_folder(f"{REPORTS}/{name}")
+
+
+def _written(content: bytes | None, name: str, before: int) -> bool:
+    """Whether a file says that it was written until then."""
+    try:
+        return content is not None and json.loads(content)[name] <= before
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def approve(ledger: Ledger, digest: str) -> None:
+    """Let the next run apply that plan, once: it is no longer true when the ledger has moved on."""
+    ledger.store.create(f"{APPROVALS}/{_name(ledger.head.generation, digest)}", b"")
+
+
+def load(ledger: Ledger, workspace: Workspace, digest: str | None) -> Plan | None:
+    """Return the plan that was approved, and make the table ``actions`` of its users.
+
+    Of several, the one with the newest data: what remains of the others is no longer true then.
+
+    :param digest: as an argument of the run; None where the approval, if any, lies beside the ledger.
+    :return: None where there is none, or the ledger has changed since it was made.
+    :raises LedgerError: the plan that was approved is not the one that is kept.
+    """
+    generation, store = ledger.head.generation, ledger.store
+    names = [_name(generation, digest)] if digest else store.names(APPROVALS)
+    approved = []
+    for name in names:
+        content = store.read(f"{PLANS}/{name}.json") if generation_of(name) == generation else None
+        if content is not None:
+            approved.append((name, _read(content, name).plan))
+    approved = [(name, plan) for name, plan in approved if plan.notes == ledger.state.notes]
+    if not approved:
+        return None
+    name, plan = max(approved, key=lambda found: (found[1].as_of, found[0]))
+    path = workspace.folder / "approved.txt"
+    if not store.fetch(f"{PLANS}/{name}.txt", path):
+        return None
+    expected = f"sha256:{name.partition('-')[2]}"
+    if digest_of(plan, path) != expected:
+        raise LedgerError(
+            f"The approved plan {expected} is not what is kept in {PLANS}/{name}: a file was changed or is damaged. "
+            "Nothing was sent. Delete both files, run the task again without the approval, and approve the new plan."
+        )
+    read_actions(workspace, path)
+    return replace(plan, digest=expected, approved=True, as_of=min(plan.as_of, ledger.clock()))
+
+
+def kept(store: Store) -> list[KeptPlan]:
+    """The plans that are kept, the newest generation's last; only that one's can still be applied."""
+    names = [name for name in store.names(PLANS) if name.endswith(".json")]
+    found = [(name, store.read(f"{PLANS}/{name}")) for name in names]
+    return [_read(content, name) for name, content in found if content is not None]
+
+
+def refusal(plan: Plan, breaches: Sequence[str], report: str | None = None, notice: str = "") -> str:
+    """The message of a rejected plan: the numbers, the limits, and both ways out.
+
+    :param report: the folder of the plan's report; None where the plan could not be kept either.
+    :param notice: a sentence about an approval that did not apply.
+    """
+    said = f"{notice} " if notice else ""
+    if report is None:
+        return (
+            f"{said}The plan for {plan.key} was refused and nothing was made or sent: {'; '.join(breaches)}. Correct "
+            "the source, or set the parameter named beside the limit."
+        )
+    return (
+        f"{said}The plan for {plan.key} was refused and nothing was sent: {'; '.join(breaches)}. What it would do is "
+        f'in {report}/plan.md. To apply exactly this plan once: approve="{plan.digest}", or `python -m '
+        f"airflow_segments_provider ledger approve {plan.key.folder} {plan.digest[:SHOWN]}`. To change a limit for "
+        "good, set the parameter named beside it."
+    )
+
+
+def _read(content: bytes, name: str) -> KeptPlan:
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        stored = json.loads(content)
+        if stored.pop("sha256") == _checksum(stored):
+            return KeptPlan(Plan.from_json(stored["plan"]), tuple(stored["breaches"]))
+    raise LedgerError(
+        f"{PLANS}/{name} is damaged. Nothing was sent. Delete it; the next run that is refused keeps its plan anew."
+    )
+
+
+def _checksum(described: Any) -> str:
+    return ledger_digest(json.dumps(described, sort_keys=True).encode())
+
+
+def _name(generation: int, digest: str) -> str:
+    return f"{generation:012d}-{digest.rpartition(':')[2]}"

@@ -1,0 +1,148 @@
+"""An approval applies to exactly one plan: the digest covers every user, and what is kept is checked against it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_segments_provider.errors import LedgerError, PlanRefused
+from airflow_segments_provider.members import approvals
+from airflow_segments_provider.members.ledger.history import read_head
+from tests.members.conftest import people
+from tests.members.model.memory import KEY
+from tests.members.test_sync import Unread
+
+DAY = 24 * 3600 * 1000
+
+
+@pytest.fixture
+def segment(segment):
+    segment.sync(people(0, 200), as_of=segment.now)
+    return segment
+
+
+def refused(segment, wanted, **settings):
+    with pytest.raises(PlanRefused) as error:
+        segment.sync(wanted, **settings)
+    return error.value.digest
+
+
+def approved_by_file(segment, digest):
+    ledger = segment.ledger()
+    ledger.head = read_head(segment.store, KEY.folder)
+    approvals.approve(ledger, digest)
+
+
+@pytest.mark.parametrize("swapped", [("p199", "evil"), ("p000", "p150")])
+def test_one_other_user_makes_another_digest(segment, swapped):
+    one = segment.sync(people(150, 200), plan_only=True).plan.digest
+    two = segment.sync([swapped[1] if user == swapped[0] else user for user in people(150, 200)], plan_only=True)
+    assert (two.plan.digest == one) == (swapped[0] not in people(150, 200))
+
+
+def test_the_order_of_the_source_makes_none(segment):
+    digests = {
+        segment.sync(wanted, plan_only=True).plan.digest for wanted in (people(150, 200), people(150, 200)[::-1])
+    }
+    assert len(digests) == 1
+
+
+def test_nor_does_the_database_that_makes_it(segment):
+    """It can be computed without: the SHA-256 of a line of JSON, and of the actions in the order of their bytes."""
+    import hashlib
+
+    plan = segment.sync(people(150, 200), plan_only=True).plan
+    lines = sorted(f"remove\t{user}\n" for user in people(0, 150))
+    assert plan.digest == "sha256:" + hashlib.sha256(plan.header + "".join(lines).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("ending", ["txt", "json"])
+@pytest.mark.parametrize("how", ["argument", "file"])
+def test_a_kept_plan_that_was_changed_is_not_applied(segment, ending, how):
+    digest = refused(segment, people(150, 200))
+    (name,) = [name for name in segment.store.files if name.startswith("plans/") and name.endswith(ending)]
+    content = segment.store.files[name]
+    if ending == "txt":
+        segment.store.files[name] = content.replace(b"p000", b"p160")
+    else:
+        stored = json.loads(content)
+        stored["plan"]["mode"] = "add"
+        stored["sha256"] = approvals._checksum({name: value for name, value in stored.items() if name != "sha256"})
+        segment.store.files[name] = json.dumps(stored).encode()
+    if how == "file":
+        approved_by_file(segment, digest)
+    with pytest.raises(LedgerError, match="is not what is kept"):
+        segment.sync(people(150, 200), approve=digest if how == "argument" else None)
+    assert segment.vendor.members == set(people(0, 200))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"plan": {}, "breaches": []}', b'{"plan": null}'])
+def test_nor_is_one_that_is_damaged(segment, content):
+    digest = refused(segment, people(150, 200))
+    (name,) = [name for name in segment.store.files if name.startswith("plans/") and name.endswith("json")]
+    segment.store.files[name] = content
+    with pytest.raises(LedgerError, match="is damaged"):
+        segment.sync(people(150, 200), approve=digest)
+
+
+def test_each_of_two_approvals_is_for_its_own_plan(segment):
+    one, two = refused(segment, people(150, 200)), refused(segment, people(140, 200))
+    approved_by_file(segment, one)
+    segment.sync([], approve=two)
+    assert segment.vendor.members == set(people(140, 200))
+    # The other one is no longer true: what it would remove now has to be approved anew.
+    with pytest.raises(PlanRefused):
+        segment.sync(people(199, 200))
+    with pytest.raises(PlanRefused):
+        segment.sync(people(199, 200), approve=one)
+
+
+def test_of_two_approvals_beside_the_ledger_the_one_with_newer_data_applies(segment):
+    older = refused(segment, people(150, 200), as_of=segment.now)
+    newer = refused(segment, people(140, 200), as_of=segment.now + DAY // 48)
+    for digest in (newer, older):
+        approved_by_file(segment, digest)
+    segment.sync([])
+    assert segment.vendor.members == set(people(140, 200))
+
+
+def test_an_approval_that_matches_no_plan_is_reported(segment):
+    nothing = "sha256:" + 64 * "0"
+    done = segment.sync(people(0, 201), approve=nothing)
+    assert nothing in done.notices[0]
+    assert "no plan of that digest is kept" in done.notices[0]
+    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+        segment.sync(people(199, 200), approve=nothing)
+
+
+def test_an_approved_plan_is_applied_without_its_source(segment):
+    digest = refused(segment, people(150, 200))
+    done = segment.sync(Unread(), approve=digest)
+    assert (done.plan.approved, done.plan.digest, done.counts["applied"]) == (True, digest, 150)
+
+
+def test_it_commits_the_time_that_its_own_data_represents(segment):
+    made = segment.now
+    digest = refused(segment, people(150, 200), as_of=made)
+    segment.now += DAY
+    segment.sync([], approve=digest, as_of=segment.now)
+    # So the run that was refused can be cleared, and so can those after it.
+    segment.sync(people(150, 200), as_of=made)
+    segment.sync(people(151, 200), as_of=made + 1)
+
+
+def test_it_is_no_longer_true_after_another_run(segment):
+    digest = refused(segment, people(150, 200))
+    segment.sync(people(0, 201))
+    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+        segment.sync(people(150, 200), approve=digest)
+
+
+def test_nor_after_a_late_sender_has_written_a_note(segment):
+    digest = refused(segment, people(150, 200))
+    ledger = segment.ledger()
+    ledger.head = read_head(segment.store, KEY.folder)
+    ledger.note("add", ["p777"])
+    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+        segment.sync(people(150, 200), approve=digest)
