@@ -122,7 +122,7 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Keeping members of segments in sync.",
                 "options": {
                     "ledger_path": {
-                        "description": "Where the sync remembers whom it put into which segment: any path or URL that "
+                        "description": "Where the ledgers of the syncs lie: an absolute path, or any URL that "
                         "Airflow's object storage knows. Empty: the folder segments_ledger in AIRFLOW_HOME, for "
                         "executors that run on one machine.",
                         "version_added": "0.1.0",
