@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -146,3 +147,10 @@ def test_nor_after_a_late_sender_has_written_a_note(segment):
     ledger.note("add", ["p777"])
     with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
         segment.sync(people(150, 200), approve=digest)
+
+
+def test_it_can_be_approved_where_nothing_old_is_kept(segment):
+    segment.keep = timedelta(0)
+    digest = refused(segment, people(150, 200))
+    segment.sync([], approve=digest)
+    assert segment.vendor.members == set(people(150, 200))

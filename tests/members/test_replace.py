@@ -283,6 +283,14 @@ def test_a_preview_leaves_everything_as_it_is(segment):
     assert "the first request makes its users the only members" in markdown(done.plan)
 
 
+def test_a_preview_on_a_lost_ledger_says_that_it_needs_an_approval(segment):
+    segment.sync(people(0, 5), first_sync="add")
+    segment.store.files.clear()
+    done = segment.sync(people(0, 4), replace=True, plan_only=True)
+    assert "unknown how many members" in " ".join(done.breaches)
+    assert {name.partition("/")[0] for name in segment.store.files} == {"reports"}
+
+
 def test_the_wait_is_as_long_as_a_request_can_be_under_way(segment, monkeypatch):
     monkeypatch.setattr(segment.vendor, "request", lambda *given: "lost")
     with pytest.raises(VendorUnavailable):

@@ -135,10 +135,13 @@ class Ledger:
             self._change(replacement=asked)
         if newest > (self.state.as_of or 0):
             self._change(as_of=newest)
-        if (lost or unread or replacing) and not look_only:
-            self._fence(members, lost=lost or unread)
-        if not look_only:
-            self._wait_for_replacement()
+        if lost or unread:
+            self._change(unknown=True)
+        if look_only:
+            return members
+        if lost or unread or replacing:
+            self._fence(members)
+        self._wait_for_replacement()
         return members
 
     def look(self, workspace: Workspace) -> Members:
@@ -232,12 +235,11 @@ class Ledger:
                 self._change(replacement=self.state.replacement or "a late request", replacement_sent=sent)
         self._change(notes=tuple(names))
 
-    def _fence(self, members: Members, *, lost: bool) -> None:
+    def _fence(self, members: Members) -> None:
         """Write a generation that ends whatever another run still does, from which the waiting counts."""
         self._change(
             replacement=self.state.replacement or "a lost ledger",
             replacement_sent=self.clock() + self._longest(self.head.intent),
-            unknown=self.state.unknown or lost,
         )
         self._write(members)
 
