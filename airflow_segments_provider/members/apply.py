@@ -207,9 +207,9 @@ class Sending:
         if acknowledged.in_doubt is not None:
             until = acknowledged.in_doubt + self.ledger.settling
             raise LedgerBusy(
-                "The members were replaced, but an earlier try of that request was not answered and may still be "
-                "carried out; it would undo what is sent before. Nothing further was sent. Run the task again after "
-                f"{moment(until)}: it goes on from there.",
+                f"{self.ledger.folder}: the members were replaced, but an earlier try of that request was not answered "
+                "and may still be carried out; it would undo what is sent before. Nothing further was sent. Run the "
+                f"task again after {moment(until)}: it goes on from there.",
                 until=until,
             )
 

@@ -268,4 +268,23 @@ def test_the_guide_has_a_row_for_each_of_these():
     guide = (Path(__file__).parents[2] / "docs" / "sync.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", guide.partition("## How a run can end")[2].partition("### ")[0]))
     here = {name for name, value in globals().items() if name.startswith("test_") and callable(value)}
-    assert named == here - {"test_the_guide_has_a_row_for_each_of_these"}
+    assert named == here - {"test_the_guide_has_a_row_for_each_of_these", "test_each_refusal_names_the_segment"}
+
+
+def test_each_refusal_names_the_segment(ending, segment):
+    """Whoever is on call sees the message alone."""
+    older = dict(segment.store.files)
+    for error, named in (
+        (PlanRefused, {"wanted": people(150, 200)}),
+        (RunSuperseded, {"as_of": segment.now - DAY}),
+        (LedgerError, {"owner": "other.task"}),
+        (LedgerError, {"run": "dag/run/sync/1"}),
+        (LedgerLost, {}),
+        (LedgerBusy, {"replace": True, "run": "by hand"}),
+    ):
+        if named.get("run") == "dag/run/sync/1":
+            segment.sync(people(0, 200), run="dag/run/sync/0")
+        if error in (LedgerLost, LedgerBusy):
+            segment.store.files = dict(older)
+        with pytest.raises(error, match=f"{re.escape(KEY.folder)}|memory segment segment"):
+            segment.sync(**{"wanted": people(0, 10), **named})

@@ -45,21 +45,22 @@ def check_owner(head: Head, writer: Writer) -> None:
     other = head.manifest.writer
     if other.owner != writer.owner:
         raise LedgerError(
-            f"This segment is kept by the task {other.owner}, and this one is {writer.owner}: two would undo each "
-            "other's work. Nothing was sent. Remove one of them, or set `takeover=True` here once."
+            f"{head.manifest.folder}: this segment is kept by the task {other.owner}, and this one is {writer.owner}: "
+            "two would undo each other's work. Nothing was sent. Remove one of them, or set `takeover=True` here once."
         )
     (run, _, index), (this_run, _, this_index) = other.run.rpartition("/"), writer.run.rpartition("/")
     if run and run == this_run and index != this_index:
         raise LedgerError(
-            f"Map index {index} of this run has changed this segment already, and this is map index {this_index}: two "
-            "would undo each other's work. Nothing was sent. Let each mapped task have a segment of its own; if the "
-            "indexes have moved since, set `takeover=True` here once."
+            f"{head.manifest.folder}: Map index {index} of this run has changed this segment already, and this is map "
+            f"index {this_index}: two would undo each other's work. Nothing was sent. Let each mapped task have a "
+            "segment of its own; if the indexes have moved since, set `takeover=True` here once."
         )
 
 
-def check_age(head: Head, as_of: int, newest: int) -> None:
+def check_age(folder: str, head: Head, as_of: int, newest: int) -> None:
     """Check that no run with newer data has committed.
 
+    :param folder: of the segment.
     :param as_of: the time that this run's data represents.
     :param newest: the time that the committed data represents.
     :raises RunSuperseded: one has.
@@ -68,7 +69,7 @@ def check_age(head: Head, as_of: int, newest: int) -> None:
         return
     by = f" by the run {head.state.as_of_run}" if head.state.as_of_run else ""
     raise RunSuperseded(
-        f"This run's data represents {moment(as_of)}, and the segment already has that of {moment(newest)}, "
+        f"{folder}: this run's data represents {moment(as_of)}, and the segment already has that of {moment(newest)}, "
         f"committed{by}. Nothing was sent, and no action is needed. To send the older data all the same, set "
         '`on_older="apply"`.'
     )

@@ -55,8 +55,8 @@ def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: in
     )
     if now < until:
         raise LedgerBusy(
-            f"Run {other.run} is changing this segment, or died doing so. Nothing was sent. It can be taken over from "
-            f"{moment(until)} on.",
+            f"{manifest.folder}: Run {other.run} is changing this segment, or died doing so. Nothing was sent. It can "
+            f"be taken over from {moment(until)} on.",
             until=until,
         )
 

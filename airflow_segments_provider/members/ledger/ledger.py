@@ -51,7 +51,7 @@ MOST_DELTAS = 20
 LARGEST_DELTAS = 0.25
 
 OVERTAKEN = (
-    "Another run changed this segment's ledger meanwhile, so this one stopped: its plan is no longer true. What it "
+    "another run changed this segment's ledger meanwhile, so this one stopped: its plan is no longer true. What it "
     "sent is accounted for by the other. Run the task again."
 )
 
@@ -125,7 +125,7 @@ class Ledger:
         lost = damaged or claim.is_lost(self.store, self.head, seen)
         newest = max(self.head.state.as_of or 0, (seen.as_of or 0) if lost and seen else 0)
         if not any_age:
-            claim.check_age(self.head, as_of, newest)
+            claim.check_age(self.folder, self.head, as_of, newest)
         if lost and seen and asked is None:
             raise claim.lost(self.folder, seen)
         self._newest = max(self._newest, self.head.generation, seen.generation if seen else 0)
@@ -252,8 +252,9 @@ class Ledger:
         if sent is not None and self.clock() < sent + self.settling:
             until = sent + self.settling
             raise LedgerBusy(
-                "A request that makes the members exactly those it names may still be carried out, and would undo "
-                f"whatever is sent before. Nothing was sent now. Run the task again after {lease.moment(until)}.",
+                f"{self.folder}: a request that replaces all members may still be carried out, and would undo whatever "
+                f"is sent before. Nothing was sent now. Run the task again after {lease.moment(until)}; with "
+                "`deferrable=True` it waits by itself.",
                 until=until,
             )
         self._change(replacement_sent=None)
@@ -317,9 +318,9 @@ class Ledger:
         now, running = self.clock(), self.running()
         if now >= self._lease_until:
             raise LedgerOvertaken(
-                f"This worker's hold on the segment's ledger ended at {lease.moment(self._lease_until)}, before its "
-                "next request: it was suspended, or a request took too long. Nothing further was sent. Run the task "
-                "again."
+                f"{self.folder}: this worker's hold on the segment's ledger ended at "
+                f"{lease.moment(self._lease_until)}, before its next request: it was suspended, or a request took too "
+                "long. Nothing further was sent. Run the task again."
             )
         if self._lease_until - now <= milliseconds(max(self.request_timeout, self._hold / 2)):
             self._lease_until = now + milliseconds(self._hold)
@@ -327,8 +328,8 @@ class Ledger:
         now, running = self.clock(), self.running()
         if newest_generation(self.store) != own:
             raise LedgerOvertaken(
-                "Another run took this segment over, so this one stopped. What it sent so far is accounted for by the "
-                "other. Clear the newer run if this one should be repeated."
+                f"{self.folder}: another run took this segment over, so this one stopped. What it sent so far is "
+                "accounted for by the other. Clear the newer run if this one should be repeated."
             )
         self._checked = now, running
 
@@ -339,9 +340,9 @@ class Ledger:
         """
         if self.is_late():
             raise LedgerOvertaken(
-                f"A request was not sent within {self.request_timeout} of the check that this run still holds the "
-                "segment: the worker was suspended, or tries and waits took too long. Nothing further was sent. Run "
-                "the task again: it goes on from there."
+                f"{self.folder}: a request was not sent within {self.request_timeout} of the check that this run "
+                "still holds the segment: the worker was suspended, or tries and waits took too long. Nothing further "
+                "was sent. Run the task again: it goes on from there."
             )
 
     def is_late(self) -> bool:
@@ -446,13 +447,13 @@ class Ledger:
         seen = self.witness.read()
         # What this run opened must still be there: it may have been lost, or restored from an older copy, since.
         if (seen and seen.generation > self._newest) or newest_generation(self.store) != self._listed:
-            raise LedgerOvertaken(OVERTAKEN)
+            raise LedgerOvertaken(f"{self.folder}: {OVERTAKEN}")
         content = manifest.encoded
         if not self._create(manifest_name(manifest.generation), content):
-            raise LedgerOvertaken(OVERTAKEN)
+            raise LedgerOvertaken(f"{self.folder}: {OVERTAKEN}")
         # A number that was free because its manifest was deleted as old is no place to go on from.
         if newest_generation(self.store) > manifest.generation:
-            raise LedgerOvertaken(OVERTAKEN)
+            raise LedgerOvertaken(f"{self.folder}: {OVERTAKEN}")
         if self.head.manifest is None:
             self.store.delete(retention.FORGOTTEN_MARK)
         self.head = Head(manifest, digest_of(content))
