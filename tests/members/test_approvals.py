@@ -35,11 +35,15 @@ def approved_by_file(segment, digest):
     approvals.approve(ledger, digest)
 
 
-@pytest.mark.parametrize("swapped", [("p199", "evil"), ("p000", "p150")])
+@pytest.mark.parametrize("swapped", [("p199", "p149"), ("p150", "p000"), ("p199", "evil")])
 def test_one_other_user_makes_another_digest(segment, swapped):
-    one = segment.sync(people(150, 200), plan_only=True).plan.digest
-    two = segment.sync([swapped[1] if user == swapped[0] else user for user in people(150, 200)], plan_only=True)
-    assert (two.plan.digest == one) == (swapped[0] not in people(150, 200))
+    """Also where as many are added and removed."""
+    one = segment.sync([*people(150, 200), "good"], plan_only=True).plan
+    others = dict([swapped, ("good", "bad")]) if swapped[1] == "evil" else dict([swapped])
+    two = segment.sync([others.get(user, user) for user in [*people(150, 200), "good"]], plan_only=True).plan
+    assert one.digest != two.digest
+    if swapped[1] != "evil":
+        assert one.counts == two.counts
 
 
 def test_the_order_of_the_source_makes_none(segment):

@@ -162,7 +162,8 @@ def test_what_another_run_left_open_is_dated_by_our_own_beginning(segment, monke
     with pytest.raises(Crash):
         segment.sync(["kept", "p000"])
     monkeypatch.undo()
-    segment.now += 8 * MINUTE
+    # So long that what it sent at once could no longer be carried out.
+    segment.now += 30 * MINUTE
     segment.sync(["kept"], **FREE)
     began = segment.now
     # The request that the other sent at the last moment is carried out at the last moment.
