@@ -271,7 +271,7 @@ def _leaves_the_members_of_an_empty_source(patch: Patch) -> None:
 
 
 def _does_not_fence(patch: Patch) -> None:
-    patch.setattr(Ledger, "_fence", lambda self, members, *, lost: self._change(replacement="a lost ledger"))
+    patch.setattr(Ledger, "_fence", lambda self, members: self._change(replacement="a lost ledger"))
     patch.setattr(Ledger, "_wait_for_replacement", lambda self: self._change(replacement_sent=None))
 
 

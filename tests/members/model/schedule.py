@@ -39,11 +39,10 @@ witness has not seen, is lost with the ledger: the promise does not cover that.
 
 What no schedule has: a segment that the sync makes; several tasks or mapped instances on one segment, and ``takeover``;
 ``max_members``, ``max_duration`` and the limits on what a run may report; IDs that need normalising, repeated or too
-long; an object store whose answers are lost, and single files that are damaged or deleted, other than by a restored
-copy of all of them; a newer copy of a ledger that comes back after an older one; forgotten, erased or rewritten
-ledgers; a witness that forgets; requests carried out later than ``settle_after``, in several parts at several times, or
-by half in a replacement; clocks that jump or differ by more than the skew; errors of DuckDB or of the disk; steps
-within a read or within SQL.
+long; single files that are damaged or deleted, other than by a restored copy of all of them; a newer copy of a ledger
+that comes back after an older one; forgotten, erased or rewritten ledgers; a witness that forgets; requests carried out
+later than ``settle_after``, in several parts at several times, or by half in a replacement; clocks that jump or differ
+by more than the skew; errors of DuckDB or of the disk; steps within a read or within SQL.
 """
 
 from __future__ import annotations
@@ -145,8 +144,8 @@ class Schedule:
                 world.by_hand()
             elif dice < 0.3 + weather.by_hand + lengths.checked:
                 self.check()
-            if weather.loss and rng.random() < weather.restored:
-                world.restore()
+            if weather.loss and rng.random() < weather.restored and not world.restore():
+                return
             awake = [worker for worker in self.active if worker.wake <= world.now]
             if awake:
                 self.let_go_on(rng.choice(awake))

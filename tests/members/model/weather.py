@@ -34,6 +34,7 @@ class Weather:
     :param lists: the vendor lists its members.
     :param loss: the ledger may be lost, or restored from an older copy: ``restored`` between two turns; at a step it is
         copied with a chance of ``copied``.
+    :param unsure: that a file is written, and the store says that it was there.
     :param by_hand: that somebody changes the segment between two turns.
     :param keep: for how many minutes a ledger keeps old files.
 
@@ -81,6 +82,7 @@ class Weather:
     loss: bool = False
     restored: float = 0.06
     copied: float = 0.05
+    unsure: float = 0.01
     by_hand: float = 0.06
     keep: int = 30 * 24 * 60
 
@@ -122,7 +124,18 @@ SUSPENDED = {"hang": 0.02, "turns": (3, 20), "max_removals": None, "removed": 1.
 REJECTED = {"bad": 0.25, "stuck": 0.1, "limit": 5, "budget": 1, "partial": False, "hopeless": 20}
 TOGETHER = {"again": 0.9, "turns": (3, 10, 20), "pauses": (0,), "tick": 0.01, "hang": 0.0, "removed": 1.0, "limit": 1}
 GUARDED = {"max_removals": 1, "approves": 0.8, "added": None}
-EMPHASES: tuple[dict[str, Any], ...] = (DOUBTS, CRASHES, REPLACING, RESTORED, SUSPENDED, REJECTED, TOGETHER, GUARDED)
+HOPELESS = {"bad": 0.8, "partial": False, "budget": 500, "hopeless": 3, "lists": False}
+EMPHASES: tuple[dict[str, Any], ...] = (
+    DOUBTS,
+    CRASHES,
+    REPLACING,
+    RESTORED,
+    SUSPENDED,
+    REJECTED,
+    TOGETHER,
+    GUARDED,
+    HOPELESS,
+)
 
 
 def drawn(rng: random.Random, **chosen: Any) -> Weather:
@@ -153,7 +166,7 @@ def drawn(rng: random.Random, **chosen: Any) -> Weather:
         turns=rng.choice([(1, 10, 60, 400), (400,), (3, 20)]),
         lists=rng.random() < 0.4,
         loss=rng.random() < 0.25,
-        keep=rng.choice([1, 20, 30 * 24 * 60]),
+        keep=rng.choice([0, 20, 30 * 24 * 60]),
         undo=rng.choice([0.05, 0.4]),
         limit=rng.randint(1, 5),
         budget=rng.choice([1, 2, 3, 6, 500]),

@@ -97,7 +97,9 @@ class Store(MemoryStore):
         self.files[name] = content
         self.worker.created(name, content)
         self.step()
-        return True
+        unsure = self.worker.world.rng.random() < self.worker.world.weather.unsure
+        self.worker.world.seen["files written whose answer was lost"] += unsure
+        return not unsure
 
     def names(self, folder: str) -> list[str]:
         self.step()
@@ -235,12 +237,11 @@ class Worker:
         if self.end:
             self._thread.join()
 
-    def run(self) -> str:
-        """Run to its end, in this thread; return how it ended."""
+    def run(self) -> None:
+        """Run to its end, in this thread."""
         self._carry_out()
         if self.world.divergence:
             raise self.world.divergence
-        return self.end
 
     def _work(self) -> None:
         try:

@@ -205,8 +205,8 @@ class World:
         """Somebody, or some machine, copies the ledger, at any instant."""
         self.copies.append((len(self.written), dict(self.files)))
 
-    def restore(self) -> None:
-        """An older copy of the ledger comes back, or none."""
+    def restore(self) -> bool:
+        """Put an older copy of the ledger back, or none; return whether the promise still holds."""
         rng = self.rng
         kept, files = rng.choice([(0, {}), rng.choice(self.copies)]) if self.copies else (0, dict[str, bytes]())
         self.restores += 1
@@ -226,3 +226,4 @@ class World:
         elif not any(entry.pending for entry in self.written):
             # A replacement that had sent nothing is forgotten: whoever asked must ask again.
             self.vendor.leaving = set()
+        return not self.excused
