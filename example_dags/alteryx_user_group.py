@@ -15,7 +15,6 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_segments_provider.members.source import SqlMembers
 from airflow_segments_provider.operators.alteryx import (
     AlteryxServerCreateUserGroupOperator,
     AlteryxServerDeleteUserGroupOperator,
@@ -23,6 +22,7 @@ from airflow_segments_provider.operators.alteryx import (
     AlteryxServerRemoveUserGroupUsersOperator,
 )
 from airflow_segments_provider.operators.alteryx_sharing import AlteryxServerShareWithUserGroupOperator
+from airflow_segments_provider.sources.sql import SqlMembers
 
 
 def people(query: str) -> SqlMembers:

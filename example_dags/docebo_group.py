@@ -13,13 +13,13 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_segments_provider.members.source import SqlMembers
 from airflow_segments_provider.operators.docebo import DoceboCreateGroupOperator, DoceboDeleteGroupOperator
 from airflow_segments_provider.operators.docebo_members import (
     DoceboListGroupUsersOperator,
     DoceboRemoveGroupUsersOperator,
 )
 from airflow_segments_provider.sensors.docebo import DoceboGroupPopulatedSensor
+from airflow_segments_provider.sources.sql import SqlMembers
 
 
 def people(query: str) -> SqlMembers:

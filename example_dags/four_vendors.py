@@ -17,11 +17,11 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_segments_provider.members.source import SqlMembers
 from airflow_segments_provider.operators.alteryx import AlteryxServerCreateUserGroupOperator
 from airflow_segments_provider.operators.docebo import DoceboCreateGroupOperator
 from airflow_segments_provider.operators.walkme import WalkMeCreateSegmentOperator
 from airflow_segments_provider.operators.zendesk import ZendeskCreateUserSegmentOperator
+from airflow_segments_provider.sources.sql import SqlMembers
 
 
 def people(query: str) -> SqlMembers:

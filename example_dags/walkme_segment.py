@@ -14,7 +14,6 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_segments_provider.members.source import SqlMembers
 from airflow_segments_provider.operators.walkme import (
     WalkMeCreateSegmentOperator,
     WalkMeDeleteSegmentOperator,
@@ -22,6 +21,7 @@ from airflow_segments_provider.operators.walkme import (
     WalkMeUpdateSegmentOperator,
 )
 from airflow_segments_provider.sensors.walkme import WalkMeSegmentPropagationSensor
+from airflow_segments_provider.sources.sql import SqlMembers
 
 
 def people(query: str) -> SqlMembers:

@@ -20,9 +20,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, BaseHook, Param, task
 
-from airflow_segments_provider.members.source import SqlMembers
 from airflow_segments_provider.operators.members import SyncMembersOperator
 from airflow_segments_provider.sensors.walkme import WalkMeSegmentPropagationSensor
+from airflow_segments_provider.sources.sql import SqlMembers
 
 with DAG(
     dag_id="walkme_sync_many",

@@ -13,7 +13,6 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_segments_provider.members.source import SqlMembers
 from airflow_segments_provider.operators.zendesk import (
     ZendeskCreateUserSegmentOperator,
     ZendeskDeleteUserSegmentOperator,
@@ -22,6 +21,7 @@ from airflow_segments_provider.operators.zendesk import (
 from airflow_segments_provider.operators.zendesk_content import ZendeskApplyUserSegmentOperator
 from airflow_segments_provider.operators.zendesk_users import ZendeskUpdateUsersOperator
 from airflow_segments_provider.sensors.zendesk import ZendeskJobStatusSensor
+from airflow_segments_provider.sources.sql import SqlMembers
 
 
 def people(query: str) -> SqlMembers:

@@ -156,7 +156,7 @@ def dag_file(airflow_db: Path) -> Iterator[Callable[[str], Any]]:
 _HEAD = """
 from datetime import datetime, timedelta, timezone
 from airflow.providers.common.compat.sdk import DAG, task
-from airflow_segments_provider.members.source import SqlMembers
+from airflow_segments_provider.sources.sql import SqlMembers
 from airflow_segments_provider.operators.walkme import *
 from airflow_segments_provider.sensors.walkme import *
 

@@ -51,8 +51,8 @@ PUBLIC = {
         "RetryPolicy",
     ],
     "links": ["AlteryxServerLink", "DoceboLink", "WalkMeSystemLink", "ZendeskHelpCenterLink"],
-    "members.files": ["FileMembers"],
-    "members.source": ["SqlMembers"],
+    "sources.files": ["FileMembers"],
+    "sources.sql": ["SqlMembers"],
     "operators.alteryx": [
         "AlteryxServerAddUserGroupUsersOperator",
         "AlteryxServerCreateUserGroupOperator",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.hooks.alteryx_sharing import AlteryxSharingHook
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import RetryPolicy
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         UserGroup,
         UserGroupChange,
     )
-    from airflow_segments_provider.models.user_ids import OnInvalid
+    from airflow_segments_provider.sources.ids import OnInvalid
 
 __all__ = ["AlteryxServerHook"]
 
@@ -87,7 +87,7 @@ class AlteryxServerHook(AlteryxSharingHook):
     def create_user_group(
         self,
         name: str,
-        user_ids: Iterable[object] = (),
+        user_ids: UserSource = (),
         *,
         role: Role = "Evaluated",
         if_exists: IfExists = "reuse",
@@ -157,7 +157,7 @@ class AlteryxServerHook(AlteryxSharingHook):
 
     def add_users(
         self,
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         *,
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
@@ -185,7 +185,7 @@ class AlteryxServerHook(AlteryxSharingHook):
 
     def remove_users(
         self,
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         *,
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         Share,
         UpdateUserGroup,
     )
-    from airflow_segments_provider.models.user_ids import StagedUserIds
+    from airflow_segments_provider.sources.batches import StagedUserIds
 
 VENDOR = "Alteryx Server"
 REASONS_SHOWN, REASONS_KEPT = 5, 20
@@ -92,7 +92,7 @@ def add(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserId
         users_sent=ids.users,
         users_added=added,
         users_refused=refused,
-        users_rejected=dict(staged.rejected),
+        users_rejected=dict(staged.invalid),
         users_unmatched=unmatched,
         requests=endpoints.requests,
         changed_at=datetime.now(UTC),
@@ -155,7 +155,7 @@ def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUse
         outcome="updated",
         users_sent=ids.users,
         users_removed=removed,
-        users_rejected=dict(staged.rejected),
+        users_rejected=dict(staged.invalid),
         users_unmatched=unmatched,
         requests=endpoints.requests,
         changed_at=datetime.now(UTC),

@@ -13,7 +13,7 @@ from airflow_segments_provider.hooks.creation import check_not_emptied, create_o
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, parse_created_id
 from airflow_segments_provider.models.alteryx_given import UserGroupKey
-from airflow_segments_provider.models.user_ids import StagedUserIds
+from airflow_segments_provider.sources.batches import StagedUserIds
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
@@ -139,7 +139,7 @@ class UserGroupCreation:
             users_sent=self._ids.users,
             users_added=added,
             users_refused=refused,
-            users_rejected=dict(self._staged.rejected),
+            users_rejected=dict(self._staged.invalid),
             users_unmatched=self._unmatched,
             requests=self._endpoints.requests,
             changed_at=datetime.now(UTC),

@@ -16,7 +16,7 @@ from airflow_segments_provider.models.alteryx_given import UserGroupKey, select
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
-    from airflow_segments_provider.models.user_ids import StagedUserIds, UserIdBatch
+    from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 
 Parsed = TypeVar("Parsed")
 

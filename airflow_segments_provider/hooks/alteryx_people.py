@@ -16,7 +16,7 @@ from airflow_segments_provider.models.alteryx_given import MAX_ID_LENGTH
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
     from airflow_segments_provider.models.alteryx_given import ChangeUsers, CreateUserGroup
-    from airflow_segments_provider.models.user_ids import StagedUserIds
+    from airflow_segments_provider.sources.batches import StagedUserIds
 
 MAX_EMAIL_LENGTH = 320
 # Look-ups waiting at once; there are as many threads as the connection allows.

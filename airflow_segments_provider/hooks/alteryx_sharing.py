@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
     from airflow_segments_provider.http import HttpClient
     from airflow_segments_provider.models.alteryx import AlteryxServerConnectionFields, ResourceType, User
     from airflow_segments_provider.models.given import Given
-    from airflow_segments_provider.models.user_ids import StagedUserIds
+    from airflow_segments_provider.sources.batches import StagedUserIds
 
     Model = TypeVar("Model", bound=Given)
 
@@ -128,7 +129,7 @@ class AlteryxSharingHook(VendorHook):
 
     @contextmanager
     def _checked(
-        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: Iterable[object]
+        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource
     ) -> Iterator[tuple[UserGroupEndpoints, Model, StagedUserIds]]:
         """The endpoints, the input and the staged people of a write, once all of them are found to be right."""
         from airflow_segments_provider.hooks.alteryx_people import EMAILS_A_BATCH, MAX_EMAIL_LENGTH

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.models.docebo_given import IfExists, IfMissing, SortDir
     from airflow_segments_provider.models.docebo_rules import Ruleset
     from airflow_segments_provider.models.given import Given
-    from airflow_segments_provider.models.user_ids import OnInvalid
+    from airflow_segments_provider.sources.ids import OnInvalid
 
     Model = TypeVar("Model", bound=Given)
 
@@ -211,7 +212,7 @@ class DoceboHook(VendorHook):
         wanted = accepted("The conversion of group ids", ConvertGroupIds, {"ids": ids})
         return self.endpoints().both_ids(wanted.ids)
 
-    def find_users(self, values: Iterable[object], *, by: IdentifyBy = "email") -> UserMatches:
+    def find_users(self, values: UserSource, *, by: IdentifyBy = "email") -> UserMatches:
         """Users who have exactly these e-mail addresses, usernames or ids, in any case.
 
         For a few people each is looked up, ``max_concurrency`` of the connection at once; for many the list of all
@@ -227,7 +228,7 @@ class DoceboHook(VendorHook):
     def create_group(
         self,
         name: str,
-        user_ids: Iterable[object] = (),
+        user_ids: UserSource = (),
         *,
         type: Literal["manual", "automatic"] = "manual",  # noqa: A002  # the vendor's word
         description: str | None = None,
@@ -323,7 +324,7 @@ class DoceboHook(VendorHook):
 
     def add_users(
         self,
-        user_ids: Iterable[object] = (),
+        user_ids: UserSource = (),
         *,
         branch_ids: Iterable[int] = (),
         group_ids: Iterable[str | int] = (),
@@ -353,7 +354,7 @@ class DoceboHook(VendorHook):
 
     def remove_users(
         self,
-        user_ids: Iterable[object] = (),
+        user_ids: UserSource = (),
         *,
         user_all: bool = False,
         user_filters: Mapping[str, str] | Sequence[str] | None = None,
@@ -401,7 +402,7 @@ class DoceboHook(VendorHook):
         return endpoints, endpoints.found_id(key)
 
     def _checked(
-        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: Iterable[object]
+        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource
     ) -> AbstractContextManager[tuple[GroupEndpoints, Model, People]]:
         """The endpoints, the input and the people of a write, once all of them are found to be right."""
         from airflow_segments_provider.hooks.docebo_people import checked

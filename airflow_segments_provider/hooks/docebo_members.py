@@ -10,8 +10,8 @@ from airflow_segments_provider.errors import Conflict, VendorError
 from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.docebo_replies import parse_addition, parse_background, parse_member
-from airflow_segments_provider.models.user_ids import StagedUserIds
-from airflow_segments_provider.models.whole_numbers import MAX_DIGITS, numbers
+from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.ids import MAX_DIGITS
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
@@ -98,7 +98,7 @@ class GroupMembers:
         sent = 0
         for batch in staged.batches():
             try:
-                send(b'{"user_ids":%s}' % numbers(batch), batch.ids)
+                send(b'{"user_ids":%s}' % batch.numbers, batch.ids)
             except VendorError as error:
                 raise error.advise(
                     f"Before it, {sent:,} of {staged.users:,} users were {how} group {self.group_id}. Run it again: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,8 +12,9 @@ from airflow_segments_provider.hooks.identify import identified
 from airflow_segments_provider.models.docebo import IdentifyBy, UserMatches
 from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, FindUsers
 from airflow_segments_provider.models.problems import accepted
-from airflow_segments_provider.models.user_ids import StagedUserIds
-from airflow_segments_provider.models.whole_numbers import MAX_DIGITS, WholeNumbers
+from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.ids import MAX_DIGITS
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook
@@ -41,7 +42,7 @@ class People:
 
 @contextmanager
 def checked(
-    hook: DoceboHook, subject: str, model: type[Model], given: dict[str, Any], user_ids: Iterable[object]
+    hook: DoceboHook, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource
 ) -> Iterator[tuple[GroupEndpoints, Model, People]]:
     """The endpoints, the input and the people of a write, once all of them are found to be right.
 
@@ -49,17 +50,14 @@ def checked(
     :raises InvalidInput: with every problem found, before any call; or people were not found, before any write.
     """
     by, per_request = given.get("identify_by", "id"), hook.fields.users_per_request
-    numbers = WholeNumbers(user_ids) if by == "id" and _many(user_ids) else None
-    max_length = MAX_DIGITS if by == "id" else MAX_ID_LENGTH
-    ids = user_ids if numbers is None else numbers
+    numbered = by == "id"
+    max_length = MAX_DIGITS if numbered else MAX_ID_LENGTH
     with (
-        hook.staged(subject, given, ids, max_length=max_length, per_request=per_request) as found,
+        hook.staged(
+            subject, given, user_ids, max_length=max_length, per_request=per_request, whole_numbers=numbered
+        ) as (staged, problems),
         ExitStack() as stack,
     ):
-        staged, problems = found
-        if numbers is not None and numbers.wrong:
-            staged.rejected[numbers.reason] = numbers.wrong
-            problems = problems if given.get("on_invalid") == "skip" else [*problems, numbers.problem()]
         wanted, endpoints = accepted(subject, model, given, problems), hook.endpoints()
         look_up = None
         if by != "id" and staged.users:
@@ -75,20 +73,20 @@ def checked(
                 subject=subject,
             )
         )
-        yield endpoints, wanted, People(vendors_ids, dict(staged.rejected), unmatched)
+        yield endpoints, wanted, People(vendors_ids, dict(staged.invalid), unmatched)
 
 
-def find(hook: DoceboHook, values: Iterable[object], by: IdentifyBy) -> UserMatches:
+def find(hook: DoceboHook, values: UserSource, by: IdentifyBy) -> UserMatches:
     """Look users up, and say who has none or several.
 
     :raises InvalidInput: before any call, with every problem found.
     """
     found, unmatched, ambiguous = dict[str, str](), list[str](), list[str]()
     per_request = hook.fields.users_per_request
-    with StagedUserIds(max_length=MAX_ID_LENGTH, per_request=per_request, distinct=True) as staged:
-        numbers = WholeNumbers(values) if by == "id" and _many(values) else None
-        problems = staged.fill(values if numbers is None else numbers)
-        problems += [numbers.problem()] if numbers is not None and numbers.wrong else []
+    with StagedUserIds(
+        max_length=MAX_ID_LENGTH, per_request=per_request, distinct=True, whole_numbers=by == "id"
+    ) as staged:
+        problems = staged.fill(values)
         wanted = accepted("The look-up of users", FindUsers, {"by": by}, problems)
         with UserLookUp(hook.endpoints(), wanted.by, staged.users) as look_up:
             for batch in staged.batches():
@@ -98,8 +96,3 @@ def find(hook: DoceboHook, values: Iterable[object], by: IdentifyBy) -> UserMatc
                 unmatched += [value for value in asked if value not in ids]
                 ambiguous += [value for value in asked if value in ids and ids[value] is None]
     return UserMatches(found=found, unmatched=unmatched, ambiguous=ambiguous)
-
-
-def _many(user_ids: object) -> bool:
-    """Whether there is something to iterate over; what is not is refused where the ids are staged."""
-    return isinstance(user_ids, Iterable) and not isinstance(user_ids, (str, bytes))

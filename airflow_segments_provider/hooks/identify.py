@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.models.user_ids import StagedUserIds
+from airflow_segments_provider.sources.batches import StagedUserIds
 
 OnUnmatched = Literal["fail", "skip"]
 

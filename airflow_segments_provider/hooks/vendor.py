@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.models.user_ids import StagedUserIds
+    from airflow_segments_provider.sources.batches import StagedUserIds
 
 
 class VendorHook(BaseHook):
@@ -68,11 +69,12 @@ class VendorHook(BaseHook):
         self,
         subject: str,
         given: dict[str, Any],
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         *,
         max_length: int,
         per_request: int,
         distinct: bool = False,
+        whole_numbers: bool = False,
     ) -> Iterator[tuple[StagedUserIds, list[str]]]:
         """The ids of a write, all read and checked, and what is wrong with them.
 
@@ -80,16 +82,18 @@ class VendorHook(BaseHook):
         :param given: its other input; ``on_invalid`` says whether an unusable id is a problem.
         :raises ConfigurationError: the connection is read-only.
         """
-        from airflow_segments_provider.models.user_ids import StagedUserIds
+        from airflow_segments_provider.sources.batches import StagedUserIds
 
         # The client refuses the write itself in any case; here it fails before people are read and looked up.
         self.client.check_writable(subject)
-        with StagedUserIds(max_length=max_length, per_request=per_request, distinct=distinct) as staged:
+        with StagedUserIds(
+            max_length=max_length, per_request=per_request, distinct=distinct, whole_numbers=whole_numbers
+        ) as staged:
             try:
                 problems = staged.fill(user_ids)
             except InvalidInput as error:  # of a source or a template, perhaps half-way
                 problems = list(error.problems)
             else:
-                if given.get("on_invalid") == "skip" and staged.rejected:
+                if given.get("on_invalid") == "skip" and staged.invalid:
                     problems = []
             yield staged, problems

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.models.user_ids import OnInvalid, StagedUserIds
     from airflow_segments_provider.models.walkme import (
         Action,
         IfExists,
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         SegmentChange,
         WalkMeConnectionFields,
     )
+    from airflow_segments_provider.sources.batches import StagedUserIds
+    from airflow_segments_provider.sources.ids import OnInvalid
 
     Model = TypeVar("Model", bound=LookUp)
 
@@ -139,7 +141,7 @@ class WalkMeHook(VendorHook):
     def create_segment(
         self,
         name: str,
-        user_ids: Iterable[object] = (),
+        user_ids: UserSource = (),
         *,
         external_id: str | None = None,
         if_exists: IfExists = "reuse",
@@ -182,7 +184,7 @@ class WalkMeHook(VendorHook):
     def update_segment(
         self,
         action: Action,
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         *,
         segment: Any = None,
         segment_guid: str | None = None,
@@ -221,15 +223,15 @@ class WalkMeHook(VendorHook):
         with self._checked("The update of a WalkMe segment", UpdateSegment, given, user_ids) as checked:
             return update(*checked)
 
-    def add_users(self, user_ids: Iterable[object], **segment: Any) -> SegmentChange:
+    def add_users(self, user_ids: UserSource, **segment: Any) -> SegmentChange:
         """``update_segment`` with ``add``."""
         return self.update_segment("add", user_ids, **segment)
 
-    def remove_users(self, user_ids: Iterable[object], **segment: Any) -> SegmentChange:
+    def remove_users(self, user_ids: UserSource, **segment: Any) -> SegmentChange:
         """``update_segment`` with ``remove``."""
         return self.update_segment("remove", user_ids, **segment)
 
-    def override_users(self, user_ids: Iterable[object], **segment: Any) -> SegmentChange:
+    def override_users(self, user_ids: UserSource, **segment: Any) -> SegmentChange:
         """``update_segment`` with ``override``."""
         return self.update_segment("override", user_ids, **segment)
 
@@ -273,7 +275,7 @@ class WalkMeHook(VendorHook):
 
     @contextmanager
     def _checked(
-        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: Iterable[object]
+        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource
     ) -> Iterator[tuple[SegmentEndpoints, Model, StagedUserIds]]:
         """The endpoints, the input and the staged ids of a write, once all of them are found to be right.
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
     from airflow_segments_provider.http import Reply
-    from airflow_segments_provider.models.user_ids import StagedUserIds, UserIdBatch
     from airflow_segments_provider.models.walkme import CreateSegment
+    from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class SegmentCreation:
             name=self._wanted.name,
             outcome=outcome,
             users_sent=self._staged.users,
-            users_rejected=dict(self._staged.rejected),
+            users_rejected=dict(self._staged.invalid),
             requests=self._endpoints.requests,
             changed_at=moment,
         )

@@ -12,8 +12,8 @@ from airflow_segments_provider.models.walkme import SegmentChange, SegmentKey, s
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
-    from airflow_segments_provider.models.user_ids import StagedUserIds
     from airflow_segments_provider.models.walkme import DeleteSegment
+    from airflow_segments_provider.sources.batches import StagedUserIds
 
 logger = logging.getLogger(__name__)
 

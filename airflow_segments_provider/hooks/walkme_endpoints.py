@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import NotFound, PermissionDenied, UnexpectedReply, VendorError
-from airflow_segments_provider.models.user_ids import StagedUserIds, UserIdBatch
 from airflow_segments_provider.models.walkme import Action, Segment, parse_segments
+from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply

@@ -9,8 +9,8 @@ from airflow_segments_provider.models.walkme import SegmentChange, select
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
-    from airflow_segments_provider.models.user_ids import StagedUserIds
     from airflow_segments_provider.models.walkme import UpdateSegment
+    from airflow_segments_provider.sources.batches import StagedUserIds
 
 
 def update(endpoints: SegmentEndpoints, wanted: UpdateSegment, staged: StagedUserIds) -> SegmentChange:
@@ -33,7 +33,7 @@ def update(endpoints: SegmentEndpoints, wanted: UpdateSegment, staged: StagedUse
         name=wanted.name,
         outcome="updated",
         users_sent=staged.users,
-        users_rejected=dict(staged.rejected),
+        users_rejected=dict(staged.invalid),
         requests=endpoints.requests,
         changed_at=moment,
     )

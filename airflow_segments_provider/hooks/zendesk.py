@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.hooks.zendesk_support import ZendeskUsersHook, listed
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import RetryPolicy
-    from airflow_segments_provider.models.user_ids import OnInvalid
     from airflow_segments_provider.models.zendesk import (
         ChangeUsers,
         IdentifyBy,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UserType,
     )
     from airflow_segments_provider.models.zendesk_content import AppliedSegment, Section, Topic
+    from airflow_segments_provider.sources.ids import OnInvalid
 
 __all__ = ["ZendeskHelpCenterHook"]
 
@@ -117,7 +118,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
     def create_user_segment(
         self,
         name: str,
-        user_ids: Iterable[object] = (),
+        user_ids: UserSource = (),
         *,
         user_type: UserType = "signed_in_users",
         tags: Iterable[str] = (),
@@ -233,7 +234,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
 
     def add_users(
         self,
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         *,
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
@@ -253,7 +254,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
 
     def remove_users(
         self,
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         *,
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
@@ -271,7 +272,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
 
     def set_users(
         self,
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         *,
         allow_empty: bool = False,
         identify_by: IdentifyBy = "id",
@@ -295,7 +296,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         self,
         subject: str,
         change: Callable[[ZendeskEndpoints, ChangeUsers, StagedPeople], UserSegmentChange],
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         given: dict[str, Any],
     ) -> UserSegmentChange:
         from airflow_segments_provider.models.zendesk import ChangeUsers

@@ -14,8 +14,8 @@ from airflow_segments_provider.models.zendesk_users import PER_CALL, JobStatus, 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
-    from airflow_segments_provider.models.user_ids import UserIdBatch
     from airflow_segments_provider.models.zendesk_users import UpdateUsers
+    from airflow_segments_provider.sources.batches import UserIdBatch
 
 # https://developer.zendesk.com/api-reference/introduction/rate-limits/: queued or running, for the whole account.
 MOST_AT_ONCE = 30

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_segments_provider.hooks.identify import identified
 from airflow_segments_provider.models.problems import accepted
-from airflow_segments_provider.models.user_ids import StagedUserIds
-from airflow_segments_provider.models.whole_numbers import WholeNumbers
 from airflow_segments_provider.models.zendesk import whole
 from airflow_segments_provider.models.zendesk_users import MAX_ID_LENGTH, MAX_VALUE_LENGTH, PER_CALL
+from airflow_segments_provider.sources.batches import StagedUserIds
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
@@ -74,7 +73,7 @@ class Rows:
 def checked_people(
     endpoints: ZendeskEndpoints,
     staged: StagedUserIds,
-    source: Iterable[object],
+    source: object,
     subject: str,
     model: type[Model],
     given: dict[str, Any],
@@ -85,8 +84,8 @@ def checked_people(
     :param source: what filled ``staged``; it may have counted what is wrong on its way.
     :raises InvalidInput: with every problem found; or somebody is not known, then look-ups were sent.
     """
-    if isinstance(source, (WholeNumbers, Rows)) and source.wrong:
-        staged.rejected[source.reason] += source.wrong
+    if isinstance(source, Rows) and source.wrong:
+        staged.invalid[source.reason] += source.wrong
         if given.get("on_invalid") != "skip":
             problems.append(source.problem())
     wanted = accepted(subject, model, given, problems)
@@ -100,7 +99,7 @@ def checked_people(
         max_length=MAX_ID_LENGTH,
         subject=subject,
     ) as (found, unmatched):
-        yield wanted, StagedPeople(found, dict(staged.rejected), unmatched)
+        yield wanted, StagedPeople(found, dict(staged.invalid), unmatched)
 
 
 def longest(source: object, given: Mapping[str, Any]) -> int:
@@ -108,12 +107,6 @@ def longest(source: object, given: Mapping[str, Any]) -> int:
     if isinstance(source, Rows):
         return MAX_ROW_LENGTH
     return MAX_ID_LENGTH if given.get("identify_by", "id") == "id" else MAX_VALUE_LENGTH
-
-
-def as_source(user_ids: Any, given: Mapping[str, Any]) -> Any:
-    """What is to be read: ids are looked at on the way, everything else is as given."""
-    plain = isinstance(user_ids, (str, bytes, Rows)) or not isinstance(user_ids, Iterable)
-    return user_ids if plain or given.get("identify_by", "id") != "id" else WholeNumbers(user_ids)
 
 
 def _look_up(endpoints: ZendeskEndpoints, by: Any, batch: list[str]) -> Mapping[str, str | None]:

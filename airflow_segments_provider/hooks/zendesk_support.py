@@ -8,15 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import HttpClient
     from airflow_segments_provider.models.given import Given
-    from airflow_segments_provider.models.user_ids import OnInvalid
     from airflow_segments_provider.models.zendesk import IdentifyBy, OnUnmatched, ZendeskConnectionFields
     from airflow_segments_provider.models.zendesk_users import JobStatus, User, UserMatches, UsersUpdate
+    from airflow_segments_provider.sources.ids import OnInvalid
 
     Model = TypeVar("Model", bound=Given)
 
@@ -61,7 +62,7 @@ class ZendeskUsersHook(VendorHook):
 
         return all_users(self.endpoints(), query)
 
-    def find_users(self, values: Iterable[object], *, by: IdentifyBy = "email") -> UserMatches:
+    def find_users(self, values: UserSource, *, by: IdentifyBy = "email") -> UserMatches:
         """The ids of users by their e-mail addresses (one call each), external ids or ids (one call for 100).
 
         Case does not count; nothing but a value that is the same otherwise does.
@@ -117,7 +118,7 @@ class ZendeskUsersHook(VendorHook):
 
     def update_users(
         self,
-        user_ids: Iterable[object],
+        user_ids: UserSource,
         change: Mapping[str, Any],
         *,
         identify_by: IdentifyBy = "id",
@@ -181,20 +182,20 @@ class ZendeskUsersHook(VendorHook):
 
     @contextmanager
     def checked(
-        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: Iterable[object] = ()
+        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource = ()
     ) -> Iterator[tuple[ZendeskEndpoints, Model, StagedPeople]]:
         """The endpoints, the input and the people of a write, once all of them are found to be right."""
-        from airflow_segments_provider.hooks.zendesk_people import as_source, checked_people, longest
+        from airflow_segments_provider.hooks.zendesk_people import Rows, checked_people, longest
         from airflow_segments_provider.models.zendesk_users import PER_CALL
 
-        source = as_source(user_ids, given)
-        length = longest(source, given)
-        with self.staged(subject, given, source, max_length=length, per_request=PER_CALL) as (
+        length = longest(user_ids, given)
+        numbered = not isinstance(user_ids, Rows) and given.get("identify_by", "id") == "id"
+        with self.staged(subject, given, user_ids, max_length=length, per_request=PER_CALL, whole_numbers=numbered) as (
             staged,
             problems,
         ):
             endpoints = self.endpoints()
-            with checked_people(endpoints, staged, source, subject, model, given, problems) as (wanted, people):
+            with checked_people(endpoints, staged, user_ids, subject, model, given, problems) as (wanted, people):
                 yield endpoints, wanted, people
 
 

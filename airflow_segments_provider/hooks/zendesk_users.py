@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
 from airflow_segments_provider.errors import InvalidInput, UnexpectedReply
 from airflow_segments_provider.hooks.zendesk_endpoints import FIRST_BY_OFFSET
-from airflow_segments_provider.hooks.zendesk_people import as_source
 from airflow_segments_provider.http import Person
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.user_ids import StagedUserIds
-from airflow_segments_provider.models.whole_numbers import WholeNumbers
 from airflow_segments_provider.models.zendesk_users import (
     MAX_VALUE_LENGTH,
     PER_CALL,
@@ -22,6 +19,8 @@ from airflow_segments_provider.models.zendesk_users import (
     parse_tags,
     parse_user,
 )
+from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
@@ -55,17 +54,14 @@ def _search(endpoints: ZendeskEndpoints, parameter: str, value: str) -> Iterator
     )
 
 
-def find_users(endpoints: ZendeskEndpoints, values: Iterable[object], by: IdentifyBy) -> UserMatches:
+def find_users(endpoints: ZendeskEndpoints, values: UserSource, by: IdentifyBy) -> UserMatches:
     """The ids of users.
 
     :raises InvalidInput: some values cannot be of users.
     """
-    source = as_source(values, {"identify_by": by})
     found, unmatched, ambiguous = dict[str, int](), list[str](), list[str]()
-    with StagedUserIds(max_length=MAX_VALUE_LENGTH, per_request=PER_CALL) as staged:
-        problems = staged.fill(source)
-        if isinstance(source, WholeNumbers) and source.wrong:
-            problems.append(source.problem())
+    with StagedUserIds(max_length=MAX_VALUE_LENGTH, per_request=PER_CALL, whole_numbers=by == "id") as staged:
+        problems = staged.fill(values)
         if problems:
             raise InvalidInput("The look-up of users", problems)
         for batch in staged.batches():

@@ -19,7 +19,7 @@ from airflow_segments_provider.models.alteryx import (
     UserGroup,
 )
 from airflow_segments_provider.models.given import Given, with_result
-from airflow_segments_provider.models.user_ids import OnInvalid
+from airflow_segments_provider.sources.ids import OnInvalid
 
 MAX_ID_LENGTH = 255
 

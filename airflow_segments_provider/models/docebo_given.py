@@ -11,8 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from airflow_segments_provider.models.docebo import Column, IdentifyBy, OnUnmatched
 from airflow_segments_provider.models.docebo_rules import Number, Ruleset
 from airflow_segments_provider.models.given import Given, with_result
-from airflow_segments_provider.models.user_ids import OnInvalid
-from airflow_segments_provider.models.whole_numbers import MAX_DIGITS
+from airflow_segments_provider.sources.ids import MAX_DIGITS, OnInvalid
 
 MAX_ID_LENGTH = 255
 MAX_NAME_LENGTH = 255

@@ -27,7 +27,7 @@ from pydantic import (
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.models.connection import ConnectionFields
 from airflow_segments_provider.models.given import Given, with_result
-from airflow_segments_provider.models.user_ids import OnInvalid
+from airflow_segments_provider.sources.ids import OnInvalid
 
 MAX_USERS_PER_REQUEST = 25_000
 MAX_ID_LENGTH = 100

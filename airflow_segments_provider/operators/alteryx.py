@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.links import AlteryxServerLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.vendor import VendorOperator
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -124,7 +125,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
         self,
         *,
         name: str,
-        user_ids: Iterable[object] | str = (),
+        user_ids: UserSource | str = (),
         role: str = "Evaluated",
         if_exists: str = "reuse",
         allow_empty: bool | str = False,
@@ -250,7 +251,7 @@ class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
     def __init__(
         self,
         *,
-        user_ids: Iterable[object] | str,
+        user_ids: UserSource | str,
         identify_by: str = "id",
         on_invalid: str = "fail",
         on_unmatched: str = "fail",
@@ -298,7 +299,7 @@ class AlteryxServerRemoveUserGroupUsersOperator(AlteryxServerUserGroupOperator):
     def __init__(
         self,
         *,
-        user_ids: Iterable[object] | str,
+        user_ids: UserSource | str,
         identify_by: str = "id",
         on_invalid: str = "fail",
         on_unmatched: str = "fail",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.links import DoceboLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.vendor import VendorOperator
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -140,7 +141,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
         self,
         *,
         name: str,
-        user_ids: Iterable[object] | str = (),
+        user_ids: UserSource | str = (),
         identify_by: str = "id",
         type: str = "manual",  # noqa: A002  # the vendor's word
         description: str | None = None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.docebo import DoceboGroupOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -47,7 +48,7 @@ class DoceboAddGroupUsersOperator(DoceboGroupOperator):
     def __init__(
         self,
         *,
-        user_ids: Iterable[object] | str = (),
+        user_ids: UserSource | str = (),
         identify_by: str = "id",
         branch_ids: Any = (),
         group_ids: Any = (),
@@ -104,7 +105,7 @@ class DoceboRemoveGroupUsersOperator(DoceboGroupOperator):
     def __init__(
         self,
         *,
-        user_ids: Iterable[object] | str = (),
+        user_ids: UserSource | str = (),
         user_all: bool | str = False,
         user_filters: Any = None,
         identify_by: str = "id",

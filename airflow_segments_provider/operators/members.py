@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,7 +13,8 @@ from airflow_segments_provider.assets import declare, record_change, segment_ass
 from airflow_segments_provider.errors import LedgerBusy, RunSuperseded
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators import sync_context, sync_result
-from airflow_segments_provider.operators.user_ids import ConcealingPartial, UserIds, UserIdsField, conceal_argument
+from airflow_segments_provider.operators.user_ids import ConcealingPartial, UserIdsField, conceal_argument
+from airflow_segments_provider.sources.values import UserSource, read_values
 from airflow_segments_provider.targets.walkme import WalkMeSegment, WalkMeTarget
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class SyncMembersOperator(BaseOperator):
         self,
         *,
         target: WalkMeSegment | Mapping[str, Any] | str,
-        source: Iterable[object] | str,
+        source: UserSource | str,
         mode: str = "mirror",
         removals: str = "owned",
         replace: bool | str | None = False,
@@ -242,8 +243,7 @@ class SyncMembersOperator(BaseOperator):
         given = {name: getattr(self, name) for name in Settings.model_fields}
         settings = parse_settings({**given, "plan_only": sync_context.previews_only() or self.plan_only})
         source = self.source
-        if isinstance(source, UserIds):
-            source.check()
+        read_values(source)  # what cannot be read at all is rejected before the first request
         self._reached = reached = target_of(self.target).open()
         self.vendor_url = reached.hook.admin_url
         WalkMeSystemLink().push(context, self.vendor_url)

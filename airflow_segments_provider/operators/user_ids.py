@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.sources.values import concatenated, read_values
 
 __all__ = ["UserIds"]
 
@@ -24,46 +25,42 @@ class UserIds:
     as well.
 
     :param ids: the ids; a text is a rendered template that must hold a list, as JSON or as Python writes it.
+    :param several: the DAG's author gave a list of results and templates: each is one ID or holds several.
     """
 
-    def __init__(self, ids: Any) -> None:
+    def __init__(self, ids: Any, *, several: bool = False) -> None:
         self._ids = ids
+        self._several = several
 
-    def __iter__(self) -> Iterator[object]:
-        """Yield the ids.
+    def read_ids(self) -> Iterator[object]:
+        """Return the raw values.
 
-        :raises InvalidInput: there is nothing to iterate over.
+        :raises InvalidInput: see :func:`~airflow_segments_provider.sources.values.read_values`.
         """
-        for value in self.check():
-            if isinstance(value, (UserIds, list, tuple)):  # one of several lists
-                yield from value if isinstance(value, UserIds) else UserIds(value)
-            else:
-                yield value
-
-    def check(self) -> Iterable[object]:
-        """Return the ids as they were given, before they are read.
-
-        :raises InvalidInput: there is nothing to iterate over.
-        """
-        ids = _parsed(self._ids) if isinstance(self._ids, str) else self._ids
-        if isinstance(ids, (str, bytes, dict)) or not isinstance(ids, Iterable):
-            found = "a text that holds no list" if isinstance(ids, (str, bytes)) else f"of type {type(ids).__name__}"
-            problem = (
-                f"`user_ids` is {found}; it must be a list or another iterable of ids. A template must render to a "
-                "list: use `| tojson`, or `render_template_as_native_obj=True` on the DAG."
-            )
-            raise InvalidInput("The list of people", [problem])
-        return ids
+        return (
+            concatenated(UserIds(_part(part)) for part in self._ids)
+            if self._several
+            else read_values(_read_text(self._ids))
+        )
 
     def __str__(self) -> str:
         """The count: this is what Airflow stores and shows."""
-        ids = _parsed(self._ids) if isinstance(self._ids, str) else self._ids
-        if isinstance(ids, (list, tuple, set, frozenset)):
-            count = sum(1 for _ in self)
-            return "1 user id" if count == 1 else f"{count:,} user ids"
-        return "user ids"
+        count = self.count()
+        if count is None:
+            return "user ids"
+        return "1 user id" if count == 1 else f"{count:,} user ids"
 
     __repr__ = __str__
+
+    def count(self) -> int | None:
+        """Return how many values there are, invalid ones included; None where that is not known without reading."""
+        if self._several:
+            counts = [UserIds(_part(part)).count() for part in self._ids]
+            return None if None in counts else sum(count or 0 for count in counts)
+        if isinstance(self._ids, UserIds):
+            return self._ids.count()
+        ids = _parsed(self._ids) if isinstance(self._ids, str) else self._ids
+        return len(ids) if isinstance(ids, (list, tuple, set, frozenset)) else None
 
     def serialize(self) -> str:
         """What newer Airflow versions ask an object in a template field for."""
@@ -103,7 +100,9 @@ class UserIdsField:
     def __set__(self, instance: object, value: Any) -> None:
         """Conceal what is data."""
         mapped = getattr(instance, "_BaseOperator__from_mapped", False)
-        if self._slot in instance.__dict__ or (mapped and self._marked and not _is_marked(value)):
+        if self._slot in instance.__dict__:
+            value = _concealed(value, several=_holds_templates(instance.__dict__[self._slot]))
+        elif mapped and self._marked and not _is_marked(value):
             value = _concealed(value)
         elif not (mapped and _holds_templates(value)):
             value = _concealed_but_templates(value)
@@ -171,9 +170,9 @@ def _is_marked(value: Any) -> bool:
     return isinstance(value, (_Text, _List)) or hasattr(value, "resolve")
 
 
-def _concealed(value: Any) -> Any:
-    """A source names its people by itself; everything else is data."""
-    return value if isinstance(value, UserIds) or hasattr(value, "template_fields") else UserIds(value)
+def _concealed(value: Any, *, several: bool = False) -> Any:
+    """Wrap data; a source shows no IDs by itself."""
+    return value if hasattr(value, "read_ids") else UserIds(value, several=several)
 
 
 def _concealed_but_templates(value: Any) -> Any:
@@ -193,6 +192,28 @@ def _holds_templates(value: Any) -> bool:
 def _awaits_rendering(value: Any) -> bool:
     """Whether this is a template, or the result of another task."""
     return ("{{" in value or "{%" in value) if isinstance(value, str) else hasattr(value, "resolve")
+
+
+def _part(value: Any) -> Any:
+    """Return one of several: text that does not begin a list, and what is not iterable, is one ID."""
+    if isinstance(value, str):
+        return value if value.lstrip().startswith("[") else [value]
+    return value if hasattr(value, "read_ids") or isinstance(value, Iterable) else [value]
+
+
+def _read_text(ids: Any) -> Any:
+    """Return the list that a template rendered to.
+
+    :raises InvalidInput: it rendered to other text.
+    """
+    found = _parsed(ids) if isinstance(ids, str) else ids
+    if isinstance(ids, str) and not isinstance(found, (list, tuple, set)):
+        problem = (
+            "a template rendered to text that is not a list. Let it render to one: use `| tojson`, or "
+            "`render_template_as_native_obj=True` on the DAG."
+        )
+        raise InvalidInput("The list of user IDs", [problem])
+    return found
 
 
 def _parsed(text: str) -> Any:

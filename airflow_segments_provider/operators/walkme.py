@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.vendor import VendorOperator
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -93,7 +94,7 @@ class WalkMeCreateSegmentOperator(WalkMeChangeOperator):
 
     :param name: as the Editor will show it, 1 to 255 characters.
     :param user_ids: a list, an upstream result, a template that renders to a list, any iterable, or a source such as
-        :class:`~airflow_segments_provider.members.source.SqlMembers`. Airflow's UI and database show their number.
+        :class:`~airflow_segments_provider.sources.sql.SqlMembers`. Airflow's UI and database show their number.
     :param external_id: yours, up to 100 characters; by default a UUIDv5 of system and name.
     :param if_exists: ``reuse`` adds the people to the existing segment and removes none, ``update`` makes them its only
         members (25,000 at most), ``fail`` fails.
@@ -121,7 +122,7 @@ class WalkMeCreateSegmentOperator(WalkMeChangeOperator):
         self,
         *,
         name: str,
-        user_ids: Iterable[object] | str = (),
+        user_ids: UserSource | str = (),
         external_id: str | None = None,
         if_exists: str = "reuse",
         allow_duplicate_name: bool | str = False,
@@ -192,7 +193,7 @@ class WalkMeUpdateSegmentOperator(WalkMeChangeOperator):
         self,
         *,
         action: str,
-        user_ids: Iterable[object] | str,
+        user_ids: UserSource | str,
         segment: Any = None,
         segment_guid: str | None = None,
         external_id: str | None = None,

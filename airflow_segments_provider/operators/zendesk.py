@@ -14,6 +14,7 @@ from airflow_segments_provider.operators.zendesk_arguments import (
     the_user_id,
 )
 from airflow_segments_provider.operators.zendesk_operator import ZendeskOperator, ZendeskUserSegmentOperator
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -71,7 +72,7 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
         self,
         *,
         name: str,
-        user_ids: Iterable[object] | str = (),
+        user_ids: UserSource | str = (),
         user_type: str = "signed_in_users",
         tags: Iterable[str] | str = (),
         or_tags: Iterable[str] | str = (),
@@ -154,7 +155,7 @@ class ZendeskUpdateUserSegmentOperator(ZendeskUserSegmentOperator):
     def __init__(
         self,
         *,
-        user_ids: Iterable[object] | str | None = None,
+        user_ids: UserSource | str | None = None,
         action: str = "add",
         new_name: str | None = None,
         user_type: str | None = None,

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.user_ids import UserIds, UserIdsField
+from airflow_segments_provider.sources.values import read_values
 
 
 class OptionalUserIdsField(UserIdsField):
@@ -35,7 +36,8 @@ def the_user_id(user_ids: Any) -> Any:
 
     :raises InvalidInput: it holds none, as where a template rendered to nothing, or several.
     """
-    ids = [value for value in user_ids or () if value is not None and value not in ("", "None")]
+    given = () if user_ids is None else read_values(user_ids)
+    ids = [value for value in given if value is not None and value not in ("", "None")]
     if len(ids) != 1:
         raise InvalidInput("The task", [f"`user_id` must be the id of one user; it holds {len(ids)}."])
     return ids[0]

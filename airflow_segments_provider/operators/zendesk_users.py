@@ -9,6 +9,7 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.zendesk_arguments import UserIdField, from_text, the_user_id
 from airflow_segments_provider.operators.zendesk_operator import ZendeskOperator
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -106,7 +107,7 @@ class ZendeskUpdateUsersOperator(ZendeskOperator):
     def __init__(
         self,
         *,
-        user_ids: Iterable[object] | str,
+        user_ids: UserSource | str,
         change: Mapping[str, Any] | str,
         identify_by: str = "id",
         on_invalid: str = "fail",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -20,6 +20,7 @@ from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.links import DoceboLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -92,7 +93,7 @@ class DoceboGroupPopulatedSensor(BaseSensorOperator):
         group: Any = None,
         group_id: str | int | None = None,
         name: str | None = None,
-        expected_user_ids: Iterable[object] | str = (),
+        expected_user_ids: UserSource | str = (),
         identify_by: str = "id",
         on_invalid: str = "fail",
         max_missing: int | str | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from airflow_segments_provider.models.docebo import Column, IdentifyBy
 from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, GroupKey
 from airflow_segments_provider.models.given import with_result
 from airflow_segments_provider.models.problems import validated
-from airflow_segments_provider.models.user_ids import OnInvalid, StagedUserIds
-from airflow_segments_provider.models.whole_numbers import MAX_DIGITS, WholeNumbers
+from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.ids import MAX_DIGITS, OnInvalid
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook
@@ -88,20 +89,19 @@ class ExpectedUsers:
         """Forget them."""
         self._people.close()
 
-    def fill(self, user_ids: Iterable[object], *, skip_invalid: bool) -> list[str]:
+    def fill(self, user_ids: UserSource, *, skip_invalid: bool) -> list[str]:
         """Take them all; return what is wrong with them, in sentences without any id."""
-        ids = WholeNumbers(user_ids) if self._by == "id" else user_ids
-        with StagedUserIds(max_length=MAX_DIGITS if self._by == "id" else MAX_ID_LENGTH, per_request=1000) as staged:
+        numbered = self._by == "id"
+        max_length = MAX_DIGITS if numbered else MAX_ID_LENGTH
+        with StagedUserIds(max_length=max_length, per_request=1000, whole_numbers=numbered) as staged:
             try:
-                problems = staged.fill(ids)
+                problems = staged.fill(user_ids)
             except InvalidInput as error:  # of a source or a template, perhaps half-way
-                return [problem.replace("`user_ids`", "`expected_user_ids`") for problem in error.problems]
+                return [f"`expected_user_ids`: {problem}" for problem in error.problems]
             for batch in staged.batches():
                 self._people.executemany("INSERT OR IGNORE INTO people VALUES (?)", map(_key, batch.ids()))
         self._people.commit()
         (self.count,) = self._people.execute("SELECT count(*) FROM people").fetchone()
-        if isinstance(ids, WholeNumbers) and ids.wrong:
-            problems.append(ids.problem())
         return [] if skip_invalid else problems
 
     def missing(self, hook: DoceboHook, group_id: str) -> int:
@@ -129,7 +129,7 @@ class ExpectedUsers:
         return left
 
 
-def read_wait(given: dict[str, Any], user_ids: Iterable[object]) -> tuple[GroupWait, ExpectedUsers]:
+def read_wait(given: dict[str, Any], user_ids: UserSource) -> tuple[GroupWait, ExpectedUsers]:
     """The wait and its people, once all is found to be right.
 
     :raises InvalidInput: with every problem found.

@@ -118,7 +118,8 @@ class People:
         for _, person in self._some(known, CONTROL):
             yield Row(pick(CONTROLS).format(person), plan, rejected="control characters")
         for _, person in self._some(known, NOT_TEXT):
-            yield Row(pick((len(person) + 0.5, person.encode())), plan, rejected="not text")
+            value, rejected = pick(((len(person) + 0.5, "fraction"), (person.encode(), "bytes")))
+            yield Row(value, plan, rejected=rejected)
 
     def _identity(self, number: int) -> tuple[object, str]:
         if number % 30 == 0:  # an employee number, stored as one

@@ -111,7 +111,7 @@ def test_the_table_says_what_was_done(first: Ran):
         ["9,300", "62,000", "0", "52,700", "changed", "3", "9,300"],
         ["9,228", "9,300", "300", "372", "changed", "2", "9,228"],
     ]
-    assert "1,550 unusable (1,240 blank, 62 control characters, 62 not text, 186 too long)" in first.output
+    assert "1,550 unusable (1,240 blank, 31 bytes, 62 control characters, 31 fraction, 186 too long)" in first.output
     assert "shortened from 600 s to 15 s by the sandbox's editor_lag" in first.output
 
 

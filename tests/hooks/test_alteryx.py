@@ -136,7 +136,7 @@ def test_a_partial_failure_is_a_failure_unless_told_otherwise(hook, alteryx_sand
 def test_all_problems_come_in_one_message_before_the_first_call(hook, alteryx_sandbox):
     with pytest.raises(InvalidInput) as caught:
         hook.create_user_group("x" * 256, ["", "y" * 256], role="Boss", if_exists="perhaps")
-    for part in ("`name`", "`role`", "`if_exists`", "1 user id is blank", "longer than 255"):
+    for part in ("`name`", "`role`", "`if_exists`", "1 user ID is blank", "longer than 255"):
         assert part in str(caught.value)
     assert alteryx_sandbox.counts() == {}
 

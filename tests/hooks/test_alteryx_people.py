@@ -132,7 +132,7 @@ def test_odd_addresses_reach_the_server_as_they_are(hook, alteryx_sandbox):
 def test_what_is_wrong_is_told_before_the_first_call(hook, alteryx_sandbox):
     with pytest.raises(InvalidInput) as caught:
         hook.add_users(["", "x" * 321, None], name="Analysts", identify_by="phone", on_unmatched="perhaps")
-    for part in ("`identify_by`", "`on_unmatched`", "2 user ids are blank"):
+    for part in ("`identify_by`", "`on_unmatched`", "2 user IDs are blank"):
         assert part in str(caught.value)
     with pytest.raises(InvalidInput, match="longer than 320"):
         hook.add_users(["x" * 321], name="Analysts", identify_by="email")
@@ -150,10 +150,10 @@ def test_nobody_makes_no_call(hook, alteryx_sandbox):
 def test_nobody_is_looked_up_where_the_group_cannot_be_used(hook, alteryx_sandbox, people):
     alteryx_sandbox.create_group("Taken")
     with pytest.raises(Conflict, match="exists"):
-        hook.create_user_group("Taken", people, identify_by="email", if_exists="fail")
+        hook.create_user_group("Taken", list(people), identify_by="email", if_exists="fail")
     for change in (hook.add_users, hook.remove_users):
         with pytest.raises(NotFound):
-            change(people, name="No such", identify_by="email")
+            change(list(people), name="No such", identify_by="email")
     assert lookups(alteryx_sandbox) == 0
 
 
@@ -188,7 +188,7 @@ def test_a_look_up_that_fails_ends_the_others_and_changes_nothing(connect, alter
     hook = connect(max_concurrency=2)
     alteryx_sandbox.fault("alteryx.list_users", "status", status=status, times=None, skip=3, body=" ".join(people))
     with pytest.raises(VendorError, match="nothing was changed") as caught:
-        hook.create_user_group("Analysts", people, identify_by="email")
+        hook.create_user_group("Analysts", list(people), identify_by="email")
     assert "@" not in str(caught.value)
     assert changes(alteryx_sandbox) == []
     assert lookups(alteryx_sandbox) < 23
@@ -199,7 +199,7 @@ def test_a_look_up_whose_answer_is_damaged_is_never_somebody_unknown(connect, al
     hook = connect(max_concurrency=1)
     alteryx_sandbox.fault("alteryx.list_users", kind, times=None)
     with pytest.raises(VendorError, match="nothing was changed"):
-        hook.create_user_group("Analysts", people, identify_by="email", on_unmatched="skip")
+        hook.create_user_group("Analysts", list(people), identify_by="email", on_unmatched="skip")
     assert changes(alteryx_sandbox) == []
 
 
@@ -219,7 +219,7 @@ def test_a_stopped_task_looks_nobody_up_any_more(hook, alteryx_sandbox, people):
     assert hook.find_user(next(iter(people)))
     hook.stop()
     with pytest.raises(Stopped):
-        hook.create_user_group("Analysts", people, identify_by="email")
+        hook.create_user_group("Analysts", list(people), identify_by="email")
     assert lookups(alteryx_sandbox) == 1
 
 

@@ -234,7 +234,7 @@ class TestCreate:
     def test_all_problems_come_in_one_message_before_the_first_call(self, hook, docebo_sandbox):
         with pytest.raises(InvalidInput) as caught:
             hook.create_group("x" * 256, ["", "ada"], type="magic", if_exists="perhaps", branch_ids=["one"])
-        for part in ("`name`", "`type`", "`if_exists`", "`branch_ids.0`", "1 user id is blank", "no whole number"):
+        for part in ("`name`", "`type`", "`if_exists`", "`branch_ids.0`", "1 user ID is blank", "not a whole number"):
             assert part in str(caught.value)
         assert docebo_sandbox.counts() == {}
 

@@ -325,14 +325,16 @@ class TestRemove:
 
 class TestIds:
     def test_user_ids_must_be_whole_numbers(self, hook, docebo_sandbox, group):
-        bad = ["ada", "1.0", 1.0, None, " ", "-3", 0, True, "\uff11", "9" * 19, "1" * 400, "x\x00", "\ud800"]
+        bad = ["ada", "1.0", 1.5, None, " ", "-3", 0, True, "\uff11", "9" * 19, "1" * 400, "x\x00", "\ud800"]
         with pytest.raises(InvalidInput) as caught:
             hook.add_users([*bad, 7], group_id=group)
         for problem in (
-            "8 user ids are no whole numbers.",
-            "2 user ids are blank.",
-            "2 user ids are neither text nor whole numbers.",
-            "1 user id is longer than 19 characters.",
+            "6 user IDs are not whole numbers.",
+            "2 user IDs are blank.",
+            "1 user ID is a number with a fraction.",
+            "1 user ID is a boolean.",
+            "2 user IDs contain control characters.",
+            "1 user ID is longer than 19 characters.",
         ):
             assert problem in str(caught.value)
         assert not re.search(r"\bada\b", str(caught.value))
@@ -347,7 +349,7 @@ class TestIds:
 
     @pytest.mark.parametrize("ids", ["12", 12, None])
     def test_what_is_no_list_is_refused(self, hook, docebo_sandbox, group, ids):
-        with pytest.raises(InvalidInput, match="`user_ids` is"):
+        with pytest.raises(InvalidInput, match="the user IDs are"):
             hook.add_users(ids, group_id=group)
         assert docebo_sandbox.counts() == {}
 

@@ -150,12 +150,18 @@ class TestById:
 def test_bad_values_are_refused_before_the_first_call(hook, docebo_sandbox):
     with pytest.raises(InvalidInput) as caught:
         hook.find_users(["", "a\x00b", "\ud800", "x" * 256, None, 1.5], by="age")
-    for problem in ("`by`", "2 user ids are blank", "hold control characters", "longer than 255", "neither text nor"):
+    for problem in (
+        "`by`",
+        "2 user IDs are blank",
+        "contain control characters",
+        "longer than 255",
+        "number with a fraction",
+    ):
         assert problem in str(caught.value)
     with pytest.raises(InvalidInput):
         hook.find_users("ada@example.com")
     # Below the path of users there are other calls than one a user.
-    with pytest.raises(InvalidInput, match="2 user ids are no whole numbers"):
+    with pytest.raises(InvalidInput, match="2 user IDs are not whole numbers"):
         hook.find_users(["7", "export", "delete"], by="id")
     assert docebo_sandbox.counts() == {}
 

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.identify import identified
-from airflow_segments_provider.models.user_ids import StagedUserIds
+from airflow_segments_provider.sources.batches import StagedUserIds
 
 KNOWN: dict[str, str | None] = {f"user{number}@example.com": str(number) for number in range(30)}
 KNOWN["twins@example.com"] = None

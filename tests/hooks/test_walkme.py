@@ -137,9 +137,9 @@ def test_all_problems_come_in_one_message_before_the_first_call(hook, walkme_san
         )
 
     message = str(caught.value)
-    for part in ("`name`", "`external_id`", "`if_exists`", "`system_guid`", "2 user ids are blank", "longer than 100"):
+    for part in ("`name`", "`external_id`", "`if_exists`", "`system_guid`", "2 user IDs are blank", "longer than 100"):
         assert part in message
-    assert "neither text nor a whole number" in message
+    assert "1 user ID is a number with a fraction" in message
     assert "a" * 101 not in message
     assert walkme_sandbox.counts() == {}
 

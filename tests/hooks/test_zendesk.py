@@ -160,10 +160,11 @@ class TestCreate:
             "`tags`",
             "`organization_ids.0`",
             "`if_exists`",
-            "2 user ids are blank",
-            "1 user id is longer than",
-            "2 user ids are neither text nor whole numbers",
-            "4 user ids are no whole numbers",
+            "2 user IDs are blank",
+            "1 user ID is longer than",
+            "1 user ID is a number with a fraction",
+            "1 user ID is a boolean",
+            "4 user IDs are not whole numbers",
         ):
             assert part in str(caught.value)
         assert "ada" not in str(caught.value)

@@ -88,7 +88,7 @@ def test_people_are_found_first(hook, zendesk_sandbox, by):
 
 def test_bad_input(hook, zendesk_sandbox):
     for attempt, part in (
-        (lambda: hook.update_users([FARAH, "x"], {}), r"2 problems.*`change`.*1 user id is no whole number"),
+        (lambda: hook.update_users([FARAH, "x"], {}), r"2 problems.*`change`.*1 user ID is not a whole number"),
         (lambda: hook.update_users([FARAH], "tags"), "`change`"),
         (lambda: hook.get_job_status("../users/me"), "`job_ids.0`"),
         (lambda: hook.get_job_status(""), "`job_ids.0`"),

@@ -70,7 +70,7 @@ class TestFind:
 
     def test_bad_input(self, hook, zendesk_sandbox):
         for values, by, part in (
-            (["x"], "id", "no whole number"),
+            (["x"], "id", "not a whole number"),
             ([""], "email", "blank"),
             ("one", "email", "must be a list"),
             (["x"], "name", "`by`"),

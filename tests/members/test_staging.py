@@ -7,8 +7,9 @@ import json
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.members.staging import CHUNK, stage
+from airflow_segments_provider.members.staging import stage
 from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sources.values import CHUNK
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_what_is_wrong_is_named_by_row_and_reason_and_not_by_id(workspace):
     rows = ["ok", None, " ", "x" * 11, 1.5, True, "a\nb", "\ud800", "ok2"]
     staged = stage(workspace, rows, max_length=10)
     assert wanted(workspace) == ["ok", "ok2"]
-    assert staged.invalid == {"blank": 2, "control characters": 2, "not text": 2, "too long": 1}
+    assert staged.invalid == {"blank": 2, "boolean": 1, "control characters": 2, "fraction": 1, "too long": 1}
     assert staged.rows == staged.wanted + staged.duplicates + sum(staged.invalid.values())
     assert staged.rejects is not None
     told = [json.loads(line) for line in staged.rejects.read_text().splitlines()]
@@ -60,7 +61,7 @@ def test_nobody(workspace):
 
 @pytest.mark.parametrize("source", ["ada", b"ada", 7, None, {"ada": 1}])
 def test_what_is_no_list_of_ids(workspace, source):
-    with pytest.raises(InvalidInput, match="not an iterable of ids"):
+    with pytest.raises(InvalidInput, match="the user IDs are"):
         stage(workspace, source, max_length=10)
 
 

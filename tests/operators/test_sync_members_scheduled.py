@@ -9,8 +9,8 @@ import pytest
 
 from tests.assets.conftest import AIRFLOW_2
 from tests.conftest import RETRY
-from tests.members.test_postgres import server as postgres  # noqa: F401  # a fixture
 from tests.operators.scheduler import Scheduler
+from tests.sources.test_postgres import server as postgres  # noqa: F401  # a fixture
 
 pytestmark = [
     pytest.mark.timeout(1800),

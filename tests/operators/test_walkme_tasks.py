@@ -162,7 +162,7 @@ def test_bad_input_fails_the_task_at_once_with_every_problem(connect, walkme_san
     dag_run = dag.test()
     assert states(dag_run) == {"create": "failed"}
     logged = capfd.readouterr().out + caplog.text
-    for part in ("`name`", "`if_exists`", "`user_ids` is a text that holds no list"):
+    for part in ("`name`", "`if_exists`", "a template rendered to text that is not a list"):
         assert part in logged
     assert walkme_sandbox.counts() == {}
 

@@ -108,7 +108,7 @@ def test_all_problems_come_in_one_message(zendesk_sandbox, people, segment):
             allow_empty="perhaps",
         )
     problems = ("user_segment_id", "action", "tags", "organization_ids.0", "user_type", "allow_empty")
-    for part in [f"`{name}`" for name in problems] + ["is blank", "is no whole number"]:
+    for part in [f"`{name}`" for name in problems] + ["is blank", "is not a whole number"]:
         assert part in str(caught.value)
     assert str(people[0]) not in str(caught.value)
     assert "somebody" not in str(caught.value)

@@ -91,7 +91,7 @@ class FileMembers:
 
     __repr__ = __str__
 
-    def __iter__(self) -> Iterator[object]:
+    def read_ids(self) -> Iterator[object]:
         """Yield the ids as they stand in the file.
 
         :raises InvalidInput: the file is not there, of another form, or has no such column.

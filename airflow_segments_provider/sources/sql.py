@@ -59,7 +59,7 @@ class SqlMembers:
 
     __repr__ = __str__
 
-    def __iter__(self) -> Iterator[object]:
+    def read_ids(self) -> Iterator[object]:
         """Run the query and yield its ids; errors of the driver come as they are, unless they may quote data.
 
         :raises InvalidInput: the connection has no database hook, the query has not one column, or the database cannot

@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.members.source import FETCHED_AT_ONCE, SqlMembers
+from airflow_segments_provider.sources.sql import FETCHED_AT_ONCE, SqlMembers
 
 
 @pytest.fixture(autouse=True)
@@ -30,33 +30,35 @@ def people(tmp_path, monkeypatch):
 def test_all_rows_come_and_can_be_read_again():
     source = SqlMembers("SELECT user_id FROM people WHERE plan = 'trial' ORDER BY rowid", "people_db")
     for _ in range(2):
-        found = list(source)
+        found = list(source.read_ids())
         assert (len(found), found[0], found[-1]) == (FETCHED_AT_ONCE + 5, "user0", f"user{FETCHED_AT_ONCE + 4}")
 
 
 def test_values_come_as_they_are():
-    assert list(SqlMembers("SELECT user_id FROM people WHERE plan = ?", "people_db", parameters=["paid"])) == [None, 7]
+    assert list(
+        SqlMembers("SELECT user_id FROM people WHERE plan = ?", "people_db", parameters=["paid"]).read_ids()
+    ) == [None, 7]
 
 
 @pytest.mark.parametrize("parameters", ["paid", b"p", {"paid"}, 7])
 def test_parameters_are_a_list_a_tuple_or_a_dict(parameters):
     with pytest.raises(InvalidInput, match="`parameters` must be a list, a tuple or a dict, not of type") as caught:
-        list(SqlMembers("SELECT user_id FROM people WHERE plan = ?", "people_db", parameters=parameters))
+        list(SqlMembers("SELECT user_id FROM people WHERE plan = ?", "people_db", parameters=parameters).read_ids())
     assert "paid" not in str(caught.value)
 
 
 def test_the_log_says_who_reads_and_nothing_else(caplog):
     with caplog.at_level(logging.INFO):
-        list(SqlMembers("SELECT 'p001'", "people_db"))
+        list(SqlMembers("SELECT 'p001'", "people_db").read_ids())
     assert "The ids come from people_db by sqlite3, as its driver hands them over." in caplog.text
     assert "p001" not in caplog.text
 
 
 def test_a_query_must_have_one_column():
     with pytest.raises(InvalidInput, match="2 columns"):
-        list(SqlMembers("SELECT user_id, plan FROM people", "people_db"))
+        list(SqlMembers("SELECT user_id, plan FROM people", "people_db").read_ids())
     with pytest.raises(InvalidInput, match="0 columns"):
-        list(SqlMembers("DELETE FROM people", "people_db"))
+        list(SqlMembers("DELETE FROM people", "people_db").read_ids())
 
 
 class Unread(sqlite3.Cursor):
@@ -77,15 +79,15 @@ def test_a_driver_that_minds_unread_rows_does_not_hide_why_they_were_left(monkey
     monkeypatch.setattr(SqliteHook, "get_conn", lambda _: sqlite3.connect(":memory:", factory=Careful))
     many = f"WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many LIMIT {2 * FETCHED_AT_ONCE})"
     with pytest.raises(InvalidInput, match="2 columns"):
-        list(SqlMembers(f"{many} SELECT n, n FROM many", "people_db"))
-    ids: Any = iter(SqlMembers(f"{many} SELECT n FROM many", "people_db"))
+        list(SqlMembers(f"{many} SELECT n, n FROM many", "people_db").read_ids())
+    ids: Any = SqlMembers(f"{many} SELECT n FROM many", "people_db").read_ids()
     next(ids)
     ids.close()
 
 
 def test_the_connection_must_be_one_of_a_database():
     with pytest.raises(InvalidInput, match="'no_db' is not one of a database"):
-        list(SqlMembers("SELECT 1", "no_db"))
+        list(SqlMembers("SELECT 1", "no_db").read_ids())
 
 
 def test_it_shows_as_names_only():

@@ -19,7 +19,7 @@ import psycopg2
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.members.source import SqlMembers
+from airflow_segments_provider.sources.sql import SqlMembers
 
 ROWS = 300_000
 # So wide that all rows together cannot be mistaken for something else that takes memory.
@@ -137,7 +137,7 @@ def all_at_once():
 
 
 def test_memory_does_not_depend_on_the_number_of_rows(driver):
-    count, last, grown = growth(SqlMembers(WIDE, "pg"))
+    count, last, grown = growth(SqlMembers(WIDE, "pg").read_ids())
     assert (count, last) == (ROWS, "x" * 500 + str(ROWS))
     assert grown < 75
     *_, held = growth(all_at_once())
@@ -146,7 +146,7 @@ def test_memory_does_not_depend_on_the_number_of_rows(driver):
 
 def test_all_rows_come_exactly_once_in_order(driver, caplog):
     with caplog.at_level(logging.INFO):
-        found = list(SqlMembers(f"SELECT i FROM generate_series(1, {ROWS}) i", "pg"))
+        found = list(SqlMembers(f"SELECT i FROM generate_series(1, {ROWS}) i", "pg").read_ids())
     assert found == list(range(1, ROWS + 1))
     assert f"by {driver}, from a cursor on the server" in caplog.text
 
@@ -167,22 +167,24 @@ def test_all_rows_come_exactly_once_in_order(driver, caplog):
 @pytest.mark.parametrize("connection", ["pg", "pg_of_dicts"])
 def test_a_cursor_on_the_server_for_what_only_reads(driver, connection, sql, on_server, caplog):
     with caplog.at_level(logging.INFO):
-        assert list(SqlMembers(sql, connection)) == ["p001"]
+        assert list(SqlMembers(sql, connection).read_ids()) == ["p001"]
     assert ("from a cursor on the server" in caplog.text) == on_server
     assert "p001" not in caplog.text
 
 
 def test_of_several_statements_psycopg2_takes_the_last_one(driver):
     if driver == "psycopg2":
-        assert list(SqlMembers("SELECT 'p002'; SELECT 'p001'", "pg")) == ["p001"]
+        assert list(SqlMembers("SELECT 'p002'; SELECT 'p001'", "pg").read_ids()) == ["p001"]
 
 
 def test_parameters(driver):
     query = "SELECT id FROM people WHERE segment = %(segment)s ORDER BY id"
-    assert list(SqlMembers(query, "pg", parameters={"segment": "paid"})) == ["p002", None]
-    assert list(SqlMembers(query, "pg", parameters={"segment": "nobody's"})) == []
-    assert list(SqlMembers("SELECT id FROM people WHERE segment = %s", "pg", parameters=("trial",))) == ["p001"]
-    assert list(SqlMembers("SELECT id FROM people WHERE id LIKE 'p%1'", "pg")) == ["p001"]
+    assert list(SqlMembers(query, "pg", parameters={"segment": "paid"}).read_ids()) == ["p002", None]
+    assert list(SqlMembers(query, "pg", parameters={"segment": "nobody's"}).read_ids()) == []
+    assert list(SqlMembers("SELECT id FROM people WHERE segment = %s", "pg", parameters=("trial",)).read_ids()) == [
+        "p001"
+    ]
+    assert list(SqlMembers("SELECT id FROM people WHERE id LIKE 'p%1'", "pg").read_ids()) == ["p001"]
 
 
 @pytest.mark.parametrize(
@@ -196,13 +198,13 @@ def test_parameters(driver):
 )
 def test_a_query_must_have_one_column(driver, sql, columns):
     with pytest.raises(InvalidInput, match=f"the query has {columns} columns"):
-        list(SqlMembers(sql, "pg"))
-    assert list(SqlMembers("SELECT count(*) FROM people", "pg")) == [3]  # nothing was committed
+        list(SqlMembers(sql, "pg").read_ids())
+    assert list(SqlMembers("SELECT count(*) FROM people", "pg").read_ids()) == [3]  # nothing was committed
 
 
 def test_errors_of_the_driver_come_as_they_are(driver):
     with pytest.raises(Exception, match='relation "nowhere" does not exist') as caught:
-        list(SqlMembers("SELECT id FROM nowhere", "pg"))
+        list(SqlMembers("SELECT id FROM nowhere", "pg").read_ids())
     assert type(caught.value).__module__.startswith(driver)
 
 
@@ -211,7 +213,7 @@ def test_those_that_quote_people_do_not(driver, good):
     source = SqlMembers(
         f"SELECT (CASE WHEN i > {good} THEN 'p00' ELSE '' END || i)::int FROM generate_series(1, 30000) i", "pg"
     )
-    ids = iter(source)
+    ids = source.read_ids()
     assert [next(ids) for _ in range(good)] == list(range(1, good + 1))
     with pytest.raises(InvalidInput, match=r"InvalidTextRepresentation \(22P02\)") as caught:
         next(ids)
@@ -219,7 +221,7 @@ def test_those_that_quote_people_do_not(driver, good):
 
 
 def test_a_reader_that_stops_leaves_nothing_open(driver, server):
-    ids: Any = iter(SqlMembers(WIDE, "pg"))
+    ids: Any = SqlMembers(WIDE, "pg").read_ids()
     next(ids)
     wait_for_sessions(server, 1)
     ids.close()

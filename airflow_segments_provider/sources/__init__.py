@@ -1,0 +1,1 @@
+"""Where user IDs come from, and what a valid one is."""

@@ -1,0 +1,196 @@
+"""What a valid user ID is: the only place that decides it, for operators, the sync, sensors and the command line."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from numbers import Rational, Real
+from typing import Any, Literal
+
+OnInvalid = Literal["fail", "skip"]
+
+BLANK = "blank"
+TOO_LONG = "too long"
+CONTROL = "control characters"
+BOOLEAN = "boolean"
+FRACTION = "fraction"
+INEXACT = "inexact number"
+BYTES = "bytes"
+NESTED = "nested value"
+NOT_TEXT = "not text"
+NOT_WHOLE = "not a whole number"
+
+# One ID and several, as sentences of an error say it.
+_SENTENCES = {
+    BLANK: ("is blank", "are blank"),
+    TOO_LONG: ("is longer than {max_length} characters", "are longer than {max_length} characters"),
+    CONTROL: ("contains control characters", "contain control characters"),
+    BOOLEAN: ("is a boolean", "are booleans"),
+    FRACTION: ("is a number with a fraction", "are numbers with a fraction"),
+    INEXACT: (
+        "is a floating-point number too large to be exact: cast the column to text or to an integer type",
+        "are floating-point numbers too large to be exact: cast the column to text or to an integer type",
+    ),
+    BYTES: ("is bytes: decode the column to text", "are bytes: decode the column to text"),
+    NESTED: ("is a nested value", "are nested values"),
+    NOT_TEXT: ("is neither text nor a whole number", "are neither text nor whole numbers"),
+    NOT_WHOLE: ("is not a whole number", "are not whole numbers"),
+}
+
+# Control characters, lone surrogates, and the line separators of Unicode.
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Letters and marks without a glyph. Tags (from U+E0000) are left: emoji of flags end in them.
+_FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+# White space, zero-width and soft characters, byte order and direction marks, and the fillers.
+_INVISIBLE = "".join(
+    map(
+        chr,
+        [
+            *(*range(0x9, 0xE), *range(0x1C, 0x21), 0x85, 0xA0, 0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x1680),
+            *(0x17B4, 0x17B5, 0x180E, *range(0x2000, 0x2010), *range(0x2028, 0x2030), *range(0x205F, 0x2070)),
+            *(0x2800, 0x3000, 0x3164, 0xFEFF, 0xFFA0, *range(0xFFF9, 0xFFFC)),
+        ],
+    )
+)
+_FILLER = re.compile(f"[{_FILLERS}]")
+
+# IDs that match this, and are short enough, are valid as they are: a test for engines that read them without Python.
+PLAIN = "[!-~]+"
+
+# Below this a floating-point number of so many bits in its significand stands for one integer only.
+_SIGNIFICANDS = {"float16": 11, "float32": 24}
+# A vendor's whole numbers are positive and fit into 64 bits.
+MAX_DIGITS = 19
+_LARGEST = 2**63
+
+
+class IdCheck:
+    """Turns raw values into user IDs, and counts those that are invalid.
+
+    Text is stripped of white space and of invisible characters at both ends. Whole numbers of any type, UUIDs and
+    integral floats that are exact become text.
+
+    :param max_length: characters of the longest ID that the vendor takes.
+    :param whole_numbers: the vendor's IDs are whole numbers, without leading zeros.
+    :param on_invalid: called with the row, counted from 1, and the reason.
+    :ivar rows: how many values were checked.
+    :ivar changed: how many texts were not IDs as they were, but after stripping.
+    :ivar invalid: how many were invalid, by reason.
+    """
+
+    def __init__(
+        self,
+        max_length: int,
+        *,
+        whole_numbers: bool = False,
+        on_invalid: Callable[[int, str], None] = lambda row, reason: None,
+    ) -> None:
+        self.max_length = max_length
+        self.whole_numbers = whole_numbers
+        self.rows = 0
+        self.changed = 0
+        self.invalid: Counter[str] = Counter()
+        self._on_invalid = on_invalid
+
+    def take(self, chunk: list[Any]) -> list[str]:
+        """Return the IDs of a chunk, in its order; repeats included."""
+        if not self.whole_numbers and self._is_right(chunk):
+            self.rows += len(chunk)
+            return chunk
+        taken = []
+        for value in chunk:
+            self.rows += 1
+            text, reason = self.parse(value)
+            if reason:
+                self.invalid[reason] += 1
+                self._on_invalid(self.rows, reason)
+            else:
+                self.changed += isinstance(value, str) and text != value
+                taken.append(text)
+        return taken
+
+    def parse(self, value: Any) -> tuple[str, str]:
+        """Return the ID that a value stands for, or the reason why it is invalid."""
+        text, reason = ("", BLANK) if value is None else (value, "") if isinstance(value, str) else self._as_text(value)
+        if reason:
+            return "", reason
+        text = text.strip(_INVISIBLE)
+        if not text:
+            return "", BLANK
+        if len(text) > self.max_length:
+            return "", TOO_LONG
+        if _UNUSABLE.search(text):
+            return "", CONTROL
+        return _whole_number(text) if self.whole_numbers else (str(text), "")
+
+    def problems(self) -> list[str]:
+        """Return what was invalid, a sentence for each reason, without any ID."""
+        return [
+            f"1 user ID {_SENTENCES[reason][0].format(max_length=self.max_length)}."
+            if count == 1
+            else f"{count:,} user IDs {_SENTENCES[reason][1].format(max_length=self.max_length)}."
+            for reason, count in sorted(self.invalid.items())
+        ]
+
+    def _is_right(self, chunk: list[Any]) -> bool:
+        """Whether all of a chunk are IDs as they are, at a glance: of nearly every chunk they are."""
+        try:
+            joined = "".join(chunk)
+        except TypeError:
+            return False
+        if not joined.isprintable() or (not joined.isascii() and _FILLER.search(joined)):
+            return False
+        lengths = set(map(len, chunk))
+        # Of printable characters, the space is the only one that is stripped.
+        stripped = " " not in joined or list(map(str.strip, chunk)) == chunk
+        return stripped and 0 not in lengths and max(lengths, default=0) <= self.max_length
+
+    def _as_text(self, value: Any) -> tuple[str, str]:
+        if isinstance(value, uuid.UUID):
+            return str(value), ""
+        if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):  # NumPy's
+            return "", BOOLEAN
+        if isinstance(value, Decimal):
+            return self._decimal(value)
+        if isinstance(value, Rational):
+            return self._integer(int(value.numerator)) if value.denominator == 1 else ("", FRACTION)
+        if isinstance(value, Real):
+            return _float(value)
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return "", BYTES
+        if type(value).__name__ in ("NAType", "NaTType"):  # pandas' missing values
+            return "", BLANK
+        return "", NESTED if hasattr(value, "__len__") else NOT_TEXT
+
+    def _integer(self, value: int) -> tuple[str, str]:
+        # Python refuses to write very long numbers.
+        return ("", TOO_LONG) if value.bit_length() > 4 * self.max_length else (str(value), "")
+
+    def _decimal(self, value: Decimal) -> tuple[str, str]:
+        if value.is_nan():
+            return "", BLANK
+        if value.is_infinite():
+            return "", FRACTION
+        if value.adjusted() > self.max_length:  # before it becomes an integer of a million digits
+            return "", TOO_LONG
+        return self._integer(int(value)) if value == value.to_integral_value() else ("", FRACTION)
+
+
+def _float(value: Any) -> tuple[str, str]:
+    if math.isnan(value):  # as data frames write a missing value
+        return "", BLANK
+    if math.isinf(value):
+        return "", FRACTION
+    if abs(value) >= 2 ** _SIGNIFICANDS.get(type(value).__name__, sys.float_info.mant_dig):
+        return "", INEXACT
+    return (str(int(value)), "") if value == int(value) else ("", FRACTION)
+
+
+def _whole_number(text: str) -> tuple[str, str]:
+    right = len(text) <= MAX_DIGITS and text.isascii() and text.isdigit() and 0 < int(text) < _LARGEST
+    return (str(int(text)), "") if right else ("", NOT_WHOLE)

@@ -1,0 +1,195 @@
+"""Reads user IDs out of what a data engineer has: lists, rows, data frames, arrays, and sources such as a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, Protocol
+
+from airflow_segments_provider.errors import InvalidInput
+
+CHUNK = 25_000
+# As often a reader is asked whether it has to stop: a source may be slow.
+CHECKED_EVERY = 1_000
+
+SUBJECT = "The source"
+
+_NONE = object()
+_SCALARS = (str, bytes, bytearray, memoryview)
+# Floating-point types whose values become others as soon as they are Python's: in NumPy, pandas, Polars and Arrow.
+_INEXACT = {"float16", "float32", "float", "halffloat", "float[pyarrow]", "halffloat[pyarrow]"}
+_OF_A_FRAME = '`frame["user_id"]`'
+_OF_TUPLES = "`[row[0] for row in rows]`"
+_OF_DICTS = '`[row["user_id"] for row in rows]`'
+
+
+class Source(Protocol):
+    """Reads user IDs when the task runs. Not iterable: Airflow iterates over a mapped argument when it parses a DAG.
+
+    :cvar template_fields: the attributes that Airflow renders.
+    """
+
+    template_fields: Sequence[str]
+
+    def read_ids(self) -> Iterator[object]:
+        """Yield raw values, one for each row.
+
+        :raises InvalidInput: the source cannot be read exactly.
+        """
+
+
+# What may be given as user IDs; see `read_values`.
+UserSource = Source | Iterable[object]
+
+
+def read_values(given: object) -> Iterator[object]:
+    """Return the raw values of anything that holds user IDs, one for each row.
+
+    A data frame, a table, and rows of any kind must have exactly one column.
+
+    :raises InvalidInput: it is of another type or shape. The shape of rows is checked while they are read; nothing is
+        read before.
+    """
+    if hasattr(given, "read_ids"):
+        return iter(given.read_ids())
+    if isinstance(given, (str, bytes, bytearray, memoryview, Mapping, type)) or _is_file(given):
+        raise _unreadable(given)
+    columns = _columns(given)
+    if columns is not None:
+        if len(columns) != 1:
+            raise _wide(f"the user IDs are in a table of {len(columns):,} columns", _OF_A_FRAME)
+        return _column(given)
+    if not isinstance(given, Iterable) or getattr(given, "ndim", 1) == 0:
+        raise _unreadable(given)
+    return _rows(_array(given))
+
+
+def concatenated(parts: Iterable[object]) -> Iterator[object]:
+    """Return the values of several sources, lists or results, one after the other."""
+    return chain.from_iterable(map(read_values, parts))
+
+
+def chunks(values: Iterable[Any], size: int = CHUNK, check: Callable[[], None] = lambda: None) -> Iterator[list[Any]]:
+    """Yield lists of at most so many values.
+
+    :param check: called every 1,000 values; raises where the run has to stop.
+    """
+    iterator = iter(values)
+    while True:
+        chunk = list[Any]()
+        while len(chunk) < size:
+            check()
+            wanted = min(CHECKED_EVERY, size - len(chunk))
+            part = list(islice(iterator, wanted))
+            chunk += part
+            if len(part) < wanted:
+                break
+        if not chunk:
+            return
+        yield chunk
+
+
+def _rows(values: Iterator[Any]) -> Iterator[object]:
+    """Yield plain values as they are, and of rows with one column that column; the first value decides."""
+    for first in values:
+        rest: Iterator[object] = chain([first], values)
+        if isinstance(first, Mapping):
+            rest = _of_dicts(rest)
+        elif _is_row(first):
+            rest = _of_tuples(rest)
+        yield from rest
+
+
+def _of_tuples(rows: Iterable[Any]) -> Iterator[object]:
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, Mapping) or not _is_row(row):
+            raise _mixed(number)
+        if len(row) != 1:
+            raise _wide(f"row {number:,} of the user IDs has {len(row):,} columns", _OF_TUPLES)
+        yield row[0]
+
+
+def _of_dicts(rows: Iterable[Any]) -> Iterator[object]:
+    key: Any = _NONE
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, Mapping):
+            raise _mixed(number)
+        if len(row) != 1:
+            raise _wide(f"row {number:,} of the user IDs has {len(row):,} columns", _OF_DICTS)
+        (name,) = row
+        if key is _NONE:
+            key = name
+        if name != key:
+            raise _wide(f"row {number:,} of the user IDs has another column than the rows before it", _OF_DICTS)
+        yield row[name]
+
+
+def _is_row(value: Any) -> bool:
+    """Whether this is what database drivers and arrays return as a row: some of them share no base class."""
+    kind = type(value)
+    return hasattr(kind, "__len__") and hasattr(kind, "__getitem__") and not isinstance(value, _SCALARS)
+
+
+def _is_file(given: object) -> bool:
+    return hasattr(given, "readline")
+
+
+def _columns(given: Any) -> list[object] | None:
+    """Return the columns of a data frame or table; None for what is neither."""
+    for attribute in ("column_names", "columns"):  # Arrow's; those of pandas, Polars and Spark
+        names = getattr(given, attribute, None)
+        if names is not None and not callable(names):
+            return list(names)
+    return None
+
+
+def _column(table: Any) -> Iterator[object]:
+    """Return the values of the only column of a table."""
+    if hasattr(table, "to_batches"):
+        return _rows(chain.from_iterable(_array(batch.column(0)) for batch in table.to_batches()))
+    if hasattr(table, "column_names"):
+        return _rows(_array(table.column(0)))
+    if hasattr(table, "iloc"):
+        return _rows(_array(table.iloc[:, 0]))
+    if hasattr(table, "to_series"):
+        return _rows(_array(table.to_series(0)))
+    if hasattr(table, "toLocalIterator"):
+        return _rows(table.toLocalIterator())
+    raise _unreadable(table)
+
+
+def _array(array: Any) -> Iterator[Any]:
+    """Return the values of an array or series, a part at a time where it is converted.
+
+    :raises InvalidInput: it has floating-point numbers of 32 bits or fewer, which become others on the way.
+    """
+    kind = getattr(array, "dtype", getattr(array, "type", None))
+    if str(kind).lower() in _INEXACT:
+        problem = (
+            f"the user IDs are numbers of the type {kind}, which is not exact. Cast them to text or to an integer type."
+        )
+        raise InvalidInput(SUBJECT, [problem])
+    if hasattr(array, "slice") and hasattr(array, "to_pylist"):
+        starts = range(0, len(array), CHUNK)
+        return chain.from_iterable(array.slice(start, CHUNK).to_pylist() for start in starts)
+    return iter(array)
+
+
+def _unreadable(given: object) -> InvalidInput:
+    if isinstance(given, (str, bytes, bytearray, memoryview)):
+        found = "one text"
+    else:
+        found = "a file" if _is_file(given) else f"of type {type(given).__name__}"
+    problem = (
+        f"the user IDs are {found}. They must be a list or another iterable, rows or a data frame with one column, or "
+        "a source such as SqlMembers or FileMembers."
+    )
+    return InvalidInput(SUBJECT, [problem])
+
+
+def _wide(what: str, how: str) -> InvalidInput:
+    return InvalidInput(SUBJECT, [f"{what}. There must be exactly one; select it, for example with {how}."])
+
+
+def _mixed(number: int) -> InvalidInput:
+    return InvalidInput(SUBJECT, [f"row {number:,} of the user IDs is of another kind than the rows before it."])
