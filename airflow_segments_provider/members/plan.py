@@ -40,7 +40,8 @@ class Plan:
         for: it is true only while both are unchanged.
     :param as_of: the time that its data represents, in milliseconds since 1970.
     :param replacement: who asked for the replacement that it is; empty for none.
-    :param counts: ``wanted, duplicates, invalid``; ``baseline``: the members before, as far as known; ``add, remove``
+    :param counts: ``wanted, duplicates, invalid``; ``changed``: IDs that are not as the source has them, but stripped
+        or normalised; ``baseline``: the members before, as far as known; ``add, remove``
         and, rejected before, ``again, remove_again``; ``adopt``: members already and owned from now on; ``waiting``:
         rejected before and not tried again yet; ``skipped``: removals that were left out; ``gone``: members who leave
         by a replacement; ``forget``: rejected before and no longer wanted.
@@ -174,7 +175,7 @@ def make_plan(
     begun = {kind: users for kind, _, users in summary}
     counts = {kind: found.get(kind, 0) for kind in KINDS}
     counts |= {"baseline": _baseline(workspace, known.live), "wanted": staged.wanted, "duplicates": staged.duplicates}
-    counts["invalid"] = sum(staged.invalid.values())
+    counts |= {"changed": staged.changed, "invalid": sum(staged.invalid.values())}
     requests = _requests(members, counts, limits, replacing=known.replacing)
     return Plan(
         key=known.key,

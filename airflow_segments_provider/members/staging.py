@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import IO, Any
 
 from airflow_segments_provider.members.workspace import Workspace
-from airflow_segments_provider.sources.ids import IdCheck
-from airflow_segments_provider.sources.values import chunks, read_values
+from airflow_segments_provider.sources.ids import PLAIN, IdCheck, as_is
+from airflow_segments_provider.sources.values import CHUNK, chunks, read_values
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def stage(
     source: object,
     *,
     max_length: int,
-    normalise: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
+    normalise: Callable[[Sequence[str]], Sequence[str]] = as_is,
     check: Callable[[], None] = lambda: None,
 ) -> Staged:
     """Read a source into the table ``wanted``, a chunk at a time.
@@ -47,21 +49,57 @@ def stage(
     """
     workspace.run("CREATE TABLE staged (id VARCHAR)")
     path = workspace.folder / "rejects.jsonl"
-    normalised = 0
     with path.open("w", encoding="ascii") as rejects:
-        ids = IdCheck(
-            max_length,
-            on_invalid=lambda row, reason: print(json.dumps({"row": row, "reason": reason}), file=rejects),
-        )
-        for chunk in chunks(read_values(source), check=check):
-            taken = ids.take(chunk)
-            if taken:
-                kept = normalise(taken)
-                normalised += sum(map(str.__ne__, kept, taken)) if kept is not taken else 0
-                workspace.insert("staged", kept)
+        ids = IdCheck(max_length, normalise=normalise, on_invalid=partial(_report, rejects))
+        if not _load(workspace, source, ids, check):
+            for chunk in chunks(read_values(source), check=check):
+                if taken := ids.take(chunk):
+                    workspace.insert("staged", taken)
     (wanted,) = workspace.one("CREATE TABLE wanted AS SELECT DISTINCT id FROM staged")
     workspace.run("DROP TABLE staged")
     invalid = dict(sorted(ids.invalid.items()))
     wrong = sum(invalid.values())
-    duplicates = ids.rows - wrong - wanted
-    return Staged(ids.rows, wanted, duplicates, ids.changed + normalised, invalid, path if wrong else None)
+    return Staged(ids.rows, wanted, ids.rows - wrong - wanted, ids.changed, invalid, path if wrong else None)
+
+
+def _report(rejects: IO[str], row: int, reason: str) -> None:
+    rejects.write(json.dumps({"row": row, "reason": reason}) + "\n")
+
+
+def _load(workspace: Workspace, source: Any, ids: IdCheck, check: Callable[[], None]) -> bool:
+    """Let DuckDB read a source, and check only those IDs in Python that are not plain.
+
+    :return: False where the source is to be read in Python.
+    """
+    if ids.normalise is not as_is or not hasattr(source, "load"):
+        return False
+    check()
+    (order,) = workspace.one("SELECT current_setting('preserve_insertion_order')")
+    workspace.run("SET preserve_insertion_order = true")  # rows are reported by their numbers
+    try:
+        if not source.load(workspace.database, "loaded"):
+            return False
+    finally:
+        workspace.run(f"SET preserve_insertion_order = {order}")
+    plain = f"coalesce(length(id) <= {ids.max_length} AND regexp_full_match(id, '{PLAIN}'), false)"
+    (rows,) = workspace.one("SELECT count(*) FROM loaded")
+    (taken,) = workspace.one(f"INSERT INTO staged SELECT id FROM loaded WHERE {plain}")
+    if taken < rows:
+        workspace.run(f"CREATE TABLE unclear AS SELECT rowid AS row, id FROM loaded WHERE NOT {plain}")
+        _check_unclear(workspace, ids, check)
+    workspace.run("DROP TABLE loaded")
+    ids.rows = rows
+    return True
+
+
+def _check_unclear(workspace: Workspace, ids: IdCheck, check: Callable[[], None]) -> None:
+    last = -1
+    query = f"SELECT row, id FROM unclear WHERE row > ? ORDER BY row LIMIT {CHUNK}"
+    while part := workspace.rows(query, [last]):
+        check()
+        taken = list[str]()
+        for last, value in part:
+            ids.rows = last  # counted from 0
+            taken += ids.take([value])
+        workspace.insert("staged", taken)
+    workspace.run("DROP TABLE unclear")

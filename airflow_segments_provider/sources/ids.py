@@ -7,7 +7,7 @@ import re
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from numbers import Rational, Real
 from typing import Any, Literal
@@ -69,6 +69,11 @@ MAX_DIGITS = 19
 _LARGEST = 2**63
 
 
+def as_is(ids: Sequence[str]) -> Sequence[str]:
+    """Return the IDs: the rule of a vendor that compares them exactly."""
+    return ids
+
+
 class IdCheck:
     """Turns raw values into user IDs, and counts those that are invalid.
 
@@ -77,9 +82,10 @@ class IdCheck:
 
     :param max_length: characters of the longest ID that the vendor takes.
     :param whole_numbers: the vendor's IDs are whole numbers, without leading zeros.
+    :param normalise: the vendor's rule for IDs that are the same user: returns as many, in the same order.
     :param on_invalid: called with the row, counted from 1, and the reason.
     :ivar rows: how many values were checked.
-    :ivar changed: how many texts were not IDs as they were, but after stripping.
+    :ivar changed: how many texts were not IDs as they were, but after stripping or normalising.
     :ivar invalid: how many were invalid, by reason.
     """
 
@@ -88,21 +94,34 @@ class IdCheck:
         max_length: int,
         *,
         whole_numbers: bool = False,
+        normalise: Callable[[Sequence[str]], Sequence[str]] = as_is,
         on_invalid: Callable[[int, str], None] = lambda row, reason: None,
     ) -> None:
         self.max_length = max_length
         self.whole_numbers = whole_numbers
+        self.normalise = normalise
         self.rows = 0
         self.changed = 0
         self.invalid: Counter[str] = Counter()
         self._on_invalid = on_invalid
 
-    def take(self, chunk: list[Any]) -> list[str]:
+    def take(self, chunk: Sequence[Any]) -> Sequence[str]:
         """Return the IDs of a chunk, in its order; repeats included."""
+        values, texts = chunk, chunk
         if not self.whole_numbers and self._is_right(chunk):
             self.rows += len(chunk)
-            return chunk
-        taken = []
+        else:
+            values, texts = self._sifted(chunk)
+        taken = self.normalise(texts)
+        if taken is not chunk:
+            self.changed += sum(
+                isinstance(value, str) and text != value for text, value in zip(taken, values, strict=True)
+            )
+        return taken
+
+    def _sifted(self, chunk: Sequence[Any]) -> tuple[list[Any], list[str]]:
+        """Return the valid values of a chunk, and as text."""
+        values, texts = [], []
         for value in chunk:
             self.rows += 1
             text, reason = self.parse(value)
@@ -110,9 +129,9 @@ class IdCheck:
                 self.invalid[reason] += 1
                 self._on_invalid(self.rows, reason)
             else:
-                self.changed += isinstance(value, str) and text != value
-                taken.append(text)
-        return taken
+                values.append(value)
+                texts.append(text)
+        return values, texts
 
     def parse(self, value: Any) -> tuple[str, str]:
         """Return the ID that a value stands for, or the reason why it is invalid."""
@@ -137,7 +156,7 @@ class IdCheck:
             for reason, count in sorted(self.invalid.items())
         ]
 
-    def _is_right(self, chunk: list[Any]) -> bool:
+    def _is_right(self, chunk: Sequence[Any]) -> bool:
         """Whether all of a chunk are IDs as they are, at a glance: of nearly every chunk they are."""
         try:
             joined = "".join(chunk)
@@ -147,7 +166,7 @@ class IdCheck:
             return False
         lengths = set(map(len, chunk))
         # Of printable characters, the space is the only one that is stripped.
-        stripped = " " not in joined or list(map(str.strip, chunk)) == chunk
+        stripped = " " not in joined or list(map(str.strip, chunk)) == list(chunk)
         return stripped and 0 not in lengths and max(lengths, default=0) <= self.max_length
 
     def _as_text(self, value: Any) -> tuple[str, str]:

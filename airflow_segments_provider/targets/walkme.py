@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import NotFound
 from airflow_segments_provider.hooks.walkme import WalkMeHook
+from airflow_segments_provider.sources.ids import as_is
 
 if TYPE_CHECKING:
     from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
@@ -135,9 +136,7 @@ class WalkMeTarget:
 
         return normalise_guid(str(self.spec.system_guid or self.hook.fields.system_guid))
 
-    def normalise(self, ids: Sequence[str]) -> Sequence[str]:
-        """WalkMe compares ids exactly."""
-        return ids
+    normalise = staticmethod(as_is)
 
     def add(self, ids: Sequence[str]) -> Applied:
         """Add people."""

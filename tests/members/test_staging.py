@@ -72,3 +72,50 @@ def test_a_source_that_breaks_half_way_breaks_the_run(workspace):
 
     with pytest.raises(OSError, match="gone"):
         stage(workspace, source(), max_length=10)
+
+
+class Loaded:
+    """A source that DuckDB reads, as `FileMembers` is."""
+
+    def __init__(self, values, loads=True):
+        self.values, self.loads, self.read = values, loads, 0
+
+    def load(self, database, table):
+        if self.loads:
+            database.execute(f"CREATE TABLE {table} AS SELECT unnest(?::VARCHAR[]) AS id", [self.values])
+        return self.loads
+
+    def read_ids(self):
+        self.read += 1
+        return iter(self.values)
+
+
+VALUES = ["ada", None, " grace ", "ada", "", "x" * 11, "日本", "\ufeffkay", "a\nb", "a b", "\u3164", "ada ", "x" * 10]
+
+
+@pytest.mark.parametrize("values", [VALUES, [], [None], ["ada"], VALUES * 3_000])
+@pytest.mark.parametrize("loads", [True, False])
+def test_what_duckdb_reads_is_the_same_as_what_python_reads(values, loads):
+    found = []
+    for source in (values, Loaded(values, loads)):
+        with Workspace() as workspace:
+            staged = stage(workspace, source, max_length=10)
+            rejects = staged.rejects.read_text() if staged.rejects else ""
+            found.append((wanted(workspace), staged.rows, staged.duplicates, staged.changed, staged.invalid, rejects))
+            assert [name for (name,) in workspace.rows("SHOW TABLES")] == ["wanted"]
+    assert found[0] == found[1]
+    assert source.read == (not loads)
+
+
+def test_what_the_vendor_normalises_is_read_in_python(workspace):
+    source = Loaded(["Ada", "ADA", " ada ", "bo"])
+    staged = stage(workspace, source, max_length=10, normalise=lambda ids: [x.lower() for x in ids])
+    assert (wanted(workspace), staged.changed, source.read) == (["ada", "bo"], 3, 1)
+
+
+def test_the_settings_of_the_database_stay_as_they_were():
+    for order in ("true", "false"):
+        with Workspace() as workspace:
+            workspace.run(f"SET preserve_insertion_order = {order}")
+            stage(workspace, Loaded(["ada"]), max_length=10)
+            assert workspace.one("SELECT current_setting('preserve_insertion_order')") == (order == "true",)
