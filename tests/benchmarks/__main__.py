@@ -10,7 +10,7 @@ import argparse
 import os
 import time
 
-from tests.benchmarks import imports, memory, plan, push, removal, sync
+from tests.benchmarks import imports, memory, plan, push, removal, staging, sync
 from tests.benchmarks.report import Figure, progress, write_json
 from tests.benchmarks.server import ROOT
 
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "memory": memory.figures,
     "removal": removal.figures,
     "plan": plan.figures,
+    "staging": staging.figures,
     "sync": sync.figures,
 }
 RESULT = ROOT / "build" / "bench.json"
