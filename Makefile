@@ -35,7 +35,7 @@ test-all: ALL := yes
 APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/contract_check tests/faults tests/hooks \
 	tests/http tests/ledger_commands tests/members tests/models tests/packaging tests/sandbox tests/demo/test_demo_all.py
 LEFT_OUT = $(if $(ALL)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))
-NOT_SLOW = $(if $(and $(ALL),$(filter $(NEWEST),$*)),,-m "not slow")
+NOT_SLOW = $(if $(and $(ALL),$(filter $(NEWEST),$*)),,-m "not slow$(if $(and $(ALL),$(filter $(OLDEST),$*)), or scheduler)")
 
 test-%: tools
 	@.ci/env airflow-$*

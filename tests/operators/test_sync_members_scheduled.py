@@ -13,6 +13,7 @@ from tests.operators.scheduler import Scheduler
 from tests.sources.test_postgres import server as postgres  # noqa: F401  # a fixture
 
 pytestmark = [
+    pytest.mark.scheduler,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(airflow.__version__[:4] not in ("2.11", "3.3."), reason="the oldest and the newest are enough"),
 ]
