@@ -182,3 +182,12 @@ def hook(connect):
 
     connect(users_per_request=10)
     return WalkMeHook()
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Path]:
+    """The folder of the socket of a PostgreSQL server that belongs to this module."""
+    from tests.sources.postgres import serving
+
+    with serving() as folder:
+        yield folder

@@ -10,7 +10,6 @@ import pytest
 from tests.assets.conftest import AIRFLOW_2
 from tests.conftest import RETRY
 from tests.operators.scheduler import Scheduler
-from tests.sources.test_postgres import server as postgres  # noqa: F401  # a fixture
 
 pytestmark = [
     pytest.mark.scheduler,

