@@ -5,6 +5,7 @@
     SegmentsError (an AirflowException)
     ├── ConfigurationError *      the connection is incomplete, wrong or read-only; nothing was sent
     ├── InvalidInput *            what the task was given is wrong; nothing was sent
+    ├── SourceUnavailable         the user IDs cannot be read now; nothing was sent
     ├── Stopped                   Airflow ended the task; the request under way was finished
     ├── PlanRefused *             the guard refused a plan; nothing was sent
     ├── LedgerError *             the ledger is damaged, or belongs to another task
@@ -54,6 +55,7 @@ __all__ = [
     "RejectedRequest",
     "RunSuperseded",
     "SegmentsError",
+    "SourceUnavailable",
     "Stopped",
     "SyncIncomplete",
     "UnexpectedReply",
@@ -88,6 +90,10 @@ class InvalidInput(SegmentsError, AirflowFailException):
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         listed = " ".join(f"({number}) {problem}" for number, problem in enumerate(self.problems, start=1))
         return f"{self.subject} was refused and nothing was changed, {count}: {listed}"
+
+
+class SourceUnavailable(SegmentsError):
+    """The source of user IDs cannot be read now. Nothing was sent; a retry may help."""
 
 
 class Stopped(SegmentsError):

@@ -30,6 +30,7 @@ PUBLIC = {
         "RejectedRequest",
         "RunSuperseded",
         "SegmentsError",
+        "SourceUnavailable",
         "Stopped",
         "SyncIncomplete",
         "UnexpectedReply",

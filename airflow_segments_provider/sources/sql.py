@@ -1,18 +1,19 @@
-"""Sources of people's ids that are read while they are sent, instead of being passed through XCom."""
+"""Reads user IDs with a query, over any Airflow connection that has a DB-API hook."""
 
 from __future__ import annotations
 
 import logging
-import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.errors import InvalidInput, SegmentsError
+from airflow_segments_provider.sources.database_errors import connecting_failed, is_of_class, query_failed
+from airflow_segments_provider.sources.statement import can_be_declared, only_changes
 
 __all__ = ["SqlMembers"]
 
@@ -20,30 +21,21 @@ logger = logging.getLogger(__name__)
 
 FETCHED_AT_ONCE = 10_000
 
-# The drivers that fetch all of a result at once unless they are asked for a cursor on the server.
-_ON_SERVER = ("MySQLdb", "psycopg", "psycopg2", "pymysql")
-
-# One statement that only reads. For others no cursor can be declared, or it would not do the same: of several
-# statements psycopg2 would take the first one's rows, where it otherwise takes the last one's. To match too few costs
-# memory only.
-_ONE_READ = re.compile(
-    r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*"
-    r"(?:select\b|values\b|table\b|with\b(?!.*\b(?:insert|update|delete|merge)\b))"
-    r"[^;]*;?\s*",
-    re.IGNORECASE | re.DOTALL,
-)
+# The drivers whose default cursor loads the whole result.
+_POSTGRES = ("psycopg", "psycopg2")
+_MYSQL = ("MySQLdb", "pymysql")
 
 
 class SqlMembers:
-    """The ids that a query returns in its only column, for any connection with a DB-API hook.
+    """User IDs from the only column of a query, over any connection that has a DB-API hook.
 
     All fields are templates, also within ``parameters``; ``sql`` may name a ``.sql`` file. Rows are fetched 10,000 at a
-    time, from a cursor on the server for psycopg, psycopg2, MySQLdb and pymysql; whether another driver itself holds
-    the whole result is the driver's affair. The log says which cursor it was.
+    time: with a server-side cursor for psycopg, psycopg2, MySQLdb and pymysql, with the default cursor for other
+    drivers, some of which hold the whole result. Nothing is committed.
 
-    :param sql: a query with one column. NULLs and blanks are for whoever takes the ids to refuse or skip.
-    :param conn_id: the database's connection.
-    :param parameters: bound by the driver: a list, a tuple or a dict, as the driver's placeholders want it.
+    :param sql: a query that returns one column. A NULL is a blank ID.
+    :param conn_id: the Airflow connection of the database.
+    :param parameters: values that the driver binds: a list, a tuple or a dict, as its placeholders require.
     """
 
     template_fields: Sequence[str] = ("sql", "conn_id", "parameters")
@@ -54,89 +46,134 @@ class SqlMembers:
         self.parameters = parameters
 
     def __str__(self) -> str:
-        """Names only: equal in every process, and no literal of the query shows."""
+        """Return the same text in every process; a literal of the query is not in it."""
         return f"SqlMembers(conn_id={self.conn_id!r})"
 
     __repr__ = __str__
 
     def read_ids(self) -> Iterator[object]:
-        """Run the query and yield its ids; errors of the driver come as they are, unless they may quote data.
+        """Run the query and yield the values of its column.
 
-        :raises InvalidInput: the connection has no database hook, the query has not one column, or the database cannot
-            compute it for the data there is.
+        :raises InvalidInput: the query cannot be run on the data there is, or does not return exactly one column.
+        :raises ConfigurationError: the connection does not exist, or is not a database's.
+        :raises SourceUnavailable: the database cannot be reached, or did not finish the query; a retry may help.
         """
-        hook = BaseHook.get_hook(self.conn_id)
-        if not hasattr(hook, "get_records"):
-            raise InvalidInput(str(self), [f"connection {self.conn_id!r} is not one of a database."])
+        self._check()
+        with _closed(self._call(self._connect, connecting=True)) as connection:
+            driver = _driver(connection)
+            declared = driver in _POSTGRES and can_be_declared(self.sql)
+            kind = "a server-side cursor" if declared or driver in _MYSQL else "the driver's default cursor"
+            logger.info("Reading user IDs from connection %r with %s, using %s.", self.conn_id, driver, kind)
+            with _closed(self._call(_cursor, connection, driver, declared)) as cursor:
+                self._call(cursor.execute, self.sql, *([self.parameters] if self.parameters else []))
+                yield from self._values(cursor, declared=declared)
+
+    def _check(self) -> None:
+        texts: dict[str, object] = {"sql": self.sql, "conn_id": self.conn_id}
+        problems = [
+            f"`{name}` must be text, not of type {type(value).__name__}."
+            for name, value in texts.items()
+            if not isinstance(value, str)
+        ]
         if not isinstance(self.parameters, (list, tuple, Mapping, type(None))):
             kind = type(self.parameters).__name__
-            raise InvalidInput(str(self), [f"`parameters` must be a list, a tuple or a dict, not of type {kind}."])
-        try:
-            with closing(hook.get_conn()) as connection:
-                yield from self._read(connection)
-        except Exception as error:
-            if not _may_quote_data(error):
-                raise
-            problem = (
-                f"the database cannot compute the query: {_named(error)}. Its message is left out, as it may quote "
-                "people's ids; run the query in the database to see it."
-            )
-            raise InvalidInput(str(self), [problem]) from None
+            problems.append(f"`parameters` must be a list, a tuple or a dict, not of type {kind}.")
+        if not problems and only_changes(self.sql):
+            problems.append("`sql` changes rows and returns none; it must be a query that returns one column.")
+        if problems:
+            raise InvalidInput(str(self), problems)
 
-    def _read(self, connection: Any) -> Iterator[object]:
-        on_server = _driver(connection) in _ON_SERVER and _ONE_READ.fullmatch(self.sql) is not None
-        where = "from a cursor on the server" if on_server else "as its driver hands them over"
-        logger.info("The ids come from %s by %s, %s.", self.conn_id, _driver(connection), where)
-        with _closed(_cursor(connection, on_server=on_server)) as cursor:
-            cursor.execute(self.sql, *([self.parameters] if self.parameters else []))
-            # A cursor on the server knows its columns from the first rows on; one that has no rows must not be asked.
-            rows = cursor.fetchmany(FETCHED_AT_ONCE) if on_server or cursor.description else ()
-            if len(cursor.description or ()) != 1:
-                columns = len(cursor.description or ())
-                raise InvalidInput(str(self), [f"the query has {columns} columns; it must have one, the user's id."])
-            while rows:
-                yield from (row[0] for row in rows)
-                rows = cursor.fetchmany(FETCHED_AT_ONCE)
+    def _connect(self) -> Any:
+        hook = BaseHook.get_hook(self.conn_id)
+        if not hasattr(hook, "get_records"):
+            raise InvalidInput(str(self), [f"the connection {self.conn_id!r} is not a database's."])
+        return hook.get_conn()
+
+    def _call(self, call: Callable[..., Any], *arguments: Any, connecting: bool = False) -> Any:
+        """Call Airflow's hook or the driver, and raise the package's errors instead of theirs."""
+        try:
+            return call(*arguments)
+        except SegmentsError:
+            raise
+        except Exception as error:  # noqa: BLE001  # drivers and hooks raise anything
+            failure = (
+                connecting_failed(error, self.conn_id) if connecting else query_failed(error, str(self), self.conn_id)
+            )
+        # Outside of `except`, so that the driver's error is not the context of this one.
+        raise failure
+
+    def _values(self, cursor: Any, *, declared: bool) -> Iterator[object]:
+        rows = self._call(_first_rows, cursor, declared)
+        description = self._call(getattr, cursor, "description", None)
+        widths = set() if description is None else {len(description)}
+        while True:
+            self._check_rows(rows)
+            widths.update(map(len, rows))
+            if widths != {1}:
+                problem = f"the query returns {max(widths, default=0):,} columns; it must return one, the user ID."
+                raise InvalidInput(str(self), [problem])
+            if not rows:
+                return
+            yield from map(_only_value, rows)
+            rows = self._call(_fetch, cursor)
+
+    def _check_rows(self, rows: Sequence[Any]) -> None:
+        for kind in set(map(type, rows)):
+            if issubclass(kind, (str, bytes)) or not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
+                problem = f"the driver returns rows of type {kind.__name__}, which have no columns."
+                raise InvalidInput(str(self), [problem])
+
+
+def _only_value(row: Any) -> object:
+    if isinstance(row, (tuple, list)) or not isinstance(row, Mapping):  # in this order: the last test is slow
+        return row[0]
+    return next(iter(row.values()))
+
+
+def _fetch(cursor: Any) -> Any:
+    return cursor.fetchmany(FETCHED_AT_ONCE)
+
+
+def _first_rows(cursor: Any, declared: bool) -> Any:
+    """Fetch the first rows, if the statement has a result with one column.
+
+    psycopg2 describes the columns of a declared cursor only after that. Of another cursor without a description, most
+    drivers refuse to fetch, as a mistake of the caller.
+    """
+    if cursor.description is not None and len(cursor.description) != 1:
+        return ()
+    try:
+        return _fetch(cursor)
+    except Exception as error:
+        if not declared and cursor.description is None and is_of_class(error, "ProgrammingError", "InterfaceError"):
+            return ()
+        raise
 
 
 @contextmanager
-def _closed(cursor: Any) -> Iterator[Any]:
-    """A cursor that is closed in the end, whatever its driver says to that: the connection goes next.
+def _closed(resource: Any) -> Iterator[Any]:
+    """Close a cursor or a connection at the end, and ignore errors of that.
 
-    mysql.connector refuses to leave rows unread, and would hide the error for which they were left.
+    mysql.connector refuses to close a cursor with unread rows; its error would replace the reason why they are unread.
     """
     try:
-        yield cursor
+        yield resource
     finally:
         with suppress(Exception):
-            cursor.close()
+            resource.close()
 
 
 def _driver(connection: Any) -> str:
-    return type(connection).__module__.partition(".")[0]
+    """Return the driver's package; the connection may be of a class derived from the driver's."""
+    packages = [kind.__module__.partition(".")[0] for kind in type(connection).__mro__]
+    return next((package for package in packages if package in _POSTGRES + _MYSQL), packages[0])
 
 
-def _cursor(connection: Any, *, on_server: bool) -> Any:
-    """A cursor whose rows are tuples, whatever kind the Airflow connection asks for."""
-    driver = _driver(connection)
-    if driver not in _ON_SERVER:
+def _cursor(connection: Any, driver: str, declared: bool) -> Any:
+    if driver in _MYSQL:
+        return connection.cursor(import_module(f"{driver}.cursors").SSCursor)
+    if not declared:
         return connection.cursor()
-    if driver in ("MySQLdb", "pymysql"):
-        cursors = import_module(f"{driver}.cursors")
-        return connection.cursor(cursors.SSCursor if on_server else cursors.Cursor)
-    if on_server and connection.autocommit:
-        connection.autocommit = False  # a cursor on the server lives in a transaction
-    name = f"segments_{uuid.uuid4().hex}" if on_server else None
-    if driver == "psycopg2":
-        return connection.cursor(name, cursor_factory=import_module("psycopg2.extensions").cursor)
-    return connection.cursor(name or "", row_factory=import_module("psycopg.rows").tuple_row)
-
-
-def _may_quote_data(error: Exception) -> bool:
-    """Whether this is what PEP 249 wants drivers to raise for the data there is, e.g. a cast that failed."""
-    return any(kind.__name__ in ("DataError", "IntegrityError") for kind in type(error).__mro__)
-
-
-def _named(error: Exception) -> str:
-    code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    return f"{type(error).__name__} ({code})" if code else type(error).__name__
+    if connection.autocommit:
+        connection.autocommit = False  # PostgreSQL closes a cursor at the end of its transaction
+    return connection.cursor(f"segments_{uuid.uuid4().hex}")

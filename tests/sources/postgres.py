@@ -32,12 +32,33 @@ def serving() -> Iterator[Path]:
             os.chown(folder, NOBODY, NOBODY)
         programs = _copied(folder / "programs") if root else _installed()
         data = folder / "data"
-        make = [programs / "bin/initdb", "-D", data, "-U", "segments", "-A", "trust", "-E", "UTF8", "--no-sync"]
-        made = subprocess.run(make, check=False, capture_output=True, text=True, **surroundings)
+        make: list[Any] = [
+            programs / "bin/initdb",
+            "-D",
+            data,
+            "-U",
+            "segments",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-sync",
+        ]
+        made = subprocess.run([*make, "--no-sync"], check=False, capture_output=True, text=True, **surroundings)
         assert made.returncode == 0, made.stderr
-        serve = [programs / "bin/postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
+        serve: list[Any] = [
+            programs / "bin/postgres",
+            "-D",
+            data,
+            "-k",
+            folder,
+            "-c",
+            "listen_addresses=",
+            "-c",
+            "fsync=off",
+        ]
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(serve, stdout=log, stderr=log, **surroundings)
+            process = subprocess.Popen([*serve, "-c", "fsync=off"], stdout=log, stderr=log, **surroundings)
         while not answers(folder):
             assert process.poll() is None, (folder / "log").read_text()
             time.sleep(0.05)

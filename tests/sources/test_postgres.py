@@ -6,13 +6,16 @@ import json
 import logging
 import time
 from contextlib import closing
+from random import Random
 from typing import Any
 
 import psutil
+import psycopg2
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.sql import SqlMembers
+from airflow_segments_provider.sources.statement import can_be_declared
 from tests.sources.postgres import connect
 
 ROWS = 300_000
@@ -73,7 +76,7 @@ def test_all_rows_come_exactly_once_in_order(driver, caplog):
     with caplog.at_level(logging.INFO):
         found = list(SqlMembers(f"SELECT i FROM generate_series(1, {ROWS}) i", "pg").read_ids())
     assert found == list(range(1, ROWS + 1))
-    assert f"by {driver}, from a cursor on the server" in caplog.text
+    assert f"Reading user IDs from connection 'pg' with {driver}, using a server-side cursor." in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,8 @@ def test_all_rows_come_exactly_once_in_order(driver, caplog):
         ("-- who;\n/* is in\n it; */ (SELECT 'p001')", True),
         ("WITH x AS (SELECT 'p001') TABLE x", True),
         ("VALUES ('p001')", True),
-        ("SELECT ';' UNION SELECT 'p001' OFFSET 1", False),
+        ("SELECT ';' UNION SELECT 'p001' OFFSET 1", True),
+        ("SELECT id FROM people WHERE id = 'p001' FOR UPDATE", False),
         ("WITH x AS (UPDATE people SET id = id WHERE segment = 'trial' RETURNING id) SELECT id FROM x", False),
         ("INSERT INTO people VALUES ('p001') RETURNING id", False),
     ],
@@ -93,7 +97,7 @@ def test_all_rows_come_exactly_once_in_order(driver, caplog):
 def test_a_cursor_on_the_server_for_what_only_reads(driver, connection, sql, on_server, caplog):
     with caplog.at_level(logging.INFO):
         assert list(SqlMembers(sql, connection).read_ids()) == ["p001"]
-    assert ("from a cursor on the server" in caplog.text) == on_server
+    assert ("a server-side cursor" in caplog.text) == on_server
     assert "p001" not in caplog.text
 
 
@@ -118,19 +122,32 @@ def test_parameters(driver):
         ("SELECT id, segment FROM people", 2),
         ("SELECT id, segment FROM people WHERE false", 2),
         ("SELECT FROM people", 0),
-        ("DELETE FROM people", 0),
+        ("DO 'BEGIN DELETE FROM people; END'", 0),
     ],
 )
 def test_a_query_must_have_one_column(driver, sql, columns):
-    with pytest.raises(InvalidInput, match=f"the query has {columns} columns"):
+    with pytest.raises(InvalidInput, match=f"the query returns {columns} columns"):
         list(SqlMembers(sql, "pg").read_ids())
     assert list(SqlMembers("SELECT count(*) FROM people", "pg").read_ids()) == [3]  # nothing was committed
 
 
-def test_errors_of_the_driver_come_as_they_are(driver):
-    with pytest.raises(Exception, match='relation "nowhere" does not exist') as caught:
-        list(SqlMembers("SELECT id FROM nowhere", "pg").read_ids())
-    assert type(caught.value).__module__.startswith(driver)
+def test_a_statement_that_only_changes_rows_is_not_run(driver):
+    with pytest.raises(InvalidInput, match="`sql` changes rows and returns none"):
+        list(SqlMembers("DELETE FROM people", "pg").read_ids())
+
+
+def test_a_cursor_on_the_server_on_a_connection_that_commits_by_itself(driver, monkeypatch):
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    opened = PostgresHook.get_conn
+
+    def autocommitting(hook):
+        connection: Any = opened(hook)
+        connection.autocommit = True
+        return connection
+
+    monkeypatch.setattr(PostgresHook, "get_conn", autocommitting)
+    assert list(SqlMembers("SELECT i FROM generate_series(1, 10001) i", "pg").read_ids()) == list(range(1, 10002))
 
 
 @pytest.mark.parametrize("good", [0, 20_000])
@@ -166,3 +183,39 @@ def wait_for_sessions(folder, expected):
                 break
             time.sleep(0.02)
     assert found == expected
+
+
+PARTS = [
+    *("SELECT 'p001'", "SELECT id FROM people", "VALUES ('p001')", "TABLE people", "DELETE FROM people RETURNING id"),
+    *("WITH x AS (", ")", "(", " UNION ", ";", " ; ", "/*", "*/", " -- a\n", "\r", "'", "''", '"', "$$", "$a$"),
+    *("E'", "\\", " FOR UPDATE", " INTO others", " WHERE note = ", " AS a$b$c", ", segment", "INSERT INTO people "),
+]
+
+
+def test_what_is_declared_has_the_result_of_the_plain_query(postgres, tell):
+    """Texts at random, most of which are not SQL: a declared cursor must do the same, and fail where the text does."""
+    random = Random(11)
+    declared = right = 0
+    with closing(connect(postgres)) as connection:
+        for _ in range(20_000):
+            sql = "".join(random.choice(PARTS) for _ in range(random.randint(1, 6)))
+            if not can_be_declared(sql):
+                continue
+            plain, by_cursor = result(connection, sql), result(connection, sql, name="declared")
+            assert plain == by_cursor, sql
+            declared += 1
+            right += plain is not None
+    tell(f"{declared:,} texts were declared, {right:,} of them are SQL")
+    assert right > 500
+
+
+def result(connection, sql, name=None):
+    """Return the rows of a text; None for an error."""
+    try:
+        with connection.cursor(name) as cursor:
+            cursor.execute(sql)
+            return sorted(map(str, cursor.fetchall()))
+    except psycopg2.Error:
+        return None
+    finally:
+        connection.rollback()

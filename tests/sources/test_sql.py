@@ -50,7 +50,8 @@ def test_parameters_are_a_list_a_tuple_or_a_dict(parameters):
 def test_the_log_says_who_reads_and_nothing_else(caplog):
     with caplog.at_level(logging.INFO):
         list(SqlMembers("SELECT 'p001'", "people_db").read_ids())
-    assert "The ids come from people_db by sqlite3, as its driver hands them over." in caplog.text
+    expected = "Reading user IDs from connection 'people_db' with sqlite3, using the driver's default cursor."
+    assert expected in caplog.text
     assert "p001" not in caplog.text
 
 
@@ -58,7 +59,7 @@ def test_a_query_must_have_one_column():
     with pytest.raises(InvalidInput, match="2 columns"):
         list(SqlMembers("SELECT user_id, plan FROM people", "people_db").read_ids())
     with pytest.raises(InvalidInput, match="0 columns"):
-        list(SqlMembers("DELETE FROM people", "people_db").read_ids())
+        list(SqlMembers("CREATE TABLE others (id TEXT)", "people_db").read_ids())
 
 
 class Unread(sqlite3.Cursor):
@@ -86,7 +87,7 @@ def test_a_driver_that_minds_unread_rows_does_not_hide_why_they_were_left(monkey
 
 
 def test_the_connection_must_be_one_of_a_database():
-    with pytest.raises(InvalidInput, match="'no_db' is not one of a database"):
+    with pytest.raises(InvalidInput, match="the connection 'no_db' is not a database's"):
         list(SqlMembers("SELECT 1", "no_db").read_ids())
 
 
