@@ -9,8 +9,9 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 
 from airflow_segments_provider.errors import ConfigurationError, InvalidInput, SegmentsError, SourceUnavailable
 
-# By SQLSTATE: connections, transactions that were rolled back, resources, the operator's intervention, time-outs.
-_TRANSIENT_STATES = re.compile("(?:08|40|53|57|HYT).*")
+# Classes of SQLSTATE: connections, transactions that were rolled back, resources, the operator's intervention, queries
+# that MySQL interrupted, time-outs of ODBC.
+_TRANSIENT_STATES = ("08", "40", "53", "57", "70", "HYT")
 # Drivers report these as OperationalError, like an unknown column: a closed connection, no connection slot, a shutdown,
 # the network, locks, deadlocks, time-outs. From 2000 on they are the client's: the connection was lost.
 _TRANSIENT_MYSQL = {0, 1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1317, 3024}
@@ -69,7 +70,7 @@ def is_transient(error: Exception) -> bool:
     """Return whether a retry may help; True for an error that is not understood, since nothing was sent."""
     state, own = _state(error), _own_code(error)
     if state and not state.startswith("HY0"):  # HY000 is any error
-        return _TRANSIENT_STATES.fullmatch(state) is not None
+        return state.startswith(_TRANSIENT_STATES)
     if own.startswith("MySQL"):
         number = int(own.removeprefix("MySQL "))
         return number in _TRANSIENT_MYSQL or number in _MYSQL_CLIENT

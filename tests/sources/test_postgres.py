@@ -101,6 +101,19 @@ def test_a_cursor_on_the_server_for_what_only_reads(driver, connection, sql, on_
     assert "p001" not in caplog.text
 
 
+def test_a_connection_of_a_derived_class_has_a_cursor_on_the_server(driver, postgres, monkeypatch, caplog):
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    class Derived(psycopg2.extensions.connection):  # type: ignore[misc]
+        """As tracing libraries define them."""
+
+    made = psycopg2.connect(host=str(postgres), user="segments", dbname="postgres", connection_factory=Derived)
+    monkeypatch.setattr(PostgresHook, "get_conn", lambda _: made)
+    with caplog.at_level(logging.INFO):
+        assert list(SqlMembers("SELECT 'p001'", "pg").read_ids()) == ["p001"]
+    assert "with psycopg2, using a server-side cursor" in caplog.text
+
+
 def test_of_several_statements_psycopg2_takes_the_last_one(driver):
     if driver == "psycopg2":
         assert list(SqlMembers("SELECT 'p002'; SELECT 'p001'", "pg").read_ids()) == ["p001"]
