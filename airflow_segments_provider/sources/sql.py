@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_segments_provider.errors import InvalidInput, SegmentsError
+from airflow_segments_provider.errors import ConfigurationError, InvalidInput, SegmentsError
 from airflow_segments_provider.sources.database_errors import connecting_failed, is_of_class, query_failed
 from airflow_segments_provider.sources.statement import can_be_declared, only_changes
 
@@ -86,7 +86,10 @@ class SqlMembers:
     def _connect(self) -> Any:
         hook = BaseHook.get_hook(self.conn_id)
         if not hasattr(hook, "get_records"):
-            raise InvalidInput(str(self), [f"the connection {self.conn_id!r} is not a database's."])
+            raise ConfigurationError(
+                f"The connection {self.conn_id!r} is not a database's: its type has no DB-API hook. Nothing was sent. "
+                "Correct the `conn_id`."
+            )
         return hook.get_conn()
 
     def _call(self, call: Callable[..., Any], *arguments: Any, connecting: bool = False) -> Any:
@@ -131,7 +134,7 @@ def _only_value(row: Any) -> object:
 
 
 def _fetch(cursor: Any) -> Any:
-    return cursor.fetchmany(FETCHED_AT_ONCE)
+    return cursor.fetchmany(FETCHED_AT_ONCE) or ()  # some drivers end with None
 
 
 def _first_rows(cursor: Any, declared: bool) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 
-from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.errors import ConfigurationError, InvalidInput
 from airflow_segments_provider.sources.sql import FETCHED_AT_ONCE, SqlMembers
 
 
@@ -87,7 +87,7 @@ def test_a_driver_that_minds_unread_rows_does_not_hide_why_they_were_left(monkey
 
 
 def test_the_connection_must_be_one_of_a_database():
-    with pytest.raises(InvalidInput, match="the connection 'no_db' is not a database's"):
+    with pytest.raises(ConfigurationError, match="The connection 'no_db' is not a database's"):
         list(SqlMembers("SELECT 1", "no_db").read_ids())
 
 
