@@ -229,7 +229,7 @@ class Ledger:
             note = None if name in self.state.notes else read_note(self.store, name, self.folder)
             if note is None:
                 continue
-            state.apply_note(members, note)
+            members.doubt(note.ids, note.sent_at)
             if note.kind == "replace":
                 sent = max(note.sent_at, self.state.replacement_sent or 0)
                 self._change(replacement=self.state.replacement or "a late request", replacement_sent=sent)

@@ -1,14 +1,15 @@
-"""What a ledger says of each user: the newest generation's files, and what has changed since.
+"""The state of each user in a ledger: the files of the newest generation, and what has changed since.
 
-Columns: ``owned``, whether our doing it is that the user is a member; ``uncertain``, the latest time at which a request
-of unknown outcome about them can have been sent; ``pending``, the accepted action that is not settled; ``rejected``,
-when the vendor last refused it, ``size``, the number of users in the refused request, and ``reason``.
+Columns: ``owned``, whether the user is a member because of us; ``uncertain``, the latest time at which a request of
+unknown outcome about the user can have been sent; ``pending``, the accepted action that is not settled; ``rejected``,
+when the vendor last rejected the user, with the ``size`` of that request and its ``reason``.
 Times are milliseconds since 1970.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from airflow_segments_provider.members.ledger.manifest import (
     Acknowledgement,
     Batch,
     DataFile,
-    Note,
     State,
     digest_of,
 )
@@ -35,25 +35,23 @@ COLUMNS = {
     "size": "INTEGER",
     "reason": "VARCHAR",
 }
-INSERTED_AT_ONCE = 25_000
 
 _NAMES = ", ".join(COLUMNS)
 _ALIVE = "(owned OR uncertain IS NOT NULL OR rejected IS NOT NULL)"
 
 
 class Members:
-    """All users that a ledger knows: the view ``known`` of a workspace.
+    """All users of a ledger: the view ``known``, which is the view ``stored`` with the table ``changed`` on top of it.
 
-    :ivar changed: the number of users whose row differs from what was loaded.
-    :ivar dirty: some of them were not stored yet.
+    :ivar changed: the number of rows that differ from what was loaded.
+    :ivar dirty: some of them are not stored yet.
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
-        self.changed, self.dirty, self._stored = 0, False, "stored"
+        self.workspace, self.changed, self.dirty = workspace, 0, False
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         workspace.run(f"CREATE OR REPLACE TABLE changed ({columns})")
-        workspace.run(f"CREATE OR REPLACE TABLE stored ({columns})")
+        workspace.run("CREATE OR REPLACE VIEW stored AS SELECT * FROM changed WHERE false")
         self._show()
 
     def load(self, store: Store, state: State) -> None:
@@ -61,31 +59,26 @@ class Members:
 
         :raises LedgerDamaged: a file is missing or damaged.
         """
-        parts = []
-        for number, part in enumerate(state.files):
-            path = fetched(self.workspace, store, part, number)
-            self.workspace.run(f"CREATE OR REPLACE VIEW part{number} AS SELECT {_NAMES} FROM read_parquet('{path}')")
-            parts.append(f"part{number}")
-        if not parts:
+        paths = [fetched(self.workspace, store, part, number) for number, part in enumerate(state.files)]
+        if not paths:
             return
-        newest = f"SELECT * FROM part0 WHERE {_ALIVE}"
+        parts = [f"(SELECT {_NAMES} FROM read_parquet('{path}'))" for path in paths]
+        stored = f"SELECT * FROM {parts[0]} WHERE {_ALIVE}"
         if len(parts) > 1:
             deltas = " UNION ALL ".join(f"SELECT {age} AS age, * FROM {part}" for age, part in enumerate(parts) if age)
             self.workspace.run(
                 f"CREATE OR REPLACE TABLE overlay AS SELECT {_NAMES} FROM ({deltas}) "
                 "QUALIFY row_number() OVER (PARTITION BY id ORDER BY age DESC) = 1"
             )
-            newest = (
-                f"SELECT * FROM part0 ANTI JOIN overlay USING (id) WHERE {_ALIVE} "
+            stored = (
+                f"SELECT * FROM {parts[0]} ANTI JOIN overlay USING (id) WHERE {_ALIVE} "
                 f"UNION ALL SELECT * FROM overlay WHERE {_ALIVE}"
             )
-        # Not in place of the table: another attempt begins with that one anew.
-        self._stored = "loaded"
-        self.workspace.run(f"CREATE OR REPLACE VIEW {self._stored} AS {newest}")
+        self.workspace.run(f"CREATE OR REPLACE VIEW stored AS {stored}")
         self._show()
 
     def put(self, rows: str, parameters: Sequence[Any] = ()) -> None:
-        """Put the rows of a query, one a user, with all columns by name, in place of theirs."""
+        """Replace the rows of some users by those of a query: one a user, with all columns by name."""
         if self.changed:
             self.workspace.run(f"CREATE OR REPLACE TABLE newer AS {rows}", parameters)
             self.workspace.run("DELETE FROM changed USING newer WHERE changed.id = newer.id")
@@ -96,7 +89,7 @@ class Members:
         self._show()
 
     def doubt(self, ids: Sequence[str], sent_at: int) -> None:
-        """Take these users for uncertain; a removal that was acknowledged just now stays an accepted one.
+        """Make users uncertain; a removal that was acknowledged just now stays an accepted one.
 
         :param sent_at: the latest time at which a request about them can have been sent.
         """
@@ -109,7 +102,7 @@ class Members:
         )
 
     def write(self, *, whole: bool) -> tuple[Path, int]:
-        """Write what has changed, or everything, as a Parquet file; return it and its number of rows."""
+        """Write the changed rows, or all, as a Parquet file; return its path and the number of rows."""
         path = self.workspace.folder / ("snapshot.parquet" if whole else "delta.parquet")
         (rows,) = self.workspace.one(
             f"COPY (SELECT {_NAMES} FROM {'known' if whole else 'changed'}) TO '{path}' "
@@ -118,10 +111,8 @@ class Members:
         return path, rows
 
     def _show(self) -> None:
-        changed = (
-            f" ANTI JOIN changed USING (id) UNION ALL SELECT * FROM changed WHERE {_ALIVE}" if self.changed else ""
-        )
-        self.workspace.run(f"CREATE OR REPLACE VIEW known AS SELECT * FROM {self._stored}{changed}")
+        changed = f"ANTI JOIN changed USING (id) UNION ALL SELECT * FROM changed WHERE {_ALIVE}" if self.changed else ""
+        self.workspace.run(f"CREATE OR REPLACE VIEW known AS SELECT * FROM stored {changed}")
 
 
 def fold(
@@ -134,7 +125,7 @@ def fold(
     sent: str | None = None,
     open_until: int | None = None,
 ) -> None:
-    """Account for an intent: what was acknowledged of its batches, and what was not.
+    """Account for an intent: for what was acknowledged of its batches, and what was not.
 
     An acknowledgement makes users certain only if its request was sent so late that an earlier one of unknown outcome
     cannot be carried out any more. A rejection changes neither who is owned nor who is uncertain.
@@ -144,94 +135,70 @@ def fold(
     :param open_until: the latest time at which the requests that were not acknowledged can have been sent; None where
         they were not sent.
     """
-    workspace, acknowledged = members.workspace, list(acknowledged)
+    workspace, answers = members.workspace, defaultdict[str, list[Acknowledgement]](list)
     for answer in acknowledged:
+        answers[answer.batch].append(answer)
         if answer.kind == "replace" and answer.refused is None:
-            _nobody_else(members, answer.sent_at, settling)
-    by_batch: dict[str, list[Acknowledgement]] = {}
-    for answer in acknowledged:
-        by_batch.setdefault(answer.batch, []).append(answer)
-    sent = sent or read_batches(workspace, store, batches)
-    fates: list[tuple[int, int, str, Acknowledgement | None]] = []
+            _replace_all(members, answer.sent_at, settling)
+    sent = sent or _read_batches(workspace, store, batches)
+    fates, left_out = list[tuple[Any, ...]](), list[tuple[int, str, str]]()
     for number, batch in enumerate(batches):
-        answers = sorted(by_batch.get(batch.name, []), key=lambda answer: answer.start)
-        if len(answers) == 1 and answers[0].users == batch.users:
-            fates.append((number, 0, batch.kind, answers[0]))
-            continue
-        if answers:
-            _split(workspace, store, sent, number, batch, answers)
-        fates += [(number, part, batch.kind, answer) for part, answer in enumerate(answers)]
-        if open_until is not None:
-            fates.append((number, len(answers), batch.kind, None))
+        parts = sorted(answers[batch.name], key=lambda answer: answer.start)
+        whole = len(parts) == 1 and parts[0].users == batch.users
+        if parts and not whole:
+            _split(workspace, store, sent, number, batch, parts)
+        for part, answer in enumerate(parts):
+            fates.append((number, part, batch.kind, answer.sent_at, answer.in_doubt, answer.refused, answer.users))
+            left_out += [(number, user, reason) for user, reason in answer.rejected.items()]
+        if open_until is not None and not whole:
+            fates.append((number, len(parts), batch.kind, None, open_until, None, None))
     if fates:
-        _apply_fates(members, sent, fates, settling, open_until)
+        columns = [list(column) for rows in (fates, left_out) for column in zip(*rows, strict=True)]
+        members.put(_FATES.format(sent=sent), [*columns, *([] if left_out else [[], [], []]), settling])
     workspace.run(f"DROP TABLE {sent}")
 
 
-def _apply_fates(
-    members: Members,
-    sent: str,
-    fates: Sequence[tuple[int, int, str, Acknowledgement | None]],
-    settling: int,
-    open_until: int | None,
-) -> None:
-    workspace = members.workspace
-    workspace.run(
-        "CREATE OR REPLACE TABLE fates AS SELECT unnest(?::INTEGER[]) AS batch, unnest(?::INTEGER[]) AS part, "
-        "unnest(?::VARCHAR[]) AS kind, unnest(?::BIGINT[]) AS sent_at, unnest(?::BIGINT[]) AS doubt, "
-        "unnest(?::VARCHAR[]) AS refused, unnest(?::INTEGER[]) AS users",
-        [
-            [fate[0] for fate in fates],
-            [fate[1] for fate in fates],
-            [fate[2] for fate in fates],
-            [answer and answer.sent_at for *_, answer in fates],
-            [answer.in_doubt if answer else open_until for *_, answer in fates],
-            [answer and answer.refused for *_, answer in fates],
-            [answer and answer.users for *_, answer in fates],
-        ],
-    )
-    left_out = [(fate[0], user, reason) for fate in fates if fate[3] for user, reason in fate[3].rejected.items()]
-    workspace.run(
-        "CREATE OR REPLACE TABLE left_out AS SELECT unnest(?::INTEGER[]) AS batch, unnest(?::VARCHAR[]) AS id, "
-        "unnest(?::VARCHAR[]) AS reason",
-        [list(column) for column in zip(*left_out, strict=True)] or [[], [], []],
-    )
-    members.put(
-        f"""
-        WITH answered AS (
-            SELECT
-                sent.id, kind, sent_at, doubt, known.owned, known.uncertain, known.pending, known.rejected, known.size,
-                known.reason, coalesce(fates.refused, left_out.reason) AS refused,
-                CASE WHEN left_out.id IS NULL THEN users ELSE 1 END AS refused_size,
-                sent_at IS NOT NULL AND fates.refused IS NULL AND left_out.id IS NULL AS done
-            FROM {sent} AS sent
-            JOIN fates USING (batch, part)
-            LEFT JOIN left_out ON left_out.batch = sent.batch AND left_out.id = sent.id
-            LEFT JOIN known ON known.id = sent.id
-        ), settled AS (
-            SELECT * REPLACE (
-                CASE
-                    WHEN done AND uncertain + ? <= sent_at THEN doubt
-                    ELSE greatest(uncertain, doubt)
-                END AS uncertain
-            ) FROM answered
-        )
+# Parameters: the columns of `fates`, those of `left_out`, and for how long a request is waited for.
+_FATES = """
+    WITH fates AS (
         SELECT
-            id,
-            CASE WHEN done THEN kind = 'add' ELSE owned IS TRUE END AS owned,
-            uncertain,
-            CASE WHEN NOT done OR kind = 'remove' THEN kind END AS pending,
-            CASE WHEN sent_at IS NULL THEN rejected WHEN NOT done THEN sent_at END AS rejected,
-            CASE WHEN sent_at IS NULL THEN size WHEN NOT done THEN refused_size END AS size,
-            CASE WHEN sent_at IS NULL THEN reason WHEN NOT done THEN refused END AS reason
-        FROM settled
-        """,
-        [settling],
+            unnest(?::INTEGER[]) AS batch, unnest(?::INTEGER[]) AS part, unnest(?::VARCHAR[]) AS kind,
+            unnest(?::BIGINT[]) AS sent_at, unnest(?::BIGINT[]) AS doubt, unnest(?::VARCHAR[]) AS refused,
+            unnest(?::INTEGER[]) AS users
+    ), left_out AS (
+        SELECT unnest(?::INTEGER[]) AS batch, unnest(?::VARCHAR[]) AS id, unnest(?::VARCHAR[]) AS reason
+    ), answered AS (
+        SELECT
+            sent.id, kind, sent_at, doubt, known.owned, known.uncertain, known.pending, known.rejected, known.size,
+            known.reason, coalesce(fates.refused, left_out.reason) AS refused,
+            CASE WHEN left_out.id IS NULL THEN users ELSE 1 END AS refused_size,
+            sent_at IS NOT NULL AND fates.refused IS NULL AND left_out.id IS NULL AS done
+        FROM {sent} AS sent
+        JOIN fates USING (batch, part)
+        LEFT JOIN left_out ON left_out.batch = sent.batch AND left_out.id = sent.id
+        LEFT JOIN known ON known.id = sent.id
+    ), settled AS (
+        SELECT * REPLACE (
+            CASE
+                WHEN done AND uncertain + ? <= sent_at THEN doubt
+                ELSE greatest(uncertain, doubt)
+            END AS uncertain
+        ) FROM answered
     )
+    SELECT
+        id,
+        CASE WHEN done THEN kind = 'add' ELSE owned IS TRUE END AS owned,
+        uncertain,
+        CASE WHEN NOT done OR kind = 'remove' THEN kind END AS pending,
+        CASE WHEN sent_at IS NULL THEN rejected WHEN NOT done THEN sent_at END AS rejected,
+        CASE WHEN sent_at IS NULL THEN size WHEN NOT done THEN refused_size END AS size,
+        CASE WHEN sent_at IS NULL THEN reason WHEN NOT done THEN refused END AS reason
+    FROM settled
+"""
 
 
-def _nobody_else(members: Members, sent_at: int, settling: int) -> None:
-    """Account for a replacement: all members before it are gone, but those of an earlier request still under way."""
+def _replace_all(members: Members, sent_at: int, settling: int) -> None:
+    """Account for a replacement: no earlier member is left, but earlier requests may still be under way."""
     members.put(
         "SELECT * REPLACE (false AS owned, CASE WHEN uncertain + ? > ? THEN uncertain END AS uncertain) FROM known",
         [settling, sent_at],
@@ -250,7 +217,7 @@ def begin_replacement(members: Members, actions: str) -> None:
 
 
 def settle(members: Members, actions: str) -> None:
-    """Account for those actions of a plan that take no request.
+    """Account for the actions of a plan that take no request.
 
     :param actions: a table with columns ``id`` and ``action``.
     """
@@ -261,12 +228,7 @@ def settle(members: Members, actions: str) -> None:
     )
 
 
-def apply_note(members: Members, note: Note) -> None:
-    """Account for a request that was sent too late."""
-    members.doubt(note.ids, note.sent_at)
-
-
-def read_batches(workspace: Workspace, store: Store, batches: Sequence[Batch]) -> str:
+def _read_batches(workspace: Workspace, store: Store, batches: Sequence[Batch]) -> str:
     """Make a table of the users of all batches, ``id, batch, part``, and return its name."""
     workspace.run("CREATE OR REPLACE TABLE sent (id VARCHAR, batch INTEGER, part INTEGER)")
     for number, batch in enumerate(batches):
@@ -277,7 +239,7 @@ def read_batches(workspace: Workspace, store: Store, batches: Sequence[Batch]) -
 def _split(
     workspace: Workspace, store: Store, sent: str, number: int, batch: Batch, answers: Sequence[Acknowledgement]
 ) -> None:
-    """Number the parts of a batch that was acknowledged in several; the last part is what was not."""
+    """Number the parts of a batch that was acknowledged in several; the last part is what was not acknowledged."""
     ids = read_batch(store, batch)
     left = dict.fromkeys(ids)
     workspace.run(f"DELETE FROM {sent} WHERE batch = ?", [number])
