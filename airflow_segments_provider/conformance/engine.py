@@ -10,7 +10,8 @@ from typing import Any
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.sync import Settings, Sync, Synced
+from airflow_segments_provider.members.settings import Settings
+from airflow_segments_provider.members.sync import Sync, Synced
 from airflow_segments_provider.members.target import SegmentKey, Target
 from airflow_segments_provider.members.workspace import Workspace
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from airflow_segments_provider.errors import LedgerError, SegmentsError
 from airflow_segments_provider.members.ledger.history import generation_of
-from airflow_segments_provider.members.ledger.ledger import Ledger, milliseconds
+from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import digest_of as ledger_digest
 from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS, REPORTS
 from airflow_segments_provider.members.ledger.store import Store
+from airflow_segments_provider.members.ledger.timing import milliseconds
 from airflow_segments_provider.members.plan import ACTIONS_FILE, Plan, digest_of, read_actions
 from airflow_segments_provider.members.workspace import Workspace
 

@@ -1,4 +1,4 @@
-"""Step 4, plan: what would be sent and why, as a value. The users are in a table of the workspace."""
+"""The change that a run would make, as a value. Its users are in the table ``actions`` of the workspace."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from airflow_segments_provider.members.ledger.state import Members
 from airflow_segments_provider.members.ledger.timing import milliseconds
 from airflow_segments_provider.members.settings import Mode, Settings
-from airflow_segments_provider.members.shapes import samples
+from airflow_segments_provider.members.shapes import CHANGES, samples
 from airflow_segments_provider.members.staging import Staged
 from airflow_segments_provider.members.target import Limits, SegmentKey
 from airflow_segments_provider.members.workspace import Workspace
@@ -34,32 +34,34 @@ OWNED, UNCERTAIN, ADDING, REMOVING, REJECTED, WAITING = (1 << bit for bit in ran
 
 @dataclass(frozen=True)
 class Plan:
-    """The change that one run would make.
+    """The change that one run would make; a draft until :func:`make_plan` has compared.
 
-    :param generation: of the ledger that it was made at, and ``notes``, the notes of late senders that it accounts
-        for: it is true only while both are unchanged.
+    :param generation: of the ledger. The plan holds only while that and ``notes``, the notes of late requests that it
+        accounts for, are unchanged.
     :param as_of: the time that its data represents, in milliseconds since 1970.
-    :param replacement: who asked for the replacement that it is; empty for none.
     :param counts: ``wanted, duplicates, invalid``; ``changed``: IDs that are not as the source has them, but stripped
         or normalised; ``baseline``: the members before, as far as known; ``add, remove``
         and, rejected before, ``again, remove_again``; ``adopt``: members already and owned from now on; ``waiting``:
         rejected before and not tried again yet; ``skipped``: removals that were left out; ``gone``: members who leave
         by a replacement; ``forget``: rejected before and no longer wanted.
     :param new: of the users to ``add`` and to ``remove``, those that no accepted plan has begun with.
+    :param replacement: the run that asked for a replacement; empty where this is not one.
+    :param replacing: a request replaces all members; where they are listed, the difference does.
     :param outside: how many users may be outside the segment between a replacing request and the others.
-    :param unknown: it replaces members of whom the ledger does not know how many there are.
+    :param unknown: the ledger was lost, so the number of members that a replacing request removes is unknown.
+    :param first: the ledger has no generation.
     :param digest: SHA-256 of everything that it would do; empty until :func:`write_actions`.
     :param samples: patterns of the IDs to ``add`` and to ``remove``, with their numbers; see :mod:`~.shapes`.
-    :param approved: somebody looked at exactly this one and let it through.
+    :param approved: a user approved exactly this plan.
     """
 
     key: SegmentKey
     mode: Mode
     generation: int
     as_of: int
-    counts: dict[str, int]
-    new: dict[str, int]
-    requests: int
+    counts: dict[str, int] = field(default_factory=dict)
+    new: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
     duration: timedelta | None = None
     notes: tuple[str, ...] = ()
     replacement: str = ""
@@ -74,22 +76,22 @@ class Plan:
 
     @property
     def changes(self) -> int:
-        """How many users requests are about."""
+        """How many users requests would change."""
         return sum(self.counts[kind] for kind in SENT)
 
     @property
     def leaving(self) -> int:
-        """How many members would leave, as far as known."""
+        """How many known members would leave."""
         return self.counts["remove"] + self.counts["remove_again"] + self.counts["gone"]
 
     @property
     def sends(self) -> bool:
-        """Whether it takes a request."""
+        """Whether it needs a request."""
         return bool(self.changes or self.replacing)
 
     @property
     def header(self) -> bytes:
-        """What the digest covers besides the users: everything that decides what is sent."""
+        """What the digest covers besides the users: all that decides what is sent."""
         parts = [
             self.key.folder,
             self.mode,
@@ -104,51 +106,37 @@ class Plan:
         return json.dumps(parts, sort_keys=True).encode() + b"\n"
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data."""
+        """Return it as plain data."""
         return {**asdict(self), "duration": self.duration and self.duration.total_seconds()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Plan:
-        """As it was stored.
+        """Read what :meth:`to_json` returned.
 
         :raises ValueError: it is damaged.
         """
         return TypeAdapter(cls).validate_python(stored)
 
 
-@dataclass(frozen=True)
-class Known:
-    """What a plan is made from.
-
-    :param live: the table of the members that the vendor lists; None where it lists none.
-    :param replacement: who asks for a replacement; empty for none.
-    """
-
-    key: SegmentKey
-    generation: int
-    as_of: int
-    now: int
-    live: str | None = None
-    notes: tuple[str, ...] = ()
-    replacement: str = ""
-    unknown: bool = False
-    first: bool = False
-
-    @property
-    def replacing(self) -> bool:
-        """Whether a request replaces all members; where they are listed, the difference does."""
-        return bool(self.replacement) and self.live is None
-
-
 def make_plan(
-    members: Members, staged: Staged, known: Known, settings: Settings, limits: Limits, *, skip_removals: bool = False
+    members: Members,
+    staged: Staged,
+    draft: Plan,
+    settings: Settings,
+    limits: Limits,
+    *,
+    now: int,
+    live: str | None = None,
+    skip_removals: bool = False,
 ) -> Plan:
-    """Compare who is wanted with what is known, and make the table ``actions``: ``id``, ``action``, and ``new``.
+    """Compare the wanted users with the known ones, and make the table ``actions``: ``id``, ``action``, and ``new``.
 
+    :param now: milliseconds since 1970.
+    :param live: a table of the members that the vendor lists; None where it lists none.
     :param skip_removals: plan no removal, count them as skipped.
     """
     workspace = members.workspace
-    since = known.now - milliseconds(settings.retry_rejected_after)
+    since = now - milliseconds(settings.retry_rejected_after)
     # One small number in the join: of ten million users, more would be most of what has to go to disk.
     flags = (
         f"SELECT id, (CASE WHEN owned THEN {OWNED} ELSE 0 END + CASE WHEN uncertain IS NULL THEN 0 ELSE {UNCERTAIN} END"
@@ -156,8 +144,8 @@ def make_plan(
         f" + CASE WHEN rejected IS NULL THEN 0 WHEN rejected > {since} THEN {REJECTED + WAITING} ELSE {REJECTED} END"
         ")::UTINYINT AS flags FROM known"
     )
-    live = f"FULL JOIN (SELECT DISTINCT id, true AS live FROM {known.live}) AS live USING (id)" if known.live else ""
-    action, new = _action(known, settings, skip_removals=skip_removals)
+    listed = f"FULL JOIN (SELECT DISTINCT id, true AS live FROM {live}) AS live USING (id)" if live else ""
+    action, new = _action(draft, settings, listed=live is not None, skip_removals=skip_removals)
     workspace.run(
         f"""
         CREATE OR REPLACE TABLE {ACTIONS} AS
@@ -165,105 +153,81 @@ def make_plan(
             SELECT *, {action} AS action
             FROM (SELECT id, true AS wanted FROM {staged.table}) AS wanted
             FULL JOIN ({flags}) AS known USING (id)
-            {live}
+            {listed}
         )
         WHERE action IS NOT NULL
         """
     )
     summary = workspace.rows(f"SELECT action, count(*), count(*) FILTER (new) FROM {ACTIONS} GROUP BY action")
     found = {kind: users for kind, users, _ in summary}
-    begun = {kind: users for kind, _, users in summary}
+    new_ones = {kind: users for kind, _, users in summary}
     counts = {kind: found.get(kind, 0) for kind in KINDS}
-    counts |= {"baseline": _baseline(workspace, known.live), "wanted": staged.wanted, "duplicates": staged.duplicates}
+    counts |= {"baseline": _baseline(workspace, live), "wanted": staged.wanted, "duplicates": staged.duplicates}
     counts |= {"changed": staged.changed, "invalid": sum(staged.invalid.values())}
-    requests = _requests(members, counts, limits, replacing=known.replacing)
-    return Plan(
-        key=known.key,
-        mode=settings.mode,
-        generation=known.generation,
-        as_of=known.as_of,
+    requests = _requests(members, counts, limits, replacing=draft.replacing)
+    return replace(
+        draft,
         counts=counts,
-        new={
-            "add": begun.get("add", 0) + begun.get("again", 0),
-            "remove": begun.get("remove", 0) + begun.get("remove_again", 0) + begun.get("gone", 0),
-        },
+        new={kind: sum(new_ones.get(action, 0) for action in actions) for kind, actions in CHANGES.items()},
         requests=requests,
         duration=timedelta(minutes=requests / limits.per_minute) if limits.per_minute else None,
-        notes=known.notes,
-        replacement=known.replacement,
-        replacing=known.replacing,
-        outside=max(0, staged.wanted - limits.adds) if known.replacing else 0,
-        unknown=known.unknown and known.replacing,
-        first=known.first,
+        outside=max(0, staged.wanted - limits.adds) if draft.replacing else 0,
         invalid=staged.invalid,
         samples=samples(workspace, ACTIONS, found),
     )
 
 
-def _action(known: Known, settings: Settings, *, skip_removals: bool) -> tuple[str, str]:
-    """Return the SQL that says what is to be done about a user, and whether no accepted plan has begun with it."""
+def _action(draft: Plan, settings: Settings, *, listed: bool, skip_removals: bool) -> tuple[str, str]:
+    """Return the SQL of what is to be done about a user, and of whether no accepted plan has begun with it."""
 
     def has(bits: int) -> str:
         return f"(coalesce(flags, 0) & {bits}) <> 0"
 
-    held, rejected = has(OWNED | UNCERTAIN), has(REJECTED)
-    waiting = has(WAITING)
-    new = (
-        f"CASE WHEN action IN ('add', 'again') THEN NOT {has(OWNED | UNCERTAIN | ADDING)} ELSE NOT {has(REMOVING)} END"
-    )
+    held, rejected, waiting = has(OWNED | UNCERTAIN), has(REJECTED), has(WAITING)
+    adds = "action IN ('add', 'again')"
+    new = f"CASE WHEN {adds} THEN NOT {has(OWNED | UNCERTAIN | ADDING)} ELSE NOT {has(REMOVING)} END"
     removal = (
         f"CASE WHEN {rejected} AND {has(REMOVING)} THEN CASE WHEN {waiting} THEN 'waiting' ELSE 'remove_again' END "
         "ELSE 'remove' END"
     )
     if settings.mode == "remove":
-        reach = f"wanted AND ({held} OR live)" if known.live else "wanted"
+        reach = f"wanted AND ({held} OR live)" if listed else "wanted"
         return f"CASE WHEN {reach} THEN {removal} END", new
     retry = f"{rejected} AND {has(ADDING)}"
-    if known.replacing:
+    if draft.replacing:
         return (
             f"CASE WHEN wanted THEN CASE WHEN {retry} THEN 'again' ELSE 'add' END "
             f"WHEN {held} THEN 'gone' ELSE 'forget' END"
         ), new
-    member = "live IS TRUE" if known.live else has(OWNED)
+    member = "live IS TRUE" if listed else has(OWNED)
     missing = f"wanted AND (NOT {member} OR {has(UNCERTAIN)})"
-    everybody = known.live and (settings.removals == "all" or known.replacement)
-    leaves = f"{held} OR live" if everybody else held
-    skips = skip_removals and not known.replacement
+    leaves = f"{held} OR live" if listed and (settings.removals == "all" or draft.replacement) else held
+    removes = "'skipped'" if skip_removals and not draft.replacement else removal
     cases = [
         f"WHEN {missing} THEN CASE WHEN NOT ({retry}) THEN 'add' WHEN {waiting} THEN 'waiting' ELSE 'again' END",
-        f"WHEN wanted AND live AND NOT {has(OWNED)} THEN 'adopt'" if known.live else "",
+        f"WHEN wanted AND live AND NOT {has(OWNED)} THEN 'adopt'" if listed else "",
         f"WHEN wanted THEN CASE WHEN {has(REJECTED | REMOVING)} THEN 'forget' END",
-        f"WHEN {leaves} THEN {chr(39) + 'skipped' + chr(39) if skips else removal}"
-        if settings.mode == "mirror"
-        else "",
+        f"WHEN {leaves} THEN {removes}" if settings.mode == "mirror" else "",
         f"WHEN {rejected} AND NOT {held} THEN 'forget'",
     ]
     return f"CASE {' '.join(cases)} END", new
 
 
 def _baseline(workspace: Workspace, live: str | None) -> int:
-    """How many members there are before, as far as is known."""
+    """Count the members before, as far as known."""
+    users, held = "known", "owned OR uncertain IS NOT NULL"
     if live:
-        (members,) = workspace.one(
-            f"SELECT count(*) FROM (SELECT DISTINCT id, true AS live FROM {live}) FULL JOIN known USING (id) "
-            "WHERE live OR owned OR uncertain IS NOT NULL"
-        )
-    else:
-        (members,) = workspace.one("SELECT count(*) FROM known WHERE owned OR uncertain IS NOT NULL")
-    return int(members)
+        users, held = f"(SELECT DISTINCT id, true AS live FROM {live}) FULL JOIN known USING (id)", f"live OR {held}"
+    return int(workspace.one(f"SELECT count(*) FROM {users} WHERE {held}")[0])
 
 
 def _requests(members: Members, counts: dict[str, int], limits: Limits, *, replacing: bool) -> int:
-    """How many requests the plan takes; of retries, how many at most."""
-    sizes = {"add": limits.adds, "remove": limits.removes}
-    fresh = sum(-(-counts[kind] // size) for kind, size in sizes.items())
-    again = sum(
-        -(-len(ids) // size)
-        for action, limit in (("again", limits.adds), ("remove_again", limits.removes))
-        if counts[action]
-        for size, ids in retries(members, action, limit)
-    )
-    return max(fresh + again, 1) if replacing else fresh + again
+    """Count the requests of a plan; of retries, the most that there can be."""
+    requests = -(-counts["add"] // limits.adds) - (-counts["remove"] // limits.removes)
+    for action, limit in (("again", limits.adds), ("remove_again", limits.removes)):
+        if counts[action]:
+            requests += sum(-(-len(ids) // size) for size, ids in retries(members, action, limit))
+    return max(requests, 1) if replacing else requests
 
 
 def retries(members: Members, action: str, limit: int) -> Iterator[tuple[int, list[str]]]:
@@ -289,7 +253,7 @@ _HALF = "greatest(1, 2 ** floor(log2(greatest(1, coalesce(size, 1) / 2))))::INTE
 
 
 def write_actions(workspace: Workspace, plan: Plan) -> Plan:
-    """Write what a plan would change to a file, a line a user, and return the plan with its digest."""
+    """Write the changes to a file, a line a user, and return the plan with its digest."""
     path = workspace.folder / ACTIONS_FILE
     listed = ", ".join(f"'{action}'" for action in (*SENT, *SETTLED))
     workspace.run(
@@ -309,7 +273,7 @@ def read_actions(workspace: Workspace, path: Path) -> None:
 
 
 def digest_of(plan: Plan, path: Path) -> str:
-    """The SHA-256 of what a plan would do to the users of that file."""
+    """Return the SHA-256 of a plan whose changes are in that file."""
     digest = hashlib.sha256(plan.header)
     with path.open("rb") as file:
         while part := file.read(1 << 20):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_segments_provider.members.plan import Plan
-from airflow_segments_provider.members.shapes import KINDS, LOOKED_AT
+from airflow_segments_provider.members.shapes import CHANGES, LOOKED_AT
 
 _ROWS = {
     "wanted": "wanted",
@@ -39,7 +39,7 @@ def markdown(plan: Plan) -> str:
     requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
     lines += ["", f"{plan.mode}, {requests}{takes}{removed}. Digest {plan.digest}", *_replacement(plan)]
     for kind, shapes in plan.samples.items():
-        looked_at = min(LOOKED_AT, sum(plan.counts.get(action, 0) for action in KINDS[kind]))
+        looked_at = min(LOOKED_AT, sum(plan.counts.get(action, 0) for action in CHANGES[kind]))
         lines += ["", f"| ids to {kind} look like | of {looked_at:,} |", "|---|---:|"]
         # A bar would end the cell.
         lines += [f"| `{shape.replace('|', '?').replace('`', '?')}` | {ids:,} |" for shape, ids in shapes.items()]

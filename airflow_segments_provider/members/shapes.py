@@ -13,7 +13,7 @@ LOOKED_AT = 10_000
 SHOWN = 3
 LONGEST = 40
 
-KINDS = {"add": ("add", "again"), "remove": ("remove", "remove_again", "gone")}
+CHANGES = {"add": ("add", "again"), "remove": ("remove", "remove_again", "gone")}
 
 _MIXED = re.compile("[aA]*9+[aA]+9[aA9]*|[aA]+9+[aA]+[aA9]*")
 _RUN = re.compile(r"([aA9])\1{3,}")
@@ -26,7 +26,7 @@ def samples(workspace: Workspace, table: str, planned: Container[str]) -> dict[s
     :param planned: the actions that it has.
     """
     found = {}
-    for kind, all_actions in KINDS.items():
+    for kind, all_actions in CHANGES.items():
         actions = [action for action in all_actions if action in planned]
         if not actions:
             continue

@@ -42,7 +42,7 @@ def engine(folder: Path, count: int) -> tuple[int, int]:
     from airflow_segments_provider.members.ledger.local_store import LocalStore
     from airflow_segments_provider.members.ledger.manifest import DataFile, State
     from airflow_segments_provider.members.ledger.state import Members, file_digest
-    from airflow_segments_provider.members.plan import Known, make_plan, write_actions
+    from airflow_segments_provider.members.plan import Plan, make_plan, write_actions
     from airflow_segments_provider.members.settings import Settings
     from airflow_segments_provider.members.staging import Staged
     from airflow_segments_provider.members.target import Limits, SegmentKey
@@ -55,7 +55,8 @@ def engine(folder: Path, count: int) -> tuple[int, int]:
         members = Members(workspace)
         members.load(LocalStore(folder), State(snapshot=snapshot))
         staged = Staged(rows=count, wanted=count, duplicates=0)
-        plan = make_plan(members, staged, Known(key, 1, NOW, NOW), Settings(), Limits(25_000, 25_000, 100))
+        draft = Plan(key, "mirror", 1, NOW)
+        plan = make_plan(members, staged, draft, Settings(), Limits(25_000, 25_000, 100), now=NOW)
         plan = write_actions(workspace, plan)
     return plan.counts["add"], plan.counts["remove"]
 

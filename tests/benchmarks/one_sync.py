@@ -43,7 +43,8 @@ def run(ids: Iterable[str], ledgers: Path, try_number: int) -> dict[str, float]:
     from airflow_segments_provider.members.ledger.ledger import Ledger
     from airflow_segments_provider.members.ledger.local_store import LocalStore
     from airflow_segments_provider.members.ledger.manifest import Writer
-    from airflow_segments_provider.members.sync import Settings, Sync
+    from airflow_segments_provider.members.settings import Settings
+    from airflow_segments_provider.members.sync import Sync
     from airflow_segments_provider.members.workspace import Workspace
     from airflow_segments_provider.targets.walkme import WalkMeSegment
 

@@ -8,9 +8,11 @@ from datetime import timedelta
 import duckdb
 import pytest
 
-from airflow_segments_provider.members.ledger.ledger import Ledger, Timing
+from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.sync import Settings, Sync
+from airflow_segments_provider.members.ledger.timing import Timing
+from airflow_segments_provider.members.settings import Settings
+from airflow_segments_provider.members.sync import Sync
 from airflow_segments_provider.members.workspace import Workspace
 from tests.members.model.memory import MemoryStore, MemoryTarget, Vendor
 

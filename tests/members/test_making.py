@@ -12,7 +12,8 @@ import pytest
 from airflow_segments_provider.errors import InvalidInput, PermissionDenied, VendorUnavailable
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.sync import Settings, Sync
+from airflow_segments_provider.members.settings import Settings
+from airflow_segments_provider.members.sync import Sync
 from airflow_segments_provider.members.workspace import Workspace
 from tests.members.conftest import NOW, people
 from tests.members.model.memory import KEY, Crash, MemoryStore, MemoryTarget, Vendor

@@ -44,8 +44,6 @@ from airflow_segments_provider.members.ledger.timing import Timing, milliseconds
 from airflow_segments_provider.members.ledger.witness import NoWitness, Seen, Witness
 from airflow_segments_provider.members.workspace import Workspace
 
-__all__ = ["Ledger", "Timing", "milliseconds", "now_ms"]
-
 # A snapshot is written anew when its deltas are many, or large beside it.
 MOST_DELTAS = 20
 LARGEST_DELTAS = 0.25

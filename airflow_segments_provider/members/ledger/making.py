@@ -1,80 +1,61 @@
-"""That a run is about to make a segment, written down before it does.
+"""The note that a run is about to make a segment.
 
-It may die once the vendor has made it and before the segment's own ledger has begun. Who comes next finds a segment
-without a ledger, and knows by this that nobody else can have put members into it.
+A run may die after the vendor has made the segment, and before the segment's own ledger begins. The next run finds a
+segment without a ledger; by the note, only a sync can have added members to it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.ledger.timing import milliseconds
 from airflow_segments_provider.members.target import Target
 
-MAKING = "making"
-# Long enough for the next run of a task that failed; a segment of that name made by hand later is somebody else's.
+# Long enough for the next run of a task that failed; a segment of that name made later is another one.
 BELIEVED = timedelta(days=7)
 
 
 def make(target: Target, system: Ledger) -> None:
-    """Make a segment, and write down that we do.
+    """Make a segment; note it before.
 
-    :param system: of the segments that have no ledger of their own yet.
+    :param system: the ledger of all segments that have none of their own yet.
     """
-    store, name = system.store, target.made_as
-    # An earlier run may have made it, and the vendor not list it yet: then what it wrote down still holds.
-    before = announced(store, name, system.clock())
-    if not before:
-        announce(store, name, system.clock())
+    name = target.made_as
+    # An earlier run may have made it, and the vendor not list it yet: then its note still holds.
+    noted = _is_noted(system, name)
+    if not noted:
+        withdraw(system, name)
+        system.store.create(_file(name), str(system.clock()).encode())
     try:
         target.make()
     except SegmentsError as error:
-        if not (before or getattr(error, "maybe_done", False)):
-            withdraw(store, name)
+        if not (noted or getattr(error, "maybe_done", False)):
+            withdraw(system, name)
         raise
-    if not (before or target.ours):
-        withdraw(store, name)
+    if not (noted or target.ours):
+        withdraw(system, name)
 
 
 def is_ours(target: Target, system_of: Callable[[], Ledger]) -> bool:
-    """Whether nobody but us can have put members into a segment without a ledger."""
-    if target.ours or not target.made_as:
-        return target.ours
-    system = system_of()
-    return announced(system.store, target.made_as, system.clock())
+    """Return whether only a sync can have added members to a segment that has no ledger."""
+    return target.ours or (bool(target.made_as) and _is_noted(system_of(), target.made_as))
 
 
-def announce(store: Store, name: str, now: int) -> None:
-    """Write down that a segment is about to be made.
-
-    :param store: of all segments of a system.
-    :param name: what tells the segment from the system's others before it has an id.
-    :param now: milliseconds since 1970.
-    """
-    withdraw(store, name)
-    store.create(_file(name), json.dumps({"segment": name, "at": now}).encode())
+def withdraw(system: Ledger, name: str) -> None:
+    """Delete the note: the segment has a ledger now, or was not made."""
+    system.store.delete(_file(name))
 
 
-def announced(store: Store, name: str, now: int) -> bool:
-    """Whether a run was about to make it, not long ago, and none has committed anything of it since."""
-    content = store.read(_file(name))
-    try:
-        at = json.loads(content or b"{}").get("at", 0)
-    except ValueError:
-        at = 0
-    return bool(at > now - milliseconds(BELIEVED))
-
-
-def withdraw(store: Store, name: str) -> None:
-    """Forget it: the segment has a ledger now, or was not made."""
-    store.delete(_file(name))
+def _is_noted(system: Ledger, name: str) -> bool:
+    with suppress(ValueError):
+        return int(system.store.read(_file(name)) or 0) > system.clock() - milliseconds(BELIEVED)
+    return False
 
 
 def _file(name: str) -> str:
-    return f"{MAKING}/{hashlib.sha256(name.encode()).hexdigest()}.json"
+    return f"making/{hashlib.sha256(name.encode()).hexdigest()}.json"

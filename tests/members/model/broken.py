@@ -52,9 +52,9 @@ def _in_actions(old: str, new: str, *, listed: bool = False) -> Callable[[Patch]
     def patch_it(patch: Patch) -> None:
         action = plan._action
 
-        def broken(known: Any, *given: Any, **named: Any) -> tuple[str, str]:
-            actions, fresh = action(known, *given, **named)
-            return (actions, fresh) if listed and not known.live else (actions.replace(old, new), fresh)
+        def broken(*given: Any, **named: Any) -> tuple[str, str]:
+            actions, fresh = action(*given, **named)
+            return (actions, fresh) if listed and not named["listed"] else (actions.replace(old, new), fresh)
 
         patch.setattr(plan, "_action", broken)
 
@@ -87,8 +87,8 @@ def _has(bits: int) -> str:
 def _always_mirrors(patch: Patch) -> None:
     make_plan = plan.make_plan
 
-    def broken(members: Any, staged: Any, known: Any, settings: Any, *given: Any, **named: Any) -> Any:
-        return make_plan(members, staged, known, settings.model_copy(update={"mode": "mirror"}), *given, **named)
+    def broken(members: Any, staged: Any, draft: Any, settings: Any, *given: Any, **named: Any) -> Any:
+        return make_plan(members, staged, draft, settings.model_copy(update={"mode": "mirror"}), *given, **named)
 
     patch.setattr(sync, "make_plan", broken)
 
@@ -241,17 +241,18 @@ def _drops_rejected_replacements(patch: Patch) -> None:
 
 
 def _forgets_pending_replacements(patch: Patch) -> None:
-    known = Sync.known
+    draft = Sync.draft
 
     def forgetting(self: Any, held: Any) -> Any:
-        found = known(self, held)
-        return found if self.settings.replace else dataclasses.replace(found, replacement="")
+        found = draft(self, held)
+        return found if self.settings.replace else dataclasses.replace(found, replacement="", replacing=False)
 
-    patch.setattr(Sync, "known", forgetting)
+    patch.setattr(Sync, "draft", forgetting)
 
 
 def _replaces_by_difference(patch: Patch) -> None:
-    patch.setattr(plan.Known, "replacing", property(lambda self: False))
+    draft = Sync.draft
+    patch.setattr(Sync, "draft", lambda self, held: dataclasses.replace(draft(self, held), replacing=False))
 
 
 def _does_not_write_down_replacements(patch: Patch) -> None:

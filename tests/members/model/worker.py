@@ -13,11 +13,12 @@ import duckdb
 from airflow_segments_provider.errors import PlanRefused, SegmentsError
 from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES, Head
 from airflow_segments_provider.members.ledger.lease import LEASES
-from airflow_segments_provider.members.ledger.ledger import Ledger, Timing
+from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Manifest, Writer
+from airflow_segments_provider.members.ledger.timing import Timing
 from airflow_segments_provider.members.ledger.witness import Seen
-from airflow_segments_provider.members.settings import Mode
-from airflow_segments_provider.members.sync import Settings, Sync, Synced
+from airflow_segments_provider.members.settings import Mode, Settings
+from airflow_segments_provider.members.sync import Sync, Synced
 from airflow_segments_provider.members.workspace import Workspace
 from tests.members.model.books import Books
 from tests.members.model.memory import KEY, SETTLE, Crash, MemoryStore, MemoryTarget
