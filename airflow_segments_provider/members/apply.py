@@ -1,4 +1,4 @@
-"""Step 7, apply: request by request, additions before removals, retries last; each acknowledged before the next."""
+"""The requests of a plan: additions before removals, retries last; each acknowledged before the next is sent."""
 
 from __future__ import annotations
 
@@ -21,53 +21,48 @@ from airflow_segments_provider.members.target import Applied, Limits, Target
 
 TOUCHED = "touched"
 
-# So many rejected requests of a run may be followed by smaller ones; what is left then counts as rejected.
+# The rejected requests of a run that may be followed by smaller ones; what is left then counts as rejected.
 SPLIT_BUDGET = 500
 
-# So many users were rejected one by one, and no request of the run was accepted: it is not about the users.
+# If the vendor accepts no request, and rejects so many users one by one, it does not reject the users.
 HOPELESS = 20
 
 logger = logging.getLogger(__name__)
 
 
 def planned_batches(members: Members, limits: Limits, plan: Plan) -> Iterator[tuple[Action, int, int, str]]:
-    """Yield the batches of a plan in the order in which they are sent: action, size of a retry, number, and IDs.
+    """Yield the batches of a plan in the order of sending: action, size of a retry, number of users, a line for each.
 
-    Makes the table ``touched`` of their users, with the number of their batch; the first is 0. In a replacement, those
-    who are members already come first: they are outside the segment for the shortest time.
-
-    :return: the IDs a line each; a list takes much longer to be made.
+    Makes the table ``touched``: the users, with the number of their batch from 0. A replacement sends those who are
+    members already first: they are outside the segment for the shortest time.
     """
-    workspace, first = members.workspace, 0
+    workspace, number = members.workspace, 0
     workspace.run(f"CREATE OR REPLACE TABLE {TOUCHED} (id VARCHAR, batch INTEGER, part INTEGER)")
     order = "ORDER BY new" if plan.replacing else ""
-    fresh: tuple[tuple[Action, int], ...] = (("add", limits.adds), ("remove", limits.removes))
-    for kind, size in fresh:
+    sizes: dict[Action, int] = {"add": limits.adds, "remove": limits.removes}
+    for kind, size in sizes.items():
         if not plan.counts[kind]:
             continue
         workspace.run(
-            f"INSERT INTO {TOUCHED} SELECT id, {first} + (row_number() OVER ({order}) - 1) // {size}, 0 FROM {ACTIONS} "
-            f"WHERE action = '{kind}'"
+            f"INSERT INTO {TOUCHED} SELECT id, {number} + (row_number() OVER ({order}) - 1) // {size}, 0 "
+            f"FROM {ACTIONS} WHERE action = '{kind}'"
         )
-        following = first + ceil(plan.counts[kind] / size)
-        for number in range(first, following):
+        for _ in range(ceil(plan.counts[kind] / size)):
+            # Not as a list, which takes much longer to be made.
             ids = f"SELECT count(*), string_agg(id, chr(10)) FROM {TOUCHED} WHERE batch = {number}"
             yield kind, 0, *workspace.one(ids)
-        first = following
-    again: tuple[tuple[Action, str, int], ...] = (
-        ("add", "again", limits.adds),
-        ("remove", "remove_again", limits.removes),
-    )
-    for kind, action, size in again:
-        for tried, users in retries(members, action, size) if plan.counts[action] else ():
-            workspace.run(f"INSERT INTO {TOUCHED} SELECT unnest(?::VARCHAR[]), ?, 0", [users, first])
-            first += 1
+            number += 1
+    again: dict[str, Action] = {"again": "add", "remove_again": "remove"}
+    for action, kind in again.items():
+        for tried, users in retries(members, action, sizes[kind]) if plan.counts[action] else ():
+            workspace.run(f"INSERT INTO {TOUCHED} SELECT unnest(?::VARCHAR[]), ?, 0", [users, number])
             yield kind, tried, len(users), "\n".join(users)
+            number += 1
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, for whoever shows it."""
+    """How many users of a run are done."""
 
     done: int
     total: int
@@ -99,8 +94,8 @@ class Sending:
     def run(self, batches: Sequence[Batch]) -> list[Acknowledgement]:
         """Send the batches, and return what the vendor acknowledged.
 
-        :raises VendorError: the vendor did not take a request for another reason than its users. What was acknowledged
-            before is written down; the rest counts as uncertain, and the next run sends it again.
+        :raises VendorError: a request failed, not because of its users. The rest counts as uncertain, and the next run
+            sends it again.
         :raises LedgerBusy: a replacement was acknowledged, and an earlier try of it may still be carried out.
         :raises LedgerOvertaken: this run no longer holds the ledger.
         :raises SyncIncomplete: the vendor rejected every request that would have replaced all members.
@@ -119,7 +114,7 @@ class Sending:
         return self.acknowledged
 
     def _send(self, batch: Batch, ids: Sequence[str]) -> None:
-        """Send a batch; halve a rejected one down to the bad users while the budget lasts, the largest part first."""
+        """Send a batch; while the budget lasts, halve what is rejected, the largest part first."""
         waiting = deque([(0, ids)])
         while waiting:
             start, part = waiting.popleft()
@@ -131,7 +126,7 @@ class Sending:
                 self._record(kind, batch, start, part, answer)
 
     def _retry(self, batch: Batch, ids: Sequence[str], *, at_least_one: bool) -> None:
-        """Try rejected users again: twice as many after each accepted request, half as many after a rejected one."""
+        """Retry rejected users: twice as many after each accepted request, half as many after a rejected one."""
         start, size = 0, batch.retry
         while start < len(ids) and (self.budget > 0 or self.replacing or at_least_one):
             part = ids[start : start + size]
@@ -141,7 +136,7 @@ class Sending:
             start, at_least_one = start + len(part), False
 
     def _answer(self, batch: Batch, ids: Sequence[str]) -> tuple[RequestKind, Applied | RejectedRequest]:
-        """Send users of a batch; a rejection costs of the budget."""
+        """Send users of a batch; a rejection reduces the budget."""
         kind: RequestKind = "replace" if self.replacing and batch.kind == "add" else batch.kind
         try:
             return kind, self._request(kind, ids)
@@ -152,7 +147,7 @@ class Sending:
     def _record(
         self, kind: RequestKind, batch: Batch, start: int, ids: Sequence[str], answer: Applied | RejectedRequest
     ) -> None:
-        """Write down the vendor's answer about users of a batch."""
+        """Record the vendor's answer about users of a batch."""
         place: dict[str, Any] = {"start": start, "users": len(ids)}
         if isinstance(answer, RejectedRequest):
             reason = f"status {answer.status}" if answer.status else "refused"
@@ -163,7 +158,7 @@ class Sending:
         self.tell(Progress(self.done, self.total))
 
     def _request(self, kind: RequestKind, ids: Sequence[str]) -> Applied:
-        """Send one request, and write a note first of all if other runs do not reckon with one so late."""
+        """Send one request; if it was sent too late for other runs to account for it, write a note first of all."""
         self.check()
         self.ledger.check()
         self._sent_at = self.ledger.clock()
@@ -214,9 +209,9 @@ class Sending:
             )
 
     def _leave_nobody(self) -> None:
-        """Replace all members by no user: there is none, or the vendor rejected each of them alone.
+        """Replace all members by no user: the plan has none, or the vendor rejected each of them alone.
 
-        :raises SyncIncomplete: some were not tried alone.
+        :raises SyncIncomplete: some users were not tried alone.
         """
         if any(answer.refused is not None and answer.users > 1 for answer in self.acknowledged):
             raise SyncIncomplete(
@@ -229,9 +224,9 @@ class Sending:
 
 
 def check_hope(batches: Sequence[Batch], acknowledged: Sequence[Acknowledgement]) -> None:
-    """Check that the vendor accepted anything of a run in which it rejected many users one by one.
+    """Check that the vendor did not reject the requests themselves.
 
-    :raises RejectedRequest: it did not: that is about the requests, not about the users.
+    :raises RejectedRequest: it rejected all requests, and many users one by one.
     """
     retried = {batch.name for batch in batches if batch.retry}
     alone = [answer for answer in acknowledged if answer.refused and answer.users == 1 and answer.batch not in retried]
@@ -244,7 +239,7 @@ def check_hope(batches: Sequence[Batch], acknowledged: Sequence[Acknowledgement]
 
 
 def _read_ahead(store: Store, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[str]]]:
-    """Yield each batch with its IDs; the next one's are read while one is sent."""
+    """Yield each batch with its IDs, and read those of the next one meanwhile."""
     with ThreadPoolExecutor(1, thread_name_prefix="segments-batches") as reader:
         coming = deque(reader.submit(read_batch, store, batch) for batch in batches[:1])
         for number, batch in enumerate(batches, start=1):

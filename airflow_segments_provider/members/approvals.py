@@ -1,4 +1,4 @@
-"""Plans that the guard rejected, kept so that the very one that somebody looked at can be approved."""
+"""Plans that the guard rejected, kept so that exactly one of them can be approved."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_segments_provider.members.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-# So much of a digest names a plan at a terminal: sha256: and 12 digits.
+# Enough of a digest to name a plan at a terminal: sha256: and 12 digits.
 SHOWN = 19
 
 
@@ -34,7 +34,7 @@ class KeptPlan:
 
 
 def keep(ledger: Ledger, workspace: Workspace, plan: Plan, breaches: Sequence[str]) -> None:
-    """Write the plan and its users beside the ledger, and delete those that were kept long ago."""
+    """Write the plan and its users beside the ledger, and delete old ones."""
     delete_old(ledger)
     name = _name(plan.generation, plan.digest)
     described = {"plan": plan.to_json(), "breaches": list(breaches), "kept_at": ledger.clock()}
@@ -49,27 +49,23 @@ def keep(ledger: Ledger, workspace: Workspace, plan: Plan, breaches: Sequence[st
 
 
 def delete_old(ledger: Ledger) -> None:
-    """Delete plans and reports that were written long ago, also while nothing is committed that would replace them."""
+    """Delete old plans and reports, also if no commit ever replaces them."""
+    before, store = ledger.clock() - milliseconds(ledger.timing.keep), ledger.store
     try:
-        _delete_old(ledger)
+        for name in store.names(PLANS):
+            if name.endswith(".json") and _written(store.read(f"{PLANS}/{name}"), "kept_at", before):
+                # The users last: a plan that can be read can be applied.
+                store.delete(f"{PLANS}/{name}")
+                store.delete(f"{PLANS}/{name.removesuffix('.json')}.txt")
+        for name in store.folders(REPORTS):
+            if _written(store.read(f"{REPORTS}/{name}/plan.json"), "written_ms", before):
+                store.delete_folder(f"{REPORTS}/{name}")
     except SegmentsError:
         logger.warning("Old plans and reports of the ledger %s could not be deleted.", ledger.folder)
 
 
-def _delete_old(ledger: Ledger) -> None:
-    before, store = ledger.clock() - milliseconds(ledger.timing.keep), ledger.store
-    for name in store.names(PLANS):
-        if name.endswith(".json") and _written(store.read(f"{PLANS}/{name}"), "kept_at", before):
-            # The users last: a plan that can be read can be applied.
-            store.delete(f"{PLANS}/{name}")
-            store.delete(f"{PLANS}/{name.removesuffix('.json')}.txt")
-    for name in store.folders(REPORTS):
-        if _written(store.read(f"{REPORTS}/{name}/plan.json"), "written_ms", before):
-            store.delete_folder(f"{REPORTS}/{name}")
-
-
 def _written(content: bytes | None, name: str, before: int) -> bool:
-    """Whether a file says that it was written until then."""
+    """Return whether a file was written until then, by the time in it."""
     try:
         return content is not None and json.loads(content)[name] <= before
     except (ValueError, KeyError, TypeError):
@@ -77,27 +73,24 @@ def _written(content: bytes | None, name: str, before: int) -> bool:
 
 
 def approve(ledger: Ledger, digest: str) -> None:
-    """Let the next run apply that plan, once: it is no longer true when the ledger has moved on."""
+    """Let the next run apply that plan, once: a later generation of the ledger invalidates it."""
     ledger.store.create(f"{APPROVALS}/{_name(ledger.head.generation, digest)}", b"")
 
 
 def load(ledger: Ledger, workspace: Workspace, digest: str | None) -> Plan | None:
-    """Return the plan that was approved, and make the table ``actions`` of its users.
+    """Return the approved plan, and make the table ``actions`` of its users.
 
-    Of several, the one with the newest data: what remains of the others is no longer true then.
+    If several are approved, the one with the newest data: the others no longer hold after it.
 
-    :param digest: as an argument of the run; None where the approval, if any, lies beside the ledger.
-    :return: None where there is none, or the ledger has changed since it was made.
-    :raises LedgerError: the plan that was approved is not the one that is kept.
+    :param digest: an argument of the run; None to look for approvals beside the ledger.
+    :return: None where none is approved, or the ledger has changed since.
+    :raises LedgerError: the kept plan does not have that digest.
     """
     generation, store = ledger.head.generation, ledger.store
     names = [_name(generation, digest)] if digest else store.names(APPROVALS)
-    approved = []
-    for name in names:
-        content = store.read(f"{PLANS}/{name}.json") if generation_of(name) == generation else None
-        if content is not None:
-            approved.append((name, _read(content, name).plan))
-    approved = [(name, plan) for name, plan in approved if plan.notes == ledger.state.notes]
+    contents = {name: store.read(f"{PLANS}/{name}.json") for name in names if generation_of(name) == generation}
+    plans = [(name, _read(content, name).plan) for name, content in contents.items() if content is not None]
+    approved = [(name, plan) for name, plan in plans if plan.notes == ledger.state.notes]
     if not approved:
         return None
     name, plan = max(approved, key=lambda found: (found[1].as_of, found[0]))
@@ -115,16 +108,16 @@ def load(ledger: Ledger, workspace: Workspace, digest: str | None) -> Plan | Non
 
 
 def kept(store: Store) -> list[KeptPlan]:
-    """The plans that are kept, the newest generation's last; only that one's can still be applied."""
+    """Return the kept plans by generation; only those of the newest can still be applied."""
     names = [name for name in store.names(PLANS) if name.endswith(".json")]
     found = [(name, store.read(f"{PLANS}/{name}")) for name in names]
     return [_read(content, name) for name, content in found if content is not None]
 
 
 def refusal(plan: Plan, breaches: Sequence[str], report: str | None = None, notice: str = "") -> str:
-    """The message of a rejected plan: the numbers, the limits, and both ways out.
+    """Return the message of a rejected plan: the limits, and the ways out.
 
-    :param report: the folder of the plan's report; None where the plan could not be kept either.
+    :param report: the folder of the plan's report; None where there is no ledger to keep it in.
     :param notice: a sentence about an approval that did not apply.
     """
     said = f"{notice} " if notice else ""

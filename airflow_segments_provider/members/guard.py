@@ -1,4 +1,4 @@
-"""Step 5, guard: which limits a plan exceeds. Nothing was sent yet."""
+"""The limits that a plan exceeds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROWTH_BASELINE = 1_000
 def breaches(plan: Plan, settings: Settings, interrupted: Manifest | None = None) -> list[str]:
     """Return each limit that the plan exceeds, as a sentence with its numbers and its parameter.
 
-    Only what no accepted plan has begun with counts against the limits of removals and additions.
+    Users that an accepted plan has begun with do not count as removed or added.
 
     :param interrupted: the intent of an accepted plan that was not committed.
     """
@@ -35,7 +35,7 @@ def breaches(plan: Plan, settings: Settings, interrupted: Manifest | None = None
 
 
 def _exceeds(number: int, fraction: float, of: int) -> bool:
-    """Whether a number is more than a fraction, as it is written: 29 of 100 are not more than 0.29."""
+    """Return whether a number is more than a fraction as it is written: 29 of 100 are not more than 0.29."""
     return number > Decimal(str(fraction)) * of
 
 
@@ -62,23 +62,20 @@ def _unknown(plan: Plan) -> str:
 
 
 def _removed(plan: Plan, settings: Settings) -> str:
-    removed, baseline = plan.new["remove"], plan.counts["baseline"]
-    share = removed / baseline if baseline else 0.0
-    if baseline >= SMALL_BASELINE:
-        limit = settings.max_removed_fraction
-        if not _exceeds(removed, limit, baseline):
-            return ""
-        return (
-            f"{removed:,} of {baseline:,} members ({share:.1%}) would be removed, the limit is {limit:.1%} "
-            "(`max_removed_fraction`)"
-        )
-    fraction = max(SMALL_FRACTION, settings.max_removed_fraction)
-    if removed <= SMALL_REMOVALS or not _exceeds(removed, fraction, baseline):
+    removed, baseline, limit = plan.new["remove"], plan.counts["baseline"], settings.max_removed_fraction
+    small = baseline < SMALL_BASELINE
+    if small:
+        limit = max(SMALL_FRACTION, limit)
+    if not _exceeds(removed, limit, baseline) or (small and removed <= SMALL_REMOVALS):
         return ""
-    return (
-        f"{removed:,} of {baseline:,} members ({share:.1%}) would be removed; of fewer than {SMALL_BASELINE} members, "
-        f"more than {SMALL_REMOVALS} and more than {fraction:.0%} is too many (`max_removed_fraction`)"
-    )
+    share = removed / baseline if baseline else 0.0
+    said = f"{removed:,} of {baseline:,} members ({share:.1%}) would be removed"
+    if small:
+        return (
+            f"{said}; of fewer than {SMALL_BASELINE} members, more than {SMALL_REMOVALS} and more than {limit:.0%} is "
+            "too many (`max_removed_fraction`)"
+        )
+    return f"{said}, the limit is {limit:.1%} (`max_removed_fraction`)"
 
 
 def _removals(plan: Plan, settings: Settings) -> str:

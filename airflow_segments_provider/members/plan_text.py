@@ -1,4 +1,4 @@
-"""A plan as Markdown, for the log and for people."""
+"""A plan as Markdown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ALWAYS = ("wanted", "to add", "to remove")
 
 
 def markdown(plan: Plan) -> str:
-    """The counts as a table, what it would take, and what the ids look like."""
+    """Return the counts as a table, the requests, and what the IDs look like."""
     rows = [(label, plan.counts.get(name, 0)) for name, label in _ROWS.items()]
     rows = [(label, count) for label, count in rows if count or label in _ALWAYS]
     wide, width = max(len(label) for label, _ in rows), max(len(f"{count:,}") for _, count in rows)
@@ -47,7 +47,7 @@ def markdown(plan: Plan) -> str:
 
 
 def _replacement(plan: Plan) -> list[str]:
-    """What a replacement does to members in between."""
+    """Return what a replacement does to members in between."""
     if not plan.replacement:
         return []
     if not plan.replacing:

@@ -1,4 +1,4 @@
-"""What a run was about to do, for people: its plan and the rows that were no ids, in files beside the ledger."""
+"""The report of a run beside the ledger: its plan, and which rows of the source are invalid; no IDs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ def write(
     breaches: Sequence[str] = (),
     rejects: Path | None = None,
 ) -> str:
-    """Write the report of a plan over an earlier one of the same plan; it has numbers and shapes of ids, no ids.
+    """Write the report of a plan, over an earlier one of the same plan, and return its folder.
 
     :param verdict: what becomes of the plan.
-    :param breaches: the limits that it passes.
-    :param rejects: a file with a line for each row of the source that was invalid.
-    :return: the folder, as people find it.
+    :param breaches: the limits that it exceeds.
+    :param rejects: a file with a line for each invalid row.
     """
     folder = f"{REPORTS}/{plan.generation:012d}-{plan.digest.rpartition(':')[2][:DIGITS]}"
     now = ledger.clock()
@@ -48,7 +47,7 @@ def write(
 
 
 def write_rejects(ledger: Ledger, workspace: Workspace, problem: str, rejects: Path) -> str:
-    """Write why a source was refused, and which of its rows are invalid; return the file, as people find it."""
+    """Write why a source was refused, and which of its rows are invalid; return the file of the latter."""
     folder, now = f"{REPORTS}/{ledger.head.generation:012d}-invalid", ledger.clock()
     about = {"verdict": "Refused", "run": ledger.writer.run, "written_at": moment(now), "written_ms": now}
     path = workspace.folder / "plan.json"

@@ -1,14 +1,15 @@
-"""What ids look like, without telling whose they are: a wrong format shows at once."""
+"""What IDs look like, without the IDs: a wrong format shows at once."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Container
+from functools import cache
 
 from airflow_segments_provider.members.workspace import Workspace
 
-# So many of each kind are looked at, the same ones each time.
+# Of each kind; the same ones each time.
 LOOKED_AT = 10_000
 SHOWN = 3
 LONGEST = 40
@@ -20,10 +21,10 @@ _RUN = re.compile(r"([aA9])\1{3,}")
 
 
 def samples(workspace: Workspace, table: str, planned: Container[str]) -> dict[str, dict[str, int]]:
-    """The most frequent shapes of the ids to ``add`` and to ``remove``, with their numbers.
+    """Return the most frequent shapes of the IDs to ``add`` and to ``remove``, with their numbers.
 
-    :param table: of ids and their ``action``.
-    :param planned: the actions that it has.
+    :param table: of IDs and their ``action``.
+    :param planned: the actions in it.
     """
     found = {}
     for kind, all_actions in CHANGES.items():
@@ -35,35 +36,26 @@ def samples(workspace: Workspace, table: str, planned: Container[str]) -> dict[s
             f"LIMIT {LOOKED_AT}",
             [actions],
         )
-        shapes = Counter(shape(person) for (person,) in rows)
+        shapes = Counter(shape(user) for (user,) in rows)
         found[kind] = dict(sorted(shapes.items(), key=lambda item: (-item[1], item[0]))[:SHOWN])
     return found
 
 
-def shape(person: str) -> str:
-    """Letters become ``a`` and ``A``, digits ``9``, longer runs ``aaa…``; ``@``, ``.``, ``-`` and their like stay.
+def shape(user: str) -> str:
+    """Mask letters as ``a`` and ``A``, digits as ``9``, longer runs as ``aaa…``; keep ``@``, ``.``, ``-`` and such.
 
-    A mix of letters and digits becomes ``xxx…``: where the digits stand in a GUID would tell it from others.
+    A mix of letters and digits becomes ``xxx…``: the places of the digits in a GUID would identify it.
     """
-    mixed = _MIXED.sub("xxx…", person.translate(_MASKS))
-    return _RUN.sub(r"\1\1\1…", mixed)[:LONGEST]
+    masked = _MIXED.sub("xxx…", "".join(map(_mask, user)))
+    return _RUN.sub(r"\1\1\1…", masked)[:LONGEST]
 
 
-class _Masks(dict[int, str]):
-    """What stands for each character, found out once."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        if character.isupper():
-            mask = "A"
-        elif character.isalpha():
-            mask = "a"
-        elif character.isnumeric():
-            mask = "9"
-        else:
-            mask = character if character.isascii() and character.isprintable() else "?"
-        self[code] = mask
-        return mask
-
-
-_MASKS = _Masks()
+@cache
+def _mask(character: str) -> str:
+    if character.isupper():
+        return "A"
+    if character.isalpha():
+        return "a"
+    if character.isnumeric():
+        return "9"
+    return character if character.isascii() and character.isprintable() else "?"
