@@ -1,4 +1,4 @@
-"""Whether a run may go on with a ledger: it is this task's, the one that was left, and not ahead of the run."""
+"""Checks that a run may continue a ledger: the owner is the same, it was not lost, and has no newer data."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from airflow_segments_provider.members.ledger.witness import Seen
 
 
 def is_lost(store: Store, head: Head, seen: Seen | None) -> bool:
-    """Whether the ledger is not the one that was seen: lost, emptied, or restored from an older copy.
+    """Return whether the ledger was lost, emptied, or restored from an older copy.
 
-    What was seen may have been deleted as old, or forgotten on purpose.
+    The generation that was seen may have been deleted as old, or forgotten on purpose.
     """
     if seen is None:
         return False
@@ -27,7 +27,7 @@ def is_lost(store: Store, head: Head, seen: Seen | None) -> bool:
 
 
 def lost(folder: str, seen: Seen) -> LedgerLost:
-    """The error of a lost ledger."""
+    """Return the error of a lost ledger."""
     return LedgerLost(
         f"The ledger {folder} is not the one that an earlier run left (its generation {seen.generation}): it was lost, "
         "emptied, or restored from an older copy, so it does not say who the members are. Nothing was sent. Put the "

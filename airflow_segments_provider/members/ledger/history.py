@@ -1,4 +1,4 @@
-"""Reads what a ledger's files say: the newest manifest, its acknowledgements, and the notes of late senders."""
+"""Reads the newest manifest of a ledger, its acknowledgements, and the notes of late requests."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _NUMBERED = re.compile("[0-9]{12}")
 
 
 def manifest_name(generation: int) -> str:
-    """The file of a generation; sorts as the generations do."""
+    """Return the file of a generation; sorts as the generations do."""
     return f"{GENERATIONS}/{generation:012d}.json"
 
 
 def generation_of(name: str) -> int | None:
-    """The generation that a file or folder belongs to by its name; None for one that is not ours."""
+    """Return the generation in the name of a file or folder; None where it has none."""
     found = _NUMBERED.match(name)
     return int(found.group()) if found else None
 
@@ -54,7 +54,7 @@ class Head:
 
     @property
     def state(self) -> State:
-        """What it says; nothing for a new ledger."""
+        """Its state; empty for a new ledger."""
         return self.manifest.state if self.manifest else State()
 
     @property
@@ -84,7 +84,7 @@ def read_head(store: Store, folder: str) -> Head:
 
 
 def newest_generation(store: Store) -> int:
-    """The number of the newest manifest, from a listing of now; 0 for a new ledger."""
+    """List the manifests, and return the newest number; 0 for a new ledger."""
     return max((generation_of(name) or 0 for name in store.names(GENERATIONS)), default=0)
 
 
@@ -109,7 +109,7 @@ def read_acknowledgements(store: Store, manifest: Manifest) -> list[Acknowledgem
 
 
 def acknowledgements(generation: int) -> str:
-    """The folder of a generation's acknowledgements."""
+    """Return the folder of a generation's acknowledgements."""
     return f"{ACKNOWLEDGED}/{generation:012d}"
 
 

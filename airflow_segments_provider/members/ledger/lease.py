@@ -1,4 +1,4 @@
-"""For how long a run holds its ledger: its intent says it first, each renewal is a file of its own."""
+"""The lease of a run on its ledger: the intent contains the first end, and each renewal is a file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,17 @@ RELEASED = "released"
 
 
 def renew(store: Store, generation: int, until: int) -> None:
-    """Hold the ledger for longer.
-
-    :param generation: of our own intent.
-    """
+    """Extend the lease of an intent."""
     store.create(f"{LEASES}/{generation:012d}/{until:015d}.json", b"")
 
 
 def release(store: Store, generation: int, released: Release) -> None:
-    """Let other runs take the ledger over at once: no further request of this intent will be sent."""
+    """Let other runs take the ledger over at once."""
     store.create(f"{LEASES}/{generation:012d}/{RELEASED}.json", released.encoded)
 
 
 def read_release(store: Store, generation: int) -> Release | None:
-    """Read whether the writer of an intent has ended by itself; a damaged word counts for nothing."""
+    """Return the release of an intent; None where there is none, or it is damaged."""
     content = store.read(f"{LEASES}/{generation:012d}/{RELEASED}.json")
     try:
         return Release.decode(content) if content else None
@@ -36,10 +33,10 @@ def read_release(store: Store, generation: int) -> Release | None:
 
 
 def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: int) -> None:
-    """Check that no other run is at work on the ledger.
+    """Check that no other run holds the ledger.
 
-    :param margin: for how long after the end of its hold a request of the other may be under way.
-    :raises LedgerBusy: one is, or died less than a lease ago.
+    :param margin: how long after the end of its lease a request of the other may be under way.
+    :raises LedgerBusy: one does, or died less than a lease ago.
     """
     manifest = head.manifest
     if manifest is None or manifest.intent is None:
@@ -50,9 +47,8 @@ def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: in
     if read_release(store, manifest.generation):
         return
     names = [name.partition(".")[0] for name in store.names(f"{LEASES}/{manifest.generation:012d}")]
-    until = (
-        max([manifest.intent.lease_until, *(int(name) for name in names if name.isascii() and name.isdigit())]) + margin
-    )
+    renewed = [int(name) for name in names if name.isascii() and name.isdigit()]
+    until = max(manifest.intent.lease_until, *renewed, 0) + margin
     if now < until:
         raise LedgerBusy(
             f"{manifest.folder}: Run {other.run} is changing this segment, or died doing so. Nothing was sent. It can "
@@ -62,5 +58,5 @@ def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: in
 
 
 def moment(milliseconds: int) -> str:
-    """A time as people read it, in UTC."""
+    """Return a time as text, in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""The ledger of one segment: opened, intended, acknowledged, committed; one run at a time."""
+"""The ledger of one segment, which one run at a time may change."""
 
 from __future__ import annotations
 
@@ -44,27 +44,22 @@ from airflow_segments_provider.members.ledger.timing import Timing, milliseconds
 from airflow_segments_provider.members.ledger.witness import NoWitness, Seen, Witness
 from airflow_segments_provider.members.workspace import Workspace
 
-# A snapshot is written anew when its deltas are many, or large beside it.
+# A new snapshot is written where its deltas are more, or larger as a fraction of it.
 MOST_DELTAS = 20
 LARGEST_DELTAS = 0.25
-
-OVERTAKEN = (
-    "another run changed this segment's ledger meanwhile, so this one stopped: its plan is no longer true. What it "
-    "sent is accounted for by the other. Run the task again."
-)
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Ledger:
-    """What was intended and what was acknowledged of one segment.
+    """The intents, acknowledgements and commits of one segment.
 
     :param folder: of the segment, below the ledger path; every manifest names it.
-    :param request_timeout: how long after the check before it a batch may be sent.
+    :param request_timeout: how long after its check a batch may be sent.
     :param clock: milliseconds since 1970.
-    :param running: milliseconds that a suspended machine counts, too.
-    :ivar state: what is known of the segment, as the next generation will say it.
+    :param running: milliseconds by a clock that counts suspension.
+    :ivar state: of the segment, as the next generation will contain it.
     """
 
     store: Store
@@ -99,20 +94,19 @@ class Ledger:
         any_age: bool = False,
         look_only: bool = False,
     ) -> Members:
-        """Read what is known of the members, and decide whether this run may go on.
+        """Read what is known of the members, and check that this run may go on.
 
-        Where a replacing request of unknown outcome may still be carried out, or the ledger was lost, a generation is
-        written that says so, and the run has to wait.
+        If a replacing request may still be carried out, or the ledger was lost, write a generation that says so.
 
         :param as_of: the time that this run's data represents.
-        :param asked: who asks for a replacement now; None where nobody does.
-        :param first: the same, for a ledger that has no generation yet.
-        :param takeover: let another task, or another mapped instance, go on with this segment.
-        :param any_age: let the data be older than what was committed.
+        :param asked: the run that asks for a replacement now, or None.
+        :param first: the same, for a ledger without a generation.
+        :param takeover: let another task, or another mapped instance, continue the ledger.
+        :param any_age: accept data that is older than what was committed.
         :param look_only: write nothing, and wait for nothing.
-        :raises LedgerBusy: another run holds it, or a replacing request has to settle.
+        :raises LedgerBusy: another run holds it, or a replacing request may still be carried out.
         :raises RunSuperseded: a run with newer data has committed.
-        :raises LedgerLost: it is not the one that an earlier run left, and no replacement is asked for.
+        :raises LedgerLost: it is not the one that an earlier run left, and ``asked`` is None.
         :raises LedgerError: it is damaged, or another task's.
         """
         seen = self.witness.read()
@@ -143,7 +137,7 @@ class Ledger:
         return members
 
     def look(self, workspace: Workspace) -> Members:
-        """Read what is known, as :meth:`open`, whoever holds the ledger or keeps the segment.
+        """Read what is known, as :meth:`open` does, without its checks.
 
         :raises LedgerError: it is damaged.
         """
@@ -152,19 +146,19 @@ class Ledger:
         return self._read_members(workspace, None)[0]
 
     def check_free(self) -> None:
-        """Check that no other run is at work on the ledger.
+        """Check that no other run holds the ledger.
 
-        :raises LedgerBusy: one is, or died less than a lease ago.
+        :raises LedgerBusy: one does, or died less than a lease ago.
         """
         margin = self._longest(self.head.intent) + milliseconds(self.timing.skew)
         lease.check_free(self.store, self.head, self.writer, now=self.clock(), margin=margin)
 
     def _longest(self, intent: Intent | None) -> int:
-        """How long after its check a request may be sent, in milliseconds, as the writer of the intent or we see it."""
+        """Return how long after its check a request may be sent, in milliseconds, by an intent or by this run."""
         return max(milliseconds(self.request_timeout), intent.request_timeout if intent else 0)
 
     def _read_head(self, asked: str | None) -> bool:
-        """Read the newest manifest; a replacement goes on without one that is damaged. Return whether it is."""
+        """Read the newest manifest; return whether it is damaged, which only a replacement accepts."""
         try:
             self.head = read_head(self.store, self.folder)
         except LedgerDamaged:
@@ -177,9 +171,10 @@ class Ledger:
         return False
 
     def _read_members(self, workspace: Workspace, asked: str | None) -> tuple[Members, bool, bool]:
-        """Read what is known of the members; a replacement goes on without files that are damaged.
+        """Read what is known of the members.
 
-        :return: the members; whether a replacing request has an unknown outcome; and whether a file is damaged.
+        :return: the members; whether a replacing request has an unknown outcome; and whether a file is damaged, which
+            only a replacement accepts.
         """
         self.state = self._opened = self.head.state
         members = Members(workspace)
@@ -201,8 +196,7 @@ class Ledger:
             answers = read_acknowledgements(self.store, manifest)
             released = lease.read_release(self.store, manifest.generation)
             replacing = self.account(answers) and (released.replacing if released else manifest.intent.replacing)
-            # Whoever wrote the intent and is not known to have ended can send until the request time-out after our
-            # next generation.
+            # A writer that has not released its intent can send until the time-out after our next generation.
             until = released.at if released else self.clock() + self._longest(manifest.intent)
             batches = manifest.intent.batches
             state.fold(members, self.store, batches, answers, settling=self.settling, open_until=until)
@@ -210,7 +204,7 @@ class Ledger:
         return replacing
 
     def account(self, answers: Iterable[Acknowledgement]) -> bool:
-        """Account for these acknowledgements in what is known of the segment; return whether none replaced members."""
+        """Account for acknowledgements in the state of the segment; return whether none replaced the members."""
         done = [answer for answer in answers if answer.refused is None]
         if any(answer.users > len(answer.rejected) or answer.kind == "replace" for answer in done):
             self._change(changed_in=self._newest + 1, changed_at=self.clock())
@@ -224,8 +218,7 @@ class Ledger:
     def _apply_notes(self, members: Members) -> None:
         names = self.store.names(NOTES)
         for name in names:
-            note = None if name in self.state.notes else read_note(self.store, name, self.folder)
-            if note is None:
+            if name in self.state.notes or (note := read_note(self.store, name, self.folder)) is None:
                 continue
             members.doubt(note.ids, note.sent_at)
             if note.kind == "replace":
@@ -234,7 +227,7 @@ class Ledger:
         self._change(notes=tuple(names))
 
     def _fence(self, members: Members) -> None:
-        """Write a generation that ends whatever another run still does, from which the waiting counts."""
+        """Write a generation that overtakes every other run; the waiting starts with it."""
         self._change(
             replacement=self.state.replacement or "a lost ledger",
             replacement_sent=self.clock() + self._longest(self.head.intent),
@@ -246,9 +239,8 @@ class Ledger:
 
         :raises LedgerBusy: one can.
         """
-        sent = self.state.replacement_sent
-        if sent is not None and self.clock() < sent + self.settling:
-            until = sent + self.settling
+        until = (self.state.replacement_sent or 0) + self.settling
+        if self.state.replacement_sent is not None and self.clock() < until:
             raise LedgerBusy(
                 f"{self.folder}: a request that replaces all members may still be carried out, and would undo whatever "
                 f"is sent before. Nothing was sent now. Run the task again after {lease.moment(until)}; with "
@@ -260,7 +252,7 @@ class Ledger:
     # Writing -------------------------------------------------------------------------------------------------------
 
     def keep(self, batches: Iterable[tuple[Action, int, int, str]]) -> list[Batch]:
-        """Write the files of the batches: each an action, :attr:`Batch.retry`, a number of users, and their IDs."""
+        """Write the files of the batches: each an action, :attr:`Batch.retry`, the number of users, and their IDs."""
         folder = f"{retention.BATCHES}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}"
 
         def write(number: int, kind: Action, retry: int, users: int, ids: str) -> Batch:
@@ -288,10 +280,9 @@ class Ledger:
         replacing: bool,
         **plan: Any,
     ) -> None:
-        """Write the intent: from now on these batches count as sent.
+        """Write the intent: from now on these batches count as sent; see :class:`Intent` for ``accepted``.
 
-        :param accepted: ``limits``, or the digest of the approved plan.
-        :param replacement: who asked for the replacement that the plan is, or None.
+        :param replacement: the run that asked for the replacement that the plan is, or None.
         :param replacing: the first request replaces all members.
         :param plan: its mode, digest and counts.
         :raises LedgerOvertaken: another run was faster.
@@ -308,12 +299,11 @@ class Ledger:
         self._write(members, intent=intent, **plan)
 
     def check(self) -> None:
-        """Check that this run may send another request: its intent is the newest, and its lease has not ended.
+        """Check that this run may send another request: its intent is the newest, and its lease is valid.
 
         :raises LedgerOvertaken: it may not.
         """
-        own = self.head.generation
-        now, running = self.clock(), self.running()
+        own, now = self.head.generation, self.clock()
         if now >= self._lease_until:
             raise LedgerOvertaken(
                 f"{self.folder}: this worker's hold on the segment's ledger ended at "
@@ -332,7 +322,7 @@ class Ledger:
         self._checked = now, running
 
     def check_try(self) -> None:
-        """Check that a request may still be sent: no other run reckons with one that comes later.
+        """Check that a request may still be sent: other runs do not account for a later one.
 
         :raises LedgerOvertaken: it may not.
         """
@@ -344,19 +334,19 @@ class Ledger:
             )
 
     def is_late(self) -> bool:
-        """Whether more than the request time-out has passed since the last check, by clocks that count suspension."""
+        """Return whether the request time-out has passed since the last check, by either clock."""
         checked, running = self._checked
         passed = max(self.clock() - checked, self.running() - running)
         return passed > milliseconds(self.request_timeout)
 
     def note(self, kind: RequestKind, ids: Sequence[str]) -> None:
-        """Write down that a request was, or can have been, sent later than other runs reckon with."""
+        """Record that a request can have been sent later than other runs account for."""
         note = Note(kind=kind, sent_at=self.clock(), ids=tuple(ids))
         name = f"{NOTES}/{self.head.generation:012d}-{uuid.uuid4().hex[:12]}.json"
         self._create(name, note.encoded)
 
     def acknowledge(self, kind: RequestKind, batch: Batch | None, **answer: Any) -> Acknowledgement:
-        """Write down that the vendor answered a request; see :class:`Acknowledgement`."""
+        """Record that the vendor answered a request; see :class:`Acknowledgement`."""
         acknowledged = Acknowledgement(
             generation=self.head.generation,
             token=self.writer.token,
@@ -365,14 +355,12 @@ class Ledger:
             **answer,
         )
         name = batch.name.rpartition("/")[2].removesuffix(".txt") if batch else "empty"
-        self._create(
-            f"{acknowledgements(self.head.generation)}/{name}-{acknowledged.start:06d}.json",
-            acknowledged.encoded,
-        )
+        place = f"{acknowledgements(self.head.generation)}/{name}-{acknowledged.start:06d}.json"
+        self._create(place, acknowledged.encoded)
         return acknowledged
 
     def release(self, *, replacing: bool) -> None:
-        """Let others take the ledger over at once, as far as it can be written: this run sends nothing further.
+        """Let other runs take the ledger over at once, if that can be written: this run sends nothing further.
 
         :param replacing: whether a replacing request was sent whose outcome is unknown.
         """
@@ -380,9 +368,9 @@ class Ledger:
             lease.release(self.store, self.head.generation, Release(at=self.clock(), replacing=replacing))
 
     def commit(self, members: Members, *, as_of: int, replaced: bool = False, **plan: Any) -> None:
-        """Write what is known now as a generation of its own, and delete what is old.
+        """Write a generation without an intent, and delete what is old.
 
-        :param replaced: the replacement that was pending is done, as a difference.
+        :param replaced: the pending replacement is done, as a difference.
         :param plan: its mode, digest and counts.
         :raises LedgerOvertaken: another run took over meanwhile.
         """
@@ -400,7 +388,7 @@ class Ledger:
             )
 
     def rewrite(self, members: Members, *, counts: dict[str, int]) -> None:
-        """Write all that is known now as a generation of its own that needs no file of an earlier one.
+        """Write a generation that needs no file of an earlier one.
 
         :raises LedgerOvertaken: another run took over meanwhile.
         """
@@ -410,18 +398,20 @@ class Ledger:
 
     @property
     def _hold(self) -> timedelta:
-        """For how long the ledger is held at a time: a batch must end within it, and most need no renewal."""
+        """How long a lease is: a batch must end within it, and most need no renewal."""
         return max(self.timing.lease, self.request_timeout + self.timing.lease / 3)
 
     def _change(self, **values: Any) -> None:
         self.state = self.state.model_copy(update=values)
 
     def _store_members(self, members: Members) -> None:
-        """Write the users that have changed since the opening: as a delta, or all where that is worth its while."""
+        """Write the users that have changed since the opening: as a delta, or all as a new snapshot."""
         if not members.dirty:
             return
         opened = self._opened
-        whole = opened.snapshot is None or _crowded(opened, members.changed)
+        rows = members.changed + sum(part.rows for part in opened.deltas)
+        most = LARGEST_DELTAS * (opened.snapshot.rows if opened.snapshot else 0)
+        whole = opened.snapshot is None or len(opened.deltas) >= MOST_DELTAS or rows > most
         path, rows = members.write(whole=whole)
         name = f"{retention.STATE}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
         self.store.put(name, path)
@@ -430,7 +420,7 @@ class Ledger:
         members.dirty = False
 
     def _write(self, members: Members, *, intent: Intent | None = None, **plan: Any) -> None:
-        """Write a generation, and tell the witness."""
+        """Write a generation, and then the witness."""
         self._store_members(members)
         manifest = Manifest(
             folder=self.folder,
@@ -442,16 +432,19 @@ class Ledger:
             intent=intent,
             **plan,
         )
-        seen = self.witness.read()
-        # What this run opened must still be there: it may have been lost, or restored from an older copy, since.
-        if (seen and seen.generation > self._newest) or newest_generation(self.store) != self._listed:
-            raise LedgerOvertaken(f"{self.folder}: {OVERTAKEN}")
-        content = manifest.encoded
-        if not self._create(manifest_name(manifest.generation), content):
-            raise LedgerOvertaken(f"{self.folder}: {OVERTAKEN}")
-        # A number that was free because its manifest was deleted as old is no place to go on from.
-        if newest_generation(self.store) > manifest.generation:
-            raise LedgerOvertaken(f"{self.folder}: {OVERTAKEN}")
+        seen, content = self.witness.read(), manifest.encoded
+        if (
+            # What this run opened may have been lost, or restored from an older copy, since.
+            (seen and seen.generation > self._newest)
+            or newest_generation(self.store) != self._listed
+            or not self._create(manifest_name(manifest.generation), content)
+            # The number may be free only because its manifest was deleted as old.
+            or newest_generation(self.store) > manifest.generation
+        ):
+            raise LedgerOvertaken(
+                f"{self.folder}: another run changed this segment's ledger meanwhile, so this one stopped: its plan is "
+                "no longer true. What it sent is accounted for by the other. Run the task again."
+            )
         if self.head.manifest is None:
             self.store.delete(retention.FORGOTTEN_MARK)
         self.head = Head(manifest, digest_of(content))
@@ -459,12 +452,5 @@ class Ledger:
         self.witness.write(Seen(manifest.generation, self.head.digest, self.state.as_of))
 
     def _create(self, name: str, content: bytes) -> bool:
-        """Create; what is there may be our own, from a try whose answer was lost."""
+        """Create a file; one that exists may be our own, from a try whose answer was lost."""
         return self.store.create(name, content) or self.store.read(name) == content
-
-
-def _crowded(known: State, changed: int) -> bool:
-    """Whether so much more makes a new snapshot worth its while."""
-    rows = known.snapshot.rows if known.snapshot else 0
-    deltas = sum(part.rows for part in known.deltas)
-    return len(known.deltas) >= MOST_DELTAS or deltas + changed > LARGEST_DELTAS * rows

@@ -1,7 +1,7 @@
 """Deletes what a ledger no longer needs: generations before the newest commit, and what belongs to them.
 
-It may die at any moment: the files of a generation go before its manifest, so whoever comes next finds it, and goes on.
-Nothing that is deleted here is ever needed again, so two may do it at once.
+A worker may die at any moment: the files of a generation are deleted before its manifest, so the next run continues.
+Nothing that is deleted here is needed again, so two runs may do it at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BATCHES = "batches"
 PLANS = "plans"
 APPROVALS = "approvals"
 REPORTS = "reports"
-# That somebody let the ledger go on purpose: what earlier runs told of it no longer holds.
+# The ledger was deleted on purpose: what the witness has of it no longer counts.
 FORGOTTEN = "forgotten"
 FORGOTTEN_MARK = f"{FORGOTTEN}/{0:012d}.json"
 
@@ -33,7 +33,7 @@ FORGOTTEN_MARK = f"{FORGOTTEN}/{0:012d}.json"
 def clean(store: Store, head: Head, *, before: int) -> None:
     """Delete the generations before the newest that are old, what belongs to them, and used approvals.
 
-    Where nothing is old that takes two listings, and a look at the oldest manifest.
+    Where nothing is old, that takes two listings and one read.
 
     :param head: a commit.
     :param before: milliseconds since 1970: what was written until then is old.
@@ -77,9 +77,9 @@ def delete_replaced(store: Store, head: Head, *, now: int) -> None:
 
 
 def forget(store: Store) -> None:
-    """Delete a ledger, and leave word that this was meant.
+    """Delete a ledger, and write a mark that this was on purpose.
 
-    The manifests go last: a ledger of which only they are left is refused, one without them begins anew.
+    The manifests go last: a ledger that has only manifests is refused, one without manifests is new.
     """
     for folder in store.folders(""):
         if folder != GENERATIONS:
@@ -90,12 +90,12 @@ def forget(store: Store) -> None:
 
 
 def generations(store: Store) -> list[int]:
-    """The generations that a store has a manifest of, oldest first."""
+    """Return the generations that have a manifest, oldest first."""
     return sorted(number for name in store.names(GENERATIONS) if (number := generation_of(name)) is not None)
 
 
 def delete_manifests(store: Store, numbers: Iterable[int]) -> None:
-    """Delete these manifests, the oldest first: those that stay follow from one another."""
+    """Delete these manifests, the oldest first, so that those that stay are consecutive."""
     for number in sorted(numbers):
         store.delete(manifest_name(number))
 

@@ -1,4 +1,4 @@
-"""How long things may take, and milliseconds."""
+"""Periods of the protocol, and clocks."""
 
 from __future__ import annotations
 
@@ -12,30 +12,29 @@ SETTLE_AFTER = timedelta(minutes=10)
 
 
 def now_ms() -> int:
-    """Milliseconds since 1970."""
+    """Return the milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 def running_ms() -> int:
-    """Milliseconds since this machine was started, also while it was suspended."""
+    """Return the milliseconds since this machine was started, suspension included."""
     return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000_000
 
 
 def milliseconds(period: timedelta) -> int:
-    """A period in milliseconds."""
+    """Return a period in milliseconds."""
     return period // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """How long things may take.
+    """Periods of the protocol.
 
     :param settle_after: how long after it was sent a request may still be carried out; None for 10 minutes, or the
-        time in which a batch has to be sent where that is longer.
-    :param lease: for how long a run holds the ledger without a sign of life; longer where one batch may be under way
-        for more than two thirds of it.
-    :param skew: by how much two machines' clocks may differ.
-    :param keep: for how long what the newest commit replaced is kept.
+        request time-out where that is longer.
+    :param lease: how long a run holds the ledger without a renewal; longer where a batch may take two thirds of it.
+    :param skew: the largest difference between the clocks of two machines.
+    :param keep: how long the files are kept that the newest commit replaced.
     """
 
     settle_after: timedelta | None = None
@@ -44,9 +43,9 @@ class Timing:
     keep: timedelta = timedelta(days=30)
 
     def settling(self, request_timeout: timedelta) -> int:
-        """Return how long a request of unknown outcome is waited for, clock skew included, in milliseconds.
+        """Return how long to wait for a request of unknown outcome, clock skew included, in milliseconds.
 
-        :param request_timeout: how long after the check before it a request may be sent.
+        :param request_timeout: how long after its check a request may be sent.
         :raises ConfigurationError: ``settle_after`` is shorter than that.
         """
         settle_after = max(SETTLE_AFTER, request_timeout) if self.settle_after is None else self.settle_after

@@ -1,4 +1,4 @@
-"""What is known of a ledger outside of it, so that a lost or older one is detected."""
+"""The witness: what is recorded of a ledger outside of it, to detect a lost or older one."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Seen:
 
 
 class Witness(Protocol):
-    """The newest generation of one segment's ledger, kept where the ledger is not."""
+    """The newest generation of a ledger, recorded in another place."""
 
     def read(self) -> Seen | None:
-        """Return the highest generation that was written, or None where none is known."""
+        """Return the highest generation that was recorded, or None."""
 
     def write(self, seen: Seen) -> None:
-        """Remember a generation; called after it was created, and before its first request."""
+        """Record a generation; called after it was created, and before its first request."""
 
 
 class NoWitness:
-    """Knows nothing, so that a lost ledger looks like a first sync."""
+    """No witness: a lost ledger looks like a first sync."""
 
     def read(self) -> Seen | None:
         """Return None."""
