@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+
+from pydantic import ConfigDict
 
 from airflow_segments_provider.errors import LedgerError, SegmentsError
 from airflow_segments_provider.members.ledger.history import generation_of
 from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import digest_of as ledger_digest
+from airflow_segments_provider.members.ledger.manifest import File
 from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS, REPORTS
 from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.ledger.timing import milliseconds
@@ -25,26 +25,27 @@ logger = logging.getLogger(__name__)
 SHOWN = 19
 
 
-@dataclass(frozen=True)
-class KeptPlan:
-    """A plan, and the limits that it exceeds."""
+class KeptPlan(File):
+    """A plan, the limits that it exceeds, and when it was kept."""
+
+    model_config = ConfigDict(defer_build=True)
 
     plan: Plan
     breaches: tuple[str, ...]
+    kept_at: int
 
 
 def keep(ledger: Ledger, workspace: Workspace, plan: Plan, breaches: Sequence[str]) -> None:
     """Write the plan and its users beside the ledger, and delete old ones."""
     delete_old(ledger)
     name = _name(plan.generation, plan.digest)
-    described = {"plan": plan.to_json(), "breaches": list(breaches), "kept_at": ledger.clock()}
-    described["sha256"] = _checksum(described)
+    content = KeptPlan(plan=plan, breaches=tuple(breaches), kept_at=ledger.clock()).encoded
     # The users first: a plan that can be read can be applied.
     ledger.store.put(f"{PLANS}/{name}.txt", workspace.folder / ACTIONS_FILE)
-    if not ledger.store.create(f"{PLANS}/{name}.json", json.dumps(described).encode()):
+    if not ledger.store.create(f"{PLANS}/{name}.json", content):
         # The same plan, from newer data.
         path = workspace.folder / "kept.json"
-        path.write_text(json.dumps(described), encoding="utf-8")
+        path.write_bytes(content)
         ledger.store.put(f"{PLANS}/{name}.json", path)
 
 
@@ -135,17 +136,12 @@ def refusal(plan: Plan, breaches: Sequence[str], report: str | None = None, noti
 
 
 def _read(content: bytes, name: str) -> KeptPlan:
-    with suppress(ValueError, KeyError, TypeError, AttributeError):
-        stored = json.loads(content)
-        if stored.pop("sha256") == _checksum(stored):
-            return KeptPlan(Plan.from_json(stored["plan"]), tuple(stored["breaches"]))
-    raise LedgerError(
-        f"{PLANS}/{name} is damaged. Nothing was sent. Delete it; the next run that is refused keeps its plan anew."
-    )
-
-
-def _checksum(described: Any) -> str:
-    return ledger_digest(json.dumps(described, sort_keys=True).encode())
+    try:
+        return KeptPlan.decode(content)
+    except ValueError:
+        raise LedgerError(
+            f"{PLANS}/{name} is damaged. Nothing was sent. Delete it; the next run that is refused keeps its plan anew."
+        ) from None
 
 
 def _name(generation: int, digest: str) -> str:

@@ -10,8 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from airflow_segments_provider.members.ledger.state import Members
 from airflow_segments_provider.members.ledger.timing import milliseconds
 from airflow_segments_provider.members.settings import Mode, Settings
@@ -108,14 +106,6 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain data."""
         return {**asdict(self), "duration": self.duration and self.duration.total_seconds()}
-
-    @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Plan:
-        """Read what :meth:`to_json` returned.
-
-        :raises ValueError: it is damaged.
-        """
-        return TypeAdapter(cls).validate_python(stored)
 
 
 def make_plan(

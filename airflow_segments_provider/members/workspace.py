@@ -15,7 +15,7 @@ import stat
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -38,9 +38,7 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSU
 
 
 def remove_leftovers(most: int | None = None) -> int:
-    """Remove the folders of runs that were killed on this machine, as this user and with this ``TMPDIR``.
-
-    It never raises. What cannot be removed stays until the next time.
+    """Remove the folders of killed runs of this user on this machine, with this ``TMPDIR``; never raise.
 
     :param most: remove this many at most.
     :return: how many were removed.
@@ -57,7 +55,7 @@ def remove_leftovers(most: int | None = None) -> int:
 
 
 def _remove_leftover(lock: Path) -> bool:
-    """Remove a folder whose run is dead, and then its lock file."""
+    """Remove a folder whose run is dead, and its lock file."""
     descriptor = _locked(lock)
     if descriptor is None:
         return False
@@ -135,60 +133,58 @@ def _is_private(folder: Path) -> bool:
     return True
 
 
-class _Directory:
-    """A new folder, locked until it is removed or this process ends.
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """Make a folder, locked until it is removed at the end or this process ends.
 
     Its lock file is locked before the folder is made, so that no other run removes it between the two.
     """
-
-    def __init__(self) -> None:
-        self._descriptor: int | None = None
+    with ExitStack() as stack:
         try:
-            self._make(_parent())
+            path = stack.enter_context(_locked_name(_parent()))
+            path.mkdir(PRIVATE)
+            _is_private(path)
         except OSError as error:
             raise ConfigurationError(
                 f"There is no folder for temporary files ({error.strerror or type(error).__name__}). Nothing was sent. "
                 "Free space there, or set `TMPDIR` to a folder that the tasks may write to."
             ) from error
+        yield path
 
-    def _make(self, parent: Path) -> None:
-        for _ in range(TRIES):
-            self.path = parent / uuid.uuid4().hex
-            self._lock = self.path.with_suffix(LOCK)
-            try:
-                self._descriptor = _locked(self._lock, os.O_CREAT | os.O_EXCL)
-            except OSError as error:
-                if error.errno not in _NO_LOCKS:
-                    raise
-                # Without its lock file, no other run takes the folder for left behind.
-                self._lock.unlink(missing_ok=True)
-                break
-            if self._descriptor is not None:
-                break
-        else:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+@contextmanager
+def _locked_name(parent: Path) -> Iterator[Path]:
+    """Lock the lock file of a new folder; at the end, remove both. What cannot be removed then, a later run removes."""
+    descriptor: int | None = None
+    for _ in range(TRIES):
+        path = parent / uuid.uuid4().hex
+        lock = path.with_suffix(LOCK)
         try:
-            self.path.mkdir(PRIVATE)
-            _is_private(self.path)
-        except BaseException:
-            self.remove()
-            raise
-
-    def remove(self) -> None:
-        """Remove the folder. What cannot be removed now is removed by a later run."""
+            descriptor = _locked(lock, os.O_CREAT | os.O_EXCL)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            # Without its lock file, no other run takes the folder for left behind.
+            lock.unlink(missing_ok=True)
+            break
+        if descriptor is not None:
+            break
+    else:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    try:
+        yield path
+    finally:
         with suppress(OSError):
-            _remove(self.path, self._lock)
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            _remove(path, lock)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 class Workspace:
     """A DuckDB with bounded memory, and a folder that is removed at the end.
 
-    :param memory_limit: of what DuckDB counts, beyond which it writes to the folder. ``make bench ARGS=plan`` prints
-        what the whole process takes.
-    :param database: one that is open already, in which this run leaves nothing; its own settings hold.
+    :param memory_limit: of DuckDB, beyond which it writes to the folder.
+    :param database: an open one with its own settings, in which this run leaves nothing.
     """
 
     def __init__(self, memory_limit: str = MEMORY_LIMIT, database: duckdb.DuckDBPyConnection | None = None) -> None:
@@ -199,56 +195,48 @@ class Workspace:
         import duckdb
 
         remove_leftovers(most=MOST_LEFTOVERS)
-        self._directory = _Directory()
-        self.folder = self._directory.path
-        settings: dict[str, Any] = {
-            "memory_limit": self._memory_limit,
-            "temp_directory": str(self.folder / "spill"),
-            "preserve_insertion_order": False,
-        }
-        try:
-            self.database = self._given or duckdb.connect(config=settings)
+        with ExitStack() as stack:
+            self.folder = stack.enter_context(_own_folder())
+            settings: dict[str, Any] = {
+                "memory_limit": self._memory_limit,
+                "temp_directory": str(self.folder / "spill"),
+                "preserve_insertion_order": False,
+            }
+            self.database = self._given or stack.enter_context(duckdb.connect(config=settings))
             if self._given:
                 self.run("BEGIN")
-        except BaseException:
-            self._directory.remove()
-            raise
+                stack.callback(self.run, "ROLLBACK")
+            self._opened = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            if self._given is None:
-                self.database.close()
-            else:
-                self.run("ROLLBACK")
-        finally:
-            self._directory.remove()
+        self._opened.close()
 
     def run(self, query: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement."""
         self.database.execute(query, parameters)
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query that has few."""
+        """Return all rows of a query."""
         return self.database.execute(query, parameters).fetchall()
 
     def one(self, query: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
-        """The only row of a query, or the number of rows that a statement wrote."""
+        """Return the only row of a query, or the number of rows that a statement wrote."""
         found = self.database.execute(query, parameters).fetchone()
         if found is None:
             raise AssertionError("an aggregate has a row")
         return found
 
     def stream(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of a query, ``size`` at a time; no other statement may come in between."""
+        """Yield the rows of a query, ``size`` at a time; no other statement may run meanwhile."""
         self.database.execute(query)
         while rows := self.database.fetchmany(size):
             yield rows
 
     def insert(self, table: str, ids: Sequence[str]) -> None:
-        """Append ids to a table of one column; many times faster than row by row."""
+        """Append IDs to a table of one column; many times faster than row by row."""
         self.database.execute(f"INSERT INTO {table} SELECT unnest(?::VARCHAR[])", [ids])
 
     def fill(self, table: str, pages: Iterable[Sequence[str]]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
+from dataclasses import replace
 
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput, LedgerError, LedgerLost, PlanRefused
-from airflow_segments_provider.members import approvals
+from airflow_segments_provider.members.approvals import KeptPlan
 from airflow_segments_provider.members.ledger import retention
 from airflow_segments_provider.members.ledger.history import read_head
 from airflow_segments_provider.members.ledger.store import every_file
@@ -78,9 +78,8 @@ def test_digits_that_two_plans_begin_with(refused, ledger):
     for name in refused.store.names("plans"):
         content = refused.store.read(f"plans/{name}")
         if name.endswith(".json"):
-            stored = json.loads(content.replace(refused.digest.encode(), other.encode()))
-            del stored["sha256"]
-            content = json.dumps({**stored, "sha256": approvals._checksum(stored)}).encode()
+            stored = KeptPlan.decode(content)
+            content = stored.model_copy(update={"plan": replace(stored.plan, digest=other)}).encoded
         refused.store.create(f"plans/{name.replace(refused.digest[7:], other[7:])}", content)
     status, out, _ = ledger("approve", "segment", refused.digest[7:20])
     assert (status, "give more of its digits" in out) == (1, True)

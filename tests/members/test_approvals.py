@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from airflow_segments_provider.errors import LedgerError, PlanRefused
 from airflow_segments_provider.members import approvals
+from airflow_segments_provider.members.approvals import KeptPlan
 from airflow_segments_provider.members.ledger.history import read_head
 from tests.members.conftest import people
 from tests.members.model.memory import KEY
@@ -71,10 +72,9 @@ def test_a_kept_plan_that_was_changed_is_not_applied(segment, ending, how):
     if ending == "txt":
         segment.store.files[name] = content.replace(b"p000", b"p160")
     else:
-        stored = json.loads(content)
-        stored["plan"]["mode"] = "add"
-        stored["sha256"] = approvals._checksum({name: value for name, value in stored.items() if name != "sha256"})
-        segment.store.files[name] = json.dumps(stored).encode()
+        stored = KeptPlan.decode(content)
+        changed = stored.model_copy(update={"plan": replace(stored.plan, mode="add")})
+        segment.store.files[name] = changed.encoded
     if how == "file":
         approved_by_file(segment, digest)
     with pytest.raises(LedgerError, match="is not what is kept"):

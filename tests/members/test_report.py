@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from airflow_segments_provider.errors import PlanRefused
+from airflow_segments_provider.members.approvals import KeptPlan
 from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.plan import Plan
 from airflow_segments_provider.members.plan_text import markdown
 from airflow_segments_provider.members.shapes import samples, shape
 from airflow_segments_provider.members.workspace import Workspace
@@ -158,12 +160,10 @@ def test_only_the_three_most_frequent_shapes_are_shown_and_of_ten_thousand_peopl
         assert next(iter(again["remove"])) == "#999…"
 
 
-def test_a_plan_of_before_there_were_samples_can_still_be_read(segment):
-    plan = segment.sync(people(0, 5), plan_only=True).plan
-    stored = json.loads(json.dumps(plan.to_json()))
-    assert Plan.from_json(stored) == plan
-    del stored["samples"]
-    assert Plan.from_json(stored).samples == {}
+def test_a_plan_is_read_as_it_was_kept(segment):
+    segment.limit = 7
+    plan = replace(segment.sync(people(0, 5), plan_only=True).plan, duration=timedelta(seconds=1.5))
+    assert KeptPlan.decode(KeptPlan(plan=plan, breaches=("a limit",), kept_at=1).encoded).plan == plan
 
 
 def test_what_ids_look_like_is_no_part_of_the_digest(segment, monkeypatch):

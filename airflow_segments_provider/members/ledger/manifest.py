@@ -29,24 +29,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _File(_Part):
-    """A file of its own.
+class File(_Part):
+    """A file with a checksum.
 
-    :param sha256: of all the rest: a value that was changed since is not taken for what was written.
+    :param sha256: of all other values.
     """
 
     sha256: str = ""
 
     @property
     def encoded(self) -> bytes:
-        """As it is stored."""
+        """Return the content of the file."""
         return self.model_copy(update={"sha256": self.checksum()}).model_dump_json(indent=1).encode()
 
     @classmethod
     def decode(cls, content: bytes) -> Self:
-        """Read what :attr:`encoded` was.
+        """Read the content of a file.
 
-        :raises ValueError: it is not what was written.
+        :raises ValueError: it is damaged, or was changed.
         """
         read = cls.model_validate_json(content)
         if read.sha256 != read.checksum():
@@ -54,15 +54,15 @@ class _File(_Part):
         return read
 
     def checksum(self) -> str:
-        """The SHA-256 of all the rest."""
+        """Return the SHA-256 of all other values."""
         return digest_of(self.model_dump_json(exclude={"sha256"}).encode())
 
 
 class Writer(_Part):
-    """Who wrote it.
+    """The try of a task instance that wrote a generation.
 
-    :param token: made for one run of one task; tells our own from another's after a lost answer.
-    :param owner: the DAG and task that keep this segment.
+    :param token: random; identifies our own files after a lost answer.
+    :param owner: the DAG and task that may change this segment.
     :param run: the task instance, ``dag/run/task/map index``: a later try of it may take over at once.
     """
 
@@ -73,10 +73,9 @@ class Writer(_Part):
 
 
 class Batch(_Part):
-    """The IDs of one request, in a file of their own: a line each.
+    """The IDs of one request, in a file with a line for each.
 
-    :param retry: for IDs that the vendor rejected before, how many of them are tried at first; else 0.
-    :param sha256: of the file.
+    :param retry: for IDs that the vendor rejected before, the size of the first request; else 0.
     """
 
     name: str
@@ -95,13 +94,13 @@ class DataFile(_Part):
 
 
 class State(_Part):
-    """What the ledger says: of each ID a snapshot with deltas on top of it, oldest first; and of the segment.
+    """The state of the users, a snapshot with deltas on top of it, oldest first; and of the segment.
 
     :param as_of: the time that the committed data represents, and ``as_of_run`` the run that committed it.
-    :param replacement: who asked for the replacement that is pending, or None; ``replaced``: for the last one done.
+    :param replacement: the run that asked for the pending replacement, or None; ``replaced``: for the last one done.
     :param replacement_sent: the latest time at which a replacing request of unknown outcome can have been sent.
-    :param unknown: the ledger was lost, so it does not say who the members are, until a replacement is acknowledged.
-    :param notes: the notes of late senders that the state accounts for.
+    :param unknown: the ledger was lost, so the members are unknown until a replacement is acknowledged.
+    :param notes: the notes of late requests that the state accounts for.
     :param changed_in: the generation in which members were last changed, 0 for none; ``changed_at``: when.
     """
 
@@ -124,11 +123,11 @@ class State(_Part):
 
 
 class Intent(_Part):
-    """What is about to be sent.
+    """The requests that are about to be sent.
 
-    :param accepted: why it may be: ``limits``, or the digest of the approved plan.
+    :param accepted: by what: ``limits``, or the digest of the approved plan.
     :param replacing: the first request replaces all members.
-    :param request_timeout: how long after the check before it a request may be sent, in milliseconds.
+    :param request_timeout: how long after its check a request may be sent, in milliseconds.
     """
 
     accepted: str
@@ -138,7 +137,7 @@ class Intent(_Part):
     request_timeout: int = 0
 
 
-class Manifest(_File):
+class Manifest(File):
     """One generation.
 
     :param previous: the SHA-256 of the manifest that it follows.
@@ -160,8 +159,8 @@ class Manifest(_File):
     counts: dict[str, int] = Field(default_factory=dict)
 
 
-class Acknowledgement(_File):
-    """That the vendor answered a request: for some consecutive IDs of a batch.
+class Acknowledgement(File):
+    """The vendor's answer to a request for some consecutive IDs of a batch.
 
     :param batch: its file; empty for the request that leaves a segment without members.
     :param start: the first of its lines, from 0, and ``users`` their number.
@@ -183,8 +182,8 @@ class Acknowledgement(_File):
     rejected: dict[str, str] = Field(default_factory=dict, repr=False)
 
 
-class Release(_File):
-    """That the writer of an intent has ended by itself, and sends nothing further.
+class Release(File):
+    """The end of a run that did not commit its intent, and sends nothing further.
 
     :param replacing: whether a replacing request was sent whose outcome is unknown.
     """
@@ -193,11 +192,8 @@ class Release(_File):
     replacing: bool
 
 
-class Note(_File):
-    """That a worker was suspended, and sent a request later than other runs reckon with.
-
-    :param sent_at: the latest time at which it can have been sent.
-    """
+class Note(File):
+    """A request that can have been sent later than other runs account for: at ``sent_at`` at the latest."""
 
     kind: RequestKind
     sent_at: int
@@ -228,5 +224,5 @@ def parse_manifest(content: bytes, name: str, folder: str) -> Manifest:
 
 
 def digest_of(content: bytes) -> str:
-    """The SHA-256 of a file's content."""
+    """Return the SHA-256 of a content."""
     return hashlib.sha256(content).hexdigest()
