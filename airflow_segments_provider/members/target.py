@@ -1,4 +1,4 @@
-"""What the sync engine asks of a vendor: who the segment is, what one request takes, and three verbs."""
+"""The interface between the sync engine and one segment of a vendor."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ENCODED_IN_TWO_WAYS = frozenset("\u00df\u03c2\u200c\u200d")
 
 @dataclass(frozen=True)
 class SegmentKey:
-    """What distinguishes one segment from all others: not the connection's ID or the segment's name, which may change.
+    """The identity of a segment, without names and connection IDs, which may change.
 
-    All ways to write the same segment make equal keys, and equal keys, and only those, have the same folder.
+    All ways to write the same segment make equal keys, and only equal keys have the same folder.
 
     :param vendor: e.g. ``walkme``.
     :param base_url: of the API; ``https`` where it has no scheme.
@@ -38,18 +38,14 @@ class SegmentKey:
 
     def __post_init__(self) -> None:
         system = self.system.strip()
-        canonical = {
-            "vendor": self.vendor.strip().lower(),
-            "base_url": _canonical_url(self.base_url),
-            "system": "" if system == NO_SYSTEM else system,
-            "segment": self.segment.strip(),
-        }
-        for name, value in canonical.items():
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "vendor", self.vendor.strip().lower())
+        object.__setattr__(self, "base_url", _canonical_url(self.base_url))
+        object.__setattr__(self, "system", "" if system == NO_SYSTEM else system)
+        object.__setattr__(self, "segment", self.segment.strip())
 
     @property
     def folder(self) -> str:
-        """Where its ledger is, below the ledger path."""
+        """The folder of its ledger, below the ledger path."""
         parts = (self.vendor, self.base_url.removeprefix("https://"), self.system or NO_SYSTEM, self.segment)
         return "/".join(map(_folder_name, parts))
 
@@ -59,13 +55,12 @@ class SegmentKey:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request takes.
+    """The limits of a request.
 
-    :param adds: ids in a request that adds; also the size of a batch.
-    :param removes: ids in a request that removes.
-    :param max_length: characters in an id.
-    :param request_timeout: how long after the check before it the last try of a batch may be sent; includes token
-        renewal, the retry after a 401, and rate limiting.
+    :param adds: IDs in a request that adds; ``removes``: in one that removes.
+    :param max_length: characters in an ID.
+    :param request_timeout: how long after its check the last try of a batch may be sent; includes token renewal, the
+        retry after a 401, and rate limiting.
     :param per_minute: requests a minute, where a rate is known.
     """
 
@@ -78,10 +73,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of a batch that the vendor acknowledged.
+    """The outcome of a request that the vendor acknowledged.
 
-    :param rejected: the ids that it did not take, each with the vendor's reason.
-    :param in_doubt: an earlier try of this batch was sent and its answer lost: it may be carried out later.
+    :param rejected: the IDs that it did not accept, each with the vendor's reason.
+    :param in_doubt: an earlier try was sent and its answer lost: it may be carried out later.
     """
 
     rejected: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -91,10 +86,10 @@ class Applied:
 class Target(Protocol):
     """One segment at one vendor.
 
-    Ids are the vendor's own, already normalised. A call returns when the vendor has acknowledged it.
+    IDs are the vendor's own, already normalised. A call returns when the vendor has acknowledged it.
 
-    ``add`` and ``remove`` raise :class:`~airflow_segments_provider.errors.RejectedRequest` where the vendor refuses the
-    batch as a whole and nothing of it was done: the engine then halves it down to the bad ids. Any other
+    ``add`` and ``remove`` raise :class:`~airflow_segments_provider.errors.RejectedRequest` where the vendor rejects the
+    batch as a whole and changed nothing: the engine then halves it down to the bad IDs. Any other
     :class:`~airflow_segments_provider.errors.VendorError` ends the run; its ``maybe_done`` says whether the batch may
     still be carried out.
 
@@ -106,49 +101,49 @@ class Target(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """What one request takes; no call."""
+        """The limits of a request; no call."""
 
     @property
     def lists(self) -> bool:
-        """Whether :meth:`members` can be asked for; no call."""
+        """Whether :meth:`members` is supported; no call."""
 
     @property
     def ours(self) -> bool:
-        """Whether it is known by the vendor, or from :meth:`make`, that nobody but us can have put members into it."""
+        """Whether the vendor, or :meth:`make`, shows that only this package can have added members to it."""
 
     @property
     def made_as(self) -> str:
-        """What tells a segment that :meth:`make` makes from the system's others, such as its name; no call.
+        """The name, or the like, that identifies a segment of :meth:`make` in the system, before and after; no call.
 
-        The same before and after. Empty where none is to be made.
+        Empty where none is to be made.
         """
 
     def key(self) -> SegmentKey:
-        """Who the segment is; only looks. Without an id where there is none yet and :meth:`make` is asked for.
+        """Look the segment up; without an ID where it does not exist and :meth:`make` is wanted.
 
-        :raises NotFound: there is no such segment, and none is to be made.
+        :raises NotFound: it does not exist, and is not to be made.
         """
 
     def make(self) -> None:
-        """Create the segment that :meth:`key` did not find, with nobody in it; ``key`` knows it from then on."""
+        """Create the segment that :meth:`key` did not find, without members; from then on ``key`` returns its ID."""
 
     def normalise(self, ids: Sequence[str]) -> Sequence[str]:
-        """``ids``, trimmed already, as the vendor compares them: same order, same number."""
+        """Return trimmed IDs as the vendor compares them: same order, same number."""
 
     def add(self, ids: Sequence[str]) -> Applied:
-        """Add people; somebody who is a member already is no error."""
+        """Add users; one who is a member already is not an error."""
 
     def remove(self, ids: Sequence[str]) -> Applied:
-        """Remove people; somebody who is no member is no error."""
+        """Remove users; one who is not a member is not an error."""
 
     def replace(self, ids: Sequence[str]) -> Applied:
-        """Make the members exactly these, in one request that is never sent twice: a late one would undo everything.
+        """Make these the only members, in one request that is never sent twice: a late one would undo later changes.
 
         Only called where the target does not list members.
         """
 
     def members(self) -> Iterator[Sequence[str]]:
-        """The members, a page at a time, normalised; may miss some where the segment changes meanwhile."""
+        """Yield the normalised members by page; some may be missing if the segment changes meanwhile."""
 
 
 def _folder_name(part: str) -> str:

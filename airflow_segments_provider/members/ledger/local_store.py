@@ -49,9 +49,7 @@ _LOOK = "Check that the file system is mounted and sound, then run the task agai
 
 
 class LocalStore:
-    """Files below a folder; the exclusive create is ``link(2)``, which is atomic on NFS as well.
-
-    Files and the folders that it makes can be read by their owner only, whatever the umask.
+    """Files below a folder, which only their owner may read; ``link(2)`` creates exclusively, also on NFS.
 
     :param folder: made when the first file is written.
     """
@@ -151,11 +149,7 @@ class LocalStore:
                 return []
 
     def _write(self, name: str, fill: Callable[[IO[bytes]], object], finish: Callable[[Path, Path], Done]) -> Done:
-        """Write a temporary file, and give it its name.
-
-        :param fill: writes the content.
-        :param finish: is called with the temporary path and the final one, when the content is durable.
-        """
+        """Write a temporary file by ``fill``, and give it its name by ``finish``."""
         with _explained("written", self.folder / name):
             for tried in range(TRIES - 1):
                 try:
@@ -167,12 +161,14 @@ class LocalStore:
             return self._write_once(name, fill, finish)
 
     def _write_once(self, name: str, fill: Callable[[IO[bytes]], object], finish: Callable[[Path, Path], Done]) -> Done:
-        path, temporary = self._paths(name)
+        path = self.folder / name
+        temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        self._make_folder(path.parent)
         try:
             with _open_private(temporary, os.O_EXCL) as file:
                 fill(file)
                 file.flush()
-                _flush(file.fileno())
+                os.fsync(file.fileno())
             # Not earlier: a folder that has the temporary file cannot be removed for being empty.
             self._flush_above(path.parent)
             done = finish(temporary, path)
@@ -182,11 +178,6 @@ class LocalStore:
                 temporary.unlink()
         _flush_folder(path.parent)
         return done
-
-    def _paths(self, name: str) -> tuple[Path, Path]:
-        path = self.folder / name
-        self._make_folder(path.parent)
-        return path, path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
 
     def _link(self, temporary: Path, path: Path) -> bool:
         try:
@@ -271,16 +262,12 @@ def _raise_unless_missing(error: OSError) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the entries of a folder durable: without that, a power failure takes a file whose content is durable."""
+    """Make the entries of a folder durable: a power failure would delete a file whose content is durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        _flush(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _flush(descriptor: int) -> None:
-    os.fsync(descriptor)
 
 
 @contextmanager

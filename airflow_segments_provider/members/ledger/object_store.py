@@ -124,10 +124,9 @@ class ObjectStore:
         """Delete nothing: these stores show a file only when it is whole."""
 
     def _tried(self, what: str, call: Callable[[], Done]) -> Done:
-        """Make a call that may be repeated, a few times if need be.
+        """Make a call, and repeat it after a failure.
 
-        :param what: what becomes of the ledger, for the message.
-        :raises FileNotFoundError: left to the caller, who may expect it.
+        :raises FileNotFoundError: the caller may expect it.
         :raises LedgerUnavailable: any other failure.
         """
         for pause in PAUSES:
@@ -161,8 +160,7 @@ class ObjectStore:
 def check_exclusive(store: ObjectStore) -> None:
     """Check that the second of two creates fails: else two runs could both hold the ledger.
 
-    :raises LedgerError: it does not.
-    :raises LedgerUnavailable: nothing can be written there.
+    :raises LedgerError: it does not, or nothing can be written.
     """
     name = f"probe/{uuid.uuid4().hex}"
     try:

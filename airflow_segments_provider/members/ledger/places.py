@@ -1,6 +1,6 @@
 """From a ledger path to the store of one segment.
 
-A path means one place only, on each worker and with each Airflow version: what could be read as another is refused.
+A path must mean the same place on each worker and with each Airflow version; one that is ambiguous is refused.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a ledger's files are: each is written whole or not at all, and a create succeeds for one writer only."""
+"""The files of a ledger: each is written whole or not at all, and a create succeeds for one writer only."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Store(Protocol):
         """Delete a folder and all that is in it, if it is there."""
 
     def delete_unfinished(self, before: int) -> None:
-        """Delete what killed writers left half written. A writer that is alive writes its file anew.
+        """Delete the temporary files of killed writers. A writer that is alive writes its file again.
 
         :param before: milliseconds since 1970; what is younger may still be finished.
         """

@@ -351,7 +351,7 @@ def test_manifests_name_what_is_there(segment):
 def test_half_written_files_of_killed_writers_go(tmp_path):
     store = LocalStore(tmp_path)
     store.create("state/1", b"whole")
-    _, temporary = store._paths("state/2")
+    temporary = tmp_path / "state" / ".part-1"
     temporary.write_bytes(b"half")
     written = int(temporary.stat().st_mtime * 1000)
     store.delete_unfinished(written - 1000)
