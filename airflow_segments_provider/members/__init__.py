@@ -1,1 +1,1 @@
-"""Who is wanted: where people's ids come from. Knows no vendor."""
+"""The sync engine, which makes the members of a segment follow a source, and the sources. It imports no vendor."""

@@ -90,17 +90,8 @@ class Plan:
     @property
     def header(self) -> bytes:
         """What the digest covers besides the users: all that decides what is sent."""
-        parts = [
-            self.key.folder,
-            self.mode,
-            self.generation,
-            list(self.notes),
-            self.replacement,
-            self.replacing,
-            self.unknown,
-            self.first,
-            self.counts,
-        ]
+        segment = (self.key.folder, self.mode, self.generation, self.notes, self.first)
+        parts = [*segment, self.replacement, self.replacing, self.unknown, self.counts]
         return json.dumps(parts, sort_keys=True).encode() + b"\n"
 
     def to_json(self) -> dict[str, Any]:

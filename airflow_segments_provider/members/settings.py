@@ -27,16 +27,12 @@ def _absent(value: Any) -> Any:
     return None if value in _NOT_SET else value
 
 
-def _switched_off(value: Any) -> Any:
-    return False if value is None or value in _NOT_SET else value
-
-
 Fraction = Annotated[float, Field(ge=0)]
 Share = Annotated[Fraction, Field(le=1)]
 Count = Annotated[int, Field(ge=0)]
 Period = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
 OptionalCount = Annotated[Count | None, BeforeValidator(_absent)]
-Switch = Annotated[bool, BeforeValidator(_switched_off)]
+Switch = Annotated[bool, BeforeValidator(lambda value: value if value not in (None, *_NOT_SET) else False)]
 Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 
 

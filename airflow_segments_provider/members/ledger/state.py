@@ -281,6 +281,6 @@ def fetched(workspace: Workspace, store: Store, part: DataFile, number: int) -> 
 
 
 def file_digest(path: Path) -> str:
-    """The SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
