@@ -48,7 +48,7 @@ def of_tuple(*values: object) -> tuple[object, ...]:
 
 
 class Cursor:
-    """Yields the connection's rows; counts how many were handed over."""
+    """Returns the connection's rows in parts."""
 
     row: Callable[..., object] = staticmethod(of_tuple)
     described = True
@@ -70,6 +70,7 @@ class Cursor:
             self.description = [(f"column{n}", *[None] * 6) for n in range(self.connection.columns)]
 
     def fetchmany(self, size: int) -> Any:
+        self.connection.fetches += 1
         if self._rows is None:
             raise self.connection.nothing_to_fetch
         if self.connection.fails_to_fetch and len(self._rows) < len(self.connection.rows or ()):
@@ -92,13 +93,16 @@ class Connection:
         self.rows = rows
         self.columns = columns
         self.executed: list[str] = []
+        self.fetches = 0
+        self.opened: list[type[Cursor]] = []
         self.closed: list[str] = []
         self.fails_to_execute: Exception | None = None
         self.fails_to_fetch: Exception | None = None
         self.nothing_to_fetch = raised("ProgrammingError", "no results")
 
     def cursor(self, kind: type[Cursor] | None = None) -> Cursor:
-        return (kind or self.cursors[0])(self)
+        self.opened.append(kind or self.cursors[0])
+        return self.opened[-1](self)
 
     def close(self) -> None:
         self.closed.append("connection")

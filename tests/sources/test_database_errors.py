@@ -62,6 +62,7 @@ POSTGRES = [
     ("SELECT 'p001secret'::int", InvalidInput, "InvalidTextRepresentation (22P02)"),
     ("INSERT INTO unique_people VALUES ('p001secret') RETURNING id", InvalidInput, "UniqueViolation (23505)"),
     ("SELECT raise_it('p001secret', 'P0001')", InvalidInput, "RaiseException (P0001)"),
+    ("SELECT raise_it('p001secret', '42P01')", InvalidInput, "UndefinedTable (42P01)"),
     ("SELECT raise_it('p001secret', '40001')", SourceUnavailable, "SerializationFailure (40001)"),
     ("SELECT raise_it('p001secret', '40P01')", SourceUnavailable, "DeadlockDetected (40P01)"),
     ("SELECT raise_it('p001secret', '53300')", SourceUnavailable, "TooManyConnections (53300)"),

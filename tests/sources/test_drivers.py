@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -21,11 +22,11 @@ from airflow.providers.sqlite.hooks.sqlite import SqliteHook
 from psycopg.rows import dict_row, namedtuple_row
 from psycopg2.extras import DictCursor, NamedTupleCursor, RealDictCursor
 
-from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.errors import InvalidInput, SourceUnavailable
 from airflow_segments_provider.sources import ids
 from airflow_segments_provider.sources.ids import IdCheck
 from airflow_segments_provider.sources.sql import FETCHED_AT_ONCE, SqlMembers
-from tests.sources.drivers import DRIVERS, Connection, driver, mysql_cursors, of_dict, raised
+from tests.sources.drivers import DRIVERS, Connection, SSCursor, driver, mysql_cursors, of_dict, raised
 
 ONE = "0b9f0a6e-6b1c-4a46-8f6f-0d6a4f6f2f11"
 ALL = ("postgres", "sqlite", "duckdb")
@@ -220,6 +221,7 @@ def test_two_columns_of_a_driver_are_refused_before_a_value_is_used(imitated):
         connection = imitated(rows, columns=2)
         with pytest.raises(InvalidInput, match="the query returns 2 columns; it must return one, the user ID"):
             next(SqlMembers("SELECT v, w FROM people", "db").read_ids())
+        assert connection.fetches == (0 if connection.cursors[0].described else 1)
         assert connection.closed[-1] == "connection"
 
 
@@ -229,6 +231,19 @@ def test_a_statement_without_a_result_is_refused(imitated):
         connection.nothing_to_fetch = raised(error)
         with pytest.raises(InvalidInput, match="the query returns 0 columns"):
             checked("CREATE TABLE others (id text)")
+    connection = imitated(None)
+    connection.nothing_to_fetch = raised("OperationalError")
+    with pytest.raises(SourceUnavailable, match="OperationalError"):
+        checked("SELECT id FROM people")
+
+
+def test_mysql_has_a_cursor_on_the_server_for_any_statement(imitated, caplog):
+    connection = imitated([("p001",)])
+    with caplog.at_level(logging.INFO):
+        checked("SHOW TABLES")
+    mysql = type(connection).__module__ in ("MySQLdb.connections", "pymysql.connections")
+    assert (connection.opened == [SSCursor]) == mysql
+    assert ("using a server-side cursor" in caplog.text) == mysql
 
 
 def test_a_reader_that_stops_closes_everything(imitated):
@@ -254,8 +269,9 @@ def test_rows_that_are_no_rows_are_refused(row, reads):
     assert "p001" not in str(caught.value)
 
 
-def test_a_later_row_of_another_width_is_refused(reads):
-    reads(lambda: driver("other", described=False)([("p001",)] * FETCHED_AT_ONCE + [("p002", "p003")]))
+@pytest.mark.parametrize("before", [1, FETCHED_AT_ONCE])
+def test_a_later_row_of_another_width_is_refused(before, reads):
+    reads(lambda: driver("other", described=False)([("p001",)] * before + [("p002", "p003")]))
     with pytest.raises(InvalidInput, match="the query returns 2 columns"):
         checked("SELECT v FROM people")
 
