@@ -29,7 +29,7 @@ def details(ledger: KeptLedger) -> list[str]:
         opened.look(workspace)
         owned, uncertain, rejected = known_counts(workspace)
     manifest = opened.head.manifest
-    task = manifest.writer.owner if manifest else "none yet"
+    task = (manifest and manifest.writer.owner) or "none yet"
     return [
         ledger.folder,
         f"task {task}: {owned:,} owned, {uncertain:,} uncertain, {rejected:,} rejected",

@@ -95,7 +95,7 @@ def _row(kept: KeptLedger) -> tuple[str, ...]:
         str(ledger.head.generation),
         NOTHING if as_of is None else moment(as_of),
         *counts,
-        manifest.writer.owner if manifest else NOTHING,
+        (manifest and manifest.writer.owner) or NOTHING,
         under_way(ledger) or NOTHING,
         replacement(ledger) or NOTHING,
     )

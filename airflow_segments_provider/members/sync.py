@@ -196,7 +196,7 @@ class Sync:
             any_age=settings.on_older == "apply",
             look_only=settings.plan_only,
         )
-        new = ledger.head.manifest is None and not self.target.lists and settings.mode == "mirror"
+        new = ledger.head.is_new and not self.target.lists and settings.mode == "mirror"
         if new and not (settings.first_sync or settings.replace or making.is_ours(self.target, self.system)):
             problem = (
                 "it was there before any sync, and the vendor does not list the members that it may have: set "
@@ -222,7 +222,7 @@ class Sync:
             replacement=(known.replacement or "") if mirror else "",
             replacing=replacing,
             unknown=known.unknown and replacing,
-            first=ledger.head.manifest is None,
+            first=ledger.head.is_new,
         )
 
     def approved(self, ledger: Ledger) -> tuple[Plan | None, tuple[str, ...]]:

@@ -18,7 +18,7 @@ def is_lost(store: Store, head: Head, seen: Seen | None) -> bool:
     """
     if seen is None:
         return False
-    if head.manifest is None:
+    if head.is_new:
         return not store.names(FORGOTTEN)
     if seen.generation >= head.generation:
         return (seen.generation, seen.digest) != (head.generation, head.digest)
@@ -40,7 +40,7 @@ def check_owner(head: Head, writer: Writer) -> None:
 
     :raises LedgerError: one does.
     """
-    if head.manifest is None:
+    if head.manifest is None or head.is_new:
         return
     other = head.manifest.writer
     if other.owner != writer.owner:

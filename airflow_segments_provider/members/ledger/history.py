@@ -53,6 +53,11 @@ class Head:
         return self.manifest.generation if self.manifest else 0
 
     @property
+    def is_new(self) -> bool:
+        """Whether no run has begun yet. A generation without an owner is that of an erasure before the first run."""
+        return self.manifest is None or not self.manifest.writer.owner
+
+    @property
     def state(self) -> State:
         """Its state; empty for a new ledger."""
         return self.manifest.state if self.manifest else State()

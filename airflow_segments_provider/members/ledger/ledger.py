@@ -122,7 +122,7 @@ class Ledger:
             raise claim.lost(self.folder, seen)
         self._newest = max(self._newest, self.head.generation, seen.generation if seen else 0)
         members, replacing, unread = self._read_members(workspace, asked)
-        asked = asked or (first if self.head.manifest is None else None)
+        asked = asked or (first if self.head.is_new else None)
         if asked is not None and asked not in (self.state.replaced, self.state.replacement):
             self._change(replacement=asked)
         if newest > (self.state.as_of or 0):
@@ -445,7 +445,7 @@ class Ledger:
                 f"{self.folder}: another run changed this segment's ledger meanwhile, so this one stopped: its plan is "
                 "no longer true. What it sent is accounted for by the other. Run the task again."
             )
-        if self.head.manifest is None:
+        if self.head.is_new and self.writer.owner:
             self.store.delete(retention.FORGOTTEN_MARK)
         self.head = Head(manifest, digest_of(content))
         self._newest = self._listed = manifest.generation
