@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from airflow_segments_provider.ledger_commands.arguments import DECLINED, add_parser
-
-FAILED = 2
+from airflow_segments_provider.ledger_commands.arguments import DECLINED, FAILED, add_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

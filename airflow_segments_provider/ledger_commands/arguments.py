@@ -12,8 +12,15 @@ if TYPE_CHECKING:
 
 DONE = 0
 DECLINED = 1
+FAILED = 2
+# Long enough for another command at this machine.
+WAIT = 60
 
 STATUS = "Exit status: 0 done, 1 declined and nothing was changed, 2 it could not be done."
+ERASE_STATUS = (
+    "Exit status: 0 no file contains them any more; 1 declined, because a segment may hold some of them or a sync is "
+    "at work; 2 it could not be done, or a file still contains some or cannot be read."
+)
 LIST_STATUS = "Exit status: 0 all were read, 1 some cannot be, 2 nothing could."
 SEGMENT = "the segment's folder as `ledger list` prints it, or a part of it that no other has"
 
@@ -59,7 +66,7 @@ def add_parser(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:
 
 
 def _add_erase_person(parsers: Any) -> None:
-    erase = _parser(parsers, "erase-person", erase_person, "delete users from every file of the ledgers")
+    erase = _parser(parsers, "erase-person", erase_person, "delete users from every file of the ledgers", ERASE_STATUS)
     erase.description = (
         "Deletes IDs, and with them all that a ledger stores of earlier runs. Declines where one of them is owned or "
         "uncertain: take them out of the source and sync first, so that the segment loses them, too."
@@ -70,11 +77,31 @@ def _add_erase_person(parsers: Any) -> None:
         metavar="ID",
         help="as `ledger export` shows it; a shell keeps it in its history: see the next",
     )
-    erase.add_argument("--from-file", metavar="FILE", help="a file with an ID a line, or - for the standard input")
+    erase.add_argument(
+        "--from-file",
+        metavar="FILE",
+        help="a file with an ID a line, in quotes or not, or one that `ledger export` wrote; - for the standard input",
+    )
+    erase.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=_seconds,
+        default=WAIT,
+        help="how long to wait for syncs that are at work on this machine or on a ledger with one of them; "
+        "default %(default)s",
+    )
     erase.add_argument("--segment", metavar="SEGMENT", help="only this one instead of all: " + SEGMENT)
     erase.add_argument(
         "--anyway", action="store_true", help="also where the segment may hold them: no sync will remove them there"
     )
+
+
+def _seconds(text: str) -> float:
+    """Read a number of seconds; argparse makes a message of the error."""
+    seconds = float(text)
+    if not 0 <= seconds < float("inf"):
+        raise ValueError
+    return seconds
 
 
 def _parser(parsers: Any, name: str, run: Any, told: str, epilog: str = STATUS) -> Any:
@@ -131,11 +158,15 @@ def forget_ledger(options: argparse.Namespace) -> tuple[int, list[str]]:
 
 def erase_person(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger erase-person``."""
-    from airflow_segments_provider.ledger_commands.erasure import erase, given_ids
+    from airflow_segments_provider.ledger_commands.erasure import Scope, erase
+    from airflow_segments_provider.ledger_commands.id_list import named_ids
     from airflow_segments_provider.ledger_commands.ledgers import find
+    from airflow_segments_provider.members.ledger.places import ledger_path, store_at
 
-    ids = given_ids(options.ids, options.from_file)
-    return erase([_chosen(options)] if options.segment else find(options.ledger_path), ids, anyway=options.anyway)
+    ids = named_ids(options.ids, options.from_file)
+    path = options.ledger_path or ledger_path()
+    scope = Scope([_chosen(options)]) if options.segment else Scope(find(path), store_at(path))
+    return erase(scope, ids, anyway=options.anyway, wait=options.wait)
 
 
 def _chosen(options: argparse.Namespace) -> KeptLedger:

@@ -2,115 +2,313 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from datetime import timedelta
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from airflow_segments_provider.errors import InvalidInput, LedgerError
-from airflow_segments_provider.ledger_commands.arguments import DECLINED, DONE
-from airflow_segments_provider.ledger_commands.holding import files_holding
-from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
+from airflow_segments_provider.errors import LedgerBusy, LedgerOvertaken, LedgerUnavailable
+from airflow_segments_provider.ledger_commands.arguments import DECLINED, DONE, FAILED
+from airflow_segments_provider.ledger_commands.holding import Found, Search
+from airflow_segments_provider.ledger_commands.id_list import STRIPPED, NamedId
+from airflow_segments_provider.ledger_commands.ledgers import AnyStore, KeptLedger
+from airflow_segments_provider.ledger_commands.patience import Patience
+from airflow_segments_provider.ledger_commands.places import LEFTOVERS, Places
 from airflow_segments_provider.members.ledger import retention
-from airflow_segments_provider.members.ledger.history import read_head
+from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, NOTES, read_head
+from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.members.ledger.local_store import TEMPORARY
+from airflow_segments_provider.members.ledger.object_store import ObjectStore
 from airflow_segments_provider.members.ledger.timing import milliseconds, now_ms
-from airflow_segments_provider.members.workspace import Workspace, remove_leftovers
+from airflow_segments_provider.members.workspace import Workspace, remove_leftovers, working_directories
+from airflow_segments_provider.targets.comparison import Normalise, normaliser
 
 OUTSIDE = (
     "Copies elsewhere (backups, older versions that an object store keeps, exports, what killed runs left on other "
-    "machines) are not touched."
+    "machines, as another user or with another TMPDIR) are not touched."
 )
-
+UPLOADS = (
+    "uploads that were never finished cannot be deleted by this connection, and nobody can read them: let it list and "
+    "abort multipart uploads, or let a lifecycle rule of the bucket do so."
+)
 MEMBERS = (
     "Take them out of the source, run the task, and erase them then. With --anyway they stay in the segment, and no "
     "sync will remove them."
 )
-
-NOTHING_KNOWN = (
-    "SELECT unnest(?::VARCHAR[]) AS id, false AS owned, NULL AS uncertain, NULL AS pending, NULL AS rejected, "
-    "NULL AS size, NULL AS reason"
+AGAIN = (
+    "Not all is erased. Another run wrote meanwhile, a file could not be deleted, or it is not one of a ledger. Run "
+    "the command again; delete by hand what is still named then."
+)
+ERASED = (
+    "SELECT id, false AS owned, NULL AS uncertain, NULL AS pending, NULL AS rejected, NULL AS size, NULL AS reason "
+    "FROM known WHERE trim(id, ?) IN (SELECT id FROM searched)"
 )
 
 
-def given_ids(named: Sequence[str], from_file: str | None) -> list[str]:
-    """Return the IDs of a command line and a file, without the spaces around them, each once.
+# What a run writes before it begins, and from then on.
+SENDING = frozenset({retention.STATE, retention.BATCHES, ACKNOWLEDGED, NOTES})
+# Longer than a part of a file takes.
+UPLOAD_ENDS = timedelta(hours=1)
+# As `tempfile` names them.
+_DOWNLOAD = re.compile(r"segments-[a-z0-9_]{8}(\.\w+)?")
 
-    :param from_file: ``-`` for the standard input.
-    :raises InvalidInput: there are none, or the file cannot be read.
+
+@dataclass(frozen=True)
+class Scope:
+    """What is erased from.
+
+    :param root: where the ledgers are, to search what lies beside them; None where only one of them is meant.
     """
-    lines = list(named)
-    if from_file is not None:
-        try:
-            text = sys.stdin.read() if from_file == "-" else Path(from_file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"{from_file} cannot be read ({type(error).__name__}).") from None
-        lines += text.split("\n")
-    ids = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    if not ids:
-        raise InvalidInput("No id was given.")
-    return ids
+
+    ledgers: Sequence[KeptLedger]
+    root: AnyStore | None = None
 
 
-def erase(ledgers: Sequence[KeptLedger], ids: Sequence[str], *, anyway: bool) -> tuple[int, list[str]]:
+def erase(scope: Scope, ids: Sequence[NamedId], *, anyway: bool, wait: float) -> tuple[int, list[str]]:
     """Delete these users from the ledgers that contain them anywhere.
 
     :param anyway: also where the segment may hold them.
-    :raises LedgerBusy: a run holds one of the ledgers; those before it are done.
-    :raises LedgerError: one is damaged, or a file still contains them.
+    :param wait: for how many seconds at most to wait for runs that are at work.
+    :raises LedgerBusy: a run is at work on one of the ledgers, or on this machine; what was not held is done.
+    :raises LedgerError: one is damaged.
     """
-    _delete_leftovers(ledgers)
-    concerned = [kept for kept in ledgers if files_holding(kept.store, ids)]
-    if not concerned:
-        return DONE, [f"None of {_ledgers(len(ledgers))} contains them."]
-    members = [line for kept in concerned if (line := _members(kept, ids))]
-    if members and not anyway:
-        return DECLINED, ["No user was erased, because segments may hold some of them:", *members, MEMBERS]
-    for kept in concerned:
-        _erase(kept, ids)
-    erased = [f"{kept.folder}: erased, and every file that is left was searched." for kept in concerned]
-    return DONE, [*erased, OUTSIDE]
+    return _Erasure(scope, ids, anyway, Patience(wait)).run()
 
 
-def _delete_leftovers(ledgers: Sequence[KeptLedger]) -> None:
-    """Delete what killed runs left half written, and their working directories: no list of files shows either."""
-    # The clock of a file server may be ahead.
-    before = now_ms() + milliseconds(timedelta(days=1))
-    for kept in ledgers:
-        kept.store.delete_unfinished(before)
-    remove_leftovers()
+class _Erasure:
+    def __init__(self, scope: Scope, ids: Sequence[NamedId], anyway: bool, patience: Patience) -> None:
+        self.scope = scope
+        self.ids = ids
+        self.anyway = anyway
+        self.patience = patience
+        self.places = Places(ids)
+        self.notices = list[str]()
 
+    def run(self) -> tuple[int, list[str]]:
+        """Erase, as often as a run comes in between."""
+        if runs := self._runs_here():
+            raise LedgerBusy(
+                f"{runs}, and may write the IDs down again. Nothing was changed. Run the command again when they have "
+                "ended, or let it wait longer for them (--wait)."
+            )
+        while True:
+            try:
+                return self._attempt()
+            except LedgerBusy as error:
+                if not self.patience.pause(until=error.until):
+                    raise
+            except LedgerOvertaken:
+                if not self.patience.pause():
+                    raise
 
-def _members(kept: KeptLedger, ids: Sequence[str]) -> str:
-    """Return how many of them the segment may hold, as a line; empty for none."""
-    with Workspace() as workspace:
-        kept.ledger().look(workspace)
-        owned, uncertain = workspace.one(
-            "SELECT count(*) FILTER (owned), count(*) FILTER (NOT owned AND uncertain IS NOT NULL) FROM known "
-            "WHERE id IN (SELECT unnest(?::VARCHAR[]))",
-            [list(ids)],
+    def _attempt(self) -> tuple[int, list[str]]:
+        self._clear_working_directories()
+        concerned = self._concerned()
+        # A run that held one may have written since.
+        if concerned and self._has_waited_for(list(concerned)):
+            concerned = self._concerned()
+        members = [line for kept in concerned if (line := self._members(kept))]
+        if members and not self.anyway:
+            refused = ["No user was erased, because segments may hold some of them:", *members, MEMBERS]
+            return DECLINED, [*self.places.lines(), *refused]
+        for kept, found in concerned.items():
+            self._erase(kept, found)
+        left = list(self._left())
+        lines = [*self.places.lines(), *self.notices]
+        if left:
+            return FAILED, [*lines, *left, AGAIN]
+        if not self.scope.ledgers:
+            return DECLINED, [
+                *lines,
+                f"There are no ledgers below {self.scope.root}: name their path by --ledger-path.",
+            ]
+        if not concerned:
+            return DONE, [*lines, f"None of {_ledgers(len(self.scope.ledgers))} contains them."]
+        erased = [f"{kept.folder}: erased, and every file that is left was searched." for kept in concerned]
+        return DONE, [*lines, *erased, OUTSIDE]
+
+    # Searching -----------------------------------------------------------------------------------------------------
+
+    def _concerned(self) -> dict[KeptLedger, Found]:
+        """Return the ledgers that contain one of them, after what killed writers left half written was deleted."""
+        concerned = {}
+        for kept in self.scope.ledgers:
+            found = self._searched(kept)
+            self.places.add(kept.folder, found)
+            kept.store.delete_unfinished(_any_age())
+            if any(not name.rpartition("/")[2].startswith(TEMPORARY) for name in found.files):
+                concerned[kept] = found
+        return concerned
+
+    def _searched(self, kept: KeptLedger) -> Found:
+        with Workspace(tidy=False) as workspace:
+            return Search(workspace, self.ids, [_rule(kept)]).store(kept.store)
+
+    def _left(self) -> Iterator[str]:
+        """Yield a line for each file, of the ledgers or beside them, that contains one of them or may do so."""
+        if runs := self._runs_here():
+            yield f"{runs}, began while this command was at work, and may write the IDs down again."
+        self._clear_working_directories()
+        for folder, is_held in working_directories().items():
+            if not is_held:
+                yield f"{folder} may contain them, and could not be deleted: delete it if no run is at work."
+        yield from self._clear_uploads()
+        for kept in self.scope.ledgers:
+            yield from self.places.left(kept.folder, self._searched(kept))
+        with Workspace(tidy=False) as workspace:
+            search = Search(workspace, self.ids, self._rules)
+            if self.scope.root is not None:
+                self.scope.root.delete_unfinished(_any_age())
+                beside = search.store(self.scope.root, without=[kept.folder for kept in self.scope.ledgers])
+                self.places.add(str(self.scope.root), beside)
+                yield from self.places.left(str(self.scope.root), beside)
+            downloads = search.files(Path(tempfile.gettempdir()), _downloads())
+            yield from self.places.left(tempfile.gettempdir(), downloads)
+
+    def _clear_uploads(self) -> Iterator[str]:
+        """Abort what killed writers left in S3; yield a line where some may be alive."""
+        stores = [kept.store for kept in self.scope.ledgers] if self.scope.root is None else [self.scope.root]
+        for store in stores:
+            if isinstance(store, ObjectStore):
+                try:
+                    younger = store.abort_uploads(datetime.now(UTC) - UPLOAD_ENDS)
+                except LedgerUnavailable:
+                    self.notices.append(f"{store}: {UPLOADS}")
+                    continue
+                if younger:
+                    yield (
+                        f"{store}: {younger:,} uploads were begun less than {UPLOAD_ENDS} ago, and may contain them. "
+                        "Run the command again when they have ended."
+                    )
+
+    @property
+    def _rules(self) -> list[Normalise]:
+        return [_rule(kept) for kept in self.scope.ledgers]
+
+    # Runs at work --------------------------------------------------------------------------------------------------
+
+    def _runs_here(self) -> str:
+        """Wait for the runs that are at work on this machine; return what still is, as half a sentence."""
+        begun = _held()
+        if self.patience.wait_until(lambda: not begun & _held()):
+            return ""
+        left = begun & _held()
+        runs = "A run of this user is" if len(left) == 1 else f"{len(left)} runs of this user are"
+        return f"{runs} at work on this machine (below {min(left).parent})" if left else ""
+
+    def _clear_working_directories(self) -> None:
+        """Delete those of killed runs, which may be of any ledger."""
+        with Workspace(tidy=False) as workspace:
+            search = Search(workspace, self.ids, self._rules)
+
+            def look(folder: Path) -> None:
+                # What cannot be read is deleted all the same.
+                with suppress(OSError):
+                    self.places.add(LEFTOVERS, search.files(folder, folder.rglob("*")))
+
+            remove_leftovers(look=look)
+
+    def _has_waited_for(self, concerned: Sequence[KeptLedger]) -> bool:
+        """Wait until no run holds one of them; return whether one did.
+
+        :raises LedgerBusy: one still does.
+        """
+        waited = False
+        while True:
+            try:
+                for kept in concerned:
+                    _opened(kept).check_free()
+            except LedgerBusy:
+                if not self.patience.pause():
+                    raise
+                waited = True
+            else:
+                return waited
+
+    # Erasing -------------------------------------------------------------------------------------------------------
+
+    def _members(self, kept: KeptLedger) -> str:
+        """Return how many of them the segment may hold, as a line; empty for none."""
+        with Workspace(tidy=False) as workspace:
+            kept.ledger().look(workspace)
+            rows = self._held_by(kept, workspace)
+        for number, _ in rows:
+            self.places.add_member(number, kept.folder)
+        owned = sum(owned for _, owned in rows)
+        return f"{kept.folder}: {owned:,} owned, {len(rows) - owned:,} uncertain." if rows else ""
+
+    def _held_by(self, kept: KeptLedger, workspace: Workspace) -> list[tuple[int, bool]]:
+        """Return the IDs that the segment may hold, and of each whether it is owned; makes the table ``searched``."""
+        Search(workspace, self.ids, [_rule(kept)])
+        return workspace.rows(
+            "SELECT number, bool_or(owned) FROM known JOIN searched ON trim(known.id, ?) = searched.id "
+            "WHERE owned OR uncertain IS NOT NULL GROUP BY number ORDER BY number",
+            [STRIPPED],
         )
-    return f"{kept.folder}: {owned:,} owned, {uncertain:,} uncertain." if owned or uncertain else ""
 
+    def _erase(self, kept: KeptLedger, found: Found) -> None:
+        store = kept.store
+        there = list(store.files())
+        begun = read_head(store, kept.folder).manifest
+        folders = [name.rpartition("/")[0] for name in found.files]
+        if all(folder.startswith(f"{retention.REPORTS}/") for folder in folders):
+            for folder in folders:
+                store.delete_folder(folder)
+        elif begun or any(name.partition("/")[0] in SENDING for name in there):
+            # Where no run has begun yet, this keeps one that is about to from doing so without its files.
+            ledger = kept.ledger(begun.writer.owner if begun else "")
+            self._rewrite(kept, ledger)
+            retention.delete_replaced(store, ledger.head, there=there, now=_any_age())
+        else:
+            # Plans and reports of a first sync that was refused are all there is.
+            for folder in (retention.PLANS, retention.APPROVALS, retention.REPORTS):
+                store.delete_folder(folder)
 
-def _erase(kept: KeptLedger, ids: Sequence[str]) -> None:
-    if manifest := read_head(kept.store, kept.folder).manifest:
-        ledger = kept.ledger(manifest.writer.owner)
-        with Workspace() as workspace:
-            # What acknowledgements and notes say is part of the members from here on: their files can go.
+    def _rewrite(self, kept: KeptLedger, ledger: Ledger) -> None:
+        """Commit the ledger without them.
+
+        What acknowledgements, notes and batches say is part of the members from then on: their files can go.
+        """
+        with Workspace(tidy=False) as workspace:
             members = ledger.open(workspace, as_of=ledger.clock(), any_age=True)
-            members.put(NOTHING_KNOWN, [list(ids)])
-            ledger.rewrite(members, counts={"erased": len(ids)})
-        retention.delete_replaced(kept.store, ledger.head, now=ledger.clock())
-    else:
-        # Nothing was ever begun: plans and reports of a first sync are all there is.
-        for folder in kept.store.folders(""):
-            if folder != retention.FORGOTTEN:
-                kept.store.delete_folder(folder)
-    if left := files_holding(kept.store, ids):
-        raise LedgerError(
-            f"{len(left)} files of {kept.folder} still contain them, or cannot be read, such as {left[0]}: another run "
-            "wrote meanwhile, or the file could not be deleted. Run the command again."
-        )
+            if self._held_by(kept, workspace) and not self.anyway:
+                raise LedgerOvertaken(
+                    f"{kept.folder}: another run changed this ledger meanwhile, and the segment may hold some of them "
+                    "now. They were not erased there. Run the command again."
+                )
+            members.put(ERASED, [STRIPPED])
+            ledger.rewrite(members, counts={"erased": len(self.ids)})
+
+
+def _opened(kept: KeptLedger) -> Ledger:
+    ledger = kept.ledger()
+    ledger.head = read_head(kept.store, kept.folder)
+    return ledger
+
+
+def _rule(kept: KeptLedger) -> Normalise:
+    return normaliser(kept.folder.partition("/")[0])
+
+
+def _held() -> set[Path]:
+    return {folder for folder, is_held in working_directories().items() if is_held}
+
+
+def _downloads() -> Iterator[Path]:
+    """Yield what sources copied to local files; a killed run leaves its one behind."""
+    for path in sorted(Path(tempfile.gettempdir()).iterdir()):
+        with suppress(OSError):
+            if _DOWNLOAD.fullmatch(path.name) and path.lstat().st_uid == os.geteuid():
+                yield path
+
+
+def _any_age() -> int:
+    """Return a time that no file is older than; the clock of a file server may be ahead."""
+    return now_ms() + milliseconds(timedelta(days=1))
 
 
 def _ledgers(count: int) -> str:

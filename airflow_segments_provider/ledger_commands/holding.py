@@ -1,94 +1,234 @@
-"""Finds the files of a ledger that contain an ID: each is opened and read.
+"""Finds the files that contain an ID: each is opened, decoded and read.
 
 Where the format of a file says in which places its IDs are, only those are compared: an ID that equals a word of a
-manifest, such as ``mirror``, is not found there. All other files are searched as text.
+manifest, such as ``mirror``, is not found there. All other files are searched as text, and what cannot be decoded
+counts as a file that may contain anything.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
+from airflow_segments_provider.errors import LedgerUnavailable
+from airflow_segments_provider.ledger_commands.id_list import STRIPPED, NamedId, trimmed
 from airflow_segments_provider.ledger_commands.ledgers import AnyStore
 from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
 from airflow_segments_provider.members.ledger.lease import LEASES
+from airflow_segments_provider.members.ledger.local_store import TEMPORARY
+from airflow_segments_provider.members.ledger.making import MAKING
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Manifest, Note, Release
-from airflow_segments_provider.members.ledger.store import every_file
+from airflow_segments_provider.members.ledger.retention import PLANS, REPORTS
+from airflow_segments_provider.members.ledger.state import COLUMNS
 from airflow_segments_provider.members.workspace import Workspace
 
 # What is written in a format of the ledger's own, by folder.
-FORMATS: dict[str, type[BaseModel]] = {
+FORMATS: dict[str, type[Manifest | Acknowledgement | Note | Release]] = {
     GENERATIONS: Manifest,
     ACKNOWLEDGED: Acknowledgement,
     NOTES: Note,
     LEASES: Release,
 }
+READ_AT_ONCE = 25_000
+
+_LISTED = re.compile(r"batches/\d{12}-[0-9a-f]+/\d+-\w+\.txt|plans/\d{12}-[0-9a-f]+\.txt|(actions|approved)\.txt")
+_PARQUET = b"PAR1"
 
 
-def files_holding(store: AnyStore, ids: Collection[str]) -> list[str]:
-    """Return the files that contain one of these IDs, and those that cannot be read."""
-    wanted = frozenset(ids)
-    with Workspace() as workspace:
-        workspace.run("CREATE TABLE searched AS SELECT unnest(?::VARCHAR[]) AS id", [list(ids)])
-        return [name for name in every_file(store) if _holds(store, name, wanted, workspace)]
+@dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    :param holding: the files that contain an ID, each with the numbers of those it contains.
+    :param unreadable: the files that cannot be read: they may contain any.
+    """
+
+    holding: dict[str, frozenset[int]] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[str]:
+        """All of them."""
+        return [*self.holding, *self.unreadable]
 
 
-def _holds(store: AnyStore, name: str, ids: frozenset[str], workspace: Workspace) -> bool:
-    try:
-        if name.endswith(".parquet"):
-            path = workspace.folder / "searched.parquet"
-            return store.fetch(name, path) and _parquet_holds(path, workspace)
-        return _text_holds(name, store.read(name) or b"", ids)
-    except ValueError:
-        return True
+class Search:
+    """Looks for IDs in files, whatever the vendor's rule takes for the same ID.
+
+    :param ids: what to look for; results have their numbers in this list.
+    :param rules: what makes the IDs of one user equal, as a sync applies it to its source.
+    """
+
+    def __init__(
+        self, workspace: Workspace, ids: Sequence[NamedId], rules: Iterable[Callable[[Sequence[str]], Sequence[str]]]
+    ) -> None:
+        self.workspace = workspace
+        self.spellings: dict[str, int] = {}
+        users = [named.user for named in ids]
+        for number, spelled in enumerate(zip(users, *(rule(users) for rule in rules), strict=True)):
+            for text in spelled:
+                self.spellings.setdefault(trimmed(text), number)
+        workspace.run("CREATE OR REPLACE TABLE searched (id VARCHAR, number INTEGER)")
+        workspace.run(
+            "INSERT INTO searched SELECT unnest(?::VARCHAR[]), unnest(?::INTEGER[])",
+            [list(self.spellings), list(self.spellings.values())],
+        )
+
+    def store(self, store: AnyStore, *, without: Collection[str] = ()) -> Found:
+        """Search the files of a store, also those that are half written.
+
+        :param without: folders that are left out.
+        """
+        found = Found()
+        for number, name in enumerate(store.files(without=without)):
+            # A name of its own: DuckDB may keep what it has read of a file.
+            path = self.workspace.folder / f"searched-{number}"
+            try:
+                if store.fetch(name, path):
+                    self._add(found, name, path)
+            except LedgerUnavailable:
+                found.unreadable.append(name)
+            path.unlink(missing_ok=True)
+        return found
+
+    def files(self, folder: Path, paths: Iterable[Path]) -> Found:
+        """Search local files.
+
+        :param folder: that they are below.
+        """
+        found = Found()
+        for path in paths:
+            if path.is_file():
+                self._add(found, path.relative_to(folder).as_posix(), path)
+        return found
+
+    def _add(self, found: Found, name: str, path: Path) -> None:
+        numbers = self.file(name, path)
+        if numbers is None:
+            found.unreadable.append(name)
+        elif numbers:
+            found.holding[name] = frozenset(numbers)
+
+    def file(self, name: str, path: Path) -> set[int] | None:
+        """Return the numbers of the IDs that a file contains; None where it cannot be read.
+
+        :param name: in its ledger, which says what the format is.
+        """
+        import duckdb
+
+        try:
+            with path.open("rb") as file:
+                start = file.read(len(_PARQUET))
+            if not start:
+                return set()
+            if name.rpartition("/")[2].startswith(TEMPORARY):
+                # It may end within an ID, an escape or a compressed page.
+                return self._text(name, path) or None
+            if start == _PARQUET:
+                return self._parquet(path)
+            if name.endswith(".parquet"):
+                return None
+            return self._lines(path) if _LISTED.fullmatch(name) else self._text(name, path)
+        except (OSError, ValueError, RecursionError, duckdb.Error):
+            return None
+
+    def _parquet(self, path: Path) -> set[int]:
+        """Search the rows and the footer of a Parquet file."""
+        described = self.workspace.rows("DESCRIBE FROM read_parquet(?)", [str(path)])
+        kinds = {column: kind for column, kind, *_ in described}
+        ours = list(kinds) == list(COLUMNS)
+        numbers = set[int]()
+        for column, kind in kinds.items():
+            if ours and column != "id":
+                continue
+            quoted = '"' + column.replace('"', '""') + '"'
+            text = f"decode({quoted})" if kind == "BLOB" else f"{quoted}::VARCHAR"
+            cells = f"SELECT {text} AS cell FROM read_parquet($path)"  # noqa: S608  # of a file that was opened
+            numbers |= self._cells(cells, path, mentions=not ours)
+        named = " WHERE path_in_schema = 'id'" if ours else ""
+        for limit in ("stats_min", "stats_max", "stats_min_value", "stats_max_value"):
+            cells = f"SELECT {limit} AS cell FROM parquet_metadata($path){named}"  # noqa: S608
+            numbers |= self._cells(cells, path, mentions=not ours)
+        for part in ("key", "value"):
+            cells = f"SELECT decode({part}) AS cell FROM parquet_kv_metadata($path)"  # noqa: S608
+            numbers |= self._cells(cells, path)
+        return numbers
+
+    def _cells(self, cells: str, path: Path, *, mentions: bool = True) -> set[int]:
+        """Compare the cells of a query, or search them as text."""
+        parameters = {"path": str(path)}
+        if not mentions:
+            rows = self.workspace.database.execute(
+                f"SELECT DISTINCT number FROM ({cells}) JOIN searched ON trim(cell, $stripped) = searched.id",  # noqa: S608  # columns of our own
+                {**parameters, "stripped": STRIPPED},
+            ).fetchall()
+            return {number for (number,) in rows}
+        numbers = set[int]()
+        found = self.workspace.database.execute(cells, parameters)
+        while rows := found.fetchmany(READ_AT_ONCE):
+            numbers |= self._mentioned("\n".join(text for (text,) in rows if text is not None))
+        return numbers
+
+    def _lines(self, path: Path) -> set[int]:
+        """Search a list: a line of a batch is an ID; one of a plan is an action, a tab and an ID."""
+        numbers = set[int]()
+        with path.open(encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                for text in (line, line.partition("\t")[2]):
+                    number = self.spellings.get(trimmed(text))
+                    if number is not None:
+                        numbers.add(number)
+        return numbers
+
+    def _text(self, name: str, path: Path) -> set[int] | None:
+        content = path.read_bytes()
+        known = _known(name, content)
+        if known is not None:
+            return {self.spellings[text] for text in map(trimmed, known) if text in self.spellings}
+        text = content.decode()
+        if "\0" in text:
+            # Another encoding, in which no ID would be found.
+            return None
+        if name.endswith((".json", ".jsonl")):
+            documents = [text] if name.endswith(".json") else text.splitlines()
+            texts = "\n".join(part for document in documents if document for part in _texts(json.loads(document)))
+            # The numbers of a plan are counts, not IDs.
+            text = texts if name.startswith((f"{PLANS}/", f"{REPORTS}/")) else f"{texts}\n{text}"
+        return self._mentioned(text)
+
+    def _mentioned(self, text: str) -> set[int]:
+        return {
+            number
+            for user, number in self.spellings.items()
+            if user in text and re.search(rf"(?<!\w){re.escape(user)}(?!\w)", text)
+        }
 
 
-def _parquet_holds(path: Path, workspace: Workspace) -> bool:
-    """Search a Parquet file; one that cannot be read may contain anything."""
-    import duckdb
-
-    try:
-        kinds = {column: kind for column, kind, *_ in workspace.rows(f"DESCRIBE FROM read_parquet('{path}')")}
-        columns = ["id"] if "id" in kinds else [f'"{column}"' for column, kind in kinds.items() if kind == "VARCHAR"]
-        named = " OR ".join(f"{column} IN (FROM searched)" for column in columns) or "false"
-        (holds,) = workspace.one(f"SELECT count(*) > 0 FROM read_parquet('{path}') WHERE {named}")  # noqa: S608  # columns of our own
-    except duckdb.Error:
-        return True
-    return bool(holds)
-
-
-def _text_holds(name: str, content: bytes, ids: frozenset[str]) -> bool:
-    text = content.decode()
-    if name.endswith(".txt"):
-        # A line of a batch is an ID; one of a plan is an action, a tab and an ID.
-        lines = text.split("\n")
-        return not ids.isdisjoint(lines) or not ids.isdisjoint(line.partition("\t")[2] for line in lines)
-    known = _parsed(name, content)
-    if known is not None:
-        return not ids.isdisjoint(known)
-    if name.endswith((".json", ".jsonl")):
-        documents = [text] if name.endswith(".json") else text.splitlines()
-        text = "\n".join(part for document in documents if document for part in _texts(json.loads(document)))
-    return any(user in text and re.search(rf"(?<!\w){re.escape(user)}(?!\w)", text) for user in ids)
-
-
-def _parsed(name: str, content: bytes) -> Collection[str] | None:
+def _known(name: str, content: bytes) -> Iterable[str] | None:
     """Return the IDs of a file whose format is known; None where it has another one."""
-    model = FORMATS.get(name.partition("/")[0])
+    parts = name.split("/")
+    if parts[-2:-1] == [MAKING]:
+        return () if _announces(content) else None
+    model = FORMATS.get(parts[0])
     try:
-        parsed = model.model_validate_json(content) if model and content else None
-    except ValidationError:
+        read = model.decode(content) if model else None
+    except ValueError:
         return None
-    if isinstance(parsed, Acknowledgement):
-        return parsed.rejected
-    if isinstance(parsed, Note):
-        return parsed.ids
-    return None if parsed is None else ()
+    if isinstance(read, Acknowledgement):
+        return read.rejected
+    if isinstance(read, Note):
+        return read.ids
+    return None if read is None else ()
+
+
+def _announces(content: bytes) -> bool:
+    """Whether a file is that of a segment about to be made: it has the segment's name, and no ID."""
+    document = json.loads(content)
+    return isinstance(document, Mapping) and document.keys() == {"segment", "at"}
 
 
 def _texts(value: Any) -> Iterator[str]:

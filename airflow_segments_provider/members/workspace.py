@@ -14,7 +14,7 @@ import shutil
 import stat
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -37,10 +37,11 @@ PRIVATE = 0o700
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF})
 
 
-def remove_leftovers(most: int | None = None) -> int:
+def remove_leftovers(most: int | None = None, look: Callable[[Path], None] = lambda folder: None) -> int:
     """Remove the folders of killed runs of this user on this machine, with this ``TMPDIR``; never raise.
 
     :param most: remove this many at most.
+    :param look: called with each folder before it is removed.
     :return: how many were removed.
     """
     removed = 0
@@ -50,16 +51,37 @@ def remove_leftovers(most: int | None = None) -> int:
                 if most is not None and removed >= most:
                     return removed
                 with suppress(OSError):
-                    removed += _remove_leftover(lock)
+                    removed += _remove_leftover(lock, look)
     return removed
 
 
-def _remove_leftover(lock: Path) -> bool:
+def working_directories() -> dict[Path, bool]:
+    """Return what is in the private folders of this user, lock files aside, and of each whether a live run holds it."""
+    found = [path for parent in _parents() for path in sorted(parent.iterdir()) if path.suffix != LOCK]
+    held = {path: _is_held(path.with_suffix(LOCK)) for path in found}
+    # A run that has ended meanwhile has removed its folder.
+    return {path: holds for path, holds in held.items() if path.exists()}
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        descriptor = _locked(lock)
+    except OSError:
+        return False
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def _remove_leftover(lock: Path, look: Callable[[Path], None]) -> bool:
     """Remove a folder whose run is dead, and its lock file."""
     descriptor = _locked(lock)
     if descriptor is None:
         return False
     try:
+        if lock.with_suffix("").is_dir():
+            look(lock.with_suffix(""))
         return _remove(lock.with_suffix(""), lock)
     finally:
         os.close(descriptor)
@@ -185,16 +207,25 @@ class Workspace:
 
     :param memory_limit: of DuckDB, beyond which it writes to the folder.
     :param database: an open one with its own settings, in which this run leaves nothing.
+    :param tidy: remove what killed runs left first.
     """
 
-    def __init__(self, memory_limit: str = MEMORY_LIMIT, database: duckdb.DuckDBPyConnection | None = None) -> None:
+    def __init__(
+        self,
+        memory_limit: str = MEMORY_LIMIT,
+        database: duckdb.DuckDBPyConnection | None = None,
+        *,
+        tidy: bool = True,
+    ) -> None:
         self._memory_limit = memory_limit
         self._given = database
+        self._tidy = tidy
 
     def __enter__(self) -> Self:
         import duckdb
 
-        remove_leftovers(most=MOST_LEFTOVERS)
+        if self._tidy:
+            remove_leftovers(most=MOST_LEFTOVERS)
         with ExitStack() as stack:
             self.folder = stack.enter_context(_own_folder())
             settings: dict[str, Any] = {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 import uuid
+from contextlib import contextmanager
 from dataclasses import replace
 
 import duckdb
@@ -13,11 +15,14 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_segments_provider.__main__ import main
+from airflow_segments_provider.errors import PlanRefused
 from airflow_segments_provider.members.ledger.places import store_at
-from tests.members.conftest import Segment
+from airflow_segments_provider.members.workspace import Workspace
+from tests.members.conftest import Segment, people
 from tests.members.model.memory import KEY
 
 HOUR = 3_600_000
+FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
 
 
 class KeptSegment(Segment):
@@ -32,6 +37,17 @@ class KeptSegment(Segment):
     def ledger(self, **given):
         """The ledger of a run."""
         return replace(super().ledger(**given), folder=self.folder)
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path):
+    """A folder for temporary files of the test's own: `erase-person` waits for runs that have working directories."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        patch.setenv("TMPDIR", str(folder))
+        yield folder
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -63,3 +79,54 @@ def ledger(path, capsys):
         return status, printed.out, printed.err
 
     return run
+
+
+@pytest.fixture
+def left(make):
+    """A segment that p000 has left, and whose vendor rejected p003; both are in many files of its ledger."""
+    segment = make()
+    segment.vendor.bad = {"p003"}
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused):
+        segment.sync(people(150, 200))
+    segment.sync(people(1, 203))
+    segment.sync(people(1, 204))
+    return segment
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Run commands on another machine, on which the working directories of this one are not."""
+
+    @contextmanager
+    def moved():
+        with pytest.MonkeyPatch.context() as patch:
+            (tmp_path / "elsewhere").mkdir(exist_ok=True)
+            patch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
+            yield
+
+    return moved
+
+
+def found(segment, user, tmp_path):
+    """The folders in which a user is, by opening every file in another way than the command does."""
+    names = []
+    for name in segment.store.files():
+        content = segment.store.read(name)
+        if name.endswith(".parquet"):
+            copy = tmp_path / "copy.parquet"
+            copy.write_bytes(content)
+            content = str(duckdb.read_parquet(str(copy)).fetchall()).encode()
+        if user.encode() in content:
+            names.append(name.partition("/")[0])
+    return sorted(set(names))
+
+
+def known(segment):
+    with Workspace(database=segment.database) as workspace:
+        segment.ledger().look(workspace)
+        return {row[0]: row[1:] for row in workspace.rows("SELECT * FROM known")}
+
+
+def files_of(segment):
+    return {name: segment.store.read(name) for name in segment.store.files()}

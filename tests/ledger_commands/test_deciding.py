@@ -12,7 +12,6 @@ from airflow_segments_provider.errors import InvalidInput, LedgerError, LedgerLo
 from airflow_segments_provider.members.approvals import KeptPlan
 from airflow_segments_provider.members.ledger import retention
 from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.ledger.store import every_file
 from tests.ledger_commands.test_looking import interrupt
 from tests.members.conftest import people
 from tests.members.model.memory import Crash
@@ -100,16 +99,16 @@ def test_a_plan_is_no_longer_true_once_a_late_request_is_known(refused, ledger):
 
 
 def test_forgetting_says_first_what_it_means(refused, ledger):
-    files = list(every_file(refused.store))
+    files = list(refused.store.files())
     status, out, _ = ledger("forget", "segment")
     assert (status, "the next run is a first sync" in out, "--yes" in out) == (1, True, True)
-    assert list(every_file(refused.store)) == files
+    assert list(refused.store.files()) == files
 
 
 def test_after_it_a_sync_begins_anew_and_numbers_go_on_above_the_witness(refused, ledger):
     seen = refused.witness.seen
     assert ledger("forget", "segment", "--yes")[0] == 0
-    assert list(every_file(refused.store)) == ["forgotten/000000000000.json"]
+    assert list(refused.store.files()) == ["forgotten/000000000000.json"]
     assert ledger("list")[1].startswith("There are no ledgers below ")
     refused.ours = False
     with pytest.raises(InvalidInput, match="first_sync"):

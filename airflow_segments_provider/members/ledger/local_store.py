@@ -8,7 +8,7 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TypeVar
@@ -24,7 +24,7 @@ FOLDER_MODE = 0o700
 # Each further try needs another process that deletes the folder between two steps of this one.
 TRIES = 50
 
-_TEMPORARY = ".part-"
+TEMPORARY = ".part-"
 # A folder or temporary file was deleted by another process; ESTALE is how NFS says so.
 _VANISHED = frozenset({errno.ENOENT, errno.ESTALE})
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
@@ -84,6 +84,24 @@ class LocalStore:
         """Return the names of the folders in a folder."""
         return self._listed(folder, os.DirEntry.is_dir)
 
+    def files(self, *, without: Collection[str] = ()) -> Iterator[str]:
+        """Yield the names of all files at any depth, also of hidden ones and of those that are half written.
+
+        :param without: folders that are left out.
+        """
+        with _explained("listed", self.folder):
+            walked, left_out = set[Path](), {self.folder / folder for folder in without}
+            for parent, folders, names in os.walk(self.folder, onerror=_raise_unless_missing, followlinks=True):
+                path = Path(parent)
+                # A symbolic link may lead back to a folder above it.
+                if path in left_out or path.resolve() in walked:
+                    folders.clear()
+                    continue
+                walked.add(path.resolve())
+                folders.sort()
+                files = (path / name for name in sorted(names))
+                yield from (file.relative_to(self.folder).as_posix() for file in files if file.is_file())
+
     def put(self, name: str, content: Path) -> None:
         """Copy a local file to a name that no other process writes at this time."""
 
@@ -134,7 +152,7 @@ class LocalStore:
         """Delete temporary files that were written until then."""
         with _explained("cleaned", self.folder):
             for parent, _, names in os.walk(self.folder, onerror=_raise_unless_missing):
-                for path in (Path(parent, name) for name in names if name.startswith(_TEMPORARY)):
+                for path in (Path(parent, name) for name in names if name.startswith(TEMPORARY)):
                     with suppress(FileNotFoundError):
                         if path.stat().st_mtime * 1000 <= before:
                             path.unlink()
@@ -162,7 +180,7 @@ class LocalStore:
 
     def _write_once(self, name: str, fill: Callable[[IO[bytes]], object], finish: Callable[[Path, Path], Done]) -> Done:
         path = self.folder / name
-        temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
         self._make_folder(path.parent)
         try:
             with _open_private(temporary, os.O_EXCL) as file:

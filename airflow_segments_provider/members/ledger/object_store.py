@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,9 @@ Done = TypeVar("Done")
 
 # What fsspec calls the stores that keep files in buckets or containers.
 BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"})
+S3 = frozenset({"s3", "s3a"})
+# What an upload in parts is named by.
+_UPLOAD = ("Bucket", "Key", "UploadId")
 # Seconds before each further try.
 PAUSES = (0.1, 0.5, 2.0, None)
 
@@ -66,6 +70,19 @@ class ObjectStore:
     def folders(self, folder: str) -> list[str]:
         """Return the names of the folders in a folder."""
         return self._listed(folder, "directory")
+
+    def files(self, *, without: Collection[str] = (), folder: str = "") -> Iterator[str]:
+        """Yield the names of all files at any depth.
+
+        :param without: folders that are left out.
+        :param folder: begin there.
+        """
+        if folder in without:
+            return
+        prefix = f"{folder}/" if folder else ""
+        yield from (prefix + name for name in self.names(folder))
+        for name in self.folders(folder):
+            yield from self.files(without=without, folder=prefix + name)
 
     def _listed(self, folder: str, kind: str) -> list[str]:
         path = self._path(folder).rstrip("/")
@@ -123,6 +140,34 @@ class ObjectStore:
     def delete_unfinished(self, before: int) -> None:
         """Delete nothing: these stores show a file only when it is whole."""
 
+    def abort_uploads(self, before: datetime) -> int:
+        """Abort the uploads in parts to S3 that were begun until then; return how many are younger.
+
+        :raises LedgerUnavailable: they cannot be listed or aborted.
+        """
+        if not S3 & self._protocols:
+            return 0
+        younger = 0
+        try:
+            for upload in self._uploads():
+                if upload["Initiated"] <= before:
+                    self.fs.call_s3("abort_multipart_upload", **{name: upload[name] for name in _UPLOAD})
+                else:
+                    younger += 1
+        except Exception as error:  # drivers raise their own
+            raise self._failed("cleaned of unfinished uploads", error) from error
+        return younger
+
+    def _uploads(self) -> list[dict[str, Any]]:
+        """Return the uploads in parts that are not finished."""
+        bucket, _, key = self._path("").partition("/")
+        found, page = list[dict[str, Any]](), dict[str, Any](IsTruncated=True)
+        while page["IsTruncated"]:
+            after = {name: page[f"Next{name}"] for name in ("KeyMarker", "UploadIdMarker") if page.get(f"Next{name}")}
+            page = self.fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key, **after)
+            found += [{**upload, "Bucket": bucket} for upload in page.get("Uploads", [])]
+        return found
+
     def _tried(self, what: str, call: Callable[[], Done]) -> Done:
         """Make a call, and repeat it after a failure.
 
@@ -145,9 +190,12 @@ class ObjectStore:
 
     def _make_folder(self, path: str) -> None:
         """Make the folder where the store needs one; one with buckets would make a bucket of a mistyped name."""
-        protocols = {self.fs.protocol} if isinstance(self.fs.protocol, str) else set(self.fs.protocol)
-        if not protocols & BUCKETS:
+        if not self._protocols & BUCKETS:
             self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+
+    @property
+    def _protocols(self) -> set[str]:
+        return {self.fs.protocol} if isinstance(self.fs.protocol, str) else set(self.fs.protocol)
 
     def _failed(self, what: str, error: Exception) -> LedgerUnavailable:
         return LedgerUnavailable(

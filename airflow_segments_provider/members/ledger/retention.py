@@ -25,6 +25,7 @@ BATCHES = "batches"
 PLANS = "plans"
 APPROVALS = "approvals"
 REPORTS = "reports"
+REPLACED = (STATE, BATCHES, PLANS, APPROVALS, REPORTS, ACKNOWLEDGED, LEASES)
 # The ledger was deleted on purpose: what the witness has of it no longer counts.
 FORGOTTEN = "forgotten"
 FORGOTTEN_MARK = f"{FORGOTTEN}/{0:012d}.json"
@@ -59,20 +60,30 @@ def clean(store: Store, head: Head, *, before: int) -> None:
         delete_manifests(store, old)
 
 
-def delete_replaced(store: Store, head: Head, *, now: int) -> None:
+def delete_replaced(store: Store, head: Head, *, there: Iterable[str], now: int) -> None:
     """Delete all with user IDs that the newest commit replaced, however new, but what it names.
 
+    :param there: the files that were there before the commit: a run that wrote one has begun before, or cannot begin
+        any more, whatever number the file has.
     :param now: milliseconds since 1970.
     """
     newest = head.manifest
     if newest is None:
         raise AssertionError("only a commit replaces anything")
-    below = newest.generation + 1
-    _delete_named(store, STATE, below=below, needed=_named_by(newest.state))
-    for folder in (PLANS, APPROVALS, NOTES):
-        _delete_named(store, folder, below=below)
-    for folder in (BATCHES, ACKNOWLEDGED, LEASES, REPORTS):
-        _delete_folders(store, folder, below=below)
+    needed = _named_by(newest.state)
+    _delete_named(store, STATE, below=newest.generation + 1, needed=needed)
+    for folder in (BATCHES, ACKNOWLEDGED, LEASES):
+        _delete_folders(store, folder, below=newest.generation + 1)
+    # A plan has the number of the generation that it was made at: that of the commit is newer than the commit.
+    for folder in (PLANS, APPROVALS):
+        _delete_named(store, folder, below=newest.generation)
+    _delete_folders(store, REPORTS, below=newest.generation)
+    for name in newest.state.notes:
+        store.delete(f"{NOTES}/{name}")
+    for name in there:
+        folder, _, rest = name.partition("/")
+        if folder in REPLACED and (generation_of(rest) or 0) >= newest.generation and name not in needed:
+            store.delete(name)
     store.delete_unfinished(now)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -47,11 +46,3 @@ class Store(Protocol):
 
         :param before: milliseconds since 1970; what is younger may still be finished.
         """
-
-
-def every_file(store: Store, folder: str = "") -> Iterator[str]:
-    """Yield the names of all files of a store, at any depth."""
-    prefix = f"{folder}/" if folder else ""
-    yield from (prefix + name for name in store.names(folder))
-    for name in store.folders(folder):
-        yield from every_file(store, prefix + name)

@@ -21,7 +21,6 @@ from airflow_segments_provider.members.ledger import object_store
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
 from airflow_segments_provider.members.ledger.places import ledger_path, open_store, store_at
-from airflow_segments_provider.members.ledger.store import every_file
 from airflow_segments_provider.members.target import SegmentKey
 
 
@@ -68,14 +67,14 @@ def test_folders_are_those_of_one_folder_and_go_with_all_that_is_in_them(store):
     assert store.folders("a") == ["1", "2"]
     assert store.folders("") == ["a", "b"]
     assert store.folders("none") == store.folders("a/2") == []
-    assert sorted(every_file(store)) == ["a/1/deep/y", "a/2/x", "a/file", "b/z"]
+    assert sorted(store.files()) == ["a/1/deep/y", "a/2/x", "a/file", "b/z"]
     store.delete_folder("a/1")
     assert (store.folders("a"), store.names("a")) == (["2"], ["file"])
     store.delete_folder("a")
     store.delete_folder("a")
-    assert list(every_file(store)) == ["b/z"]
+    assert list(store.files()) == ["b/z"]
     store.delete_folder("")
-    assert list(every_file(store)) == []
+    assert list(store.files()) == []
 
 
 def test_a_file_is_put_over_another(store, tmp_path):
@@ -131,7 +130,7 @@ def test_writing_in_parallel_to_deleting_never_fails(tmp_path):
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         wrong = pool.starmap(create_and_delete, [(str(tmp_path / "ledger"), number) for number in range(workers)])
     assert wrong == [[]] * workers
-    assert list(every_file(LocalStore(tmp_path / "ledger"))) == []
+    assert list(LocalStore(tmp_path / "ledger").files()) == []
 
 
 def remove_when_empty(folder: str, stop: str) -> None:
