@@ -16,6 +16,7 @@ from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.timing import milliseconds
 from airflow_segments_provider.members.target import Target
 
+MAKING = "making"
 # Long enough for the next run of a task that failed; a segment of that name made later is another one.
 BELIEVED = timedelta(days=7)
 
@@ -58,4 +59,4 @@ def _is_noted(system: Ledger, name: str) -> bool:
 
 
 def _file(name: str) -> str:
-    return f"making/{hashlib.sha256(name.encode()).hexdigest()}.json"
+    return f"{MAKING}/{hashlib.sha256(name.encode()).hexdigest()}.json"
