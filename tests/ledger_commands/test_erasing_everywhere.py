@@ -334,7 +334,7 @@ def test_files_beside_the_ledgers_are_searched(make, path, ledger, erase):
     segment.sync(people(0, 5))
     beside = KeptSegment(small_database(), path, "../..")
     beside.store.create("old/export.csv", b"ghost\n")
-    beside.store.create("making/x.json", b'{"segment": "ghost town", "at": 1}')
+    beside.store.create("making/x.json", b"1700000000000")
     status, out, _ = erase("ghost")
     assert status == 2
     assert "line 1: found in " in out

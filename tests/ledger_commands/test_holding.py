@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 
 import duckdb
 import pytest
@@ -107,7 +106,7 @@ OTHERS = {
     f"leases/{N2}/released.json": Release(at=1, replacing=False).encoded,
     f"leases/{N2}/000000000000001.json": b"",
     f"approvals/{N2}-p000": b"",
-    "making/x.json": json.dumps({"segment": "p000 and others", "at": 1}).encode(),
+    "making/x.json": b"1700000000000",
     "empty.parquet": b"",
 }
 
