@@ -14,7 +14,7 @@ from pathlib import Path
 from airflow_segments_provider.errors import LedgerBusy, LedgerOvertaken, LedgerUnavailable
 from airflow_segments_provider.ledger_commands.arguments import DECLINED, DONE, FAILED
 from airflow_segments_provider.ledger_commands.holding import Found, Search
-from airflow_segments_provider.ledger_commands.id_list import STRIPPED, NamedId
+from airflow_segments_provider.ledger_commands.id_list import NamedId
 from airflow_segments_provider.ledger_commands.ledgers import AnyStore, KeptLedger
 from airflow_segments_provider.ledger_commands.patience import Patience
 from airflow_segments_provider.ledger_commands.places import LEFTOVERS, Places
@@ -25,6 +25,7 @@ from airflow_segments_provider.members.ledger.local_store import TEMPORARY
 from airflow_segments_provider.members.ledger.object_store import ObjectStore
 from airflow_segments_provider.members.ledger.timing import milliseconds, now_ms
 from airflow_segments_provider.members.workspace import Workspace, remove_leftovers, working_directories
+from airflow_segments_provider.sources.ids import INVISIBLE
 from airflow_segments_provider.targets.comparison import Normalise, normaliser
 
 OUTSIDE = (
@@ -247,7 +248,7 @@ class _Erasure:
         return workspace.rows(
             "SELECT number, bool_or(owned) FROM known JOIN searched ON trim(known.id, ?) = searched.id "
             "WHERE owned OR uncertain IS NOT NULL GROUP BY number ORDER BY number",
-            [STRIPPED],
+            [INVISIBLE],
         )
 
     def _erase(self, kept: KeptLedger, found: Found) -> None:
@@ -280,7 +281,7 @@ class _Erasure:
                     f"{kept.folder}: another run changed this ledger meanwhile, and the segment may hold some of them "
                     "now. They were not erased there. Run the command again."
                 )
-            members.put(ERASED, [STRIPPED])
+            members.put(ERASED, [INVISIBLE])
             ledger.rewrite(members, counts={"erased": len(self.ids)})
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_segments_provider.errors import LedgerUnavailable
-from airflow_segments_provider.ledger_commands.id_list import STRIPPED, NamedId, trimmed
+from airflow_segments_provider.ledger_commands.id_list import NamedId, trimmed
 from airflow_segments_provider.ledger_commands.ledgers import AnyStore
 from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
 from airflow_segments_provider.members.ledger.lease import LEASES
@@ -25,6 +25,7 @@ from airflow_segments_provider.members.ledger.manifest import Acknowledgement, M
 from airflow_segments_provider.members.ledger.retention import PLANS, REPORTS
 from airflow_segments_provider.members.ledger.state import COLUMNS
 from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sources.ids import INVISIBLE
 
 # What is written in a format of the ledger's own, by folder.
 FORMATS: dict[str, type[Manifest | Acknowledgement | Note | Release]] = {
@@ -164,7 +165,7 @@ class Search:
         if not mentions:
             rows = self.workspace.database.execute(
                 f"SELECT DISTINCT number FROM ({cells}) JOIN searched ON trim(cell, $stripped) = searched.id",  # noqa: S608  # columns of our own
-                {**parameters, "stripped": STRIPPED},
+                {**parameters, "stripped": INVISIBLE},
             ).fetchall()
             return {number for (number,) in rows}
         numbers = set[int]()

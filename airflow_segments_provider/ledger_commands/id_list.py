@@ -16,12 +16,8 @@ from pathlib import Path
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.ledger_commands.export import COLUMNS
+from airflow_segments_provider.sources.ids import INVISIBLE
 
-# `str.strip` alone leaves zero-width characters, byte order marks and direction marks.
-_INVISIBLE = (0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
-_SPACES = (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F)
-INVISIBLE = "".join(map(chr, _INVISIBLE))
-STRIPPED = INVISIBLE + "".join(map(chr, (*_SPACES, 0x3000)))
 MOST_NAMED = 50
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -53,7 +49,7 @@ class NamedId:
 
 def trimmed(text: str) -> str:
     """Return a text without the white space and the invisible characters at both ends."""
-    return text.strip(STRIPPED)
+    return text.strip(INVISIBLE)
 
 
 def named_ids(arguments: Sequence[str], from_file: str | None) -> list[NamedId]:
@@ -132,7 +128,7 @@ def _decoded(content: bytes) -> str:
         text = content.decode("utf-16", "replace").replace("\ufffd", "\udc80")
     else:
         text = content.decode("utf-8", "surrogateescape")
-    return text.lstrip(INVISIBLE)
+    return text.lstrip("\ufeff")
 
 
 def _export_delimiter(lines: Iterable[str]) -> str | None:

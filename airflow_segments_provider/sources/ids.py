@@ -47,7 +47,7 @@ _UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Letters and marks without a glyph. Tags (from U+E0000) are left: emoji of flags end in them.
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 # White space, zero-width and soft characters, byte order and direction marks, and the fillers.
-_INVISIBLE = "".join(
+INVISIBLE = "".join(
     map(
         chr,
         [
@@ -138,7 +138,7 @@ class IdCheck:
         text, reason = ("", BLANK) if value is None else (value, "") if isinstance(value, str) else self._as_text(value)
         if reason:
             return "", reason
-        text = text.strip(_INVISIBLE)
+        text = text.strip(INVISIBLE)
         if not text:
             return "", BLANK
         if len(text) > self.max_length:

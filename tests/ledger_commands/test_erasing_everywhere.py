@@ -110,6 +110,10 @@ def test_ids_that_have_invisible_characters_in_the_ledger(make, erase, tmp_path)
     status, out, _ = erase("p000\np001\n")
     assert (status, out.count("found in")) == (0, 2)
     assert found(segment, "p000", tmp_path) == found(segment, "p001", tmp_path) == []
+    segment.sync(["p002", "p003\u200b"])
+    assert erase("p003")[0] == 1
+    assert erase("p003", "--anyway")[0] == 0
+    assert found(segment, "p003", tmp_path) == []
 
 
 RULES = [
@@ -566,6 +570,23 @@ def test_a_lease_that_ends_in_time_is_waited_for(left, erase, slept, tmp_path):
     assert found(left, "p000", tmp_path) == []
     # What the run left unanswered is not forgotten.
     assert known(left)["p205"][1] is not None
+
+
+@local
+def test_what_it_wrote_meanwhile_goes_too(left, erase, slept, tmp_path):
+    left.now = time.time_ns() // 1_000_000 - 60_000
+    interrupt(left, people(1, 206), error=Crash())
+    left.store.create("reports/000000000001-aa/rejects.jsonl", b'{"row": 1, "reason": "ghost is blank"}\n')
+    generation = read_head(left.store, left.folder).generation
+
+    def refuse_another():
+        left.store.create(f"leases/{generation:012d}/released.json", Release(at=left.now, replacing=False).encoded)
+        with pytest.raises(PlanRefused):
+            left.sync(["ghost"])
+
+    slept += [refuse_another]
+    assert erase("ghost", wait="600")[0] == 0
+    assert found(left, "ghost", tmp_path) == []
 
 
 def test_a_settling_replacement_is_not_waited_for_in_vain(left, erase, slept):

@@ -242,6 +242,6 @@ def test_the_table_of_invisible_characters_is_complete():
     left = [
         code
         for code in range(sys.maxunicode)
-        if (chr(code).isspace() or unicodedata.category(chr(code)) == "Cf") and chr(code) not in ids._INVISIBLE
+        if (chr(code).isspace() or unicodedata.category(chr(code)) == "Cf") and chr(code) not in ids.INVISIBLE
     ]
     assert {code >> 8 for code in left} == {0x6, 0x7, 0x8, 0x110, 0x134, 0x1BC, 0x1D1, 0xE00}
