@@ -1,171 +1,153 @@
-"""Ids in a file on any object storage: CSV, JSON Lines or Parquet, compressed or not."""
+"""User IDs in files: CSV, JSON Lines or Parquet, compressed or not, on a local disk or any object storage."""
 
 from __future__ import annotations
 
-import bz2
-import csv
-import gzip
-import json
-import lzma
-import tempfile
+import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from io import BufferedReader, RawIOBase, TextIOWrapper
-from pathlib import Path
-from typing import IO, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
+from airflow_segments_provider.sources.compression import decompressed
+from airflow_segments_provider.sources.csv_rows import read_csv
+from airflow_segments_provider.sources.file_parameters import (
+    CSV,
+    JSON_LINES,
+    NOT_COMPRESSED,
+    PARQUET,
+    FileFormat,
+    FileParameters,
+)
+from airflow_segments_provider.sources.json_lines import read_json_lines
+from airflow_segments_provider.sources.storage import SourceFile, find_files, local_copy
 
-from airflow_segments_provider.errors import InvalidInput
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from duckdb import DuckDBPyConnection
 
 __all__ = ["FileMembers"]
 
-Format = Literal["csv", "jsonl", "parquet"]
-
-_FORMATS: dict[str, Format] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-}
-_COMPRESSED: dict[str, Any] = {
-    ".gz": lambda file: gzip.GzipFile(fileobj=file),
-    ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
-}
-READ_AT_ONCE = 25_000
-BUFFER = 1 << 20
-
-
-class _Calls(RawIOBase):
-    """The calls of a file that Airflow opened: each is dear, and on 2.11 it cannot be iterated over."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer, or less."""
-        content = self._file.read(len(buffer))
-        buffer[: len(content)] = content
-        return len(content)
+logger = logging.getLogger(__name__)
 
 
 class FileMembers:
-    """The ids in one column of a file; all fields are templates.
+    """The user IDs in one column of a file or of several; all fields are templates.
 
-    The file is read as a stream. CSV needs a header with the column's name, unless there is only one column and
-    ``column`` is not given; UTF-8, with or without a byte order mark. JSON Lines has an object a line. A Parquet file
-    is copied to a local disk first.
+    A file is read exactly or refused, as :class:`~airflow_segments_provider.errors.InvalidInput`: it is never guessed
+    how it is meant. Files are read as a stream, in the order of their paths, and of a Parquet file only the column.
 
-    :param path: any path or URL that Airflow's object storage knows, e.g. ``s3://aws_default@bucket/people.csv.gz``.
-    :param column: the column, or the key of each line's object.
-    :param format: ``csv``, ``jsonl`` or ``parquet``, where the name's ending (before that of a compression: ``.gz``,
-        ``.bz2``, ``.xz``) does not say so.
-    :param delimiter: of a CSV; by default a comma, or a tab where the name ends in ``.tsv``.
+    :param path: a file, a directory or a glob (``*``, ``?``, ``[a-z]``, ``**``), as text, as a ``pathlib.Path`` or as
+        an ``ObjectStoragePath``, e.g. ``s3://aws_default@bucket/users/part-*.csv.gz``. Names that begin with ``_`` or
+        ``.`` are ignored. All files must have one format and one compression.
+    :param column: the column of a CSV or Parquet file, or the key of each JSON object, exactly as it is written there.
+        Without it, each row must have one cell.
+    :param format: ``csv``, ``jsonl`` or ``parquet``, if the file's extension does not show it.
+    :param compression: ``gz``, ``bz2``, ``xz``, ``zst`` or ``none``, if the file's extension does not show it.
+    :param delimiter: the character between the cells of a CSV; by default a comma, or a tab in a ``.tsv`` file.
+    :param encoding: of a CSV or JSON Lines file, as Python names it; by default UTF-8.
+    :param quotechar: the character around the cells of a CSV, by default ``"``; an empty text if none is quoted.
+    :param header: whether the first row of a CSV is a header. Required without ``column``.
+    :param max_row_length: characters of the longest row of a CSV or JSON Lines file; by default 16,777,216.
     """
 
-    template_fields: Sequence[str] = ("path", "column", "format", "delimiter")
+    template_fields: Sequence[str] = (
+        "path",
+        "column",
+        "format",
+        "compression",
+        "delimiter",
+        "encoding",
+        "quotechar",
+        "header",
+        "max_row_length",
+    )
 
     def __init__(
         self,
-        path: str,
+        path: str | os.PathLike[str] | ObjectStoragePath,
         column: str | None = None,
         *,
         format: str | None = None,  # noqa: A002  # the users' word for it
+        compression: str | None = None,
         delimiter: str | None = None,
+        encoding: str | None = None,
+        quotechar: str | None = None,
+        header: bool | str | None = None,
+        max_row_length: int | str | None = None,
     ) -> None:
         self.path = path
         self.column = column
         self.format = format
+        self.compression = compression
         self.delimiter = delimiter
+        self.encoding = encoding
+        self.quotechar = quotechar
+        self.header = header
+        self.max_row_length = max_row_length
 
     def __str__(self) -> str:
         """Names only."""
-        return f"FileMembers({self.path!r}, column={self.column!r})"
+        return f"FileMembers({str(self.path)!r}, column={self.column!r})"
 
     __repr__ = __str__
 
     def read_ids(self) -> Iterator[object]:
-        """Yield the ids as they stand in the file.
+        """Yield the value of each row, as it stands in the files.
 
-        :raises InvalidInput: the file is not there, of another form, or has no such column.
+        :raises InvalidInput: a parameter is wrong, or a file is missing, damaged or not exactly as they say.
+        :raises SourceUnavailable: the storage cannot read a file.
         """
-        endings = [ending.lower() for ending in Path(self.path).suffixes]
-        compressed = _COMPRESSED.get(endings.pop()) if endings and endings[-1] in _COMPRESSED else None
-        form = self.format or _FORMATS.get(endings[-1] if endings else "")
-        if form not in ("csv", "jsonl", "parquet"):
-            raise InvalidInput(
-                str(self), ["`format` must be csv, jsonl or parquet; the name's ending does not say it."]
-            )
-        path = ObjectStoragePath(self.path)
-        if not path.is_file():
-            raise InvalidInput(str(self), ["there is no such file."])
-        read = {"csv": self._csv, "jsonl": self._jsonl, "parquet": self._parquet}[form]
+        files, form = self._found()
+        for file in files:
+            yield from _read(file, form)
+
+    def load(self, database: DuckDBPyConnection, table: str) -> bool:
+        """Make a table of the values that :meth:`read_ids` yields, without Python, if all are exact as text.
+
+        The table has one column, ``id VARCHAR``, and a row for each value, in their order: a text as it is, a whole
+        number or a UUID as Python writes it, NULL for None. No ID is checked.
+
+        :param database: it holds the table; its settings are left as they are.
+        :param table: a name that needs no quotes.
+        :return: whether it was done. If not, or if it fails, there is no such table.
+        :raises InvalidInput: as ``read_ids``.
+        :raises SourceUnavailable: as ``read_ids``.
+        """
+        files, form = self._found()
+        if form.name != PARQUET or form.compression != NOT_COMPRESSED:
+            return False
+        from airflow_segments_provider.sources.parquet import load_parquet
+
+        return load_parquet(database, table, files, form.column)
+
+    def _found(self) -> tuple[list[SourceFile], FileFormat]:
+        """Check the parameters; find the files, and how to read them."""
+        names = [name for name in self.template_fields if name != "path"]
+        parameters = FileParameters(str(self), {name: getattr(self, name) for name in names})
+        files = find_files(self.path, str(self))
+        form = parameters.format_of([file.name for file in files])
+        logger.info(
+            "Reading user IDs from %s of %s: %s, compression %s.",
+            "1 file" if len(files) == 1 else f"{len(files):,} files",
+            self,
+            form.name,
+            form.compression,
+        )
+        return files, form
+
+
+def _read(file: SourceFile, form: FileFormat) -> Iterator[object]:
+    blocks = decompressed(file, form.compression)
+    if form.name == CSV:
+        yield from read_csv(file, blocks, form.csv)
+    elif form.name == JSON_LINES:
+        longest, encoding = form.csv.longest, form.csv.encoding
+        yield from read_json_lines(file, blocks, str(form.column), encoding=encoding, longest=longest)
+    else:
+        from airflow_segments_provider.sources.parquet import read_parquet
+
         with ExitStack() as stack:
-            opened = stack.enter_context(path.open("rb"))  # type: ignore[no-untyped-call]
-            file = stack.enter_context(BufferedReader(_Calls(opened), BUFFER))
-            try:
-                yield from read(stack.enter_context(compressed(file)) if compressed else file)
-            except (UnicodeDecodeError, csv.Error, EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
-                raise InvalidInput(
-                    str(self), [f"the file is damaged or of another form ({type(error).__name__})."]
-                ) from None
-
-    def _csv(self, file: IO[bytes]) -> Iterator[object]:
-        delimiter = self.delimiter or ("\t" if ".tsv" in self.path.lower() else ",")
-        rows = csv.reader(TextIOWrapper(file, encoding="utf-8-sig", newline=""), delimiter=delimiter)
-        header = next(rows, [])
-        if self.column is None and len(header) <= 1:
-            yield from header
-            place = 0
-        elif self.column in header:
-            place = header.index(self.column)
-        else:
-            raise InvalidInput(str(self), [f"it has no column {self.column!r}; its columns are {', '.join(header)}."])
-        for row in rows:
-            if row:
-                yield row[place] if place < len(row) else None
-
-    def _jsonl(self, file: IO[bytes]) -> Iterator[object]:
-        if not self.column:
-            raise InvalidInput(str(self), ["`column` must name a key of each line's object."])
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                entry = None
-            if not isinstance(entry, dict):
-                raise InvalidInput(str(self), [f"line {number:,} is not a JSON object."])
-            yield entry.get(self.column)
-
-    def _parquet(self, file: IO[bytes]) -> Iterator[object]:
-        import shutil
-
-        import duckdb
-
-        with tempfile.NamedTemporaryFile(prefix="segments-", suffix=".parquet") as local:
-            shutil.copyfileobj(file, local, 1 << 20)
-            local.flush()
-            with duckdb.connect() as database:
-                try:
-                    found = database.execute("SELECT * FROM read_parquet(?) LIMIT 0", [local.name])
-                    columns = [column[0] for column in found.description or ()]
-                except duckdb.Error:
-                    raise InvalidInput(str(self), ["it is not a Parquet file."]) from None
-                column = self.column or (columns[0] if len(columns) == 1 else None)
-                if column not in columns:
-                    raise InvalidInput(
-                        str(self), [f"it has no column {column!r}; its columns are {', '.join(columns)}."]
-                    )
-                quoted = '"' + column.replace('"', '""') + '"'
-                found = database.execute(f"SELECT {quoted} FROM read_parquet(?)", [local.name])
-                while rows := found.fetchmany(READ_AT_ONCE):
-                    yield from (row[0] for row in rows)
+            if form.compression != NOT_COMPRESSED:
+                file = replace(file, fs=stack.enter_context(local_copy(file.subject, blocks)))
+            yield from read_parquet(file, form.column)

@@ -1,0 +1,268 @@
+"""User IDs in a Parquet file, of which only the wanted column is fetched."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+from fsspec.spec import AbstractFileSystem
+
+from airflow_segments_provider.errors import SourceUnavailable
+from airflow_segments_provider.sources.storage import SourceFile, storage_errors
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY_LIMIT = "420MB"
+# Python is slower than one thread of DuckDB; each one holds a part of a row group.
+THREADS = 2
+FETCHED_AT_ONCE = 10_000
+MOST_COLUMNS = 1_000_000
+
+# The types whose text is the ID, and all whose values Python holds exactly.
+_TEXT = r"VARCHAR|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|UUID|DECIMAL\(\d+,0\)"
+_AS_TEXT = re.compile(_TEXT)
+_READ = re.compile(rf"{_TEXT}|DECIMAL\(.*\)|DOUBLE|BOOLEAN|BLOB|\"?NULL\"?")
+_BINARY = "BLOB"
+_ROUNDED = "FLOAT"
+
+# Nothing is guessed from the path, and no column is added to those of the file.
+_OPTIONS = "hive_partitioning = false, filename = false, file_row_number = false, union_by_name = false"
+
+
+def read_parquet(file: SourceFile, column: str | None) -> Iterator[object]:
+    """Yield the values of a column, in the order of the file. Binary text is decoded as UTF-8.
+
+    :param column: None for the only one.
+    :raises InvalidInput: the file is damaged, or which column is meant is not clear.
+    :raises SourceUnavailable: the storage cannot read it.
+    """
+    with (
+        duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "threads": THREADS}) as database,
+        _Readable(database, file) as parquet,
+    ):
+        name, kind = parquet.column(column)
+        parquet.execute(f"SELECT {_quoted(name)} FROM {parquet.table}")
+        while rows := parquet.fetch():
+            values = (value for (value,) in rows)
+            yield from map(_decoded, values) if kind == _BINARY else values
+
+
+def load_parquet(database: DuckDBPyConnection, table: str, files: Sequence[SourceFile], column: str | None) -> bool:
+    """Make a table with one column, ``id``: the text of every value, in the order of the files and of their rows.
+
+    :param database: it holds the table; its settings are left as they are.
+    :return: whether it was done. False, and no table, if the text of a value need not be the ID.
+    :raises InvalidInput: a file is damaged, or which column is meant is not clear.
+    :raises SourceUnavailable: the storage cannot read a file.
+    """
+    for file in files:
+        with _Readable(database, file) as parquet:
+            if not _AS_TEXT.fullmatch(parquet.column(column)[1]):
+                return False
+    with in_order(database, table):
+        for file in files:
+            with _Readable(database, file) as parquet:
+                name, _ = parquet.column(column)
+                parquet.execute(f"INSERT INTO {table} SELECT {_quoted(name)}::VARCHAR FROM {parquet.table}")
+    return True
+
+
+@contextmanager
+def in_order(database: DuckDBPyConnection, table: str) -> Iterator[None]:
+    """Make a table for IDs that is filled in the order in which they are read; drop it if that fails."""
+    (before,) = database.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]
+    database.execute(f"CREATE TABLE {table} (id VARCHAR)")
+    try:
+        database.execute("SET preserve_insertion_order = true")
+        yield
+    except BaseException:
+        database.execute(f"DROP TABLE {table}")
+        raise
+    finally:
+        database.execute(f"SET preserve_insertion_order = {bool(before)}")
+
+
+class _Readable:
+    """A Parquet file as DuckDB reads it.
+
+    DuckDB sees a path of its own making, so it takes nothing in the real one for a pattern or a partition.
+
+    :ivar table: an expression of SQL.
+    """
+
+    def __init__(self, database: DuckDBPyConnection, file: SourceFile) -> None:
+        self._database = database
+        self._file = file
+        self._storage: _Storage | None = None
+
+    def __enter__(self) -> Self:
+        path = self._file.local_path
+        if path is None:
+            self._storage = _Storage(self._file)
+            self._database.register_filesystem(self._storage)
+            path = f"{self._storage.protocol}://file.parquet"
+        else:
+            self._file.opened().close()
+        self.table = f"read_parquet({_literal(path)}, {_OPTIONS})"
+        self._schema = f"parquet_schema({_literal(path)})"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._storage:
+            self._database.unregister_filesystem(self._storage.protocol)
+
+    def column(self, wanted: str | None) -> tuple[str, str]:
+        """Return the name and the type of the wanted column."""
+        self.execute(f"SELECT name, num_children FROM {self._schema}")
+        names = _top_level(self.fetch(MOST_COLUMNS))
+        name = self._named(names, wanted)
+        self.execute(f"SELECT {_quoted(name)} FROM {self.table} LIMIT 0")
+        kind = str((self._database.description or [])[0][1])
+        if kind == _ROUNDED:
+            raise self._file.refused("the numbers of the column are of the type FLOAT, which is not exact. Cast them.")
+        if not _READ.fullmatch(kind):
+            shown = f"of the type {kind}" if kind.replace(" ", "").isalpha() else "nested"
+            raise self._file.refused(f"the column is {shown}. It must contain text, whole numbers or UUIDs.")
+        return name, kind
+
+    def _named(self, names: list[str], wanted: str | None) -> str:
+        if wanted is None:
+            if len(names) != 1:
+                raise self._file.refused(f"it has {len(names):,} columns. Name one with `column`.")
+            return names[0]
+        alike = [name for name in names if name.casefold() == wanted.casefold()]
+        if len(alike) > 1:
+            raise self._file.refused(f"{len(alike):,} columns are called {wanted!r}, or differ from it only in case.")
+        if wanted not in names:
+            hint = " One differs from it only in case." if alike else ""
+            raise self._file.refused(f"it has no column {wanted!r} at its top level, among {len(names):,}.{hint}")
+        return wanted
+
+    def execute(self, query: str) -> None:
+        """Run a query on the file."""
+        with self._errors():
+            self._database.execute(query)
+
+    def fetch(self, most: int = FETCHED_AT_ONCE) -> list[tuple[Any, ...]]:
+        """Return the next rows of the query."""
+        with self._errors():
+            return self._database.fetchmany(most)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what DuckDB raises into an error without its message."""
+        try:
+            yield
+        except duckdb.OutOfMemoryException:
+            problem = f"a part of it needs more than {MEMORY_LIMIT} of memory. Write it with smaller row groups."
+            raise self._file.refused(problem) from None
+        except (duckdb.Error, RuntimeError, ValueError) as error:
+            if self._storage and self._storage.error:
+                raise self._storage.error from None
+            problem = f"it is damaged, or not a Parquet file ({type(error).__name__}). Write or copy it again."
+            raise self._file.refused(problem) from None
+
+
+class _Storage(AbstractFileSystem):  # type: ignore[misc]
+    """A file system for DuckDB with one file.
+
+    :ivar error: what the real storage raised; DuckDB itself raises another error then.
+    """
+
+    cachable = False
+
+    def __init__(self, file: SourceFile) -> None:
+        super().__init__()
+        # DuckDB keeps what it has read of a path.
+        self.protocol = f"segments{uuid.uuid4().hex}"
+        self.error: SourceUnavailable | None = None
+        self._file = file
+        self._now = datetime.now(UTC)
+
+    def glob(self, path: str, **_: Any) -> list[str]:
+        return [path]
+
+    def modified(self, *_: Any) -> datetime:
+        return self._now
+
+    def size(self, *_: Any) -> int:
+        with self.call(self._file.opened) as file:
+            return int(self.call(file.seek, 0, os.SEEK_END))
+
+    def open(self, *_: Any, **__: Any) -> _Handle:
+        return _Handle(self, self.call(self._file.opened))
+
+    def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a method of the real storage, and keep the error."""
+        try:
+            with storage_errors(self._file.subject):
+                return method(*arguments)
+        except SourceUnavailable as error:
+            self.error = error
+            raise
+
+
+class _Handle:
+    """The open file of a :class:`_Storage`. Each thread has a position: DuckDB seeks and reads in two calls."""
+
+    def __init__(self, storage: _Storage, file: Any) -> None:
+        self._call = storage.call
+        self._file = file
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+
+    def seek(self, offset: int, *_: int) -> int:
+        self._thread.position = offset
+        return offset
+
+    def tell(self) -> int:
+        return int(self._thread.position)
+
+    def read(self, size: int) -> bytes:
+        with self._lock:
+            self._call(self._file.seek, self._thread.position)
+            content = bytes(self._call(self._file.read, size))
+        self._thread.position += len(content)
+        return content
+
+    def close(self) -> None:
+        self._call(self._file.close)
+
+
+def _top_level(elements: list[tuple[Any, ...]]) -> list[str]:
+    """Return the names of the columns, from the elements of a schema: each one is followed by its children."""
+    names = []
+    inner = 0
+    for name, children in elements[1:]:
+        if inner:
+            inner -= 1
+        else:
+            names.append(name)
+        inner += children or 0
+    return names
+
+
+def _decoded(value: Any) -> object:
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return value
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

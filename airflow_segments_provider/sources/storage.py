@@ -1,0 +1,267 @@
+"""Which files a path means, and their bytes: on a local disk or any storage that fsspec reads."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from io import BufferedReader, RawIOBase
+from posixpath import basename
+from typing import Any
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_segments_provider.errors import InvalidInput, SourceUnavailable
+
+BLOCK = 1 << 20
+
+# As fsspec names them.
+FILE, DIRECTORY = "file", "directory"
+
+_MAGIC = re.compile(r"[*?\[]")
+_ANY_DEPTH = "**"
+# As Hive, Spark and BigQuery name the folders of a partitioned table.
+_PARTITION = "="
+# Their folders hold files of older versions, with users who have left since.
+_TABLES = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source.
+
+    :param fs: its fsspec file system.
+    :param subject: the source, for messages.
+    :param alone: the source has no other file, so that messages need not name it.
+    """
+
+    fs: Any = field(repr=False)
+    path: str
+    subject: str
+    alone: bool = True
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return basename(self.path)
+
+    @property
+    def local_path(self) -> str | None:
+        """The path on a local disk, if it is one and means no pattern."""
+        return self.path if _is_local(self.fs) and not _MAGIC.search(self.path) else None
+
+    def refused(self, problem: str) -> InvalidInput:
+        """Return the error for something that is wrong with this file.
+
+        :param problem: a sentence that begins with a small letter, and quotes nothing of the file.
+        """
+        return InvalidInput(self.subject, [problem if self.alone else f"{self.name}: {problem}"])
+
+    def opened(self) -> Any:
+        """Open the file for reading bytes.
+
+        :raises SourceUnavailable: the storage refuses it.
+        """
+        with storage_errors(self.subject):
+            return self.fs.open(self.path, "rb", block_size=BLOCK)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the bytes of the file, a MiB at a time.
+
+        :raises SourceUnavailable: the storage cannot read it.
+        """
+        with self.opened() as file:
+            while True:
+                with storage_errors(self.subject):
+                    block = file.read(BLOCK)
+                if not block:
+                    return
+                yield block
+
+
+def find_files(path: Any, subject: str) -> list[SourceFile]:
+    """Return the files that a path means, in the order of their paths.
+
+    Names that begin with ``_`` or ``.`` are left out, unless the path itself names them.
+
+    :param path: of a file, of a directory, or a glob.
+    :raises InvalidInput: there is no such file, or it is not clear which ones are meant.
+    :raises SourceUnavailable: the storage cannot be listed.
+    """
+    with storage_errors(subject):
+        fs, start = _place(path)
+        fs.invalidate_cache()
+        found = sorted(_Search(fs, subject).find(start))
+    if not found:
+        raise InvalidInput(subject, ["there is no such file, and no file in such a directory."])
+    return [SourceFile(fs, one, subject, alone=len(found) == 1) for one in found]
+
+
+@contextmanager
+def local_copy(subject: str, blocks: Iterable[bytes]) -> Iterator[Any]:
+    """Write blocks to a file without a name, which no killed task leaves behind; return a file system that has it.
+
+    :raises SourceUnavailable: the local disk cannot hold it.
+    """
+    with tempfile.TemporaryFile(prefix="segments-") as file:
+        for block in blocks:
+            with storage_errors(subject):
+                file.write(block)
+        with storage_errors(subject):
+            file.flush()
+        yield _Unnamed(file.fileno())
+
+
+class _Unnamed:
+    """What a :class:`SourceFile` needs of a file system, for one file that has no name."""
+
+    protocol = "unnamed"
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def open(self, *_: str, block_size: int) -> Any:
+        return BufferedReader(_Copy(self._descriptor), block_size)
+
+
+class _Copy(RawIOBase):
+    """A descriptor, read at a position of its own: DuckDB opens a file several times."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: os.fstat(self._descriptor).st_size}
+        self._position = start[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._descriptor, [buffer], self._position)
+        self._position += count
+        return count
+
+
+class _Search:
+    def __init__(self, fs: Any, subject: str) -> None:
+        self._fs = fs
+        self._subject = subject
+
+    def find(self, path: str) -> set[str]:
+        try:
+            return self._entry(self._fs.info(path))
+        except (FileNotFoundError, NotADirectoryError):
+            if not _MAGIC.search(path):
+                return set()
+        parts = path.split("/")
+        fixed = next(number for number, part in enumerate(parts) if _MAGIC.search(part))
+        return self._matches("/".join(parts[:fixed]), parts[fixed:])
+
+    def _matches(self, folder: str, parts: list[str]) -> set[str]:
+        """Return the files below a folder that match the rest of a glob."""
+        first, rest = parts[0], [part for part in parts[1:] if part]
+        found = set[str]()
+        if first == _ANY_DEPTH:
+            found |= self._matches(folder, rest or ["*"])
+        for entry in self._entries(folder):
+            name = _name(entry)
+            is_folder = self._kind(entry) == DIRECTORY
+            if name[0] in "_." and first[0] != name[0]:
+                continue
+            if first == _ANY_DEPTH:
+                found |= self._matches(entry["name"], parts) if is_folder else set()
+            elif fnmatchcase(name, first):
+                if not rest:
+                    found |= self._entry(entry)
+                elif is_folder:
+                    found |= self._matches(entry["name"], rest)
+        return found
+
+    def _entry(self, entry: dict[str, Any]) -> set[str]:
+        """Return a file itself, and of a directory its files."""
+        kind = self._kind(entry)
+        if kind == DIRECTORY:
+            return self._folder(entry["name"])
+        if kind != FILE:
+            raise InvalidInput(self._subject, [f"{_name(entry)} is neither a file nor a directory."])
+        return {entry["name"]}
+
+    def _folder(self, folder: str) -> set[str]:
+        found = set[str]()
+        for entry in self._entries(folder):
+            name = _name(entry)
+            if name in _TABLES:
+                problem = (
+                    f"the directory is a {_TABLES[name]} table, which also holds files of older versions. "
+                    "Read it by a query, with SqlMembers."
+                )
+                raise InvalidInput(self._subject, [problem])
+            if name[0] in "_.":
+                continue
+            if self._kind(entry) == DIRECTORY and _PARTITION not in name:
+                problem = (
+                    f"the directory has the sub-directory {name!r}, and it is not clear whether its files belong to "
+                    "the source. Pass a glob: `*` for the files of one directory, `**/*` for those at any depth."
+                )
+                raise InvalidInput(self._subject, [problem])
+            found |= self._entry(entry)
+        return found
+
+    def _kind(self, entry: dict[str, Any]) -> str:
+        """Return whether an entry, or what it links to, is a file or a directory."""
+        kind = str(entry["type"])
+        if kind in (FILE, DIRECTORY):
+            return kind
+        path = entry["name"]
+        return FILE if self._fs.isfile(path) else DIRECTORY if self._fs.isdir(path) else kind
+
+    def _entries(self, folder: str) -> list[dict[str, Any]]:
+        try:
+            entries = self._fs.ls(folder, detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        # Object stores list the marker of a directory as an entry of itself.
+        return [entry for entry in entries if _name(entry) and entry["name"].rstrip("/") != folder.rstrip("/")]
+
+
+def _name(entry: dict[str, Any]) -> str:
+    return str(basename(entry["name"].rstrip("/")))
+
+
+def _place(path: Any) -> tuple[Any, str]:
+    """Return the file system of a path, and the path there."""
+    if not isinstance(path, str) and hasattr(path, "fs"):
+        return path.fs, path.path
+    text = os.fspath(path)
+    if isinstance(path, str) and "://" in text:
+        storage = ObjectStoragePath(text)
+        return storage.fs, storage.path
+    from fsspec.implementations.local import LocalFileSystem
+
+    # Airflow's versions differ in what a relative path is relative to.
+    return LocalFileSystem(), os.path.abspath(text)  # noqa: PTH100
+
+
+def _is_local(fs: Any) -> bool:
+    return "file" in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,))
+
+
+@contextmanager
+def storage_errors(subject: str) -> Iterator[None]:
+    """Turn whatever a storage raises into an error without its message."""
+    try:
+        yield
+    except (InvalidInput, SourceUnavailable):
+        raise
+    except Exception as error:  # noqa: BLE001  # each storage has its own
+        raise SourceUnavailable(subject, type(error).__name__) from None
