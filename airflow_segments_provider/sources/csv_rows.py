@@ -14,7 +14,7 @@ from airflow_segments_provider.sources.lines import UTF_8, lines, too_long
 from airflow_segments_provider.sources.storage import SourceFile
 
 # What else separates cells, by the name that a message uses.
-_DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
+DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 
 _lock = threading.Lock()
 _limits: Counter[int] = Counter()
@@ -66,6 +66,14 @@ def read_csv(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> 
             if dialect.column is None and dialect.delimiter is None:
                 _check_delimiter(file, rows.number, cell)
             yield cell
+
+
+def read_header(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> tuple[int, int]:
+    """Return how many cells a row has, and which of them is wanted.
+
+    :raises InvalidInput: the header is missing, or it is not clear which column is wanted.
+    """
+    return _header(file, _Rows(file, lines(file, blocks, dialect.encoding, dialect.longest), dialect), dialect)
 
 
 class _Rows:
@@ -142,7 +150,7 @@ class _Rows:
 
 
 def _header(file: SourceFile, rows: _Rows, dialect: CsvDialect) -> tuple[int, int]:
-    """Read the header; return how many cells a row has, and which of them is wanted."""
+    """Read the header of a file that has one; see :func:`read_header`."""
     if not dialect.header:
         return 1, 0
     header = next(filter(None, rows), None)
@@ -180,10 +188,10 @@ def _other_width(number: int, found: int, width: int, dialect: CsvDialect) -> st
 
 
 def _check_delimiter(file: SourceFile, number: int, cell: str) -> None:
-    for delimiter in _DELIMITERS:
+    for delimiter in DELIMITERS:
         if delimiter in cell:
             raise file.refused(
-                f"the only cell of line {number:,} contains {_DELIMITERS[delimiter]}. If that separates cells, pass "
+                f"the only cell of line {number:,} contains {DELIMITERS[delimiter]}. If that separates cells, pass "
                 "`column` and `delimiter`; if it is part of an ID, pass `delimiter=','`."
             )
 

@@ -115,7 +115,13 @@ class FileMembers:
         :raises SourceUnavailable: as ``read_ids``.
         """
         files, form = self._found()
-        if form.name != PARQUET or form.compression != NOT_COMPRESSED:
+        if form.compression != NOT_COMPRESSED:
+            return False
+        if form.name == CSV:
+            from airflow_segments_provider.sources.csv_load import load_csv
+
+            return load_csv(database, table, files, form.csv)
+        if form.name != PARQUET:
             return False
         from airflow_segments_provider.sources.parquet import load_parquet
 

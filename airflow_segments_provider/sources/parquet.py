@@ -16,6 +16,7 @@ import duckdb
 from fsspec.spec import AbstractFileSystem
 
 from airflow_segments_provider.errors import SourceUnavailable
+from airflow_segments_provider.sources.id_table import filled_in_order, literal, quoted
 from airflow_segments_provider.sources.storage import SourceFile, storage_errors
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def read_parquet(file: SourceFile, column: str | None) -> Iterator[object]:
         _Readable(database, file) as parquet,
     ):
         name, kind = parquet.column(column)
-        parquet.execute(f"SELECT {_quoted(name)} FROM {parquet.table}")
+        parquet.execute(f"SELECT {quoted(name)} FROM {parquet.table}")
         while rows := parquet.fetch():
             values = (value for (value,) in rows)
             yield from map(_decoded, values) if kind == _BINARY else values
@@ -68,27 +69,12 @@ def load_parquet(database: DuckDBPyConnection, table: str, files: Sequence[Sourc
         with _Readable(database, file) as parquet:
             if not _AS_TEXT.fullmatch(parquet.column(column)[1]):
                 return False
-    with in_order(database, table):
+    with filled_in_order(database, table):
         for file in files:
             with _Readable(database, file) as parquet:
                 name, _ = parquet.column(column)
-                parquet.execute(f"INSERT INTO {table} SELECT {_quoted(name)}::VARCHAR FROM {parquet.table}")
+                parquet.execute(f"INSERT INTO {table} SELECT {quoted(name)}::VARCHAR FROM {parquet.table}")
     return True
-
-
-@contextmanager
-def in_order(database: DuckDBPyConnection, table: str) -> Iterator[None]:
-    """Make a table for IDs that is filled in the order in which they are read; drop it if that fails."""
-    (before,) = database.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]
-    database.execute(f"CREATE TABLE {table} (id VARCHAR)")
-    try:
-        database.execute("SET preserve_insertion_order = true")
-        yield
-    except BaseException:
-        database.execute(f"DROP TABLE {table}")
-        raise
-    finally:
-        database.execute(f"SET preserve_insertion_order = {bool(before)}")
 
 
 class _Readable:
@@ -112,8 +98,8 @@ class _Readable:
             path = f"{self._storage.protocol}://file.parquet"
         else:
             self._file.opened().close()
-        self.table = f"read_parquet({_literal(path)}, {_OPTIONS})"
-        self._schema = f"parquet_schema({_literal(path)})"
+        self.table = f"read_parquet({literal(path)}, {_OPTIONS})"
+        self._schema = f"parquet_schema({literal(path)})"
         return self
 
     def __exit__(
@@ -127,7 +113,7 @@ class _Readable:
         self.execute(f"SELECT name, num_children FROM {self._schema}")
         names = _top_level(self.fetch(MOST_COLUMNS))
         name = self._named(names, wanted)
-        self.execute(f"SELECT {_quoted(name)} FROM {self.table} LIMIT 0")
+        self.execute(f"SELECT {quoted(name)} FROM {self.table} LIMIT 0")
         kind = str((self._database.description or [])[0][1])
         if kind == _ROUNDED:
             raise self._file.refused("the numbers of the column are of the type FLOAT, which is not exact. Cast them.")
@@ -258,11 +244,3 @@ def _decoded(value: Any) -> object:
         return value.decode() if isinstance(value, bytes) else value
     except UnicodeDecodeError:
         return value
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
