@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from airflow.providers.common.compat.sdk import BaseOperator, ObjectStoragePath
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.files import FileMembers
@@ -452,3 +453,17 @@ def test_the_log_names_the_files_and_no_user(tmp_path, caplog):
         "from 1 file of FileMembers('" + str(tmp_path / "x.csv") + "', column='id'): csv, compression none."
     )
     assert SECRET not in caplog.text
+
+
+def test_every_parameter_is_a_template():
+    names = FileMembers.template_fields
+    source = FileMembers(**{name: f"{{{{ params.{name} }}}}" for name in names})
+    values = {name: f"rendered {name}" for name in names}
+    rendered = BaseOperator(task_id="any").render_template(source, {"params": values})
+    assert {name: getattr(rendered, name) for name in names} == values
+
+
+def test_a_path_object_is_a_template():
+    source = FileMembers(ObjectStoragePath("file:///tmp/{{ ds }}/x.csv"))
+    rendered = BaseOperator(task_id="any").render_template(source, {"ds": "2026-01-01"})
+    assert str(rendered) == "FileMembers('file:///tmp/2026-01-01/x.csv', column=None)"
