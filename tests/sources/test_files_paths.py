@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar
 
+import airflow
 import duckdb
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -17,10 +19,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from airflow_segments_provider.errors import InvalidInput, SegmentsError, SourceUnavailable
 from airflow_segments_provider.sources.files import FileMembers
 
-try:
-    from airflow.sdk.io import attach
-except ImportError:  # Airflow 2.11
-    from airflow.io.store import attach  # type: ignore[import-not-found, no-redef]
+attach = import_module("airflow.io.store" if airflow.__version__.startswith("2.") else "airflow.sdk.io").attach
 
 
 class Storage(MemoryFileSystem):  # type: ignore[misc]
