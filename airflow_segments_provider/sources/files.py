@@ -99,6 +99,7 @@ class FileMembers:
         :raises SourceUnavailable: the storage cannot read a file.
         """
         files, form = self._found()
+        self._log(files, form)
         for file in files:
             yield from _read(file, form)
 
@@ -115,17 +116,10 @@ class FileMembers:
         :raises SourceUnavailable: as ``read_ids``.
         """
         files, form = self._found()
-        if form.compression != NOT_COMPRESSED:
-            return False
-        if form.name == CSV:
-            from airflow_segments_provider.sources.csv_load import load_csv
-
-            return load_csv(database, table, files, form.csv)
-        if form.name != PARQUET:
-            return False
-        from airflow_segments_provider.sources.parquet import load_parquet
-
-        return load_parquet(database, table, files, form.column)
+        is_loaded = _load(database, table, files, form)
+        if is_loaded:
+            self._log(files, form)
+        return is_loaded
 
     def _found(self) -> tuple[list[SourceFile], FileFormat]:
         """Check the parameters; find the files, and how to read them."""
@@ -133,14 +127,25 @@ class FileMembers:
         parameters = FileParameters(str(self), {name: getattr(self, name) for name in names})
         files = find_files(self.path, str(self))
         form = parameters.format_of([file.name for file in files])
-        logger.info(
-            "Reading user IDs from %s of %s: %s, compression %s.",
-            "1 file" if len(files) == 1 else f"{len(files):,} files",
-            self,
-            form.name,
-            form.compression,
-        )
         return files, form
+
+    def _log(self, files: list[SourceFile], form: FileFormat) -> None:
+        count = "1 file" if len(files) == 1 else f"{len(files):,} files"
+        logger.info("User IDs are read from %s of %s: %s, compression %s.", count, self, form.name, form.compression)
+
+
+def _load(database: DuckDBPyConnection, table: str, files: list[SourceFile], form: FileFormat) -> bool:
+    if form.compression != NOT_COMPRESSED:
+        return False
+    if form.name == CSV:
+        from airflow_segments_provider.sources.csv_load import load_csv
+
+        return load_csv(database, table, files, form.csv)
+    if form.name == PARQUET:
+        from airflow_segments_provider.sources.parquet import load_parquet
+
+        return load_parquet(database, table, files, form.column)
+    return False
 
 
 def _read(file: SourceFile, form: FileFormat) -> Iterator[object]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_segments_provider.errors import InvalidInput, SourceUnavailable
+from airflow_segments_provider.errors import InvalidInput, SegmentsError, SourceUnavailable
 
 BLOCK = 1 << 20
 
@@ -261,7 +261,7 @@ def storage_errors(subject: str) -> Iterator[None]:
     """Turn whatever a storage raises into an error without its message."""
     try:
         yield
-    except (InvalidInput, SourceUnavailable):
+    except SegmentsError:
         raise
     except Exception as error:  # noqa: BLE001  # each storage has its own
         raise SourceUnavailable(subject, type(error).__name__) from None

@@ -198,6 +198,19 @@ def test_wrong_parameters_are_refused_at_once(tmp_path, database):
         FileMembers(tmp_path, "id", format="xlsx").load(database, "loaded")
 
 
+def test_the_log_has_one_line(tmp_path, database, caplog):
+    with caplog.at_level("INFO"):
+        for content, wanted in ((b"id\nu1\n", ["u1"]), (b'id\n"u""1"\n', None)):
+            (tmp_path / "x.csv").write_bytes(content)
+            source = FileMembers(tmp_path, "id")
+            assert load(database, source) == wanted
+            if wanted is None:
+                assert list(source.read_ids()) == ['u"1']
+            (line,) = [record.getMessage() for record in caplog.records if "User IDs are read" in record.getMessage()]
+            assert line.endswith("csv, compression none.")
+            caplog.clear()
+
+
 def test_a_csv_that_changes_while_it_is_read(tmp_path, database, monkeypatch):
     path = tmp_path / "x.csv"
     path.write_bytes(b"id\nu1\nu2\n")
