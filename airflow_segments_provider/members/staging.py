@@ -74,13 +74,8 @@ def _load(workspace: Workspace, source: Any, ids: IdCheck, check: Callable[[], N
     if ids.normalise is not as_is or not hasattr(source, "load"):
         return False
     check()
-    (order,) = workspace.one("SELECT current_setting('preserve_insertion_order')")
-    workspace.run("SET preserve_insertion_order = true")  # rows are reported by their numbers
-    try:
-        if not source.load(workspace.database, "loaded"):
-            return False
-    finally:
-        workspace.run(f"SET preserve_insertion_order = {order}")
+    if not source.load(workspace.database, "loaded"):
+        return False
     plain = f"coalesce(length(id) <= {ids.max_length} AND regexp_full_match(id, '{PLAIN}'), false)"
     (rows,) = workspace.one("SELECT count(*) FROM loaded")
     (taken,) = workspace.one(f"INSERT INTO staged SELECT id FROM loaded WHERE {plain}")

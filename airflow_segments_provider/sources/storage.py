@@ -264,4 +264,7 @@ def storage_errors(subject: str) -> Iterator[None]:
     except SegmentsError:
         raise
     except Exception as error:  # noqa: BLE001  # each storage has its own
-        raise SourceUnavailable(subject, type(error).__name__) from None
+        raise SourceUnavailable(
+            f"{subject} cannot be read ({type(error).__name__}). Nothing was sent. Check that it exists, and that its "
+            "connection may read it."
+        ) from None

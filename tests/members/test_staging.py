@@ -111,11 +111,3 @@ def test_what_the_vendor_normalises_is_read_in_python(workspace):
     source = Loaded(["Ada", "ADA", " ada ", "bo"])
     staged = stage(workspace, source, max_length=10, normalise=lambda ids: [x.lower() for x in ids])
     assert (wanted(workspace), staged.changed, source.read) == (["ada", "bo"], 3, 1)
-
-
-def test_the_settings_of_the_database_stay_as_they_were():
-    for order in ("true", "false"):
-        with Workspace() as workspace:
-            workspace.run(f"SET preserve_insertion_order = {order}")
-            stage(workspace, Loaded(["ada"]), max_length=10)
-            assert workspace.one("SELECT current_setting('preserve_insertion_order')") == (order == "true",)
