@@ -10,6 +10,7 @@ from airflow_segments_provider.sandbox.alteryx.constants import Role
 from airflow_segments_provider.sandbox.alteryx.problems import Fields, invalid
 from airflow_segments_provider.sandbox.alteryx.records import UserRecord
 from airflow_segments_provider.sandbox.alteryx.settings import AlteryxSettings
+from airflow_segments_provider.sandbox.case import contains, same
 from airflow_segments_provider.sandbox.messages import Call
 
 Comparison = Literal["contains", "exact"]
@@ -87,5 +88,5 @@ def _moment(call: Call, name: str, problems: Fields) -> float | None:
 
 def _fits(wanted: str, value: str, comparison: Comparison) -> bool:
     if comparison == "exact" and wanted:
-        return wanted.casefold() == value.casefold()
-    return wanted.casefold() in value.casefold()
+        return same(wanted, value)
+    return contains(value, wanted)

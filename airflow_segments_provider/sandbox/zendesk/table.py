@@ -81,13 +81,13 @@ class Table(Generic[R]):
         yield from self._select("ORDER BY id", ())
 
     def by_email(self, email: str) -> list[R]:
-        """Return the users with an address, in whatever case."""
-        return self._select("AND kind = 'user' AND lower(json_extract(record, '$.email')) = ?", (email.lower(),))
+        """Return the users with an address, in whatever case; of other letters than those of ASCII, case counts."""
+        return self._select("AND kind = 'user' AND lower(json_extract(record, '$.email')) = lower(?)", (email,))
 
     def by_external_id(self, external_id: str) -> list[R]:
-        """Return the users with an external id, in whatever case."""
-        condition = "AND kind = 'user' AND lower(json_extract(record, '$.external_id')) = ?"
-        return self._select(condition, (external_id.lower(),))
+        """Return the users with an external id; case as for addresses."""
+        condition = "AND kind = 'user' AND lower(json_extract(record, '$.external_id')) = lower(?)"
+        return self._select(condition, (external_id,))
 
     def delete(self, number: int) -> None:
         """Remove a record."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from airflow_segments_provider.sandbox.case import contains, same
 from airflow_segments_provider.sandbox.messages import Reply, json_reply
 from airflow_segments_provider.sandbox.zendesk import errors
 from airflow_segments_provider.sandbox.zendesk.access import Guest, demand_scope, demand_staff, identify
@@ -144,14 +145,14 @@ def _fits(user: UserRecord, word: str) -> bool:
     key, _, value = word.partition(":")
     value = value.strip('"')
     keyed: dict[str, Any] = {
-        "email": user.email.lower() == value.lower(),
-        "external_id": (user.external_id or "").lower() == value.lower(),
-        "name": value.lower() in user.name.lower(),
+        "email": same(user.email, value),
+        "external_id": same(user.external_id or "", value),
+        "name": contains(user.name, value),
         "role": user.role == value,
         "tags": value in user.tags,
         "type": value == "user",
-        "user": value.lower() in user.name.lower() or value.lower() == user.email.lower(),
+        "user": contains(user.name, value) or same(user.email, value),
     }
     if key in keyed and ":" in word:
         return bool(keyed[key])
-    return word.lower() in user.name.lower() or word.lower() in user.email.lower()
+    return contains(user.name, word) or contains(user.email, word)

@@ -1,0 +1,25 @@
+"""How vendors compare names and addresses: strictly, but for case."""
+
+from __future__ import annotations
+
+
+def same(one: str, other: str) -> bool:
+    """Tell whether two texts are the same but for letters that are each other's upper and lower case (assumed)."""
+    if one.isascii() and other.isascii():
+        return one.lower() == other.lower()
+    return len(one) == len(other) and all(map(_same_letter, one, other))
+
+
+def contains(text: str, part: str) -> bool:
+    """Tell whether a part of a text is the same as another but for case."""
+    if text.isascii() and part.isascii():
+        return part.lower() in text.lower()
+    return any(same(text[start : start + len(part)], part) for start in range(len(text) - len(part) + 1))
+
+
+def _same_letter(one: str, other: str) -> bool:
+    return one == other or _is_upper(one, other) or _is_upper(other, one)
+
+
+def _is_upper(upper: str, lower: str) -> bool:
+    return upper.lower() == lower and lower.upper() == upper
