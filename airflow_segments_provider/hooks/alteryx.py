@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_segments_provider.hooks.alteryx_sharing import AlteryxSharingHook
 from airflow_segments_provider.sources.values import UserSource
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
         IfExists,
         IfMissing,
         OnRefused,
-        OnUnmatched,
         Role,
         UserGroup,
         UserGroupChange,
     )
+    from airflow_segments_provider.models.given import ExactMemberLimits, OnUnmatched
     from airflow_segments_provider.sources.ids import OnInvalid
 
 __all__ = ["AlteryxServerHook"]
@@ -96,6 +96,7 @@ class AlteryxServerHook(AlteryxSharingHook):
         on_invalid: OnInvalid = "fail",
         on_unmatched: OnUnmatched = "fail",
         on_refused: OnRefused = "fail",
+        **limits: Unpack[ExactMemberLimits],
     ) -> UserGroupChange:
         """Make sure that the group exists and holds these users. Creating twice makes one.
 
@@ -108,6 +109,8 @@ class AlteryxServerHook(AlteryxSharingHook):
         :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
         :param on_unmatched: the same for people whom the server does not know, or who share an address.
         :param on_refused: ``fail`` raises where the server refuses to add somebody; ``skip`` counts them by reason.
+        :param limits: ``max_invalid_fraction``, ``max_unmatched_fraction`` and ``max_removed_fraction``, see
+            :mod:`airflow_segments_provider.models.given`.
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``; or several groups have that name.
         """
@@ -123,6 +126,7 @@ class AlteryxServerHook(AlteryxSharingHook):
             "on_invalid": on_invalid,
             "on_unmatched": on_unmatched,
             "on_refused": on_refused,
+            **limits,
         }
         with self._checked(f"User group {name!r}", CreateUserGroup, given, user_ids) as checked:
             return UserGroupCreation(*checked).run()
@@ -167,7 +171,8 @@ class AlteryxServerHook(AlteryxSharingHook):
     ) -> UserGroupChange:
         """Add users. A partial failure is a success to the server; here it raises unless told otherwise.
 
-        ``identify_by``, ``on_invalid``, ``on_unmatched`` and ``on_refused`` are as for a create. Those whom the server
+        ``identify_by``, ``on_invalid``, ``on_unmatched``, ``on_refused`` and the limits of invalid and unmatched users
+        are as for a create. Those whom the server
         refuses and who are members already do not count as refused.
         """
         from airflow_segments_provider.hooks.alteryx_change import add
@@ -194,7 +199,8 @@ class AlteryxServerHook(AlteryxSharingHook):
     ) -> UserGroupChange:
         """Remove users, one call each, ``max_concurrency`` of the connection at once.
 
-        ``identify_by``, ``on_invalid`` and ``on_unmatched`` are as for a create. Somebody who is no member is no error.
+        ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits are as for a create. Somebody who is no
+        member is no error.
         """
         from airflow_segments_provider.hooks.alteryx_change import remove
         from airflow_segments_provider.models.alteryx_given import ChangeUsers

@@ -83,7 +83,8 @@ def _is_missing(endpoints: UserGroupEndpoints, user_group_id: str | None, error:
 def add(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserIds) -> UserGroupChange:
     """Add users to a group."""
     user_group_id = endpoints.found_id(wanted)
-    with server_ids(endpoints, wanted, staged, "The addition of users") as (ids, unmatched):
+    with server_ids(endpoints, wanted, staged, "The addition of users") as people:
+        ids = people.staged
         added, refused = add_and_check(endpoints, user_group_id, ids, wanted.on_refused)
     return UserGroupChange(
         user_group_id=user_group_id,
@@ -93,9 +94,9 @@ def add(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserId
         users_added=added,
         users_refused=refused,
         users_rejected=dict(staged.invalid),
-        users_unmatched=unmatched,
         requests=endpoints.requests,
         changed_at=datetime.now(UTC),
+        **people.left_out,
     )
 
 
@@ -140,7 +141,8 @@ def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUse
     :raises VendorError: the first error, in the order of the users, after the calls under way have ended.
     """
     user_group_id = endpoints.found_id(wanted)
-    with server_ids(endpoints, wanted, staged, "The removal of users") as (ids, unmatched):
+    with server_ids(endpoints, wanted, staged, "The removal of users") as people:
+        ids = people.staged
         removed, errors = endpoints.remove_users(user_group_id, ids)
     if errors:
         first: VendorError = errors[0]
@@ -156,9 +158,9 @@ def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUse
         users_sent=ids.users,
         users_removed=removed,
         users_rejected=dict(staged.invalid),
-        users_unmatched=unmatched,
         requests=endpoints.requests,
         changed_at=datetime.now(UTC),
+        **people.left_out,
     )
 
 

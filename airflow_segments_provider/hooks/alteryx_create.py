@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from airflow_segments_provider.errors import Conflict, RejectedRequest, UnexpectedReply
 from airflow_segments_provider.hooks.alteryx_change import VENDOR, add_and_check
 from airflow_segments_provider.hooks.alteryx_people import server_ids
-from airflow_segments_provider.hooks.creation import check_not_emptied, create_once, look_patiently
+from airflow_segments_provider.hooks.creation import check_removals, create_once, look_patiently
+from airflow_segments_provider.hooks.identify import Identified
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, parse_created_id
 from airflow_segments_provider.models.alteryx_given import UserGroupKey
@@ -35,8 +36,11 @@ class UserGroupCreation:
         self._endpoints = endpoints
         self._wanted = wanted
         self._staged = staged
-        self._ids = staged
-        self._unmatched: dict[str, int] = {}
+        self._people = Identified(staged)
+
+    @property
+    def _ids(self) -> StagedUserIds:
+        return self._people.staged
 
     def run(self) -> UserGroupChange:
         """Carry it out.
@@ -47,7 +51,7 @@ class UserGroupCreation:
         if existing is not None and self._wanted.if_exists == "fail":
             raise self._taken(existing)
         subject = f"User group {self._wanted.name!r}"
-        with server_ids(self._endpoints, self._wanted, self._staged, subject) as (self._ids, self._unmatched):
+        with server_ids(self._endpoints, self._wanted, self._staged, subject) as self._people:
             return self._use(existing) if existing is not None else self._create()
 
     def _create(self) -> UserGroupChange:
@@ -111,14 +115,18 @@ class UserGroupCreation:
     def _make_exact(self, existing: UserGroup) -> UserGroupChange:
         """Role as given; then add who is missing before anybody else is removed."""
         before = self._endpoints.group(existing.user_group_id).members or frozenset()
-        if before and not self._ids.users:
-            check_not_emptied(f"user group {self._wanted.name!r}", allow_empty=self._wanted.allow_empty)
+        wanted = {user for batch in self._ids.batches() for user in batch.ids()}
+        check_removals(
+            f"user group {self._wanted.name!r}",
+            self._wanted,
+            users=len(wanted),
+            members=len(before),
+            removed=len(before - wanted),
+        )
         if existing.role != self._wanted.role:
             body = encode({"name": self._wanted.name, "role": self._wanted.role})
             self._endpoints.call("PUT", "usergroups", existing.user_group_id, body=body, may_be_empty=True)
         change = self._fill(existing.user_group_id, "updated")
-        wanted = {user for batch in self._ids.batches() for user in batch.ids()}
-        removed = 0
         with StagedUserIds(max_length=self._ids.max_length, per_request=self._ids.per_request) as leaving:
             leaving.fill(sorted(before - wanted))
             removed, errors = self._endpoints.remove_users(existing.user_group_id, leaving)
@@ -140,7 +148,7 @@ class UserGroupCreation:
             users_added=added,
             users_refused=refused,
             users_rejected=dict(self._staged.invalid),
-            users_unmatched=self._unmatched,
             requests=self._endpoints.requests,
             changed_at=datetime.now(UTC),
+            **self._people.left_out,
         )

@@ -15,6 +15,7 @@ from airflow_segments_provider.models.alteryx import UserGroup, parse_added, par
 from airflow_segments_provider.models.alteryx_given import UserGroupKey, select
 
 if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.identify import UnmatchedList
     from airflow_segments_provider.http import HttpClient, Reply
     from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 
@@ -33,13 +34,22 @@ class UserGroupEndpoints:
     :param conn_id: the Airflow connection, for messages.
     :param concurrency: calls under way at once, where the server takes one person a call.
     :param users_per_request: ids in one call that adds users.
+    :param unmatched_list: lists users that are not found.
     """
 
-    def __init__(self, client: HttpClient, conn_id: str, concurrency: int, users_per_request: int) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        conn_id: str,
+        concurrency: int,
+        users_per_request: int,
+        unmatched_list: UnmatchedList | None,
+    ) -> None:
         self.client = client
         self.conn_id = conn_id
         self.concurrency = concurrency
         self.users_per_request = users_per_request
+        self.unmatched_list = unmatched_list
         self._sent_before = client.requests_sent
 
     @property

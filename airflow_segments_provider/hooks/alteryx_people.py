@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import Conflict, VendorError
-from airflow_segments_provider.hooks.identify import identified
-from airflow_segments_provider.models.alteryx import User, parse_users
+from airflow_segments_provider.hooks.identify import Identified, identified
+from airflow_segments_provider.models.alteryx import User, parse_users, user_key
 from airflow_segments_provider.models.alteryx_given import MAX_ID_LENGTH
 
 if TYPE_CHECKING:
@@ -30,9 +30,8 @@ def list_users(endpoints: UserGroupEndpoints, filters: dict[str, str]) -> list[U
 
 def with_email(endpoints: UserGroupEndpoints, email: str) -> list[User]:
     """The users with exactly this address, in any case: whether the filter is exact is not published."""
-    wanted = email.strip().lower()
     found = list_users(endpoints, {"email": email.strip()})
-    return [user for user in found if (user.email or "").strip().lower() == wanted]
+    return [user for user in found if user_key(user.email or "") == user_key(email)]
 
 
 def find_by_email(endpoints: UserGroupEndpoints, email: str) -> User | None:
@@ -52,25 +51,27 @@ def find_by_email(endpoints: UserGroupEndpoints, email: str) -> User | None:
 
 def find_by_name(endpoints: UserGroupEndpoints, first_name: str, last_name: str) -> list[User]:
     """The users with exactly these names, in any case."""
-    wanted = (first_name.strip().lower(), last_name.strip().lower())
+    wanted = (user_key(first_name), user_key(last_name))
     found = list_users(endpoints, {"firstName": first_name.strip(), "lastName": last_name.strip()})
-    return [user for user in found if ((user.first_name or "").lower(), (user.last_name or "").lower()) == wanted]
+    return [user for user in found if (user_key(user.first_name or ""), user_key(user.last_name or "")) == wanted]
 
 
 @contextmanager
 def server_ids(
     endpoints: UserGroupEndpoints, wanted: CreateUserGroup | ChangeUsers, staged: StagedUserIds, subject: str
-) -> Iterator[tuple[StagedUserIds, dict[str, int]]]:
-    """The server's own ids of the people of a write, and how many have none, by reason.
+) -> Iterator[Identified]:
+    """The server's own ids of the people of a write.
 
     :param subject: the write, for the message.
-    :raises InvalidInput: somebody has none, and ``on_unmatched="fail"``. Nothing was changed.
+    :raises InvalidInput: users have none: any with ``on_unmatched="fail"``, else too many. Nothing was changed.
     """
     with identified(
         staged,
         partial(_ids_by_email, endpoints) if wanted.identify_by == "email" else None,
+        wanted,
         wanted="e-mail addresses",
-        on_unmatched=wanted.on_unmatched,
+        key=user_key,
+        kept=endpoints.unmatched_list,
         per_request=endpoints.users_per_request,
         max_length=MAX_ID_LENGTH,
         subject=subject,

@@ -143,10 +143,12 @@ class AlteryxSharingHook(VendorHook):
             staged,
             problems,
         ):
-            yield self._endpoints(), accepted(subject, model, given, problems), staged
+            yield self._endpoints(), accepted(subject, model, given, problems, staged), staged
 
     def _endpoints(self) -> UserGroupEndpoints:
         from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
 
         fields = self.fields
-        return UserGroupEndpoints(self.client, self.conn_id, fields.max_concurrency, fields.users_per_request)
+        return UserGroupEndpoints(
+            self.client, self.conn_id, fields.max_concurrency, fields.users_per_request, self.unmatched_list
+        )

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError, VendorUnavailable
 from airflow_segments_provider.http import HttpClient, Reply
 from airflow_segments_provider.http.retry import RETRIED_STATUSES
+from airflow_segments_provider.sources.limits import breach_of_removals
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.models.given import ExactMembers
 
 Found = TypeVar("Found")
 
@@ -26,16 +30,27 @@ class Creation(Generic[Found]):
     ours: bool = False
 
 
-def check_not_emptied(subject: str, *, allow_empty: bool) -> None:
-    """Refuse to take everybody out of what exists because a list turned out empty.
+def check_removals(subject: str, limits: ExactMembers, *, users: int, members: int, removed: int) -> None:
+    """Refuse to remove too many members of what exists because a list turned out short or empty.
 
     :param subject: the thing, as the start of a sentence.
-    :raises InvalidInput: unless that is allowed; nothing was changed.
+    :param users: how many there are to be.
+    :param members: how many there are.
+    :param removed: how many of them are no such users.
+    :raises InvalidInput: they are more than the limits allow; nothing was changed.
     """
-    if not allow_empty:
+    if not members:
+        return
+    if not users:
+        if not limits.allow_empty:
+            raise InvalidInput(
+                f"The update of {subject}, which exists and has members,",
+                ["`user_ids` has nobody, so all of them would be removed. If that is meant, use `allow_empty=True`."],
+            )
+    elif breach := breach_of_removals(removed, members, limits.max_removed_fraction):
         raise InvalidInput(
-            f"The update of {subject}, which exists and has members,",
-            ["`user_ids` has nobody, so all of them would be removed. If that is meant, use `allow_empty=True`."],
+            f"The update of {subject}, which exists,",
+            [f"{breach}. Correct the source, or raise the limit if that is meant."],
         )
 
 

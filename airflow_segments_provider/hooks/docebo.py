@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from airflow_segments_provider.hooks.vendor import VendorHook
 from airflow_segments_provider.sources.values import UserSource
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
         GroupPopulation,
         IdentifyBy,
         Member,
-        OnUnmatched,
         UserMatches,
     )
     from airflow_segments_provider.models.docebo_given import IfExists, IfMissing, SortDir
     from airflow_segments_provider.models.docebo_rules import Ruleset
-    from airflow_segments_provider.models.given import Given
+    from airflow_segments_provider.models.given import ExactMemberLimits, Given, OnUnmatched
     from airflow_segments_provider.sources.ids import OnInvalid
 
     Model = TypeVar("Model", bound=Given)
@@ -216,8 +215,7 @@ class DoceboHook(VendorHook):
         """Users who have exactly these e-mail addresses, usernames or ids, in any case.
 
         For a few people each is looked up, ``max_concurrency`` of the connection at once; for many the list of all
-        users is read once, where that takes fewer calls. By ``id`` it is always the list that is read: Docebo has no
-        search for ids.
+        users is read once, where that takes fewer calls.
         """
         from airflow_segments_provider.hooks.docebo_people import find
 
@@ -241,6 +239,7 @@ class DoceboHook(VendorHook):
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
         on_unmatched: OnUnmatched = "fail",
+        **limits: Unpack[ExactMemberLimits],
     ) -> GroupChange:
         """Make sure that the group exists and holds these users. Creating twice makes one.
 
@@ -255,6 +254,9 @@ class DoceboHook(VendorHook):
         :param identify_by: what ``user_ids`` holds: ``id``, ``email`` or ``username``.
         :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
         :param on_unmatched: ``fail`` refuses where somebody is not found; ``skip`` leaves those out and counts them.
+        :param limits: ``max_invalid_fraction``, ``max_unmatched_fraction`` and ``max_removed_fraction``, see
+            :mod:`airflow_segments_provider.models.given`. :meth:`add_users` and :meth:`remove_users` have the first
+            two.
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``, or with the other type; or several groups have that name.
         """
@@ -274,6 +276,7 @@ class DoceboHook(VendorHook):
             "identify_by": identify_by,
             "on_invalid": on_invalid,
             "on_unmatched": on_unmatched,
+            **limits,
         }
         with self._checked(f"Group {name!r}", CreateGroup, given, user_ids) as checked:
             return GroupCreation(*checked).run()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
-from airflow_segments_provider.hooks.creation import check_not_emptied, create_once, look_patiently
+from airflow_segments_provider.hooks.creation import check_removals, create_once, look_patiently
 from airflow_segments_provider.hooks.docebo_change import change
 from airflow_segments_provider.hooks.docebo_endpoints import VENDOR
 from airflow_segments_provider.hooks.docebo_members import GroupMembers
@@ -125,14 +125,26 @@ class GroupCreation:
 
     def _make_as_given(self, existing: Group) -> GroupChange:
         """Description and rules as given, and the members of a manual group; others keep those of their rules."""
-        people, members = self._people, GroupMembers(self._endpoints, existing.group_id)
-        if self._wanted.type == "manual" and not people.ids.users and members.count():
-            check_not_emptied(f"group {existing.name!r}", allow_empty=self._wanted.allow_empty)
-        change(self._endpoints, self._endpoints.group(existing.group_id), self._wanted)
         if self._wanted.type == "automatic":
+            self._describe(existing)
             return self._fill(existing.group_id, "updated")
-        added, removed = members.make_exact(people.ids)
+        users, members = self._people.ids, GroupMembers(self._endpoints, existing.group_id)
+        if not users.users:
+            self._check_removals(existing, members.count(), 0)
+
+        def begin(present: int, left_over: int) -> None:
+            self._check_removals(existing, present, left_over)
+            self._describe(existing)
+
+        added, removed = members.make_exact(users, begin)
         return self._change(members, "updated", users_sent=added, users_removed=removed)
+
+    def _describe(self, existing: Group) -> None:
+        change(self._endpoints, self._endpoints.group(existing.group_id), self._wanted)
+
+    def _check_removals(self, existing: Group, members: int, removed: int) -> None:
+        users = self._people.ids.users
+        check_removals(f"group {existing.name!r}", self._wanted, users=users, members=members, removed=removed)
 
     def _fill(self, group_id: str, outcome: Outcome) -> GroupChange:
         logger.info("Group %r (%s) %s.", self._wanted.name, group_id, outcome)

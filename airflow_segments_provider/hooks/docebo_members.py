@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import Conflict, VendorError
 from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.docebo_replies import parse_addition, parse_background, parse_member
 from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 
 if TYPE_CHECKING:
@@ -79,13 +79,17 @@ class GroupMembers:
         body = {"user_ids": [], "user_all": user_all, **({"user_filters": user_filters} if user_filters else {})}
         self._remove(encode(body), lambda: searches)
 
-    def make_exact(self, wanted: StagedUserIds) -> tuple[int, int]:
-        """Add who is missing, then remove the others; return how many these and those were."""
-        with Difference() as difference:
-            difference.want(user_id for batch in wanted.batches() for user_id in batch.ids())
-            difference.have(member.user_id for member in self.list())
+    def make_exact(self, wanted: StagedUserIds, begin: Callable[[int, int], None]) -> tuple[int, int]:
+        """Add who is missing, then remove the others; return how many these and those were.
+
+        :param begin: called before the first change with the number of members and of those who would be removed.
+        """
+        with IdSet() as given, IdSet() as present:
+            given.update(user_id for batch in wanted.batches() for user_id in batch.ids())
+            present.update(member.user_id for member in self.list())
+            begin(len(present), sum(1 for _ in present.minus(given)))
             counts = []
-            for change, ids in ((self.add, difference.missing()), (self.remove, difference.left_over())):
+            for change, ids in ((self.add, given.minus(present)), (self.remove, present.minus(given))):
                 with StagedUserIds(max_length=MAX_DIGITS, per_request=wanted.per_request) as staged:
                     staged.fill(ids)
                     change(staged)
@@ -151,37 +155,3 @@ class GroupMembers:
 
     def _note(self, reply: Reply, parse: Callable[[Any], bool]) -> None:
         self.background = self._endpoints.read(parse, reply) or self.background
-
-
-class Difference:
-    """What two sets of ids do not share, in a temporary database on disk: a million ids take no memory."""
-
-    def __init__(self) -> None:
-        self._database = sqlite3.connect("")
-        for table in ("wanted", "present"):
-            self._database.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY)")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
-
-    def want(self, ids: Iterable[str]) -> None:
-        """Who should be in."""
-        self._database.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((int(user_id),) for user_id in ids))
-
-    def have(self, ids: Iterable[str]) -> None:
-        """Who is in."""
-        self._database.executemany("INSERT OR IGNORE INTO present VALUES (?)", ((int(user_id),) for user_id in ids))
-
-    def missing(self) -> Iterator[int]:
-        """Who should be in and is not."""
-        yield from self._rows("SELECT id FROM wanted EXCEPT SELECT id FROM present ORDER BY id")
-
-    def left_over(self) -> Iterator[int]:
-        """Who is in and should not be."""
-        yield from self._rows("SELECT id FROM present EXCEPT SELECT id FROM wanted ORDER BY id")
-
-    def _rows(self, query: str) -> Iterator[int]:
-        return (row[0] for row in self._database.execute(query))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_segments_provider.hooks.docebo_users import UserLookUp
-from airflow_segments_provider.hooks.identify import identified
-from airflow_segments_provider.models.docebo import IdentifyBy, UserMatches
+from airflow_segments_provider.hooks.identify import Identified, identified
+from airflow_segments_provider.models.docebo import IdentifyBy, UserMatches, user_key
 from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, FindUsers
+from airflow_segments_provider.models.given import FoundUsers
 from airflow_segments_provider.models.problems import accepted
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.ids import MAX_DIGITS
@@ -30,14 +31,18 @@ _WANTED = {"email": "e-mail addresses", "username": "usernames"}
 class People:
     """The people of a write: their ids, and how many were left out, by reason."""
 
-    ids: StagedUserIds
-    rejected: dict[str, int] = field(default_factory=dict)
-    unmatched: dict[str, int] = field(default_factory=dict)
+    found: Identified
+    rejected: dict[str, int]
+
+    @property
+    def ids(self) -> StagedUserIds:
+        """Docebo's ids of them."""
+        return self.found.staged
 
     @property
     def left_out(self) -> dict[str, Any]:
         """As the result of a task tells it."""
-        return {"users_rejected": self.rejected, "users_unmatched": self.unmatched}
+        return {"users_rejected": self.rejected, **self.found.left_out}
 
 
 @contextmanager
@@ -58,22 +63,23 @@ def checked(
         ) as (staged, problems),
         ExitStack() as stack,
     ):
-        wanted, endpoints = accepted(subject, model, given, problems), hook.endpoints()
-        look_up = None
-        if by != "id" and staged.users:
-            look_up = stack.enter_context(UserLookUp(endpoints, by, staged.users))
-        vendors_ids, unmatched = stack.enter_context(
-            identified(
-                staged,
-                look_up,
-                wanted=_WANTED.get(by, "ids"),
-                on_unmatched=given.get("on_unmatched", "fail"),
-                per_request=per_request,
-                max_length=MAX_DIGITS,
-                subject=subject,
+        wanted, endpoints = accepted(subject, model, given, problems, staged), hook.endpoints()
+        found = Identified(staged)
+        if isinstance(wanted, FoundUsers) and by != "id" and staged.users:
+            found = stack.enter_context(
+                identified(
+                    staged,
+                    stack.enter_context(UserLookUp(endpoints, by, staged.users)),
+                    wanted,
+                    wanted=_WANTED[by],
+                    key=user_key,
+                    kept=hook.unmatched_list,
+                    per_request=per_request,
+                    max_length=MAX_DIGITS,
+                    subject=subject,
+                )
             )
-        )
-        yield endpoints, wanted, People(vendors_ids, dict(staged.invalid), unmatched)
+        yield endpoints, wanted, People(found, dict(staged.invalid))
 
 
 def find(hook: DoceboHook, values: UserSource, by: IdentifyBy) -> UserMatches:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from airflow_segments_provider.errors import NotFound
 from airflow_segments_provider.hooks.docebo_endpoints import USERS
 from airflow_segments_provider.http.client import Person
+from airflow_segments_provider.models.docebo import user_key
 from airflow_segments_provider.models.docebo_replies import parse_one_user, parse_user
+from airflow_segments_provider.sources.id_set import IdSet
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
@@ -35,8 +35,8 @@ class UserLookUp:
         self._endpoints = endpoints
         self._by = by
         self._expected = expected
-        self._index: UserIndex | None = None
-        self._decided = by == "id" or expected <= FEW
+        self._index: IdSet | None = None
+        self._decided = expected <= FEW
 
     def __enter__(self) -> Self:
         return self
@@ -52,7 +52,7 @@ class UserLookUp:
             self._read_all()
         found: dict[str, set[str]] = {}
         if self._index is not None:
-            found = {value: ids for value in values if (ids := self._index.ids(value))}
+            found = {value: ids for value in values if (ids := self._index.users(user_key(value)))}
         missing = [value for value in values if value not in found]
         if self._index is None or len(missing) <= FEW:
             looked_up = self._endpoints.concurrently(self._by_id if self._by == "id" else self._search, missing)
@@ -68,9 +68,9 @@ class UserLookUp:
         first = next(pages, None)
         if first is None or first.total is None or first.total > self._expected * len(first.items):
             return
-        self._index = UserIndex()
+        self._index = IdSet()
         for page in chain([first], pages):
-            self._index.add((_key(self._wanted(user)), user.user_id) for user in page.items)
+            self._index.update_users((user_key(self._wanted(user)), user.user_id) for user in page.items)
 
     def _search(self, value: str) -> set[str]:
         """The ids of all who have exactly this value, in any case.
@@ -81,7 +81,7 @@ class UserLookUp:
         for match in ("full", None) if self._by == "email" else ("full",):
             query = {"search_text": value, "match_type": match}
             for page in self._endpoints.pages(USERS, parse_user, query, lambda: [value]):
-                found |= {user.user_id for user in page.items if _key(self._wanted(user)) == _key(value)}
+                found |= {user.user_id for user in page.items if user_key(self._wanted(user)) == user_key(value)}
             if found:
                 break
         return found
@@ -95,29 +95,6 @@ class UserLookUp:
         return {user.user_id} if user.user_id == value else set()
 
     def _wanted(self, user: User) -> str:
+        if self._by == "id":
+            return user.user_id
         return user.email if self._by == "email" else user.username
-
-
-class UserIndex:
-    """Ids by key, in a temporary database on disk that nobody else can open."""
-
-    def __init__(self) -> None:
-        self._database = sqlite3.connect("")
-        self._database.execute("CREATE TABLE users (key TEXT, id TEXT, PRIMARY KEY (key, id)) WITHOUT ROWID")
-
-    def add(self, users: Iterator[tuple[str, str]]) -> None:
-        """Keep these keys and ids."""
-        self._database.executemany("INSERT OR IGNORE INTO users VALUES (?, ?)", users)
-
-    def close(self) -> None:
-        """Forget them."""
-        self._database.close()
-
-    def ids(self, value: str) -> set[str]:
-        """The ids of a value."""
-        return {row[0] for row in self._database.execute("SELECT id FROM users WHERE key = ?", (_key(value),))}
-
-
-def _key(value: str) -> str:
-    """As values are compared: spaces around them and case do not count."""
-    return value.strip().casefold()

@@ -13,6 +13,7 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.identify import UnmatchedList
     from airflow_segments_provider.http import HttpClient, RetryPolicy
     from airflow_segments_provider.sources.batches import StagedUserIds
 
@@ -22,6 +23,7 @@ class VendorHook(BaseHook):
 
     :param conn_id: the Airflow connection.
     :param retry: in place of the connection's own ``retry``.
+    :ivar unmatched_list: lists users that are not found; set by operators.
     """
 
     conn_type: str
@@ -30,6 +32,7 @@ class VendorHook(BaseHook):
         super().__init__()
         self.conn_id = conn_id
         self.retry = retry
+        self.unmatched_list: UnmatchedList | None = None
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -76,7 +79,7 @@ class VendorHook(BaseHook):
         distinct: bool = False,
         whole_numbers: bool = False,
     ) -> Iterator[tuple[StagedUserIds, list[str]]]:
-        """The ids of a write, all read and checked, and what is wrong with them.
+        """The ids of a write, all read and checked, and what is wrong with them; limits are the model's to check.
 
         :param subject: the write, for messages.
         :param given: its other input; ``on_invalid`` says whether an unusable id is a problem.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.vendor import VendorHook
@@ -14,6 +14,7 @@ from airflow_segments_provider.sources.values import UserSource
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
     from airflow_segments_provider.http import HttpClient, RetryPolicy
+    from airflow_segments_provider.models.given import UserLimits
     from airflow_segments_provider.models.walkme import (
         Action,
         IfExists,
@@ -149,6 +150,7 @@ class WalkMeHook(VendorHook):
         allow_empty: bool = False,
         on_invalid: OnInvalid = "fail",
         system_guid: str | None = None,
+        **limits: Unpack[UserLimits],
     ) -> SegmentChange:
         """Make sure that the segment exists and holds these people. Creating twice makes one.
 
@@ -163,6 +165,8 @@ class WalkMeHook(VendorHook):
         :param allow_empty: with ``update``, let no ids at all empty the existing segment.
         :param on_invalid: ``fail`` refuses the whole list if it holds one unusable id; ``skip`` leaves those out and
             counts them in the result.
+        :param limits: ``max_invalid_fraction``, see
+            :class:`~airflow_segments_provider.models.given.GivenUsers`.
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: ``if_exists="fail"`` and it does; or the name is taken by a segment with another external id.
         """
@@ -177,6 +181,7 @@ class WalkMeHook(VendorHook):
             "allow_empty": allow_empty,
             "on_invalid": on_invalid,
             "system_guid": system_guid,
+            **limits,
         }
         with self._checked(f"WalkMe segment {name!r}", CreateSegment, given, user_ids) as checked:
             return SegmentCreation(*checked).run()
@@ -193,6 +198,7 @@ class WalkMeHook(VendorHook):
         allow_empty: bool = False,
         on_invalid: OnInvalid = "fail",
         system_guid: str | None = None,
+        **limits: Unpack[UserLimits],
     ) -> SegmentChange:
         """Add people to a segment, remove them, or make them its only members.
 
@@ -203,7 +209,7 @@ class WalkMeHook(VendorHook):
         :param segment: the result of a create or update. Or name the segment by ``segment_guid``, or, for one call
             more, by ``external_id`` or ``name``.
         :param allow_empty: let ``override`` without ids empty the segment.
-        :param on_invalid: as for a create.
+        :param on_invalid: as for a create, as are ``limits``.
         :raises InvalidInput: before any call, with every problem found.
         :raises NotFound: the system or the segment does not exist.
         """
@@ -219,6 +225,7 @@ class WalkMeHook(VendorHook):
             "allow_empty": allow_empty,
             "on_invalid": on_invalid,
             "system_guid": system_guid,
+            **limits,
         }
         with self._checked("The update of a WalkMe segment", UpdateSegment, given, user_ids) as checked:
             return update(*checked)
@@ -297,17 +304,23 @@ class WalkMeHook(VendorHook):
             allow_empty = exact or given.get("allow_empty") in (True, "True", "true")
             action = "override" if exact else given.get("action")
             problems += limits(action, staged.users, staged.per_request, allow_empty=allow_empty)
-            wanted = self._validated(subject, model, given, problems)
+            wanted = self._validated(subject, model, given, problems, staged)
             yield self.endpoints(wanted.system_guid), wanted, staged
 
     def _validated(
-        self, subject: str, model: type[Model], given: dict[str, Any], problems: Sequence[str] = ()
+        self,
+        subject: str,
+        model: type[Model],
+        given: dict[str, Any],
+        problems: Sequence[str] = (),
+        staged: StagedUserIds | None = None,
     ) -> Model:
         """``given`` as a model, if nothing is wrong with it and there were no problems before."""
-        from airflow_segments_provider.models.problems import validated
+        from airflow_segments_provider.models.problems import limit_problems, validated
 
         found: list[str] = []
         wanted = validated(model, given, found)
+        found += limit_problems(wanted, staged)
         if wanted is not None and not (wanted.system_guid or self.fields.system_guid):
             found.append(f"`system_guid` is given neither here nor in connection {self.conn_id!r}.")
         if wanted is None or found or problems:

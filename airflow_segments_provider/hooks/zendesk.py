@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_segments_provider.hooks.zendesk_support import ZendeskUsersHook, listed
 from airflow_segments_provider.sources.values import UserSource
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import RetryPolicy
+    from airflow_segments_provider.models.given import ExactMemberLimits, OnUnmatched
     from airflow_segments_provider.models.zendesk import (
         ChangeUsers,
         IdentifyBy,
         IfExists,
         IfMissing,
-        OnUnmatched,
         UserSegment,
         UserSegmentChange,
         UserSegmentKey,
@@ -130,6 +130,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
         on_unmatched: OnUnmatched = "fail",
+        **limits: Unpack[ExactMemberLimits],
     ) -> UserSegmentChange:
         """Make sure that the segment exists and that these people are in it. Creating twice makes one.
 
@@ -143,6 +144,8 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         :param identify_by: what ``user_ids`` are: Zendesk's ids, e-mail addresses (one call each) or external ids.
         :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
         :param on_unmatched: the same for people whom Zendesk does not know.
+        :param limits: ``max_invalid_fraction``, ``max_unmatched_fraction`` and ``max_removed_fraction``, see
+            :mod:`airflow_segments_provider.models.given`. Methods that remove nobody else have the first two.
         :raises InvalidInput: before any change, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``; or several segments have that name.
         """
@@ -161,6 +164,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
             "identify_by": identify_by,
             "on_invalid": on_invalid,
             "on_unmatched": on_unmatched,
+            **limits,
         }
         with self.checked(f"User segment {name!r}", CreateUserSegment, given, user_ids) as checked:
             return UserSegmentCreation(*checked).run()

@@ -16,6 +16,7 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
+from airflow_segments_provider.hooks.creation import check_removals
 from airflow_segments_provider.hooks.zendesk_change import done, put, refuse_built_in
 from airflow_segments_provider.http.retry import RETRIED_STATUSES
 from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentChange
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import RetryPolicy
+    from airflow_segments_provider.models.given import ExactMembers
     from airflow_segments_provider.models.zendesk import ChangeUsers, SetUsers
 
 logger = logging.getLogger(__name__)
@@ -56,8 +58,21 @@ def replace(endpoints: ZendeskEndpoints, wanted: SetUsers, people: StagedPeople)
     ids = people.ids()
     with endpoints.client.exclusive(LOCK):
         segment = endpoints.found(wanted)
-        refuse_built_in(segment, "list of people")
+        check_replacement(endpoints, segment, wanted, people)
         return write(endpoints, segment, lambda read: (read.added_user_ids, ids), people)
+
+
+def check_replacement(
+    endpoints: ZendeskEndpoints, segment: UserSegment, limits: ExactMembers, people: StagedPeople
+) -> None:
+    """Refuse to make the added people of a segment exactly these where that removes too many.
+
+    :raises InvalidInput: it does, or the segment is built in. Nothing was changed.
+    """
+    refuse_built_in(segment, "list of people")
+    ids, before = people.ids(), shown_people(endpoints, segment) or frozenset()
+    subject = f"user segment {segment.name!r} ({segment.user_segment_id})"
+    check_removals(subject, limits, users=len(ids), members=len(before), removed=len(before - ids))
 
 
 def _change(
@@ -84,14 +99,18 @@ def _change(
         return write(endpoints, segment, plan, people)
 
 
+def shown_people(endpoints: ZendeskEndpoints, segment: UserSegment) -> People | None:
+    """The people who were added to a segment so far, or None where Zendesk does not show them."""
+    found = segment.added_user_ids
+    return endpoints.segment(segment.user_segment_id).added_user_ids if found is None else found
+
+
 def known_people(endpoints: ZendeskEndpoints, segment: UserSegment) -> People:
     """The people who were added to a segment so far.
 
     :raises UnexpectedReply: Zendesk does not show them: whoever is not sent again would be removed.
     """
-    found = segment.added_user_ids
-    if found is None:
-        found = endpoints.segment(segment.user_segment_id).added_user_ids
+    found = shown_people(endpoints, segment)
     if found is None:
         raise UnexpectedReply(
             f"Zendesk shows user segment {segment.user_segment_id} without `added_user_ids`, so nobody can be added or "
@@ -172,9 +191,7 @@ def check(endpoints: ZendeskEndpoints, answer: UserSegment, before: People, afte
 
     :raises UnexpectedReply: it lacks some, or still has some who were removed.
     """
-    found = answer.added_user_ids
-    if found is None:
-        found = endpoints.segment(answer.user_segment_id).added_user_ids
+    found = shown_people(endpoints, answer)
     if found is None:
         logger.warning(
             "Zendesk shows user segment %d without `added_user_ids`: %s people were sent, and who is in it now was not "

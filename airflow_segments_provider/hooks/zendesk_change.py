@@ -47,9 +47,14 @@ def refuse_built_in(segment: UserSegment, what: str) -> None:
 
 def update(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment) -> UserSegmentChange:
     """Give a segment another name or other rules."""
-    segment = _to_rename(endpoints, wanted, wanted.new_name) if wanted.new_name else endpoints.found(wanted)
+    segment = found_to_update(endpoints, wanted)
     refuse_built_in(segment, "update")
     return done(endpoints, put(endpoints, segment, wanted.changes), "updated")
+
+
+def found_to_update(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment) -> UserSegment:
+    """Return the segment that is meant, also where an earlier try of the same task has renamed it."""
+    return _to_rename(endpoints, wanted, wanted.new_name) if wanted.new_name else endpoints.found(wanted)
 
 
 def _to_rename(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment, new_name: str) -> UserSegment:

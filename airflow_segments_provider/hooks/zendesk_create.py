@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import Conflict
-from airflow_segments_provider.hooks.creation import check_not_emptied, create_once
-from airflow_segments_provider.hooks.zendesk_added import LOCK, People, check, known_people, write
+from airflow_segments_provider.hooks.creation import create_once
+from airflow_segments_provider.hooks.zendesk_added import LOCK, People, check, check_replacement, known_people, write
 from airflow_segments_provider.hooks.zendesk_change import done, put
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentKey, parse_segment
@@ -132,8 +132,7 @@ class UserSegmentCreation:
         return before, before | self._ids
 
     def _made_exact(self, existing: UserSegment) -> UserSegmentChange:
-        if existing.added_user_ids and not self._ids:
-            check_not_emptied(f"user segment {self._wanted.name!r}", allow_empty=self._wanted.allow_empty)
+        check_replacement(self._endpoints, existing, self._wanted, self._people)
         answer = put(self._endpoints, existing, self._body)
         before = existing.added_user_ids or frozenset()
         check(self._endpoints, answer, before, self._ids)

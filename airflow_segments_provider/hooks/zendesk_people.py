@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_segments_provider.hooks.identify import identified
+from airflow_segments_provider.hooks.identify import Identified, UnmatchedList, identified
+from airflow_segments_provider.models.given import FoundUsers
 from airflow_segments_provider.models.problems import accepted
 from airflow_segments_provider.models.zendesk import whole
-from airflow_segments_provider.models.zendesk_users import MAX_ID_LENGTH, MAX_VALUE_LENGTH, PER_CALL
+from airflow_segments_provider.models.zendesk_users import MAX_ID_LENGTH, MAX_VALUE_LENGTH, PER_CALL, user_key
 from airflow_segments_provider.sources.batches import StagedUserIds
 
 if TYPE_CHECKING:
@@ -28,12 +29,15 @@ class StagedPeople:
     """The people of a change, by Zendesk's ids.
 
     :param rejected: how many were left out as unusable, by reason.
-    :param unmatched: how many Zendesk does not know, by reason.
     """
 
-    staged: StagedUserIds
+    found: Identified
     rejected: dict[str, int]
-    unmatched: dict[str, int]
+
+    @property
+    def staged(self) -> StagedUserIds:
+        """Zendesk's ids of them."""
+        return self.found.staged
 
     def ids(self) -> frozenset[int]:
         """All of them, in memory: Zendesk takes the added people of a segment in one request."""
@@ -42,7 +46,7 @@ class StagedPeople:
     @property
     def left_out(self) -> dict[str, Any]:
         """What a task's result says of those who are missing."""
-        return {"users_rejected": self.rejected, "users_unmatched": self.unmatched}
+        return {"users_rejected": self.rejected, **self.found.left_out}
 
 
 class Rows:
@@ -78,28 +82,35 @@ def checked_people(
     model: type[Model],
     given: dict[str, Any],
     problems: list[str],
+    kept: UnmatchedList | None,
 ) -> Iterator[tuple[Model, StagedPeople]]:
     """The input and the people of a write, once both are found to be right.
 
     :param source: what filled ``staged``; it may have counted what is wrong on its way.
+    :param kept: lists users that are not found.
     :raises InvalidInput: with every problem found; or somebody is not known, then look-ups were sent.
     """
     if isinstance(source, Rows) and source.wrong:
         staged.invalid[source.reason] += source.wrong
         if given.get("on_invalid") != "skip":
             problems.append(source.problem())
-    wanted = accepted(subject, model, given, problems)
+    wanted = accepted(subject, model, given, problems, staged)
     by = given.get("identify_by", "id")
+    if by == "id" or not isinstance(wanted, FoundUsers):
+        yield wanted, StagedPeople(Identified(staged), dict(staged.invalid))
+        return
     with identified(
         staged,
-        None if by == "id" else lambda batch: _look_up(endpoints, by, batch),
+        lambda batch: _look_up(endpoints, by, batch),
+        wanted,
         wanted="e-mail addresses" if by == "email" else "external ids",
-        on_unmatched=given.get("on_unmatched", "fail"),
+        key=user_key,
+        kept=kept,
         per_request=PER_CALL,
         max_length=MAX_ID_LENGTH,
         subject=subject,
-    ) as (found, unmatched):
-        yield wanted, StagedPeople(found, dict(staged.invalid), unmatched)
+    ) as found:
+        yield wanted, StagedPeople(found, dict(staged.invalid))
 
 
 def longest(source: object, given: Mapping[str, Any]) -> int:

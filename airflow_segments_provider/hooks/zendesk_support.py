@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from airflow_segments_provider.hooks.vendor import VendorHook
 from airflow_segments_provider.sources.values import UserSource
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import HttpClient
-    from airflow_segments_provider.models.given import Given
-    from airflow_segments_provider.models.zendesk import IdentifyBy, OnUnmatched, ZendeskConnectionFields
+    from airflow_segments_provider.models.given import FoundUserLimits, Given, OnUnmatched
+    from airflow_segments_provider.models.zendesk import IdentifyBy, ZendeskConnectionFields
     from airflow_segments_provider.models.zendesk_users import JobStatus, User, UserMatches, UsersUpdate
     from airflow_segments_provider.sources.ids import OnInvalid
 
@@ -124,6 +124,7 @@ class ZendeskUsersHook(VendorHook):
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
         on_unmatched: OnUnmatched = "fail",
+        **limits: Unpack[FoundUserLimits],
     ) -> UsersUpdate:
         """Begin background jobs that make the same change to many users, 100 a job.
 
@@ -131,6 +132,8 @@ class ZendeskUsersHook(VendorHook):
         job that completes may still have failed for some users: see :class:`JobStatus`.
 
         :param change: in the API's words; ``tags`` replaces all tags that a user has when the job comes to it.
+        :param limits: ``max_invalid_fraction`` and ``max_unmatched_fraction``, see
+            :mod:`airflow_segments_provider.models.given`.
         """
         from airflow_segments_provider.hooks.zendesk_jobs import update_users
         from airflow_segments_provider.models.zendesk_users import UpdateUsers
@@ -140,6 +143,7 @@ class ZendeskUsersHook(VendorHook):
             "identify_by": identify_by,
             "on_invalid": on_invalid,
             "on_unmatched": on_unmatched,
+            **limits,
         }
         with self.checked("The update of users", UpdateUsers, given, user_ids) as checked:
             return update_users(*checked)
@@ -195,7 +199,10 @@ class ZendeskUsersHook(VendorHook):
             problems,
         ):
             endpoints = self.endpoints()
-            with checked_people(endpoints, staged, user_ids, subject, model, given, problems) as (wanted, people):
+            with checked_people(endpoints, staged, user_ids, subject, model, given, problems, self.unmatched_list) as (
+                wanted,
+                people,
+            ):
                 yield endpoints, wanted, people
 
 

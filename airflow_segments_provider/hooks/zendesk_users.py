@@ -18,6 +18,7 @@ from airflow_segments_provider.models.zendesk_users import (
     UserMatches,
     parse_tags,
     parse_user,
+    user_key,
 )
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.values import UserSource
@@ -79,8 +80,8 @@ def matches(endpoints: ZendeskEndpoints, by: IdentifyBy, values: list[str]) -> d
     for user in _candidates(endpoints, by, values):
         value = str(user.user_id) if by == "id" else user.email if by == "email" else user.external_id
         if value is not None:
-            ids[value.casefold()].add(user.user_id)
-    known = {value: ids[value.casefold()] for value in values if value.casefold() in ids}
+            ids[user_key(value)].add(user.user_id)
+    known = {value: ids[user_key(value)] for value in values if user_key(value) in ids}
     return {value: next(iter(found)) if len(found) == 1 else None for value, found in known.items()}
 
 
@@ -160,7 +161,7 @@ def change_tags(endpoints: ZendeskEndpoints, action: str, wanted: UserTags) -> l
         people=lambda: [user],
     )
     now = get_tags(endpoints, wanted.user_id) if reply.json is None else endpoints.read(reply, "tags", parse_tags)
-    had, given = {tag.casefold() for tag in now}, {tag.casefold() for tag in wanted.tags}
+    had, given = set(map(user_key, now)), set(map(user_key, wanted.tags))
     right = {"set": had == given, "add": had >= given, "remove": not had & given}
     if not right[action]:
         raise endpoints.unexpected(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from airflow_segments_provider.members.ledger.manifest import Manifest
 from airflow_segments_provider.members.plan import Plan
 from airflow_segments_provider.members.settings import Settings
+from airflow_segments_provider.sources.limits import breach_of_removals, exceeds
 
-SMALL_BASELINE = 100
-SMALL_REMOVALS = 10
-SMALL_FRACTION = 0.5
 GROWTH_BASELINE = 1_000
 
 
@@ -32,11 +28,6 @@ def breaches(plan: Plan, settings: Settings, interrupted: Manifest | None = None
     if not finishes:
         found.append(_duration(plan, settings))
     return [breach for breach in found if breach]
-
-
-def _exceeds(number: int, fraction: float, of: int) -> bool:
-    """Return whether a number is more than a fraction as it is written: 29 of 100 are not more than 0.29."""
-    return number > Decimal(str(fraction)) * of
 
 
 def _empty(plan: Plan, settings: Settings) -> str:
@@ -62,20 +53,7 @@ def _unknown(plan: Plan) -> str:
 
 
 def _removed(plan: Plan, settings: Settings) -> str:
-    removed, baseline, limit = plan.new["remove"], plan.counts["baseline"], settings.max_removed_fraction
-    small = baseline < SMALL_BASELINE
-    if small:
-        limit = max(SMALL_FRACTION, limit)
-    if not _exceeds(removed, limit, baseline) or (small and removed <= SMALL_REMOVALS):
-        return ""
-    share = removed / baseline if baseline else 0.0
-    said = f"{removed:,} of {baseline:,} members ({share:.1%}) would be removed"
-    if small:
-        return (
-            f"{said}; of fewer than {SMALL_BASELINE} members, more than {SMALL_REMOVALS} and more than {limit:.0%} is "
-            "too many (`max_removed_fraction`)"
-        )
-    return f"{said}, the limit is {limit:.1%} (`max_removed_fraction`)"
+    return breach_of_removals(plan.new["remove"], plan.counts["baseline"], settings.max_removed_fraction)
 
 
 def _removals(plan: Plan, settings: Settings) -> str:
@@ -87,7 +65,7 @@ def _removals(plan: Plan, settings: Settings) -> str:
 
 def _added(plan: Plan, settings: Settings) -> str:
     added, baseline, limit = plan.new["add"], plan.counts["baseline"], settings.max_added_fraction
-    if limit is None or baseline < GROWTH_BASELINE or not _exceeds(added, limit, baseline):
+    if limit is None or baseline < GROWTH_BASELINE or not exceeds(added, limit, baseline):
         return ""
     return (
         f"{added:,} users would be added to {baseline:,} members ({added / baseline:.1%}), the limit is {limit:.1%} "

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.sources.limits import MAX_INVALID_FRACTION, MAX_REMOVED_FRACTION, Share
 
 _NOT_SET = ("", "None")
 
@@ -28,7 +29,6 @@ def _absent(value: Any) -> Any:
 
 
 Fraction = Annotated[float, Field(ge=0)]
-Share = Annotated[Fraction, Field(le=1)]
 Count = Annotated[int, Field(ge=0)]
 Period = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
 OptionalCount = Annotated[Count | None, BeforeValidator(_absent)]
@@ -45,11 +45,11 @@ class Settings(BaseModel):
     removals: Literal["owned", "all"] = "owned"
     replace: Switch = False
     first_sync: Annotated[Literal["add", "replace"] | None, BeforeValidator(_absent)] = None
-    max_removed_fraction: Share = 0.2
+    max_removed_fraction: Share = MAX_REMOVED_FRACTION
     max_removals: OptionalCount = None
     max_added_fraction: Annotated[Fraction | None, BeforeValidator(_absent)] = 1.0
     max_members: OptionalCount = None
-    max_invalid_fraction: Share = 0.2
+    max_invalid_fraction: Share = MAX_INVALID_FRACTION
     max_duration: Annotated[Period | None, BeforeValidator(_absent)] = None
     allow_empty: Switch = False
     on_guard: Literal["fail", "skip_removals"] = "fail"

@@ -26,14 +26,13 @@ from airflow_segments_provider.members.settings import Settings
 from airflow_segments_provider.members.staging import Staged, stage
 from airflow_segments_provider.members.target import SegmentKey, Target
 from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sources.limits import breach_of_invalid
 
 Outcome = Literal["planned", "unchanged", "changed"]
 
 FIRST_SYNC = "the first sync"
 # The table of the members that the vendor lists.
 LIVE = "live"
-# Fewer rows are too few for a share of them to mean anything.
-FEW_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -141,12 +140,10 @@ class Sync:
             normalise=self.target.normalise,
             check=self.check,
         )
-        invalid, limit = sum(staged.invalid.values()), self.settings.max_invalid_fraction
-        too_many = staged.rows >= FEW_ROWS and invalid / staged.rows > limit
-        if too_many or (invalid and not staged.wanted):
+        invalid = sum(staged.invalid.values())
+        if breach := breach_of_invalid(invalid, staged.rows, self.settings.max_invalid_fraction):
             reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in staged.invalid.items())
-            share = f"the limit is {limit:.1%} (`max_invalid_fraction`)" if staged.wanted else "none is valid"
-            problem = f"{invalid:,} of {staged.rows:,} rows are no valid user IDs ({reasons}); {share}."
+            problem = f"{invalid:,} of {staged.rows:,} rows are no valid user IDs ({reasons}); {breach}."
             if ledger and staged.rejects:
                 listed = report.write_rejects(ledger, self.workspace, problem, staged.rejects)
                 problem += f" Their numbers are in {listed}."

@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.models.connection import ConnectionFields
+from airflow_segments_provider.sources.case import without_case
 
 Role = Literal["NoAccess", "Viewer", "Member", "Artisan", "Curator", "Evaluated"]
 IfExists = Literal["reuse", "update", "fail"]
 IfMissing = Literal["skip", "fail"]
 IdentifyBy = Literal["id", "email"]
-OnUnmatched = Literal["fail", "skip"]
 OnRefused = Literal["fail", "skip"]
 ResourceType = Literal["collection", "credential", "data_connection"]
 
@@ -39,6 +39,11 @@ class AlteryxServerConnectionFields(ConnectionFields):
     client_auth: Literal["basic", "body"] = "basic"
     gallery_url: str | None = None
     users_per_request: int = Field(1000, ge=1, le=100_000)
+
+
+def user_key(value: str) -> str:
+    """Return what e-mail addresses and names are compared by: white space around them and case do not count."""
+    return without_case(value.strip())
 
 
 class UserGroup(BaseModel):
@@ -75,6 +80,7 @@ class UserGroupChange(BaseModel):
     :param users_refused: users that the server refused to add, by its reason.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
     :param users_unmatched: e-mail addresses that were left out, by reason (``on_unmatched="skip"``).
+    :param unmatched_file: beside the ledger, that lists them.
     :param requests: calls to the API, repeats and look-ups included.
     """
 
@@ -90,6 +96,7 @@ class UserGroupChange(BaseModel):
     users_refused: dict[str, int] = Field(default_factory=dict)
     users_rejected: dict[str, int] = Field(default_factory=dict)
     users_unmatched: dict[str, int] = Field(default_factory=dict)
+    unmatched_file: str | None = None
     requests: int = 0
     changed_at: datetime
 

@@ -13,13 +13,11 @@ from airflow_segments_provider.models.alteryx import (
     IfExists,
     IfMissing,
     OnRefused,
-    OnUnmatched,
     ResourceType,
     Role,
     UserGroup,
 )
-from airflow_segments_provider.models.given import Given, with_result
-from airflow_segments_provider.sources.ids import OnInvalid
+from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
 
 MAX_ID_LENGTH = 255
 
@@ -27,16 +25,13 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)]
 
 
-class CreateUserGroup(Given):
+class CreateUserGroup(FoundUsers, ExactMembers):
     """What a create is given, without the people."""
 
     name: Name
     role: Role = "Evaluated"
     if_exists: IfExists = "reuse"
-    allow_empty: bool = False
     identify_by: IdentifyBy = "id"
-    on_invalid: OnInvalid = "fail"
-    on_unmatched: OnUnmatched = "fail"
     on_refused: OnRefused = "fail"
 
 
@@ -84,12 +79,10 @@ class DeleteUserGroup(UserGroupKey):
     if_missing: IfMissing = "skip"
 
 
-class ChangeUsers(UserGroupKey):
+class ChangeUsers(UserGroupKey, FoundUsers):
     """What a change of members is given, without the people."""
 
     identify_by: IdentifyBy = "id"
-    on_invalid: OnInvalid = "fail"
-    on_unmatched: OnUnmatched = "fail"
     on_refused: OnRefused = "fail"
 
 

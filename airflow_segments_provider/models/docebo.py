@@ -15,10 +15,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from airflow_segments_provider.models.connection import ConnectionFields
+from airflow_segments_provider.sources.case import without_case
 
 Column = Literal["userid", "firstname", "lastname", "email"]
 IdentifyBy = Literal["id", "email", "username"]
-OnUnmatched = Literal["fail", "skip"]
 
 #: The export's columns, in the order in which Docebo has them.
 COLUMNS: tuple[Column, ...] = ("userid", "firstname", "lastname", "email")
@@ -88,6 +88,11 @@ class DoceboConnectionFields(ConnectionFields):
             verb = "is" if len(lacking) == 1 else "are"
             raise ValueError(f"`grant_type` {self.grant_type} needs {' and '.join(lacking)}, which {verb} missing")
         return self
+
+
+def user_key(value: str) -> str:
+    """Return what usernames and e-mail addresses are compared by: white space around them and case do not count."""
+    return without_case(value.strip())
 
 
 def _moment(value: Any) -> Any:
@@ -169,6 +174,7 @@ class GroupChange(BaseModel):
     :param users_removed: members whom ``if_exists="update"`` removed.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
     :param users_unmatched: people who were not found, by reason (``on_unmatched="skip"``).
+    :param unmatched_file: beside the ledger, that lists them.
     :param background_job: Docebo does a part of it later; it gives no id to ask for.
     :param requests: calls to the API, repeats and look-ups included.
     """
@@ -183,6 +189,7 @@ class GroupChange(BaseModel):
     users_removed: int = 0
     users_rejected: dict[str, int] = Field(default_factory=dict)
     users_unmatched: dict[str, int] = Field(default_factory=dict)
+    unmatched_file: str | None = None
     background_job: bool = False
     requests: int = 0
     changed_at: datetime

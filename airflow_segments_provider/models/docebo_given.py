@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from airflow_segments_provider.models.docebo import Column, IdentifyBy, OnUnmatched
+from airflow_segments_provider.models.docebo import Column, IdentifyBy
 from airflow_segments_provider.models.docebo_rules import Number, Ruleset
-from airflow_segments_provider.models.given import Given, with_result
-from airflow_segments_provider.sources.ids import MAX_DIGITS, OnInvalid
+from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
+from airflow_segments_provider.sources.ids import MAX_DIGITS
 
 MAX_ID_LENGTH = 255
 MAX_NAME_LENGTH = 255
@@ -94,7 +94,7 @@ class GroupKey(Given):
         return f"group {self.group_id}" if self.group_id else f"group {self.name!r}"
 
 
-class Sources(Given):
+class Sources(FoundUsers):
     """Whom to add beside single users.
 
     :param branch_ids: branches whose people are added.
@@ -104,11 +104,9 @@ class Sources(Given):
     branch_ids: Numbers = Field(default_factory=list)
     group_ids: Annotated[list[Id], BeforeValidator(_listed)] = Field(default_factory=list)
     identify_by: IdentifyBy = "id"
-    on_invalid: OnInvalid = "fail"
-    on_unmatched: OnUnmatched = "fail"
 
 
-class CreateGroup(Sources):
+class CreateGroup(Sources, ExactMembers):
     """What a create is given, without the people."""
 
     name: Name
@@ -117,7 +115,6 @@ class CreateGroup(Sources):
     ruleset: Rules = None
     exclude_deactivated_users: bool | None = None
     if_exists: IfExists = "reuse"
-    allow_empty: bool = False
 
     @model_validator(mode="after")
     def _rules_fit_the_type(self) -> Self:
@@ -165,7 +162,7 @@ class AddUsers(GroupKey, Sources):
     """What an addition is given, without the people."""
 
 
-class RemoveUsers(GroupKey):
+class RemoveUsers(GroupKey, FoundUsers):
     """What a removal is given, without the people.
 
     :param user_all: everybody, or with ``user_filters`` everybody whom they find.
@@ -176,8 +173,6 @@ class RemoveUsers(GroupKey):
     user_all: bool = False
     user_filters: Annotated[dict[str, Any] | list[str] | None, Field(repr=False)] = None
     identify_by: IdentifyBy = "id"
-    on_invalid: OnInvalid = "fail"
-    on_unmatched: OnUnmatched = "fail"
 
     @model_validator(mode="after")
     def _filters_that_filter(self) -> Self:

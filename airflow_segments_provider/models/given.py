@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+from airflow_segments_provider.sources.ids import OnInvalid
+from airflow_segments_provider.sources.limits import (
+    MAX_INVALID_FRACTION,
+    MAX_REMOVED_FRACTION,
+    MAX_UNMATCHED_FRACTION,
+    Share,
+    breach_of_invalid,
+)
+
+OnUnmatched = Literal["fail", "skip"]
 
 
 class Given(BaseModel):
@@ -17,6 +28,63 @@ class Given(BaseModel):
     @classmethod
     def _drop_absent(cls, values: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in values.items() if value is not None and value not in ("", "None")}
+
+
+class GivenUsers(Given):
+    """The parameters that every write with users has.
+
+    :param max_invalid_fraction: the largest share of 100 user IDs or more that ``on_invalid="skip"`` may leave out.
+    """
+
+    on_invalid: OnInvalid = "fail"
+    max_invalid_fraction: Share = MAX_INVALID_FRACTION
+
+    def invalid_problem(self, invalid: int, users: int) -> str:
+        """Return what is wrong with leaving the invalid user IDs out, or an empty text."""
+        breach = self.on_invalid == "skip" and breach_of_invalid(invalid, users, self.max_invalid_fraction)
+        if not breach:
+            return ""
+        remedy = "Correct the source" if invalid == users else "Correct the source, or raise the limit"
+        return f"{invalid:,} of {users:,} user IDs are invalid: {breach}. {remedy}."
+
+
+class FoundUsers(GivenUsers):
+    """Those of a write that may have to look its users up.
+
+    :param max_unmatched_fraction: the largest share of 100 users or more that ``on_unmatched="skip"`` may leave out.
+    """
+
+    on_unmatched: OnUnmatched = "fail"
+    max_unmatched_fraction: Share = MAX_UNMATCHED_FRACTION
+
+
+class ExactMembers(Given):
+    """Those of a write that may make the members exactly the users.
+
+    :param allow_empty: let an empty list of users remove all members.
+    :param max_removed_fraction: the largest share of 100 members or more that may be removed.
+    """
+
+    allow_empty: bool = False
+    max_removed_fraction: Share = MAX_REMOVED_FRACTION
+
+
+class UserLimits(TypedDict, total=False):
+    """The limits of :class:`GivenUsers`, :class:`FoundUsers` and :class:`ExactMembers`, as keyword arguments."""
+
+    max_invalid_fraction: float
+
+
+class FoundUserLimits(UserLimits, total=False):
+    """Those of a write that may have to look its users up."""
+
+    max_unmatched_fraction: float
+
+
+class ExactMemberLimits(FoundUserLimits, total=False):
+    """Those of a write that may make the members exactly the users."""
+
+    max_removed_fraction: float
 
 
 def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dict[str, Any]:

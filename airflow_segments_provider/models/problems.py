@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.models.given import GivenUsers
+from airflow_segments_provider.sources.batches import StagedUserIds
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -21,16 +23,33 @@ def validated(model: type[Model], values: dict[str, Any], problems: list[str]) -
         return None
 
 
-def accepted(subject: str, model: type[Model], values: dict[str, Any], problems: Sequence[str] = ()) -> Model:
+def accepted(
+    subject: str,
+    model: type[Model],
+    values: dict[str, Any],
+    problems: Sequence[str] = (),
+    staged: StagedUserIds | None = None,
+) -> Model:
     """``model`` made of ``values``, if nothing is wrong with them and there were no problems before.
 
+    :param staged: the users of a write, whose invalid ones may be too many.
     :raises InvalidInput: with every problem found.
     """
     found: list[str] = []
     wanted = validated(model, values, found)
+    found += limit_problems(wanted, staged)
     if wanted is None or found or problems:
         raise InvalidInput(subject, [*found, *problems])
     return wanted
+
+
+def limit_problems(wanted: BaseModel | None, staged: StagedUserIds | None) -> list[str]:
+    """Return what is wrong with leaving out the invalid ones of a write's users."""
+    if staged is None or not isinstance(wanted, GivenUsers):
+        return []
+    invalid = staged.invalid.total()
+    problem = wanted.invalid_problem(invalid, invalid + staged.users)
+    return [problem] if problem else []
 
 
 def problems_of(error: ValidationError, *, known: type[BaseModel] | None = None) -> list[str]:

@@ -26,8 +26,7 @@ from pydantic import (
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.models.connection import ConnectionFields
-from airflow_segments_provider.models.given import Given, with_result
-from airflow_segments_provider.sources.ids import OnInvalid
+from airflow_segments_provider.models.given import Given, GivenUsers, with_result
 
 MAX_USERS_PER_REQUEST = 25_000
 MAX_ID_LENGTH = 100
@@ -103,7 +102,7 @@ class LookUp(Given):
     system_guid: Guid | None = None
 
 
-class CreateSegment(LookUp):
+class CreateSegment(LookUp, GivenUsers):
     """What a create is given, without the people."""
 
     name: Name
@@ -111,7 +110,6 @@ class CreateSegment(LookUp):
     if_exists: IfExists = "reuse"
     allow_duplicate_name: bool = False
     allow_empty: bool = False
-    on_invalid: OnInvalid = "fail"
 
 
 class SegmentKey(LookUp):
@@ -142,12 +140,11 @@ class SegmentKey(LookUp):
         return f"segment with external id {self.external_id!r}" if self.external_id else f"segment {self.name!r}"
 
 
-class UpdateSegment(SegmentKey):
+class UpdateSegment(SegmentKey, GivenUsers):
     """What an update is given, without the people."""
 
     action: Action
     allow_empty: bool = False
-    on_invalid: OnInvalid = "fail"
 
 
 class DeleteSegment(SegmentKey):

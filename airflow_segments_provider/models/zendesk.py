@@ -23,8 +23,7 @@ from pydantic import (
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.models.connection import ConnectionFields
-from airflow_segments_provider.models.given import Given, with_result
-from airflow_segments_provider.sources.ids import OnInvalid
+from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
 
 VENDOR = "Zendesk"
 MAX_NAME_LENGTH = 255
@@ -35,7 +34,6 @@ Auth = Literal["oauth", "bearer", "api_token"]
 IdentifyBy = Literal["id", "email", "external_id"]
 IfExists = Literal["reuse", "update", "fail"]
 IfMissing = Literal["skip", "fail"]
-OnUnmatched = Literal["fail", "skip"]
 
 NO_PASSWORDS = (
     "Zendesk ended log-in by e-mail and password in January 2026. Use an OAuth client: its identifier as `login`, its "
@@ -107,21 +105,18 @@ class UserSegmentRules(Given):
         return {key: list(dict.fromkeys(value)) for key, value in given.items() if value is not None}
 
 
-class People(Given):
+class People(FoundUsers):
     """How the people of a change are given."""
 
     identify_by: IdentifyBy = "id"
-    on_invalid: OnInvalid = "fail"
-    on_unmatched: OnUnmatched = "fail"
 
 
-class CreateUserSegment(UserSegmentRules, People):
+class CreateUserSegment(UserSegmentRules, People, ExactMembers):
     """What a create is given, without the people."""
 
     name: Name
     user_type: UserType = "signed_in_users"
     if_exists: IfExists = "reuse"
-    allow_empty: bool = False
 
 
 class UserSegmentKey(Given):
@@ -173,10 +168,8 @@ class ChangeUsers(UserSegmentKey, People):
     """What a change of the added users is given, without the people."""
 
 
-class SetUsers(ChangeUsers):
+class SetUsers(ChangeUsers, ExactMembers):
     """What a replacement of the added users is given, without the people."""
-
-    allow_empty: bool = False
 
 
 class DeleteUserSegment(UserSegmentKey):
@@ -246,6 +239,7 @@ class UserSegmentChange(BaseModel):
     :param users_added: those of them who were not among the added users before.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
     :param users_unmatched: people whom Zendesk does not know, by reason (``on_unmatched="skip"``).
+    :param unmatched_file: beside the ledger, that lists them.
     :param requests: calls to the API, repeats and look-ups included.
     """
 
@@ -260,6 +254,7 @@ class UserSegmentChange(BaseModel):
     users_removed: int = 0
     users_rejected: dict[str, int] = Field(default_factory=dict)
     users_unmatched: dict[str, int] = Field(default_factory=dict)
+    unmatched_file: str | None = None
     requests: int = 0
     changed_at: datetime
 

@@ -17,6 +17,7 @@ from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.http.clean import clean
 from airflow_segments_provider.models.given import Given
 from airflow_segments_provider.models.zendesk import Id, IdentifyBy, People, Tag, whole
+from airflow_segments_provider.sources.case import without_case
 
 PER_CALL = 100
 MAX_ID_LENGTH = 20
@@ -24,6 +25,11 @@ MAX_VALUE_LENGTH = 255
 NOT_REPORTED = "not reported"
 
 _REASON = re.compile(r"[^\w .-]+")
+
+
+def user_key(value: str) -> str:
+    """Return what e-mail addresses, external ids and tags are compared by: case does not count."""
+    return without_case(value)
 
 
 class UserTags(Given):
@@ -122,6 +128,7 @@ class UsersUpdate(BaseModel):
     """The jobs that an update of many users began: the small result of its task.
 
     :param jobs: as last seen; most are still to run.
+    :param unmatched_file: beside the ledger, that lists those of ``users_unmatched``.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -130,6 +137,7 @@ class UsersUpdate(BaseModel):
     users_sent: int = 0
     users_rejected: dict[str, int] = Field(default_factory=dict)
     users_unmatched: dict[str, int] = Field(default_factory=dict)
+    unmatched_file: str | None = None
     requests: int = 0
 
     @property

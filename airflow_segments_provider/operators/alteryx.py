@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.links import AlteryxServerLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.users import ExactMembersOperator, FoundUsersOperator
 from airflow_segments_provider.operators.vendor import VendorOperator
 from airflow_segments_provider.sources.values import UserSource
 
@@ -87,7 +88,7 @@ class AlteryxServerUserGroupOperator(AlteryxServerOperator):
         return {"user_group": self.user_group, "user_group_id": self.user_group_id, "name": self.name}
 
 
-class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
+class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOperator):
     """Make sure that a user group exists and holds these users; creating twice makes one.
 
     Returns ``user_group_id, name, role, outcome, users_sent, users_added, users_removed, users_refused, users_rejected,
@@ -117,6 +118,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
         "on_unmatched",
         "on_refused",
         "alteryx_conn_id",
+        *ExactMembersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -149,6 +151,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the group, or make the existing one right."""
         self.push_link(context, self.hook.gallery_url)
+        self.list_unmatched(context)
         return self.result_of(
             self.hook.create_user_group(
                 self.name,
@@ -160,6 +163,7 @@ class AlteryxServerCreateUserGroupOperator(AlteryxServerOperator):
                 on_invalid=self.on_invalid,  # type: ignore[arg-type]
                 on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
                 on_refused=self.on_refused,  # type: ignore[arg-type]
+                **self.limits,
             )
         )
 
@@ -231,7 +235,7 @@ class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
         return [group.model_dump(mode="json") for group in groups]
 
 
-class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
+class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
     """Add users to a user group. A partial failure, a success to the server, fails the task unless told otherwise.
 
     :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and ``on_refused``.
@@ -244,6 +248,7 @@ class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
         "on_invalid",
         "on_unmatched",
         "on_refused",
+        *FoundUsersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -268,18 +273,20 @@ class AlteryxServerAddUserGroupUsersOperator(AlteryxServerUserGroupOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Add the users."""
         self.push_link(context, self.hook.gallery_url)
+        self.list_unmatched(context)
         change = self.hook.add_users(
             self.user_ids,
             identify_by=self.identify_by,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
             on_refused=self.on_refused,  # type: ignore[arg-type]
+            **self.limits,
             **self.key,
         )
         return self.result_of(change)
 
 
-class AlteryxServerRemoveUserGroupUsersOperator(AlteryxServerUserGroupOperator):
+class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
     """Remove users from a user group: one call each, ``max_concurrency`` of the connection at once.
 
     :param user_ids: as for a create, as are ``identify_by``, ``on_invalid`` and ``on_unmatched``. Somebody who is no
@@ -292,6 +299,7 @@ class AlteryxServerRemoveUserGroupUsersOperator(AlteryxServerUserGroupOperator):
         "identify_by",
         "on_invalid",
         "on_unmatched",
+        *FoundUsersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -314,11 +322,13 @@ class AlteryxServerRemoveUserGroupUsersOperator(AlteryxServerUserGroupOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Remove the users."""
         self.push_link(context, self.hook.gallery_url)
+        self.list_unmatched(context)
         change = self.hook.remove_users(
             self.user_ids,
             identify_by=self.identify_by,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.limits,
             **self.key,
         )
         return self.result_of(change)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.links import DoceboLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.users import ExactMembersOperator
 from airflow_segments_provider.operators.vendor import VendorOperator
 from airflow_segments_provider.sources.values import UserSource
 
@@ -93,7 +94,7 @@ class DoceboGroupOperator(DoceboOperator):
         return {"group": self.group, "group_id": self.group_id, "name": self.name}
 
 
-class DoceboCreateGroupOperator(DoceboOperator):
+class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     """Make sure that a group exists and holds these users; creating twice makes one.
 
     An automatic group is filled by Docebo, within an hour, and its Enrollment Rules app may enrol the people in courses
@@ -133,6 +134,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
         "on_invalid",
         "on_unmatched",
         "docebo_conn_id",
+        *ExactMembersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -173,6 +175,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the group, or make the existing one right."""
         self.push_link(context, self.hook.platform_url)
+        self.list_unmatched(context)
         change = self.hook.create_group(
             self.name,
             self.user_ids,
@@ -187,6 +190,7 @@ class DoceboCreateGroupOperator(DoceboOperator):
             allow_empty=self.allow_empty,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.limits,
         )
         if change.type == "automatic" and change.outcome != "reused":
             self.log_refill()

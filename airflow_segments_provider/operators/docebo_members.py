@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.docebo import DoceboGroupOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.users import FoundUsersOperator
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 
-class DoceboAddGroupUsersOperator(DoceboGroupOperator):
+class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     """Add users to a group, and the people of branches and other groups. Adding a member again changes nothing.
 
     Docebo may do it in the background; ``background_job`` of the result says so, and DoceboGroupPopulatedSensor waits
@@ -41,6 +42,7 @@ class DoceboAddGroupUsersOperator(DoceboGroupOperator):
         "group_ids",
         "on_invalid",
         "on_unmatched",
+        *FoundUsersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -67,6 +69,7 @@ class DoceboAddGroupUsersOperator(DoceboGroupOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Add the users."""
         self.push_link(context, self.hook.platform_url)
+        self.list_unmatched(context)
         change = self.hook.add_users(
             self.user_ids,
             identify_by=self.identify_by,  # type: ignore[arg-type]
@@ -74,12 +77,13 @@ class DoceboAddGroupUsersOperator(DoceboGroupOperator):
             group_ids=self.group_ids,
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.limits,
             **self.key,
         )
         return self.result_of(change)
 
 
-class DoceboRemoveGroupUsersOperator(DoceboGroupOperator):
+class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     """Remove users from a group. Somebody who is no member is no error.
 
     Docebo may do it in the background, as an addition. Members whom the rules of an automatic group brought may come
@@ -98,6 +102,7 @@ class DoceboRemoveGroupUsersOperator(DoceboGroupOperator):
         "identify_by",
         "on_invalid",
         "on_unmatched",
+        *FoundUsersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -124,6 +129,7 @@ class DoceboRemoveGroupUsersOperator(DoceboGroupOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Remove the users."""
         self.push_link(context, self.hook.platform_url)
+        self.list_unmatched(context)
         change = self.hook.remove_users(
             self.user_ids,
             user_all=self.user_all,  # type: ignore[arg-type]
@@ -131,6 +137,7 @@ class DoceboRemoveGroupUsersOperator(DoceboGroupOperator):
             identify_by=self.identify_by,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.limits,
             **self.key,
         )
         return self.result_of(change)

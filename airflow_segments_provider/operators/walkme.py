@@ -10,6 +10,7 @@ from airflow_segments_provider.assets import declare, record_change, walkme_asse
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.users import UsersOperator
 from airflow_segments_provider.operators.vendor import VendorOperator
 from airflow_segments_provider.sources.values import UserSource
 
@@ -84,7 +85,7 @@ class WalkMeChangeOperator(WalkMeOperator):
         return result
 
 
-class WalkMeCreateSegmentOperator(WalkMeChangeOperator):
+class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
     """Make sure that a segment exists and holds these people; creating twice makes one.
 
     Returns ``system_guid, segment_guid, external_id, name, outcome, users_sent, users_rejected, requests, changed_at``.
@@ -114,6 +115,7 @@ class WalkMeCreateSegmentOperator(WalkMeChangeOperator):
         "on_invalid",
         "system_guid",
         "walkme_conn_id",
+        *UsersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -151,6 +153,7 @@ class WalkMeCreateSegmentOperator(WalkMeChangeOperator):
             allow_empty=self.allow_empty,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             system_guid=self.system_guid,
+            **self.limits,
         )
         result = self.report(context, change, changed=change.outcome != "reused" or change.users_sent > 0)
         self.log.info(
@@ -162,7 +165,7 @@ class WalkMeCreateSegmentOperator(WalkMeChangeOperator):
         return result
 
 
-class WalkMeUpdateSegmentOperator(WalkMeChangeOperator):
+class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
     """Add people to a segment, remove them, or make them its only members. Can be repeated at will.
 
     The segment is named by ``segment`` (the result of a create or update), ``segment_guid``, ``external_id`` or
@@ -185,6 +188,7 @@ class WalkMeUpdateSegmentOperator(WalkMeChangeOperator):
         "on_invalid",
         "system_guid",
         "walkme_conn_id",
+        *UsersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -225,6 +229,7 @@ class WalkMeUpdateSegmentOperator(WalkMeChangeOperator):
             allow_empty=self.allow_empty,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             system_guid=self.system_guid,
+            **self.limits,
         )
         return self.report(context, change, changed=change.users_sent > 0 or self.action == "override")
 

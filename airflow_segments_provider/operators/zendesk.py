@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.users import ExactMembersOperator
 from airflow_segments_provider.operators.zendesk_arguments import (
     OptionalUserIdsField,
     UserIdField,
@@ -30,7 +31,7 @@ __all__ = [
 _RULES = ("tags", "or_tags", "organization_ids", "group_ids")
 
 
-class ZendeskCreateUserSegmentOperator(ZendeskOperator):
+class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
     """Make sure that a user segment exists and that these people are in it; creating twice makes one.
 
     Returns ``user_segment_id, name, user_type, outcome, users_sent, users_added, users_removed, users_rejected,
@@ -64,6 +65,7 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
         "on_invalid",
         "on_unmatched",
         "zendesk_conn_id",
+        *ExactMembersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
@@ -102,6 +104,7 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the segment, or make the existing one right."""
         self.push_link(context, self.hook.help_center_url)
+        self.list_unmatched(context)
         return self.result_of(
             self.hook.create_user_segment(
                 self.name,
@@ -116,11 +119,12 @@ class ZendeskCreateUserSegmentOperator(ZendeskOperator):
                 identify_by=self.identify_by,  # type: ignore[arg-type]
                 on_invalid=self.on_invalid,  # type: ignore[arg-type]
                 on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+                **self.limits,
             )
         )
 
 
-class ZendeskUpdateUserSegmentOperator(ZendeskUserSegmentOperator):
+class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentOperator):
     """Change the people of a user segment, its rules, its type or its name. Can be repeated at will.
 
     Returns what a create returns. Zendesk takes all added people at once: they are read, changed and written, so of two
@@ -148,6 +152,7 @@ class ZendeskUpdateUserSegmentOperator(ZendeskUserSegmentOperator):
         "identify_by",
         "on_invalid",
         "on_unmatched",
+        *ExactMembersOperator.limit_fields,
     )
     template_ext: Sequence[str] = (".sql",)
     user_ids = OptionalUserIdsField()
@@ -186,6 +191,7 @@ class ZendeskUpdateUserSegmentOperator(ZendeskUserSegmentOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Change what is given."""
         self.push_link(context, self.hook.help_center_url)
+        self.list_unmatched(context)
         rest = {field: from_text(getattr(self, field)) for field in _RULES}
         rest |= {"new_name": self.new_name, "user_type": self.user_type}
         if self.user_ids is None:
@@ -195,6 +201,7 @@ class ZendeskUpdateUserSegmentOperator(ZendeskUserSegmentOperator):
             "identify_by": self.identify_by,
             "on_invalid": self.on_invalid,
             "on_unmatched": self.on_unmatched,
+            **self.limits,
         }
         if any(value is not None and value not in ("", "None") for value in rest.values()):
             from airflow_segments_provider.operators.zendesk_update import update_with_users
@@ -207,6 +214,8 @@ class ZendeskUpdateUserSegmentOperator(ZendeskUserSegmentOperator):
         change = {"add": self.hook.add_users, "remove": self.hook.remove_users}.get(self.action)
         if change is None:
             raise InvalidInput("The update of a user segment", ["`action` must be 'add', 'remove' or 'set'."])
+        # Of the members that `set` removes.
+        given.pop("max_removed_fraction", None)
         return self.result_of(change(self.user_ids, **given))
 
 

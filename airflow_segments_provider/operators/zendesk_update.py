@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_segments_provider.errors import InvalidInput, VendorError
+from airflow_segments_provider.hooks.zendesk_added import check_replacement
+from airflow_segments_provider.hooks.zendesk_change import found_to_update
 from airflow_segments_provider.models.zendesk import SetUsers, UpdateUserSegment
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ def update_with_users(
     with hook.checked(SUBJECT, UpdateWithUsers, {**given, **rest}, user_ids) as (endpoints, wanted, people):
         if wanted.action == "set" and not (people.staged.users or wanted.allow_empty):
             raise InvalidInput(SUBJECT, ["`user_ids` is empty, which would remove everybody; see `allow_empty`."])
+        if wanted.action == "set":
+            check_replacement(endpoints, found_to_update(endpoints, wanted), wanted, people)
         named = {key: given[key] for key in ("user_segment", "user_segment_id", "name")}
         first = hook.update_user_segment(**named, **rest)
         try:
@@ -47,5 +51,6 @@ def _change_users(
 ) -> UserSegmentChange:
     ids = (user_id for batch in people.staged.batches() for user_id in batch.ids())
     if wanted.action == "set":
-        return hook.set_users(ids, user_segment_id=user_segment_id, allow_empty=wanted.allow_empty)
+        limits = wanted.model_dump(include={"allow_empty", "max_removed_fraction"})
+        return hook.set_users(ids, user_segment_id=user_segment_id, **limits)
     return (hook.add_users if wanted.action == "add" else hook.remove_users)(ids, user_segment_id=user_segment_id)

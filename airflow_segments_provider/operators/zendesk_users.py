@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.users import FoundUsersOperator
 from airflow_segments_provider.operators.zendesk_arguments import UserIdField, from_text, the_user_id
 from airflow_segments_provider.operators.zendesk_operator import ZendeskOperator
 from airflow_segments_provider.sources.values import UserSource
@@ -75,7 +76,7 @@ class ZendeskUpdateUserTagsOperator(ZendeskOperator):
         return {"tags": tags}
 
 
-class ZendeskUpdateUsersOperator(ZendeskOperator):
+class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
     """Make the same change to many users, in background jobs of 100 users each.
 
     Returns ``job_ids, jobs, users_sent, users_updated, users_rejected, users_unmatched, requests``: ``jobs`` is the
@@ -99,6 +100,7 @@ class ZendeskUpdateUsersOperator(ZendeskOperator):
         "on_invalid",
         "on_unmatched",
         "zendesk_conn_id",
+        *FoundUsersOperator.limit_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"change": "json"}
     template_ext: Sequence[str] = (".sql",)
@@ -124,12 +126,14 @@ class ZendeskUpdateUsersOperator(ZendeskOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Begin the jobs."""
         self.push_link(context, self.hook.help_center_url)
+        self.list_unmatched(context)
         update = self.hook.update_users(
             self.user_ids,
             from_text(self.change),
             identify_by=self.identify_by,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.limits,
         )
         open_jobs = [job.job_id for job in update.jobs if not job.success]
         self.log.info(

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DoceboGroupPopulatedSensor"]
 
+_NOT_OF_THE_WAIT = ("expected_user_ids", "docebo_conn_id")
+
 # An hour is what Docebo may take to evaluate rules; the rest is for seeing it.
 TIMEOUT = timedelta(minutes=75)
 
@@ -53,6 +55,8 @@ class DoceboGroupPopulatedSensor(BaseSensorOperator):
         triggerer is not told who they are, only how many. Checking them is one call for each 200 members.
     :param identify_by: what these are: ``id``, ``email`` or ``username``.
     :param on_invalid: ``fail`` refuses all of these if one is unusable; ``skip`` leaves those out.
+    :param max_invalid_fraction: with ``skip``, fail where a larger share of 100 or more is unusable; 0.2 by default.
+        Where all are, or where Docebo knows none of them, the sensor always fails.
     :param max_missing: how many of these may be missing; by default none, or of addresses and usernames as many as
         ``group`` says belong to nobody.
     :param expected_count: the number of members, exactly.
@@ -75,6 +79,7 @@ class DoceboGroupPopulatedSensor(BaseSensorOperator):
         "expected_user_ids",
         "identify_by",
         "on_invalid",
+        "max_invalid_fraction",
         "max_missing",
         "expected_count",
         "min_count",
@@ -96,6 +101,7 @@ class DoceboGroupPopulatedSensor(BaseSensorOperator):
         expected_user_ids: UserSource | str = (),
         identify_by: str = "id",
         on_invalid: str = "fail",
+        max_invalid_fraction: float | str | None = None,
         max_missing: int | str | None = None,
         expected_count: int | str | None = None,
         min_count: int | str | None = None,
@@ -122,6 +128,7 @@ class DoceboGroupPopulatedSensor(BaseSensorOperator):
         self.expected_user_ids = expected_user_ids
         self.identify_by = identify_by
         self.on_invalid = on_invalid
+        self.max_invalid_fraction = max_invalid_fraction
         self.max_missing = max_missing
         self.expected_count = expected_count
         self.min_count = min_count
@@ -198,8 +205,7 @@ class DoceboGroupPopulatedSensor(BaseSensorOperator):
         """Have the wait and its people at hand."""
         from airflow_segments_provider.sensors.docebo_wait import read_wait
 
-        named = ("group", "group_id", "name", "identify_by", "on_invalid", "max_missing", "expected_count", "min_count")
-        given = {field: getattr(self, field) for field in (*named, "still_polls", "max_failures")}
+        given = {field: getattr(self, field) for field in self.template_fields if field not in _NOT_OF_THE_WAIT}
         self._wait, self._expected = read_wait(given, self.expected_user_ids)
         with closing(self._expected):
             yield
@@ -208,6 +214,7 @@ class DoceboGroupPopulatedSensor(BaseSensorOperator):
         """The task's result, or None where the group is not populated yet."""
         if self._uuid is None:
             group = self.hook.get_group(group=self.group, group_id=self.group_id, name=self.name)
+            self._expected.check_known(self.hook)
             self.log.info("Waiting for group %r (%s) to be populated.", group.name, group.group_id)
             self._uuid, self._polls = group.group_id, self._wait.polls(group.type)
         members = self._settled(self._uuid)

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import csv
-import sqlite3
 import tempfile
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.models.docebo import Column, IdentifyBy
+from airflow_segments_provider.hooks.docebo_users import FEW, UserLookUp
+from airflow_segments_provider.models.docebo import Column, IdentifyBy, user_key
 from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, GroupKey
-from airflow_segments_provider.models.given import with_result
-from airflow_segments_provider.models.problems import validated
+from airflow_segments_provider.models.given import GivenUsers, with_result
+from airflow_segments_provider.models.problems import limit_problems, validated
 from airflow_segments_provider.sources.batches import StagedUserIds
-from airflow_segments_provider.sources.ids import MAX_DIGITS, OnInvalid
-from airflow_segments_provider.sources.values import UserSource
+from airflow_segments_provider.sources.id_set import IdSet
+from airflow_segments_provider.sources.ids import MAX_DIGITS
+from airflow_segments_provider.sources.values import UserSource, chunks
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook
+
+SUBJECT = "The wait for a Docebo group"
+PER_LOOK_UP = 1_000
 
 # Of the result of a change: what it says of how much there is to wait for.
 _TOLD = ("outcome", "background_job", "users_unmatched")
 
 
-class GroupWait(GroupKey):
+class GroupWait(GroupKey, GivenUsers):
     """What the sensor is given, without the people; see the sensor for what it means."""
 
     identify_by: IdentifyBy = "id"
-    on_invalid: OnInvalid = "fail"
     max_missing: int | None = Field(None, ge=0)
     expected_count: int | None = Field(None, ge=0)
     min_count: int | None = Field(None, ge=0)
@@ -81,16 +84,18 @@ class ExpectedUsers:
 
     def __init__(self, by: IdentifyBy) -> None:
         self._by = by
-        self._people = sqlite3.connect("")  # an empty name: a file that only this connection has
-        self._people.execute("CREATE TABLE people (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._people = IdSet()
         self.count = 0
 
     def close(self) -> None:
         """Forget them."""
         self._people.close()
 
-    def fill(self, user_ids: UserSource, *, skip_invalid: bool) -> list[str]:
-        """Take them all; return what is wrong with them, in sentences without any id."""
+    def fill(self, user_ids: UserSource, wait: GroupWait | None) -> list[str]:
+        """Take them all; return what is wrong with them, in sentences without any id.
+
+        :param wait: says what becomes of invalid ones; None where it is wrong itself.
+        """
         numbered = self._by == "id"
         max_length = MAX_DIGITS if numbered else MAX_ID_LENGTH
         with StagedUserIds(max_length=max_length, per_request=1000, whole_numbers=numbered) as staged:
@@ -99,34 +104,43 @@ class ExpectedUsers:
             except InvalidInput as error:  # of a source or a template, perhaps half-way
                 return [f"`expected_user_ids`: {problem}" for problem in error.problems]
             for batch in staged.batches():
-                self._people.executemany("INSERT OR IGNORE INTO people VALUES (?)", map(_key, batch.ids()))
-        self._people.commit()
-        (self.count,) = self._people.execute("SELECT count(*) FROM people").fetchone()
-        return [] if skip_invalid else problems
+                self._people.update(map(user_key, batch.ids()))
+            self.count = len(self._people)
+            if wait is None or wait.on_invalid == "fail":
+                return problems
+            return limit_problems(wait, staged)
+
+    def check_known(self, hook: DoceboHook) -> None:
+        """Refuse to wait where Docebo knows none of them: one call where it knows the first.
+
+        :raises InvalidInput: it knows none.
+        """
+        ids, endpoints = iter(self._people), hook.endpoints()
+        for most in (1, FEW, self.count):
+            some = min(most, self.count)
+            with UserLookUp(endpoints, self._by, some) as look_up:
+                for values in chunks(islice(ids, some), PER_LOOK_UP):
+                    if look_up(values):
+                        return
+        if self.count:
+            problem = (
+                f"Docebo has no user for any of the {self.count:,} `expected_user_ids`, so they cannot become members. "
+                "Check `identify_by` and the source."
+            )
+            raise InvalidInput(SUBJECT, [problem])
 
     def missing(self, hook: DoceboHook, group_id: str) -> int:
         """How many of them are no members: one call for an export where that tells who they are, else a call a page."""
         if not self.count:
             return 0
         if self._by == "id":
-            return self._not_among(member.user_id for member in hook.get_members(group_id=group_id))
+            return self._people.missing_from(member.user_id for member in hook.get_members(group_id=group_id))
         column: Column = "userid" if self._by == "username" else "email"
         with tempfile.TemporaryDirectory(prefix="segments-") as folder:
             path = Path(folder, "members.csv")
             hook.export_users(str(path), columns=(column,), include_header=False, group_id=group_id)
             with path.open(newline="", encoding="utf-8") as rows:
-                return self._not_among(row[0] for row in csv.reader(rows) if row)
-
-    def _not_among(self, present: Iterator[str]) -> int:
-        left = self.count
-        try:
-            for user_id in present:
-                left -= self._people.execute("DELETE FROM people WHERE id = ?", _key(user_id)).rowcount
-                if not left:
-                    break
-        finally:
-            self._people.rollback()
-        return left
+                return self._people.missing_from(user_key(row[0]) for row in csv.reader(rows) if row)
 
 
 def read_wait(given: dict[str, Any], user_ids: UserSource) -> tuple[GroupWait, ExpectedUsers]:
@@ -137,7 +151,7 @@ def read_wait(given: dict[str, Any], user_ids: UserSource) -> tuple[GroupWait, E
     problems: list[str] = []
     wait = validated(GroupWait, given, problems)
     expected = ExpectedUsers(wait.identify_by if wait else "username")
-    problems += expected.fill(user_ids, skip_invalid=given.get("on_invalid") == "skip")
+    problems += expected.fill(user_ids, wait)
     if wait and not (wait.knows_the_end or expected.count):
         problems.append(
             "Docebo makes the change in a background job that cannot be asked for, and what it will bring is not "
@@ -145,10 +159,5 @@ def read_wait(given: dict[str, Any], user_ids: UserSource) -> tuple[GroupWait, E
         )
     if wait is None or problems:
         expected.close()
-        raise InvalidInput("The wait for a Docebo group", problems)
+        raise InvalidInput(SUBJECT, problems)
     return wait, expected
-
-
-def _key(user_id: str) -> tuple[str]:
-    """As people are compared: names and addresses without regard to case."""
-    return (user_id.strip().casefold(),)

@@ -223,11 +223,20 @@ class TestCreate:
 
     def test_an_update_without_any_usable_person_empties_nothing(self, hook, docebo_sandbox, people):
         hook.create_group("Trial users", people)
-        for given in (
-            {"user_ids": ["?"], "on_invalid": "skip"},
-            {"user_ids": ["nobody@example.com"], "identify_by": "email", "on_unmatched": "skip"},
+        for refusal, given in (
+            ("allow_empty", {"user_ids": []}),
+            ("none is valid", {"user_ids": ["?"], "on_invalid": "skip", "allow_empty": True}),
+            (
+                "None was found",
+                {
+                    "user_ids": ["nobody@example.com"],
+                    "identify_by": "email",
+                    "on_unmatched": "skip",
+                    "allow_empty": True,
+                },
+            ),
         ):
-            with pytest.raises(InvalidInput, match="allow_empty"):
+            with pytest.raises(InvalidInput, match=refusal):
                 hook.create_group("Trial users", **given, if_exists="update")
         assert docebo_sandbox.members("Trial users") == set(people)
 

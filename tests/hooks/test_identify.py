@@ -6,6 +6,7 @@ import pytest
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.identify import identified
+from airflow_segments_provider.models.given import FoundUsers
 from airflow_segments_provider.sources.batches import StagedUserIds
 
 KNOWN: dict[str, str | None] = {f"user{number}@example.com": str(number) for number in range(30)}
@@ -24,13 +25,15 @@ def run(values, on_unmatched="fail", look_up=True):
         with identified(
             staged,
             look if look_up else None,
+            FoundUsers(on_unmatched=on_unmatched),
             wanted="e-mail addresses",
-            on_unmatched=on_unmatched,
+            key=str.lower,
+            kept=None,
             per_request=4,
             max_length=20,
             subject="The addition of users",
-        ) as (found, unmatched):
-            return [batch.ids() for batch in found.batches()], unmatched, asked
+        ) as found:
+            return [batch.ids() for batch in found.staged.batches()], found.unmatched, asked
 
 
 def test_ids_need_no_look_up():
@@ -52,9 +55,8 @@ def test_nobody_is_looked_up_for_an_empty_list():
 def test_those_without_an_id_are_refused_in_one_message_by_reason_and_unnamed():
     with pytest.raises(InvalidInput) as caught:
         run(["user1@example.com", "gone@example.com", "lost@example.com", "twins@example.com"])
-    assert (
-        "2 of 4 e-mail addresses belong to no such user. (2) 1 of 4 e-mail addresses belong to several users."
-        in str(caught.value)
+    assert "2 of 4 e-mail addresses belong to no such user. 1 of 4 e-mail addresses belong to several users." in str(
+        caught.value
     )
     assert "@" not in str(caught.value)
 

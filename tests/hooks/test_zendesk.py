@@ -78,6 +78,7 @@ class TestCreate:
             "users_removed": 0,
             "users_rejected": {},
             "users_unmatched": {},
+            "unmatched_file": None,
             "requests": 2,
         }
 

@@ -67,8 +67,8 @@ def test_nobody_makes_no_call_and_empties_only_where_told(hook, zendesk_sandbox,
         assert change.requests == 0
     with pytest.raises(InvalidInput, match="allow_empty"):
         hook.set_users([], user_segment_id=made)
-    with pytest.raises(InvalidInput, match="allow_empty"):
-        hook.set_users(["x"], user_segment_id=made, on_invalid="skip")
+    with pytest.raises(InvalidInput, match="none is valid"):
+        hook.set_users(["x"], user_segment_id=made, on_invalid="skip", allow_empty=True)
     assert zendesk_sandbox.counts() == {}
     assert hook.set_users([], user_segment_id=made, allow_empty=True).users_removed == 1
     assert added(zendesk_sandbox) == set()
@@ -304,11 +304,10 @@ class TestIdentify:
 
     def test_nobody_known_makes_no_change(self, hook, zendesk_sandbox, made):
         given = {"identify_by": "email", "on_unmatched": "skip", "user_segment_id": made}
-        change = hook.add_users(["x@example.com"], **given)
-        assert (change.users_sent, change.users_unmatched) == (0, {"no such user": 1})
-        with pytest.raises(InvalidInput, match="allow_empty"):
-            hook.set_users(["x@example.com"], **given)
-        assert counts(zendesk_sandbox) == {"search_users": 2}
+        for change in (hook.add_users, hook.remove_users, hook.set_users):
+            with pytest.raises(InvalidInput, match="None was found"):
+                change(["x@example.com"], **given)
+        assert counts(zendesk_sandbox) == {"search_users": 3}
 
     def test_a_wrong_way_is_refused(self, hook, zendesk_sandbox, made):
         with pytest.raises(InvalidInput, match="`identify_by`"):

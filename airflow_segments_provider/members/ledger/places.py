@@ -33,9 +33,14 @@ _AMBIGUOUS_IN_URL = re.compile(r"[#?*\[\]\\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+def configured_ledger_path() -> str | None:
+    """Return ``[segments] ledger_path``, or None where it is not set."""
+    return conf.get("segments", "ledger_path", fallback="") or None
+
+
 def ledger_path() -> str:
     """Return the ledger path of this deployment: ``[segments] ledger_path``, else a folder in Airflow's home."""
-    configured: str = conf.get("segments", "ledger_path", fallback="") or ""
+    configured = configured_ledger_path()
     home = os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")
     return configured or str(Path(home).expanduser() / "segments_ledger")
 

@@ -14,7 +14,7 @@ from airflow_segments_provider.members.ledger.lease import RELEASED
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Manifest
 from airflow_segments_provider.members.plan import ACTIONS, Plan
 from airflow_segments_provider.members.sync import Synced
-from tests.members.model.engine import FEW_ROWS, GROWTH_BASELINE, SMALL_BASELINE, SMALL_REMOVALS
+from tests.members.model.engine import FEW_USERS, GROWTH_BASELINE, SMALL_BASELINE, SMALL_REMOVALS
 from tests.members.model.world import LEASE, MINUTE, REQUEST_TIMEOUT, START, Written
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class Books:
         if plan.approved:
             return
         rows = len(aim.wanted) + aim.invalid
-        few = rows < FEW_ROWS
+        few = rows < FEW_USERS
         usable = not aim.invalid or (aim.wanted and (few or Decimal(aim.invalid) / rows <= Decimal("0.2")))
         world.claim("I: too many rows are invalid", usable, aim.invalid, rows)
         if aim.wanted or options.allow_empty or plan.mode != "mirror":

@@ -20,6 +20,7 @@ from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS
 from airflow_segments_provider.members.ledger.timing import Timing, milliseconds
 from airflow_segments_provider.members.sync import Sync, Synced
 from airflow_segments_provider.members.target import Applied
+from airflow_segments_provider.sources import limits
 from tests.members.model.weather import (
     CRASHES,
     DOUBTS,
@@ -593,7 +594,7 @@ BROKEN: dict[str, Broken] = {
         {**CRASHES, "other_mode": 0.6, "empty": 0.6, "removed": 1.0, "max_removals": None, "again": 0.9, "undo": 0.0},
     ),
     "takes a source with many invalid rows": Broken(
-        lambda patch: patch.setattr(sync, "FEW_ROWS", 1_000), {"invalid": 0.4}
+        lambda patch: patch.setattr(limits, "FEW_USERS", 1_000), {"invalid": 0.4}
     ),
     "takes counts for a digest": Broken(
         _digest_of_counts, {**GUARDED, "approves": 0.1, "stale": 0.6, "corrected": 0.9, "again": 0.8}

@@ -12,10 +12,11 @@ import pytest
 
 from airflow_segments_provider.members import apply, guard, plan, sync
 from airflow_segments_provider.members.ledger import ledger
+from airflow_segments_provider.sources import limits
 from tests.members.model.weather import Weather
 
 # Beyond these the guard looks at shares.
-SMALL_BASELINE, SMALL_REMOVALS, GROWTH_BASELINE, FEW_ROWS = 6, 2, 3, 5
+SMALL_BASELINE, SMALL_REMOVALS, GROWTH_BASELINE, FEW_USERS = 6, 2, 3, 5
 
 
 class Names:
@@ -60,10 +61,10 @@ def small_engine() -> Iterator[None]:
         patch.setattr(ledger, "ThreadPoolExecutor", AtOnce)
         patch.setattr(plan, "samples", lambda *given: {})
         patch.setattr(sync.Sync, "report", lambda *given: None)
-        patch.setattr(guard, "SMALL_BASELINE", SMALL_BASELINE)
-        patch.setattr(guard, "SMALL_REMOVALS", SMALL_REMOVALS)
+        patch.setattr(limits, "SMALL_BASELINE", SMALL_BASELINE)
+        patch.setattr(limits, "SMALL_REMOVALS", SMALL_REMOVALS)
         patch.setattr(guard, "GROWTH_BASELINE", GROWTH_BASELINE)
-        patch.setattr(sync, "FEW_ROWS", FEW_ROWS)
+        patch.setattr(limits, "FEW_USERS", FEW_USERS)
         patch.setattr(apply, "SPLIT_BUDGET", apply.SPLIT_BUDGET)
         patch.setattr(apply, "HOPELESS", apply.HOPELESS)
         patch.setattr("airflow_segments_provider.members.ledger.ledger.uuid", NAMES)

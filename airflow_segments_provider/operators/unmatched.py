@@ -1,0 +1,72 @@
+"""Lists users that the vendor does not have in a file beside the ledger, one for each try of a task."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_segments_provider.errors import SegmentsError
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.members.ledger.store import Store
+
+logger = logging.getLogger(__name__)
+
+# Below the ledger path, beside the folders of vendors. It has a folder for each day, named by its date.
+UNMATCHED = "unmatched"
+# Of a part of a path.
+MOST_CHARACTERS, DIGITS = 200, 40
+
+
+class UnmatchedFile:
+    """Implements :class:`~airflow_segments_provider.hooks.identify.UnmatchedList` for one try of a task.
+
+    Only the user that runs the tasks may read a local file. Files expire after ``[segments] keep_days``: the next file
+    deletes them.
+
+    :param ti: the task instance.
+    """
+
+    def __init__(self, ti: Any) -> None:
+        parts = (ti.dag_id, ti.task_id, ti.run_id, f"{ti.map_index}.{ti.try_number}")
+        self._name = "/".join(map(_part, parts))
+        self.location: str | None = None
+
+    def keep(self, path: Path) -> str:
+        """Copy the list; return a sentence that says where it is, or why it is not kept."""
+        from airflow_segments_provider.members.ledger.places import configured_ledger_path, store_at, timing
+
+        root = configured_ledger_path()
+        if root is None:
+            return "No file lists them, because `[segments] ledger_path` is not set."
+        today = datetime.now(UTC).date()
+        name = f"{today.isoformat()}/{self._name}.jsonl"
+        try:
+            store = store_at(root, UNMATCHED)
+            store.put(name, path)
+            self.location = f"{store}/{name}"
+            _expire(store, (today - timing().keep).isoformat())
+        except SegmentsError as error:
+            if self.location is None:
+                return f"They could not be listed in a file below the ledger path {root} ({type(error).__name__})."
+            logger.warning("Lists of unmatched users that are too old could not be deleted: %s", error)
+        return f"They are listed in {self.location}."
+
+
+def _part(text: str) -> str:
+    """Return a text as a part of a path that every store takes; a long one ends in its digest."""
+    part = quote(text, safe="")
+    if len(part) <= MOST_CHARACTERS:
+        return part
+    return f"{part[: MOST_CHARACTERS - DIGITS]}{sha256(text.encode()).hexdigest()[:DIGITS]}"
+
+
+def _expire(store: Store, before: str) -> None:
+    """Delete the lists of the days before a date."""
+    for day in store.folders(""):
+        if day < before:
+            store.delete_folder(day)

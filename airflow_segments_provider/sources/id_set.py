@@ -1,0 +1,66 @@
+"""A set of IDs on disk: a million of them need no memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+
+class IdSet:
+    """IDs in a temporary database that only this object can open; each may belong to users of the vendor."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("")  # an empty name: a file without a name, deleted when it is closed
+        self._database.execute("CREATE TABLE ids (id TEXT, user TEXT DEFAULT '', PRIMARY KEY (id, user)) WITHOUT ROWID")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete the database."""
+        self._database.close()
+
+    def add(self, user_id: str) -> bool:
+        """Add an ID; return whether it was not in the set."""
+        return self._database.execute("INSERT OR IGNORE INTO ids (id) VALUES (?)", (user_id,)).rowcount > 0
+
+    def update(self, ids: Iterable[str]) -> None:
+        """Add IDs."""
+        self._database.executemany("INSERT OR IGNORE INTO ids (id) VALUES (?)", ((user_id,) for user_id in ids))
+
+    def update_users(self, users: Iterable[tuple[str, str]]) -> None:
+        """Add IDs, each with a user that it belongs to."""
+        self._database.executemany("INSERT OR IGNORE INTO ids VALUES (?, ?)", users)
+
+    def users(self, user_id: str) -> set[str]:
+        """Return the users that an ID belongs to."""
+        return {row[0] for row in self._database.execute("SELECT user FROM ids WHERE id = ?", (user_id,))}
+
+    def __contains__(self, user_id: str) -> bool:
+        found = self._database.execute("SELECT 1 FROM ids WHERE id = ? LIMIT 1", (user_id,))
+        return found.fetchone() is not None
+
+    def __len__(self) -> int:
+        count: int = self._database.execute("SELECT count(DISTINCT id) FROM ids").fetchone()[0]
+        return count
+
+    def __iter__(self) -> Iterator[str]:
+        return (row[0] for row in self._database.execute("SELECT DISTINCT id FROM ids ORDER BY id"))
+
+    def minus(self, other: IdSet) -> Iterator[str]:
+        """Yield the IDs that another set does not have."""
+        return (user_id for user_id in self if user_id not in other)
+
+    def missing_from(self, present: Iterable[str]) -> int:
+        """Return how many of the IDs are not among these; stops reading when all were found."""
+        missing = len(self)
+        with IdSet() as found:
+            for user_id in present if missing else ():
+                missing -= user_id in self and found.add(user_id)
+                if not missing:
+                    break
+        return missing

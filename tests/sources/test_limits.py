@@ -1,0 +1,37 @@
+"""Each limit at its edge."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.sources.limits import breach_of_invalid, breach_of_removals, breach_of_unmatched
+
+
+@pytest.mark.parametrize("breach", [breach_of_invalid, breach_of_unmatched])
+@pytest.mark.parametrize(
+    ("left_out", "users", "limit", "refused"),
+    [
+        (0, 0, 0.0, False),
+        (0, 500, 0.0, False),
+        (20, 100, 0.2, False),
+        (21, 100, 0.2, True),
+        (29, 100, 0.29, False),
+        (30, 100, 0.29, True),
+        (1, 100, 0.0, True),
+        (1, 99, 0.0, False),
+        (98, 99, 0.2, False),
+        # Never all, whatever the number and the limit.
+        (1, 1, 1.0, True),
+        (99, 99, 1.0, True),
+        (1_501, 1_501, 1.0, True),
+        (1_500, 1_501, 1.0, False),
+    ],
+)
+def test_who_is_left_out(breach, left_out, users, limit, refused):
+    assert bool(breach(left_out, users, limit)) is refused
+
+
+def test_the_limit_and_how_it_is_raised_are_named():
+    assert breach_of_invalid(30, 100, 0.25) == "the limit is 25.0% (`max_invalid_fraction`)"
+    assert breach_of_unmatched(30, 100, 0.2) == "the limit is 20.0% (`max_unmatched_fraction`)"
+    assert "700 of 1,045 members (67.0%)" in breach_of_removals(700, 1_045, 0.2)
