@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,8 +18,6 @@ from airflow_segments_provider.sources.limits import breach_of_unmatched
 
 if TYPE_CHECKING:
     from airflow_segments_provider.models.given import FoundUsers
-
-logger = logging.getLogger(__name__)
 
 # For each value that the vendor knows, its id; None where it belongs to several users.
 LookUp = Callable[[list[str]], Mapping[str, str | None]]
@@ -102,7 +99,6 @@ def identified(
         listed = kept.keep(unmatched.file()) if kept else NOT_KEPT
         if problem := _problem(unmatched, given, wanted):
             raise InvalidInput(subject, [f"{problem} {listed}"])
-        logger.warning("%s %s were not found and are left out. %s", f"{unmatched.counts.total():,}", wanted, listed)
         yield Identified(found, dict(unmatched.counts), kept.location if kept else None)
 
 

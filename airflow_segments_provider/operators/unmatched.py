@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -13,8 +12,6 @@ from airflow_segments_provider.errors import SegmentsError
 
 if TYPE_CHECKING:
     from airflow_segments_provider.members.ledger.store import Store
-
-logger = logging.getLogger(__name__)
 
 # Below the ledger path, beside the folders of vendors. It has a folder for each day, named by its date.
 UNMATCHED = "unmatched"
@@ -29,15 +26,22 @@ class UnmatchedFile:
     deletes them.
 
     :param ti: the task instance.
+    :param log: of the task; gets the sentence as well.
     """
 
-    def __init__(self, ti: Any) -> None:
+    def __init__(self, ti: Any, log: Any) -> None:
+        self._log = log
         parts = (ti.dag_id, ti.task_id, ti.run_id, f"{ti.map_index}.{ti.try_number}")
         self._name = "/".join(map(_part, parts))
         self.location: str | None = None
 
     def keep(self, path: Path) -> str:
         """Copy the list; return a sentence that says where it is, or why it is not kept."""
+        sentence = self._keep(path)
+        self._log.warning("Users were not found. %s", sentence)
+        return sentence
+
+    def _keep(self, path: Path) -> str:
         from airflow_segments_provider.members.ledger.places import configured_ledger_path, store_at, timing
 
         root = configured_ledger_path()
@@ -53,7 +57,7 @@ class UnmatchedFile:
         except SegmentsError as error:
             if self.location is None:
                 return f"They could not be listed in a file below the ledger path {root} ({type(error).__name__})."
-            logger.warning("Lists of unmatched users that are too old could not be deleted: %s", error)
+            self._log.warning("Lists of unmatched users that are too old could not be deleted: %s", error)
         return f"They are listed in {self.location}."
 
 

@@ -48,7 +48,7 @@ class FoundUsersOperator(UsersOperator):
         """Let the hook list users that are not found in a file of this try of the task."""
         from airflow_segments_provider.operators.unmatched import UnmatchedFile
 
-        self.hook.unmatched_list = UnmatchedFile(context["ti"])
+        self.hook.unmatched_list = UnmatchedFile(context["ti"], self.log)
 
 
 class ExactMembersOperator(FoundUsersOperator):

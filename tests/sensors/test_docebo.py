@@ -354,12 +354,14 @@ class TestDeferred:
             resumed(wait(group=created(people[:2])), told)
 
 
-class TestPeople:
-    @pytest.fixture
-    def group(self, docebo_sandbox) -> Any:
-        users = {user.userid: user.idst for user in docebo_sandbox.users()}
-        return created([users["ada.sandford@example.com"], users["bela.okoro@example.com"]])
+@pytest.fixture
+def group(docebo_sandbox) -> dict[str, Any]:
+    """The result of a task that made a group of two."""
+    users = {user.userid: user.idst for user in docebo_sandbox.users()}
+    return created([users["ada.sandford@example.com"], users["bela.okoro@example.com"]])
 
+
+class TestPeople:
     @pytest.mark.parametrize("by", ["email", "username"])
     def test_by_address_or_name_they_take_one_call_for_the_export(self, group, calls, by):
         calls()
@@ -398,8 +400,8 @@ class TestPeople:
         assert calls() == {"get_group": 3, "get_user": 1, "list_members": 2 + 2}
 
     @pytest.mark.parametrize("by", ["id", "email"])
-    def test_unusable_ones(self, group, calls, by):
-        known = {"id": "13", "email": "ada.sandford@example.com"}[by]
+    def test_unusable_ones(self, docebo_sandbox, group, calls, by):
+        known = {"id": docebo_sandbox.add_user("known"), "email": "ada.sandford@example.com"}[by]
         calls()
         people = ["", None, "x" * 300, 4.5, "ada", known]
         with pytest.raises(InvalidInput) as caught:
@@ -415,6 +417,59 @@ class TestPeople:
         assert calls() == {}
         left = deferral(wait(group=group, expected_user_ids=people, identify_by=by, on_invalid="skip", deferrable=True))
         assert left["min_count"] == (1 if by == "id" else 2)
+
+
+class TestNobodyThere:
+    """A wait for users of whom none exists would never end, or end at once."""
+
+    @pytest.mark.parametrize("deferrable", [True, False])
+    @pytest.mark.parametrize("count", [1, 30, 1_500])
+    @pytest.mark.parametrize("by", ["id", "email", "username"])
+    def test_it_fails_at_once(self, docebo_sandbox, group, deferrable, count, by):
+        docebo_sandbox.settings(rate_limit=None)
+        strangers = [
+            str(7_000_000 + number) if by == "id" else f"nobody{number}@example.com" for number in range(count)
+        ]
+        options = {"group": group, "expected_user_ids": strangers, "identify_by": by, "max_missing": count}
+        with pytest.raises(InvalidInput, match=f"any of the {count:,} `expected_user_ids`") as caught:
+            wait(**options, deferrable=deferrable).execute(context())
+        assert not any(stranger in str(caught.value) for stranger in strangers)
+
+    @pytest.mark.parametrize("by", ["id", "email", "username"])
+    def test_one_who_exists_is_enough(self, docebo_sandbox, group, by):
+        strangers = [str(7_000_000 + number) if by == "id" else f"nobody{number}@example.com" for number in range(60)]
+        # Sorted behind the others.
+        known = docebo_sandbox.add_user("zoe@example.com")
+        people = [*strangers, str(known) if by == "id" else "ZOE@example.com"]
+        options = {"group": group, "expected_user_ids": people, "identify_by": by, "max_missing": 61}
+        assert wait(**options).execute(context())["users_missing"] == 61
+
+    @pytest.mark.parametrize(
+        ("people", "options", "problem"),
+        [
+            (["", None, "x"], {}, "none is valid"),
+            (["", None, "x"], {"max_invalid_fraction": "1"}, "none is valid"),
+            ([*range(1, 80), *[""] * 21], {}, "`max_invalid_fraction`"),
+            ([*range(1, 81), *[""] * 20], {}, ""),
+            ([*range(1, 80), *[""] * 21], {"max_invalid_fraction": "0.21"}, ""),
+            ([*range(1, 78), *[""] * 22], {}, ""),
+        ],
+    )
+    def test_too_few_are_valid(self, docebo_sandbox, group, calls, people, options, problem):
+        docebo_sandbox.fault("docebo.get_user", "status", status=200, body={"data": {"user_id": "1"}}, times=None)
+        calls()
+        sensor = wait(group=group, expected_user_ids=people, on_invalid="skip", deferrable=True, **options)
+        if problem:
+            with pytest.raises(InvalidInput, match=problem):
+                sensor.execute(context())
+            assert calls() == {}
+        else:
+            assert deferral(sensor)["min_count"] == sum(1 for person in people if person)
+
+    def test_no_expected_users_are_no_problem(self, group, calls):
+        calls()
+        assert wait(group=group, expected_user_ids=[]).execute(context())["members"] == 2
+        assert calls() == {"get_group": 2, "list_members": 1}
 
 
 class TestWhatIsKnownOfABackgroundJob:
