@@ -92,7 +92,7 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
     """Make sure that a user group exists and holds these users; creating twice makes one.
 
     Returns ``user_group_id, name, role, outcome, users_sent, users_added, users_removed, users_refused, users_rejected,
-    users_unmatched, requests, changed_at``.
+    users_unmatched, unmatched_file, requests, changed_at``.
 
     :param name: 1 to 255 characters; the only thing by which an existing one is found.
     :param user_ids: who they are, by ``identify_by``: a list, an upstream result, a template that renders to a list,
@@ -105,6 +105,9 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
     :param on_unmatched: the same for people whom the server does not know, or who share an address.
     :param on_refused: ``fail`` fails where the server refuses to add somebody; ``skip`` counts them by reason.
+    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
+        ``max_removed_fraction`` what ``update`` removes: see
+        :class:`~airflow_segments_provider.operators.users.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -238,7 +241,8 @@ class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
 class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
     """Add users to a user group. A partial failure, a success to the server, fails the task unless told otherwise.
 
-    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and ``on_refused``.
+    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched``, their limits and
+        ``on_refused``.
     """
 
     template_fields: Sequence[str] = (
@@ -289,8 +293,8 @@ class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUs
 class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
     """Remove users from a user group: one call each, ``max_concurrency`` of the connection at once.
 
-    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid`` and ``on_unmatched``. Somebody who is no
-        member is no error.
+    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits.
+        Somebody who is no member is no error.
     """
 
     template_fields: Sequence[str] = (

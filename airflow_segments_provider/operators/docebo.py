@@ -101,7 +101,7 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     who come in; so it may if ``if_exists="update"`` gives the existing one other rules, which empties and refills it.
 
     Returns ``group_id, name, type, outcome, users_sent, users_removed, users_rejected, users_unmatched,
-    background_job, requests, changed_at``. See https://help.docebo.com/hc/en-us/articles/360020084100-Managing-groups.
+    unmatched_file, background_job, requests, changed_at``. See https://help.docebo.com/hc/en-us/articles/360020084100-Managing-groups.
 
     :param name: 1 to 255 characters; the only thing by which an existing group is found.
     :param user_ids: people: a list, an upstream result, a template that renders to a list, any iterable, or a source.
@@ -117,6 +117,9 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     :param allow_empty: with ``update``, let nobody at all empty one that has members.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
     :param on_unmatched: ``fail`` refuses where somebody is not found; ``skip`` leaves those out and counts them.
+    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
+        ``max_removed_fraction`` what ``update`` removes: see
+        :class:`~airflow_segments_provider.operators.users.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (

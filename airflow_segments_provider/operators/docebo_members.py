@@ -30,8 +30,8 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     Docebo may do it in the background; ``background_job`` of the result says so, and DoceboGroupPopulatedSensor waits
     for it. Returns what the create returns.
 
-    :param user_ids: as for a create, as are ``identify_by``, ``branch_ids``, ``group_ids``, ``on_invalid`` and
-        ``on_unmatched``. One of ``user_ids``, ``branch_ids`` and ``group_ids`` is needed.
+    :param user_ids: as for a create, as are ``identify_by``, ``branch_ids``, ``group_ids``, ``on_invalid``,
+        ``on_unmatched`` and their limits. One of ``user_ids``, ``branch_ids`` and ``group_ids`` is needed.
     """
 
     template_fields: Sequence[str] = (
@@ -89,7 +89,7 @@ class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     Docebo may do it in the background, as an addition. Members whom the rules of an automatic group brought may come
     back with its next evaluation. Returns what the create returns.
 
-    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid`` and ``on_unmatched``.
+    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits.
     :param user_all: remove everybody; with ``user_filters`` everybody whom they find.
     :param user_filters: ``{"search": "…"}`` or a list of search texts. May be a template, but as it may name a person,
         Airflow neither stores nor shows it, and an upstream result in it makes no dependency.

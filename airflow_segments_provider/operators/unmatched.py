@@ -30,9 +30,8 @@ class UnmatchedFile:
     """
 
     def __init__(self, ti: Any, log: Any) -> None:
+        self._ti = ti
         self._log = log
-        parts = (ti.dag_id, ti.task_id, ti.run_id, f"{ti.map_index}.{ti.try_number}")
-        self._name = "/".join(map(_part, parts))
         self.location: str | None = None
 
     def keep(self, path: Path) -> str:
@@ -47,8 +46,9 @@ class UnmatchedFile:
         root = configured_ledger_path()
         if root is None:
             return "No file lists them, because `[segments] ledger_path` is not set."
-        today = datetime.now(UTC).date()
-        name = f"{today.isoformat()}/{self._name}.jsonl"
+        today, ti = datetime.now(UTC).date(), self._ti
+        parts = (ti.dag_id, ti.task_id, ti.run_id, f"{ti.map_index}.{ti.try_number}")
+        name = f"{today.isoformat()}/{'/'.join(map(_part, parts))}.jsonl"
         try:
             store = store_at(root, UNMATCHED)
             store.put(name, path)

@@ -103,6 +103,8 @@ class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
     :param allow_empty: with ``if_exists="update"``, let no ids at all empty the existing segment.
     :param on_invalid: ``fail`` refuses all if one id is blank, longer than 100 characters or no text; ``skip`` leaves
         those out and counts them by reason in the result.
+    :param max_invalid_fraction: limits what is left out: see
+        :class:`~airflow_segments_provider.operators.users.UsersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -174,7 +176,7 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
     :param action: ``add``, ``remove`` or ``override``; the last takes 25,000 ids at most.
     :param user_ids: as for the create.
     :param allow_empty: let ``override`` without ids empty the segment; the others then make no call.
-    :param on_invalid: as for the create.
+    :param on_invalid: as for the create, as is ``max_invalid_fraction``.
     """
 
     template_fields: Sequence[str] = (

@@ -35,7 +35,7 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
     """Make sure that a user segment exists and that these people are in it; creating twice makes one.
 
     Returns ``user_segment_id, name, user_type, outcome, users_sent, users_added, users_removed, users_rejected,
-    users_unmatched, requests, changed_at``. In place of a list, a text that holds one (JSON) will do.
+    users_unmatched, unmatched_file, requests, changed_at``. In place of a list, a text that holds one (JSON) will do.
 
     :param name: 1 to 255 characters; the only thing by which an existing one is found.
     :param user_ids: people who are in it whatever its rules say: a list, an upstream result, a template that renders to
@@ -49,6 +49,9 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
     :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
     :param on_unmatched: the same for people whom Zendesk does not know.
+    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
+        ``max_removed_fraction`` what ``update`` removes: see
+        :class:`~airflow_segments_provider.operators.users.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -134,7 +137,7 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
     :param action: ``add`` or ``remove`` these people, or ``set`` the added people to exactly these.
     :param new_name: what is not given stays as it is, here and below.
     :param tags: as for a create, as are ``or_tags``, ``organization_ids``, ``group_ids``, ``user_type``,
-        ``identify_by``, ``on_invalid`` and ``on_unmatched``; an empty list takes the rule away.
+        ``identify_by``, ``on_invalid``, ``on_unmatched`` and the limits; an empty list takes the rule away.
     :param allow_empty: let ``set`` without anybody remove all added people.
     """
 

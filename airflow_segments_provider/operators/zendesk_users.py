@@ -79,9 +79,9 @@ class ZendeskUpdateUserTagsOperator(ZendeskOperator):
 class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
     """Make the same change to many users, in background jobs of 100 users each.
 
-    Returns ``job_ids, jobs, users_sent, users_updated, users_rejected, users_unmatched, requests``: ``jobs`` is the
-    number of all, ``job_ids`` are those that were not known to have succeeded, so that a million users leave no long
-    list. The last 30 jobs are still to run then: wait for them, and see what failed in them, with
+    Returns ``job_ids, jobs, users_sent, users_updated, users_rejected, users_unmatched, unmatched_file, requests``:
+    ``jobs`` is the number of all, ``job_ids`` are those that were not known to have succeeded, so that a million users
+    leave no long list. The last 30 jobs are still to run then: wait for them, and see what failed in them, with
     :class:`~airflow_segments_provider.sensors.zendesk.ZendeskJobStatusSensor`.
 
     :param user_ids: a list, an upstream result, a template that renders to a list, any iterable, or a source. Airflow's
@@ -91,6 +91,8 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
     :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
     :param on_unmatched: the same for people whom Zendesk does not know.
+    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does: see
+        :class:`~airflow_segments_provider.operators.users.FoundUsersOperator`.
     """
 
     template_fields: Sequence[str] = (

@@ -214,6 +214,7 @@ tag >> untag >> tags >> only >> update >> wait
         "users_updated": 0,
         "users_rejected": {},
         "users_unmatched": {},
+        "unmatched_file": None,
         "requests": 1,
     }
     assert found["wait"] == {"jobs": 1, "users_updated": 7, "users_failed": {}}
