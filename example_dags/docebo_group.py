@@ -38,7 +38,9 @@ with DAG(
     params={
         "group_name": Param("People in onboarding", type="string", minLength=1, maxLength=255),
         "people_conn_id": Param("people_db", type="string", description="The database with the people"),
-        "list_path": Param("", type="string", description="Where the members go, e.g. s3://…; empty: just counted"),
+        "list_path": Param(
+            None, type=["null", "string"], description="Where the members go, e.g. s3://…; empty: just counted"
+        ),
         "delete_at_end": Param(False, type="boolean", description="Delete the group after the run"),
     },
     tags=["docebo"],

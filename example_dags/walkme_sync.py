@@ -40,7 +40,9 @@ with DAG(
         "segment_name": Param("People on trial", type="string", minLength=1, maxLength=255),
         "people_conn_id": Param("people_db", type="string", description="The database with the people"),
         "plan_only": Param(False, type="boolean", description="Only say what would be sent"),
-        "approve": Param("", type="string", pattern="^(sha256:[0-9a-f]{64})?$", description="A refused plan's digest"),
+        "approve": Param(
+            None, type=["null", "string"], pattern="^(sha256:[0-9a-f]{64})?$", description="A refused plan's digest"
+        ),
         "propagation_seconds": Param(600, type="number", minimum=0, description="How long WalkMe's Editor may lag"),
     },
     tags=["walkme"],

@@ -36,14 +36,14 @@ PEOPLE = {"identify_by": "external_id", "on_invalid": "skip", "on_unmatched": "s
 with DAG(
     dag_id="zendesk_user_segment",
     description="Let only the people on trial see an article",
-    schedule=None,  # such as "@daily"; then give article_id a value
+    schedule=None,  # such as "@daily"; then give article_id the number of your article
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,  # of two changes of a segment's people at the same time, one would be lost
     default_args={"retries": 2},
     params={
         "segment_name": Param("People on trial", type="string", minLength=1, maxLength=255),
-        "article_id": Param(type="integer", minimum=1, description="The article that only they may see"),
+        "article_id": Param(360012345678, type="integer", minimum=1, description="The article that only they may see"),
         "tag": Param("trial", type="string", minLength=1, description="Takes the place of all tags that they have"),
         "people_conn_id": Param("people_db", type="string", description="The database with the people"),
         "delete_at_end": Param(False, type="boolean", description="Open the article and delete the segment after it"),

@@ -105,7 +105,7 @@ def test_runs_follow_the_people_and_the_last_one_cleans_up(zendesk_sandbox, exam
         assert stored(str(number)) == []
 
 
-@pytest.mark.parametrize("wrong", [{}, {"article_id": 0}, {"article_id": 5, "tag": ""}])
+@pytest.mark.parametrize("wrong", [{"article_id": 0}, {"article_id": 5, "tag": ""}])
 def test_a_wrong_param_is_refused_before_anything_is_sent(zendesk_sandbox, example_dag, plan, wrong):
     from airflow.providers.common.compat.sdk import ParamValidationError
 
