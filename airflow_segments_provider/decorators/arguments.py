@@ -5,38 +5,17 @@ Airflow writes the rendered arguments of a task into its database. Those of a sy
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Argument", "ArgumentsField", "concealing", "reveal"]
+from airflow_segments_provider.operators.base import depend_on_nested_results
+from airflow_segments_provider.operators.concealed import conceal
 
-
-class Argument:
-    """A value that shows as its size, or as its type.
-
-    :param rendered: it is data already; Airflow must not render it as a template.
-    """
-
-    def __init__(self, value: Any, *, rendered: bool = False) -> None:
-        self.value = value
-        self.rendered = rendered
-
-    def __str__(self) -> str:
-        """What Airflow stores and shows; the same in every process."""
-        if not isinstance(self.value, (list, tuple, set, frozenset, dict)):
-            return type(self.value).__name__
-        count = len(self.value)
-        return "1 value" if count == 1 else f"{count:,} values"
-
-    __repr__ = __str__
-
-    def serialize(self) -> str:
-        """Return what newer Airflow versions store of an object in a template field."""
-        return str(self)
+__all__ = ["ArgumentsField", "concealing"]
 
 
 class ArgumentsField:
-    """The attribute of an operator that holds arguments of its function: a list or a dict of :class:`Argument`.
+    """The attribute of an operator that holds arguments of its function: a list or a dict of :class:`Concealed`.
 
     Results of other tasks remain as they are until Airflow resolves them, because they make the dependencies.
     """
@@ -71,29 +50,22 @@ def concealing(task: Any) -> Any:
     def expand_kwargs_concealed(groups: Any, *, strict: bool = True) -> Any:
         if isinstance(groups, (list, tuple)):
             groups = [_conceal_values(group) if isinstance(group, Mapping) else group for group in groups]
-        return expand_kwargs(groups, strict=strict)
+        return _waiting(expand_kwargs(groups, strict=strict), groups)
+
+    def expand_concealed(**mapped: Any) -> Any:
+        return _waiting(expand(**{name: _conceal_each(values) for name, values in mapped.items()}), mapped)
 
     task.partial = lambda **arguments: concealing(partial(**_conceal_values(arguments)))
-    task.expand = lambda **mapped: expand(**{name: _conceal_each(values) for name, values in mapped.items()})
+    task.expand = expand_concealed
     task.expand_kwargs = expand_kwargs_concealed
     task.override = lambda **arguments: concealing(override(**arguments))
     return task
 
 
-def conceal(value: Any, *, rendered: bool = False) -> Any:
-    """Wrap a value; within containers, leave the results of other tasks visible to Airflow."""
-    if value is None or isinstance(value, (bool, Argument)) or _is_result(value):
-        return value
-    if _has_results(value):
-        return _rebuilt(value, lambda part: conceal(part, rendered=rendered))
-    return Argument(value, rendered=rendered)
-
-
-def reveal(value: Any) -> Any:
-    """Return the value itself."""
-    if isinstance(value, Argument):
-        return value.value
-    return _rebuilt(value, reveal)
+def _waiting(made: Any, mapped: Any) -> Any:
+    """Let a mapped task wait for the tasks whose results are within its arguments."""
+    depend_on_nested_results(made.operator, [made.operator.partial_kwargs.get("op_kwargs"), mapped])
+    return made
 
 
 def _conceal_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,28 +75,3 @@ def _conceal_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _conceal_each(values: Any) -> Any:
     """Conceal what a task is mapped over, where that is known already."""
     return [conceal(value) for value in values] if isinstance(values, (list, tuple)) else values
-
-
-def _has_results(value: Any) -> bool:
-    """Whether a container holds results of other tasks, at any depth."""
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple, set)):
-        return _is_result(value)
-    return any(_has_results(part) for part in value)
-
-
-def _is_result(value: Any) -> bool:
-    """Whether Airflow has still to resolve a value; paths also have a method ``resolve``."""
-    return hasattr(value, "resolve") and hasattr(value, "iter_references")
-
-
-def _rebuilt(value: Any, change: Callable[[Any], Any]) -> Any:
-    """Return a container of the same type with changed parts; anything else as it is."""
-    if isinstance(value, dict):
-        return {key: change(part) for key, part in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*map(change, value))
-    if isinstance(value, (list, tuple, set)):
-        return type(value)(map(change, value))
-    return value

@@ -13,8 +13,9 @@ from airflow.providers.common.compat.sdk import (
     task_decorator_factory,
 )
 
-from airflow_segments_provider.decorators.arguments import Argument, ArgumentsField, concealing, reveal
+from airflow_segments_provider.decorators.arguments import ArgumentsField, concealing
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.operators.concealed import reveal
 from airflow_segments_provider.operators.members import SyncMembersOperator
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
         *DecoratedOperator.template_fields,
         *(name for name in SyncMembersOperator.template_fields if name != "source"),
     )
+    value_fields: Sequence[str] = ("op_args", "op_kwargs")
     custom_operator_name = "@task.sync_members"
     op_args = ArgumentsField()
     op_kwargs = ArgumentsField()
@@ -54,15 +56,9 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
             raise TypeError("@task.sync_members takes no `source`: the function names the people")
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, source=(), **kwargs)
 
-    def render_template(
-        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
-    ) -> Any:
-        """Render what a concealed argument holds; the rest as every operator does."""
-        if isinstance(content, Argument):
-            if content.rendered:
-                return content
-            content = content.value
-        return super().render_template(content, context, jinja_env, seen_oids)
+    def _written_fields(self, context: Context) -> Collection[str]:
+        """Render the arguments, too: of a mapped task, they say themselves which are results of other tasks."""
+        return {*super()._written_fields(context), "op_args", "op_kwargs"}
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Call the function, and carry out one run; see the operator."""

@@ -123,7 +123,6 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
         "alteryx_conn_id",
         *ExactMembersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
 
     def __init__(
@@ -254,7 +253,6 @@ class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUs
         "on_refused",
         *FoundUsersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
 
     def __init__(
@@ -305,7 +303,6 @@ class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServe
         "on_unmatched",
         *FoundUsersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
 
     def __init__(

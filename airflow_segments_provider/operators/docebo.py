@@ -139,7 +139,7 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
         "docebo_conn_id",
         *ExactMembersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
+    value_fields: Sequence[str] = ("ruleset",)
     user_ids = UserIdsField()
 
     def __init__(
@@ -218,6 +218,7 @@ class DoceboUpdateGroupOperator(DoceboGroupOperator):
         "ruleset",
         "exclude_deactivated_users",
     )
+    value_fields: Sequence[str] = ("ruleset",)
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.operators.concealed import ConcealedField, reveal
 from airflow_segments_provider.operators.docebo import DoceboGroupOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.users import FoundUsersOperator
@@ -44,7 +45,6 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
         "on_unmatched",
         *FoundUsersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
 
     def __init__(
@@ -91,21 +91,22 @@ class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
 
     :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits.
     :param user_all: remove everybody; with ``user_filters`` everybody whom they find.
-    :param user_filters: ``{"search": "…"}`` or a list of search texts. May be a template, but as it may name a person,
-        Airflow neither stores nor shows it, and an upstream result in it makes no dependency.
+    :param user_filters: ``{"search": "…"}`` or a list of search texts. Because it may name a user, Airflow's UI and
+        database show its size only.
     """
 
     template_fields: Sequence[str] = (
         *DoceboGroupOperator.template_fields,
         "user_ids",
         "user_all",
+        "user_filters",
         "identify_by",
         "on_invalid",
         "on_unmatched",
         *FoundUsersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
+    user_filters = ConcealedField()
 
     def __init__(
         self,
@@ -133,7 +134,7 @@ class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
         change = self.hook.remove_users(
             self.user_ids,
             user_all=self.user_all,  # type: ignore[arg-type]
-            user_filters=self.render_template(self.user_filters, context),
+            user_filters=reveal(self.user_filters),
             identify_by=self.identify_by,  # type: ignore[arg-type]
             on_invalid=self.on_invalid,  # type: ignore[arg-type]
             on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
@@ -153,12 +154,19 @@ class DoceboListGroupUsersOperator(DoceboGroupOperator):
 
     :param path: gets one JSON object a line: ``user_id, username, first_name, last_name, email, relation_type``. A
         local path, or the URL of an object storage; what is there is replaced. Without it they are only counted.
-    :param search_text: is looked for in what Docebo searches. As ``user_filters`` of a removal, it is not stored.
+    :param search_text: is looked for in what Docebo searches. It is concealed, as ``user_filters`` of a removal.
     :param sort_attr: ``idst``, ``userid``, ``firstname``, ``lastname`` or ``email``.
     :param sort_dir: ``asc`` or ``desc``.
     """
 
-    template_fields: Sequence[str] = (*DoceboGroupOperator.template_fields, "path", "sort_attr", "sort_dir")
+    template_fields: Sequence[str] = (
+        *DoceboGroupOperator.template_fields,
+        "path",
+        "search_text",
+        "sort_attr",
+        "sort_dir",
+    )
+    search_text = ConcealedField()
 
     def __init__(
         self,
@@ -180,7 +188,7 @@ class DoceboListGroupUsersOperator(DoceboGroupOperator):
         target = _target(self.path) if self.path else None
         self.push_link(context, self.hook.platform_url)
         members = self.hook.get_members(
-            search_text=self.render_template(self.search_text, context),
+            search_text=reveal(self.search_text),
             sort_attr=self.sort_attr,  # type: ignore[arg-type]
             sort_dir=self.sort_dir,  # type: ignore[arg-type]
             **self.key,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
 from airflow_segments_provider.errors import LedgerBusy, RunSuperseded
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators import sync_context, sync_result
-from airflow_segments_provider.operators.user_ids import ConcealingPartial, UserIdsField, conceal_argument
+from airflow_segments_provider.operators.base import SegmentsOperator
+from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.sources.values import UserSource, read_values
 from airflow_segments_provider.targets.walkme import WalkMeSegment, WalkMeTarget
 
@@ -26,23 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SyncMembersOperator"]
 
 
-class TargetField:
-    """The attribute that holds the target: where it has fields, a copy each time, because Airflow renders in place."""
-
-    def __get__(self, instance: Any, owner: type) -> Any:
-        """The target as it was given."""
-        if instance is None:
-            return self
-        target = instance.__dict__["_target"]
-        # Others as they are: Airflow knows by its identity what a mapped task was given, which is no template.
-        return copy.copy(target) if hasattr(target, "template_fields") else target
-
-    def __set__(self, instance: Any, value: Any) -> None:
-        """Keep it."""
-        instance.__dict__["_target"] = value
-
-
-class SyncMembersOperator(BaseOperator):
+class SyncMembersOperator(SegmentsOperator):
     """Keeps the members of a segment in sync with a source: sends only the difference, and refuses a dangerous one.
 
     The ledger (``[segments] ledger_path``) records which members this task has added. Other members stay, unless
@@ -121,11 +105,9 @@ class SyncMembersOperator(BaseOperator):
         "takeover",
         "ledger_path",
     )
-    template_ext: Sequence[str] = (".sql",)
     operator_extra_links = (WalkMeSystemLink(),)
     ui_color = "#e8eefc"
-    target = TargetField()
-    source = UserIdsField(marked=True)
+    source = UserIdsField()
     _reached: WalkMeTarget | None = None
     _killed = _ended = False
 
@@ -184,11 +166,6 @@ class SyncMembersOperator(BaseOperator):
         self.memory_limit = memory_limit
         self.deferrable = deferrable
         declare(self)
-
-    @classmethod
-    def partial(cls, **kwargs: Any) -> Any:
-        """Begin a mapped task; see Airflow's documentation."""
-        return ConcealingPartial(super().partial(**conceal_argument(kwargs, "source")), "source")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Carry out one run; see the parameters.

@@ -6,23 +6,19 @@ Airflow stores template fields in its database and shows them in its UI, when a 
 from __future__ import annotations
 
 import ast
-import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.operators.concealed import is_result
 from airflow_segments_provider.sources.values import concatenated, read_values
-
-__all__ = ["UserIds"]
 
 
 class UserIds:
     """Ids that show as their count.
 
-    Operators wrap what they are given by themselves. Only literal lists in ``.partial()`` and ``.expand()`` of a mapped
-    task should be wrapped by hand: Airflow stores those before an operator exists. ``SyncMembersOperator`` wraps them
-    as well.
+    Operators wrap what they are given by themselves.
 
     :param ids: the ids; a text is a rendered template that must hold a list, as JSON or as Python writes it.
     :param several: the DAG's author gave a list of results and templates: each is one ID or holds several.
@@ -71,14 +67,9 @@ class UserIdsField:
     """The attribute of an operator that holds people's ids.
 
     What is data becomes :class:`UserIds` at once. What Airflow has still to render (a template, an upstream result)
-    stays as it is until Airflow sets the rendered value, which is data. A source with template fields of its own is
-    handed out as a copy, because Airflow renders those in place and the operator may run again in the same process.
-
-    :param marked: ``partial()`` of the operator is a :class:`ConcealingPartial`, which marks templates.
+    stays as it is until the rendered value is set, which is data. What a mapped task is given may be either: it is data
+    if the same object is set again.
     """
-
-    def __init__(self, *, marked: bool = False) -> None:
-        self._marked = marked
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._slot = f"_{name}"
@@ -92,96 +83,31 @@ class UserIdsField:
         if instance is None:
             return self
         try:
-            value = instance.__dict__[self._slot]
+            return instance.__dict__[self._slot]
         except KeyError:
             raise AttributeError(self._slot.removeprefix("_")) from None
-        return copy.copy(value) if hasattr(value, "template_fields") else value
 
     def __set__(self, instance: object, value: Any) -> None:
         """Conceal what is data."""
-        mapped = getattr(instance, "_BaseOperator__from_mapped", False)
         if self._slot in instance.__dict__:
-            value = _concealed(value, several=_holds_templates(instance.__dict__[self._slot]))
-        elif mapped and self._marked and not _is_marked(value):
-            value = _concealed(value)
-        elif not (mapped and _holds_templates(value)):
-            value = _concealed_but_templates(value)
-        # Else a mapped task's list, which must stay the same object: by its identity Airflow knows whether it is the
-        # result of another task. A text in such a list that looks like a template must not be rendered.
+            before = instance.__dict__[self._slot]
+            value = _concealed(value, several=value is not before and _holds_templates(before))
+        elif not getattr(instance, "_BaseOperator__from_mapped", False):
+            value = self.conceal(value)
         instance.__dict__[self._slot] = value
 
-
-class _Text(str):
-    """A template of the DAG file, in a mapped task."""
-
-
-class _List(list[Any]):
-    """A list of the DAG file with templates, in a mapped task."""
-
-
-class ConcealingPartial:
-    """What ``.partial()`` of an operator returns: conceals literal ids before Airflow stores them, and marks templates.
-
-    Everything else that a mapped task is given is the result of another task. Airflow itself would render it in
-    ``expand_kwargs()``, where it looks like a template.
-
-    :param partial: what Airflow returns.
-    :param name: the argument that takes ids.
-    """
-
-    def __init__(self, partial: Any, name: str) -> None:
-        self._partial = partial
-        self._name = name
-
-    def __repr__(self) -> str:
-        return repr(self._partial)
-
-    def expand(self, **mapped: Any) -> Any:
-        """Map over these; see Airflow's documentation."""
-        ids = mapped.get(self._name)
-        if isinstance(ids, (list, tuple)):
-            mapped[self._name] = [_marked(each) for each in ids]
-        return self._partial.expand(**mapped)
-
-    def expand_kwargs(self, mapped: Any, *, strict: bool = True) -> Any:
-        """Map over these groups of arguments; see Airflow's documentation."""
-        if isinstance(mapped, (list, tuple)):
-            mapped = [
-                conceal_argument(dict(group), self._name) if isinstance(group, Mapping) else group for group in mapped
-            ]
-        return self._partial.expand_kwargs(mapped, strict=strict)
-
-
-def conceal_argument(arguments: dict[str, Any], name: str) -> dict[str, Any]:
-    """Conceal the ids among the arguments of a mapped task, if there are any."""
-    if name in arguments:
-        arguments[name] = _marked(arguments[name])
-    return arguments
-
-
-def _marked(value: Any) -> Any:
-    """Conceal ids, and mark what Airflow has still to render."""
-    value = _concealed_but_templates(value)
-    return _Text(value) if isinstance(value, str) else _List(value) if isinstance(value, list) else value
-
-
-def _is_marked(value: Any) -> bool:
-    """Whether Airflow has still to render what a mapped task is given."""
-    return isinstance(value, (_Text, _List)) or hasattr(value, "resolve")
+    def conceal(self, value: Any) -> Any:
+        """Conceal what is written in the DAG file, but leave what Airflow has still to render, also within a list."""
+        if _awaits_rendering(value):
+            return value
+        if _holds_templates(value):
+            return [part if _awaits_rendering(part) else UserIds([part]) for part in value]
+        return _concealed(value)
 
 
 def _concealed(value: Any, *, several: bool = False) -> Any:
     """Wrap data; a source shows no IDs by itself."""
     return value if hasattr(value, "read_ids") else UserIds(value, several=several)
-
-
-def _concealed_but_templates(value: Any) -> Any:
-    """As above, but leave what Airflow has still to render, also within a list."""
-    if _awaits_rendering(value):
-        return value
-    if _holds_templates(value):
-        return [part if _awaits_rendering(part) else UserIds([part]) for part in value]
-    return _concealed(value)
 
 
 def _holds_templates(value: Any) -> bool:
@@ -190,8 +116,10 @@ def _holds_templates(value: Any) -> bool:
 
 
 def _awaits_rendering(value: Any) -> bool:
-    """Whether this is a template, or the result of another task."""
-    return ("{{" in value or "{%" in value) if isinstance(value, str) else hasattr(value, "resolve")
+    """Whether this is a template, the result of another task, or a source with fields."""
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    return is_result(value) or hasattr(value, "template_fields")
 
 
 def _part(value: Any) -> Any:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_segments_provider.links import VendorLink
+from airflow_segments_provider.operators.base import SegmentsOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class VendorOperator(BaseOperator):
+class VendorOperator(SegmentsOperator):
     """An operator with a ``hook`` and one link, which works while the task is still running."""
 
     hook: Any

@@ -119,7 +119,6 @@ class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
         "walkme_conn_id",
         *UsersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
 
     def __init__(
@@ -192,7 +191,6 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
         "walkme_conn_id",
         *UsersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
 
     def __init__(

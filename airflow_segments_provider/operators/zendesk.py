@@ -70,7 +70,6 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
         "zendesk_conn_id",
         *ExactMembersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = UserIdsField()
 
     def __init__(
@@ -157,7 +156,6 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
         "on_unmatched",
         *ExactMembersOperator.limit_fields,
     )
-    template_ext: Sequence[str] = (".sql",)
     user_ids = OptionalUserIdsField()
 
     def __init__(

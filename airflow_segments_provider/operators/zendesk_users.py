@@ -105,7 +105,7 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
         *FoundUsersOperator.limit_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"change": "json"}
-    template_ext: Sequence[str] = (".sql",)
+    value_fields: Sequence[str] = ("change",)
     user_ids = UserIdsField()
 
     def __init__(

@@ -19,6 +19,7 @@ from airflow_segments_provider import errors
 from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.links import DoceboLink
+from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.sources.values import UserSource
 
@@ -35,7 +36,7 @@ _NOT_OF_THE_WAIT = ("expected_user_ids", "docebo_conn_id")
 TIMEOUT = timedelta(minutes=75)
 
 
-class DoceboGroupPopulatedSensor(BaseSensorOperator):
+class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
     """Wait until a group has the members that a change gave it; after an addition, a removal, or a change of rules.
 
     Docebo adds many users in a background job for which it gives no id, and evaluates rules within an hour. So the
@@ -87,7 +88,6 @@ class DoceboGroupPopulatedSensor(BaseSensorOperator):
         "max_failures",
         "docebo_conn_id",
     )
-    template_ext: Sequence[str] = (".sql",)
     operator_extra_links = (DoceboLink(),)
     ui_color = "#e7f0fb"
     expected_user_ids = UserIdsField()

@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_segments_provider.errors import InvalidInput, NotFound
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.links import WalkMeSystemLink
+from airflow_segments_provider.operators.base import SegmentsOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -28,7 +29,7 @@ __all__ = ["WalkMeSegmentPropagationSensor"]
 SHORTEST_DEFERRAL = timedelta(seconds=10)
 
 
-class WalkMeSegmentPropagationSensor(BaseSensorOperator):
+class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
     """Wait until WalkMe's Editor shows a new or changed segment, up to 10 minutes after the change.
 
     The end of the wait is an absolute moment, ``changed_at + propagation_delay``: a retry, a clear or a restart of the

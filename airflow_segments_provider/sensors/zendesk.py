@@ -19,6 +19,7 @@ from airflow_segments_provider import errors
 from airflow_segments_provider.errors import RejectedRequest, SegmentsError
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.links import ZendeskHelpCenterLink
+from airflow_segments_provider.operators.base import SegmentsOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -31,7 +32,7 @@ __all__ = ["ZendeskJobStatusSensor"]
 TIMEOUT = timedelta(days=1)
 
 
-class ZendeskJobStatusSensor(BaseSensorOperator):
+class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
     """Wait until background jobs of Zendesk are done, and say what became of them.
 
     Returns ``jobs, users_updated, users_failed``: the last by Zendesk's reason. A job that is completed may still have

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
@@ -35,10 +35,13 @@ class SqlMembers:
 
     :param sql: a query that returns one column. A NULL is a blank ID.
     :param conn_id: the Airflow connection of the database.
-    :param parameters: values that the driver binds: a list, a tuple or a dict, as its placeholders require.
+    :param parameters: values that the driver binds: a list, a tuple or a dict, as its placeholders require. With
+        ``render_template_as_native_obj=True``, a template of one expression keeps the type of its value.
     """
 
     template_fields: Sequence[str] = ("sql", "conn_id", "parameters")
+    template_files: ClassVar[Mapping[str, str]] = {"sql": ".sql"}
+    value_fields: Sequence[str] = ("parameters",)
 
     def __init__(self, sql: str, conn_id: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> None:
         self.sql = sql

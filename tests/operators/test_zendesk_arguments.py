@@ -45,6 +45,9 @@ def test_an_upstream_result_stays_until_it_is_resolved():
         def resolve(self, context):
             return 42
 
+        def iter_references(self):
+            return ()
+
     result = Result()
     operator = Operator(user_id=result)
     assert operator.user_id == [result]
@@ -72,7 +75,7 @@ def test_nobody_is_given_only_where_the_dag_says_so():
     operator = Operator(user_ids="{{ people }}")
     operator.user_ids = None
     with pytest.raises(InvalidInput, match="must be a list"):
-        operator.user_ids.read_ids()
+        list(operator.user_ids.read_ids())
 
 
 @pytest.mark.parametrize("value", [["a", "b"], {"tags": ["a"]}, [], [1, 2]])

@@ -1,0 +1,180 @@
+"""What all operators and sensors do alike: they render what the DAG's author wrote, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, XComArg
+
+from airflow_segments_provider.operators.concealed import Concealed, is_result
+from airflow_segments_provider.operators.rendering import Rendering
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.providers.common.compat.sdk import Context
+
+_NOT_GIVEN = object()
+
+
+class SegmentsOperator(BaseOperator):
+    """Renders only what the DAG's author wrote, each time from the beginning, and text fields to text.
+
+    Airflow itself also renders results of other tasks, wherever it does not recognise them: those in
+    ``expand_kwargs()``, and all that were copied. Whoever chooses a user ID could then read every connection. Here,
+    data is never a template: no result, no parameter, no variable.
+
+    A template renders to text, whatever the text looks like: ``2026``, ``007`` and ``1_000`` stay as they are. Only a
+    template of one expression can give something else: None; with ``render_template_as_native_obj=True``, a list, a
+    dict or another collection; and in :attr:`value_fields` any object.
+
+    Airflow sets a dependency for a result of another task in a field, a list or a dict. Here it may also be in an
+    object with template fields, such as a source or a target.
+
+    :cvar value_fields: the template fields that take numbers and booleans for what they are.
+    """
+
+    value_fields: Sequence[str] = ()
+    _is_rendered = False
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Begin a mapped task; see Airflow's documentation."""
+        return Partial(cls, super().partial(**kwargs))
+
+    def _set_xcomargs_dependencies(self) -> None:
+        super()._set_xcomargs_dependencies()
+        self._depend_on_nested_results()
+
+    def set_xcomargs_dependencies(self) -> None:
+        """Do the same on Airflow 2, where the method has this name."""
+        super().set_xcomargs_dependencies()  # type: ignore[misc]
+        self._depend_on_nested_results()
+
+    def _depend_on_nested_results(self) -> None:
+        depend_on_nested_results(self, [getattr(self, name) for name in self.template_fields])
+
+    def _do_render_template_fields(
+        self,
+        parent: Any,
+        template_fields: Iterable[str],
+        context: Context,
+        jinja_env: jinja2.Environment,
+        seen_oids: set[int],  # noqa: ARG002  # Airflow's way to recognise some results
+    ) -> None:
+        """Render the fields, as Airflow asks a task to do before it is executed."""
+        if parent is not self or self._is_rendered:
+            return  # a second time, what is in the fields is data
+        self._is_rendered = True
+        written = self._written_fields(context)
+        env, native = self._text_environment(jinja_env), self._renders_natively()
+        for name in template_fields:
+            value = getattr(self, name)
+            if name in written and callable(value):
+                value = value(context=context, jinja_env=env)
+            elif name in written:
+                values = native and name in self.value_fields
+                value = Rendering(self, context, env, native=native, values=values).render(value)
+            # Also what is not rendered: fields that conceal their value learn here that it is data.
+            setattr(self, name, value)
+
+    def _written_fields(self, context: Context) -> Collection[str]:
+        """Return the fields whose value the DAG's author wrote; those of a mapped task may come from another task."""
+        if not getattr(self, "_BaseOperator__from_mapped", False):
+            return self.template_fields
+        mapped: Any = self.dag.get_task(self.task_id)
+        given = getattr(self, "_BaseOperator__init_kwargs")  # noqa: B009  # the name is Airflow's own
+        # By identity, because `expand_kwargs(strict=False)` may put results in place of what is in `partial()`.
+        written = {name for name, value in mapped.partial_kwargs.items() if given.get(name, _NOT_GIVEN) is value}
+        return written | _written_of_mapped(mapped.expand_input.value, context["ti"].map_index or 0)
+
+    def _text_environment(self, jinja_env: jinja2.Environment) -> jinja2.Environment:
+        """Return an environment whose templates render to text."""
+        from jinja2.nativetypes import NativeEnvironment
+
+        if not isinstance(jinja_env, NativeEnvironment):
+            return jinja_env
+        return self.dag.get_template_env(force_sandboxed=True)
+
+    def _renders_natively(self) -> bool:
+        """Whether the author asked for objects; since Airflow 3.3 a task may differ from its DAG."""
+        chosen = getattr(self, "render_template_as_native_obj", None)
+        if chosen is None:
+            chosen = self.has_dag() and self.dag.render_template_as_native_obj  # type: ignore[no-untyped-call]
+        return bool(chosen)
+
+
+class Partial:
+    """What ``.partial()`` of an operator returns.
+
+    Airflow stores the arguments of a mapped task before there is an operator, and iterates over what it is mapped over,
+    when it parses the DAG. Therefore they are concealed here.
+
+    :param partial: what Airflow returns.
+    """
+
+    def __init__(self, operator_class: type[SegmentsOperator], partial: Any) -> None:
+        self._fields = {name: getattr(operator_class, name, None) for name in operator_class.template_fields}
+        self._partial = partial
+        partial.kwargs.update(self._concealed(partial.kwargs))
+
+    def __repr__(self) -> str:
+        return repr(self._partial)
+
+    def expand(self, **mapped: Any) -> Any:
+        """Map over these; see Airflow's documentation."""
+        for name, values in mapped.items():
+            if isinstance(values, (list, tuple)):
+                mapped[name] = [self._conceal(name, value) for value in values]
+        return self._waiting(self._partial.expand(**mapped), mapped)
+
+    def expand_kwargs(self, mapped: Any, *, strict: bool = True) -> Any:
+        """Map over these groups of arguments; see Airflow's documentation."""
+        if isinstance(mapped, (list, tuple)):
+            mapped = [self._concealed(group) if isinstance(group, Mapping) else group for group in mapped]
+        return self._waiting(self._partial.expand_kwargs(mapped, strict=strict), mapped)
+
+    def _concealed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._conceal(name, value) for name, value in arguments.items()}
+
+    def _conceal(self, name: str, value: Any) -> Any:
+        field = self._fields.get(name)
+        return field.conceal(value) if field is not None and hasattr(field, "conceal") else value
+
+    def _waiting(self, task: Any, mapped: Any) -> Any:
+        """Let a mapped task wait for the tasks whose results are within its arguments."""
+        written = [value for name, value in task.partial_kwargs.items() if name in self._fields]
+        depend_on_nested_results(task, [*written, mapped])
+        return task
+
+
+def depend_on_nested_results(task: Any, value: Any) -> None:
+    """Make a task wait for the tasks whose results are in objects with template fields, at any depth."""
+    for reference in _nested_results(value):
+        for upstream, _ in XComArg.iter_xcom_references(reference):
+            if upstream.task_id not in task.upstream_task_ids:
+                task.set_upstream(upstream)
+
+
+def _nested_results(value: Any) -> Iterable[Any]:
+    if isinstance(value, Concealed):
+        value = value.value
+    if is_result(value):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _nested_results(part)
+    elif isinstance(value, (list, tuple, set)):
+        for part in value:
+            yield from _nested_results(part)
+    else:
+        for name in getattr(value, "template_fields", ()):
+            yield from _nested_results(getattr(value, name, None))
+
+
+def _written_of_mapped(mapped: Any, map_index: int) -> set[str]:
+    """Return the arguments that are written in ``expand()`` or ``expand_kwargs()``, not results of other tasks."""
+    if isinstance(mapped, Mapping):
+        return {name for name, values in mapped.items() if not is_result(values)}
+    group = mapped[map_index] if isinstance(mapped, (list, tuple)) else None
+    return set(group) if isinstance(group, Mapping) else set()
