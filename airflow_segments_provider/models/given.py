@@ -27,7 +27,7 @@ class Given(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_absent(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in values.items() if value is not None and value not in ("", "None")}
+        return {key: value for key, value in values.items() if value is not None and value != ""}
 
 
 class GivenUsers(Given):

@@ -204,7 +204,7 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
             "on_unmatched": self.on_unmatched,
             **self.limits,
         }
-        if any(value is not None and value not in ("", "None") for value in rest.values()):
+        if any(value is not None and value != "" for value in rest.values()):
             from airflow_segments_provider.operators.zendesk_update import update_with_users
 
             given |= {"action": self.action, "allow_empty": self.allow_empty}

@@ -173,12 +173,11 @@ class WalkMeTarget:
 def _trimmed(spec: WalkMeSegment) -> WalkMeSegment:
     """Return a copy without the spaces that a template may leave, so that one segment has one name.
 
-    What renders to nothing, or to ``None``, counts as absent, as in the hook.
+    What renders to nothing counts as absent, as in the hook.
     """
     trimmed = copy.copy(spec)
     for name in ("segment_guid", "external_id", "name", "system_guid"):
         value = getattr(spec, name)
         if isinstance(value, str):
-            text = value.strip()
-            setattr(trimmed, name, None if text in ("", "None") else text)
+            setattr(trimmed, name, value.strip() or None)
     return trimmed

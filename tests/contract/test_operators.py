@@ -41,6 +41,14 @@ def dag_of(vendor, dag_file):
     return make
 
 
+@pytest.mark.parametrize("name", ["2026", "None"])
+def test_a_name_may_look_like_another_value(vendor, people, dag_file, name):
+    """Also where Airflow itself would make a number or None of it."""
+    create = vendor.operators["create"].replace("...", 'task_id="create"').replace(NAME, name)
+    run(dag_file(f"{HEAD}{vendor.imports}\n{create}", "render_template_as_native_obj=True"))
+    assert vendor.names() == [name]
+
+
 def run(dag):
     """The tasks' results, all of which succeed."""
     tasks = dag.test().get_task_instances()

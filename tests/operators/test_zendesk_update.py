@@ -88,7 +88,7 @@ def test_it_can_be_repeated_though_the_name_is_another_then(zendesk_sandbox, peo
 
 
 def test_people_only_or_rules_only(zendesk_sandbox, people, segment):
-    update(user_segment_id=segment, user_ids=people[1:], tags=None, new_name="", or_tags="None")
+    update(user_segment_id=segment, user_ids=people[1:], tags=None, new_name="", or_tags=None)
     found = record(zendesk_sandbox)
     assert (found.name, found.tags, len(found.added_user_ids)) == ("Trial users", ["trial"], 4)
 
