@@ -17,7 +17,6 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.members.ledger.places import store_at
-from airflow_segments_provider.members.ledger.store import every_file
 from airflow_segments_provider.operators.alteryx import AlteryxServerAddUserGroupUsersOperator
 from airflow_segments_provider.operators.docebo import DoceboCreateGroupOperator
 from airflow_segments_provider.operators.zendesk_users import ZendeskUpdateUsersOperator
@@ -144,7 +143,7 @@ def test_in_an_object_store(docebo, monkeypatch):
     path = f"memory:///{uuid.uuid4().hex}"
     monkeypatch.setenv("AIRFLOW__SEGMENTS__LEDGER_PATH", path)
     location = create(on_unmatched="skip")["unmatched_file"]
-    (name,) = every_file(store_at(path))
+    (name,) = store_at(path).files()
     assert location.endswith(name)
     content = store_at(path).read(name)
     assert content is not None
