@@ -11,6 +11,7 @@ from airflow_segments_provider.sources.batches import StagedUserIds
 
 KNOWN: dict[str, str | None] = {f"user{number}@example.com": str(number) for number in range(30)}
 KNOWN["twins@example.com"] = None
+KNOWN["alias@example.com"] = "1"
 
 
 def run(values, on_unmatched="fail", look_up=True):
@@ -46,6 +47,14 @@ def test_everybody_is_asked_for_once_a_batch_and_goes_in_batches_of_their_own():
     assert ids == [["1", "2", "3", "4"], ["5"]]
     assert unmatched == {}
     assert asked == [[f"user{number}@example.com" for number in (1, 2, 3, 4, 5)]]
+
+
+def test_a_user_is_sent_once_however_often_and_in_whatever_spelling_and_batch():
+    values = ["user1@example.com", *(f"user{number}@example.com" for number in range(2, 12)), "USER1@example.com"]
+    ids, unmatched, asked = run([*values, "alias@example.com"])
+    assert [user for batch in ids for user in batch] == [str(number) for number in range(1, 12)]
+    assert unmatched == {}
+    assert "USER1@example.com" not in asked[1]
 
 
 def test_nobody_is_looked_up_for_an_empty_list():

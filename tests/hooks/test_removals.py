@@ -186,3 +186,11 @@ def test_members_that_a_list_does_not_show_are_asked_for(zendesk_sandbox):
         hook.create_user_segment(NAME, users[:50], if_exists="update")
     with pytest.raises(InvalidInput, match="70 of 120 members"):
         hook.set_users(users[:50], name=NAME)
+
+
+def test_an_empty_list_is_refused_before_docebo_lists_everybody(docebo_sandbox, monkeypatch):
+    docebo_sandbox.create_group(NAME, user_ids=docebo_sandbox.seed_users(120))
+    monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", docebo_sandbox.connection_json(page_size=10))
+    with pytest.raises(InvalidInput, match="allow_empty"):
+        DoceboHook().create_group(NAME, [], if_exists="update")
+    assert docebo_sandbox.counts()["docebo.list_members"] == 1
