@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -60,6 +61,7 @@ class FileParameters:
         self._subject = subject
         self._given = given
         self._problems = list[str]()
+        self._check_path(given["path"])
         self._column = self._text("column")
         self._format = self._one_of("format", FORMATS)
         self._compression = self._one_of("compression", tuple(COMPRESSIONS))
@@ -119,6 +121,11 @@ class FileParameters:
     def _refuse(self) -> None:
         if self._problems:
             raise InvalidInput(self._subject, self._problems)
+
+    def _check_path(self, path: object) -> None:
+        is_path = isinstance(path, (str, os.PathLike)) or hasattr(path, "fs")
+        if not is_path or not str(path).strip():
+            self._problems.append("`path` must be a text that is not empty, a `Path` or an `ObjectStoragePath`.")
 
     def _text(self, name: str) -> str | None:
         value = self._given[name]

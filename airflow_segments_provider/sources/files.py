@@ -123,8 +123,7 @@ class FileMembers:
 
     def _found(self) -> tuple[list[SourceFile], FileFormat]:
         """Check the parameters; find the files, and how to read them."""
-        names = [name for name in self.template_fields if name != "path"]
-        parameters = FileParameters(str(self), {name: getattr(self, name) for name in names})
+        parameters = FileParameters(str(self), {name: getattr(self, name) for name in self.template_fields})
         files = find_files(self.path, str(self))
         form = parameters.format_of([file.name for file in files])
         return files, form

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 from fsspec.spec import AbstractFileSystem
 
-from airflow_segments_provider.errors import SourceUnavailable
 from airflow_segments_provider.sources.id_table import filled_in_order, literal, quoted
 from airflow_segments_provider.sources.storage import SourceFile, storage_errors
 
@@ -151,9 +150,9 @@ class _Readable:
         try:
             yield
         except duckdb.OutOfMemoryException:
-            problem = f"a part of it needs more than {MEMORY_LIMIT} of memory. Write it with smaller row groups."
+            problem = "a part of it needs more memory than DuckDB may use. Write it with smaller row groups."
             raise self._file.refused(problem) from None
-        except (duckdb.Error, RuntimeError, ValueError) as error:
+        except duckdb.Error as error:
             if self._storage and self._storage.error:
                 raise self._storage.error from None
             problem = f"it is damaged, or not a Parquet file ({type(error).__name__}). Write or copy it again."
@@ -172,7 +171,7 @@ class _Storage(AbstractFileSystem):  # type: ignore[misc]
         super().__init__()
         # DuckDB keeps what it has read of a path.
         self.protocol = f"segments{uuid.uuid4().hex}"
-        self.error: SourceUnavailable | None = None
+        self.error: BaseException | None = None
         self._file = file
         self._now = datetime.now(UTC)
 
@@ -190,11 +189,11 @@ class _Storage(AbstractFileSystem):  # type: ignore[misc]
         return _Handle(self, self.call(self._file.opened))
 
     def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a method of the real storage, and keep the error."""
+        """Call a method of the real storage, and keep the error, also that of a task that is ended meanwhile."""
         try:
             with storage_errors(self._file.subject):
                 return method(*arguments)
-        except SourceUnavailable as error:
+        except BaseException as error:
             self.error = error
             raise
 

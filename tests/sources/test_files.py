@@ -245,8 +245,8 @@ def test_json_lines_that_are_refused(tmp_path, content, match):
 
 
 def test_a_long_json_line(tmp_path):
-    (tmp_path / "x.jsonl").write_text('{"id": "u1"}\n{"id": "user"}\n')
-    assert read(tmp_path / "x.jsonl", max_row_length=15) == ["u1", "user"]
+    (tmp_path / "x.jsonl").write_text('{"id": "u1"}\n{"id": "user"}\n{"id": "u2"}\n')
+    assert read(tmp_path / "x.jsonl", max_row_length=15) == ["u1", "user", "u2"]
     with pytest.raises(InvalidInput, match="line 2 is longer than 14 characters"):
         read(tmp_path / "x.jsonl", max_row_length=14)
 
@@ -435,6 +435,13 @@ def test_parameters_that_are_refused(tmp_path, name, parameters, problems):
 def test_parameters_are_checked_before_the_storage_is_asked(tmp_path):
     with pytest.raises(InvalidInput, match="`format` must be"):
         read(tmp_path / "missing", format="xlsx")
+
+
+@pytest.mark.parametrize("path", ["", " ", None, 7, ["x.csv"], b"x.csv", ("x.csv",)])
+def test_what_is_no_path(path):
+    with pytest.raises(InvalidInput, match=r"2 problems: \(1\) `path` must be a text that is not empty") as caught:
+        list(FileMembers(path, "id", format="xlsx").read_ids())
+    assert "`format` must be" in str(caught.value)
 
 
 def test_the_format_can_be_stated(tmp_path):

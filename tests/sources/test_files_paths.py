@@ -294,6 +294,19 @@ def test_an_error_of_the_storage(storage, tmp_path, caplog, form, call):
     assert "secret text" not in caplog.text
 
 
+class Ended(BaseException):
+    """As Airflow ends a task."""
+
+
+@pytest.mark.parametrize("call", ["info", "ls", "open", "read"])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_task_that_ends_while_the_storage_is_read(storage, tmp_path, form, call):
+    storage.pipe(f"/bucket/t/a.{form}", {"csv": content("u1"), "parquet": parquet(tmp_path, "u1")}[form])
+    storage.failing[call] = ("", Ended())
+    with pytest.raises(Ended):
+        read("memory://bucket/t")
+
+
 def test_a_directory_that_cannot_be_listed_is_not_left_out(storage):
     for name in ("a=1/x.csv", "a=2/x.csv"):
         storage.pipe(f"/bucket/{name}", content("u1"))
