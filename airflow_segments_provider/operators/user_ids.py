@@ -15,12 +15,19 @@ from airflow_segments_provider.operators.concealed import is_result
 from airflow_segments_provider.sources.values import concatenated, read_values
 
 
+class Text(str):
+    """What the DAG's author wrote, or what a template rendered to: it may hold a list, as JSON or as Python writes it.
+
+    The text that another task returned is data: a text that looks like a list is one ID.
+    """
+
+
 class UserIds:
     """Ids that show as their count.
 
     Operators wrap what they are given by themselves.
 
-    :param ids: the ids; a text is a rendered template that must hold a list, as JSON or as Python writes it.
+    :param ids: the ids.
     :param several: the DAG's author gave a list of results and templates: each is one ID or holds several.
     """
 
@@ -33,11 +40,9 @@ class UserIds:
 
         :raises InvalidInput: see :func:`~airflow_segments_provider.sources.values.read_values`.
         """
-        return (
-            concatenated(UserIds(_part(part)) for part in self._ids)
-            if self._several
-            else read_values(_read_text(self._ids))
-        )
+        if self._several:
+            return concatenated(UserIds(_part(part)) for part in self._ids)
+        return read_values(_read_text(self._ids))
 
     def __str__(self) -> str:
         """The count: this is what Airflow stores and shows."""
@@ -55,7 +60,7 @@ class UserIds:
             return None if None in counts else sum(count or 0 for count in counts)
         if isinstance(self._ids, UserIds):
             return self._ids.count()
-        ids = _parsed(self._ids) if isinstance(self._ids, str) else self._ids
+        ids = _parsed(self._ids) if isinstance(self._ids, Text) else self._ids
         return len(ids) if isinstance(ids, (list, tuple, set, frozenset)) else None
 
     def serialize(self) -> str:
@@ -90,8 +95,7 @@ class UserIdsField:
     def __set__(self, instance: object, value: Any) -> None:
         """Conceal what is data."""
         if self._slot in instance.__dict__:
-            before = instance.__dict__[self._slot]
-            value = _concealed(value, several=value is not before and _holds_templates(before))
+            value = _rendered(instance.__dict__[self._slot], value)
         elif not getattr(instance, "_BaseOperator__from_mapped", False):
             value = self.conceal(value)
         instance.__dict__[self._slot] = value
@@ -102,12 +106,28 @@ class UserIdsField:
             return value
         if _holds_templates(value):
             return [part if _awaits_rendering(part) else UserIds([part]) for part in value]
+        return _concealed(Text(value) if isinstance(value, str) else value)
+
+
+def _rendered(written: Any, value: Any) -> Any:
+    """Conceal what was rendered.
+
+    :param written: what it was rendered from; the same object where it is data.
+    """
+    if value is written:
         return _concealed(value)
+    if isinstance(written, str) and isinstance(value, str):
+        return UserIds(Text(value))
+    if not _holds_templates(written) or len(written) != len(value):
+        return _concealed(value)
+    pairs = zip(written, value, strict=True)
+    parts = [Text(part) if isinstance(part, str) and isinstance(before, str) else part for before, part in pairs]
+    return UserIds(parts, several=True)
 
 
-def _concealed(value: Any, *, several: bool = False) -> Any:
+def _concealed(value: Any) -> Any:
     """Wrap data; a source shows no IDs by itself."""
-    return value if hasattr(value, "read_ids") else UserIds(value, several=several)
+    return value if hasattr(value, "read_ids") else UserIds(value)
 
 
 def _holds_templates(value: Any) -> bool:
@@ -125,7 +145,7 @@ def _awaits_rendering(value: Any) -> bool:
 def _part(value: Any) -> Any:
     """Return one of several: text that does not begin a list, and what is not iterable, is one ID."""
     if isinstance(value, str):
-        return value if value.lstrip().startswith("[") else [value]
+        return value if isinstance(value, Text) and value.lstrip().startswith("[") else [value]
     return value if hasattr(value, "read_ids") or isinstance(value, Iterable) else [value]
 
 
@@ -134,8 +154,8 @@ def _read_text(ids: Any) -> Any:
 
     :raises InvalidInput: it rendered to other text.
     """
-    found = _parsed(ids) if isinstance(ids, str) else ids
-    if isinstance(ids, str) and not isinstance(found, (list, tuple, set)):
+    found = _parsed(ids) if isinstance(ids, Text) else ids
+    if isinstance(ids, Text) and not isinstance(found, (list, tuple, set)):
         problem = (
             "a template rendered to text that is not a list. Let it render to one: use `| tojson`, or "
             "`render_template_as_native_obj=True` on the DAG."

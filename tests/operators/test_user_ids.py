@@ -45,14 +45,33 @@ def test_a_template_stays_until_it_is_rendered_and_is_data_from_then_on(value) -
     assert list(operator.user_ids.read_ids()) == ["{{ looks like a template }}", "b"]
 
 
+class Result:
+    """As Airflow has the result of another task."""
+
+    def resolve(self, context):
+        return ["a"]
+
+    def iter_references(self):
+        return ()
+
+
+@pytest.mark.parametrize("text", ['["eve"]', "['eve']", "eve", "[]"])
+def test_text_that_another_task_returned_is_no_list(text) -> None:
+    operator = Operator(Result())
+    operator.user_ids = text
+    with pytest.raises(InvalidInput, match="the user IDs are one text"):
+        operator.user_ids.read_ids()
+    assert str(operator.user_ids) == "user ids"
+
+
+def test_of_several_results_text_is_one_id_and_the_text_of_a_template_may_be_a_list() -> None:
+    operator = Operator([Result(), "{{ ids }}", "{{ one }}", "kay", Result(), Result()])
+    operator.user_ids = ['["eve"]', '["a", "b"]', "007", operator.user_ids[3], ["c"], 5]
+    assert list(operator.user_ids.read_ids()) == ['["eve"]', "a", "b", "007", "kay", "c", 5]
+    assert str(operator.user_ids) == "7 user ids"
+
+
 def test_an_upstream_result_stays_until_it_is_resolved() -> None:
-    class Result:
-        def resolve(self, context):
-            return ["a"]
-
-        def iter_references(self):
-            return ()
-
     result = Result()
     operator = Operator(result)
     assert operator.user_ids is result
