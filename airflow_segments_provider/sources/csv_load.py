@@ -118,8 +118,9 @@ class _Plain:
     def _count(self, chunk: bytes) -> tuple[int, int]:
         """Count the rows of a chunk; return how many quotes begin a cell, and how many end one.
 
-        DuckDB refuses a row with too few cells. So if there are as many delimiters as there have to be, every row has
-        as many as it has to have, none of them in quotes; and if there are as many rows as lines, no line break is.
+        DuckDB refuses a row with too few cells, and a quote that is not closed. So if there are as many delimiters as
+        there have to be, every row has as many as it has to have, none of them in quotes; and if there are as many rows
+        as lines, no line break is in quotes. Each quote is then at the beginning or the end of a cell, which has both.
         """
         text = self.line_break + chunk
         rows = chunk.count(self.line_break)
@@ -137,8 +138,7 @@ class _Plain:
         around = (self.line_break, self._delimiter)
         opening = sum(text.count(one + quote) for one in around)
         closing = sum(text.count(quote + one) for one in around)
-        alone = sum(left + quote + right in text for left in around for right in around)
-        if alone or opening + closing != text.count(quote):
+        if opening + closing != text.count(quote):
             raise _NotPlain
         return opening, closing
 

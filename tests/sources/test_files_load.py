@@ -11,6 +11,7 @@ import pytest
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources import csv_load, storage
+from airflow_segments_provider.sources.csv_rows import CsvDialect
 from airflow_segments_provider.sources.files import FileMembers
 
 SETTINGS: dict[str, Any] = {"threads": 4, "preserve_insertion_order": False}
@@ -140,28 +141,41 @@ def test_csv(tmp_path, database, content, parameters):
     assert load(database, source) == list(source.read_ids())
 
 
-NOT_PLAIN = {
+FOUND_BY_A_SEARCH = {
     "a blank cell too many": b"id,n\nu1,1,\n",
     "more cells": b"id,n\nu1,1\nu2,2,2\n",
-    "cells missing here and too many there": b"id,n\nu1\nu2,2,\n",
     "a blank line": b"id,n\nu1,1\n\nu2,2\n",
     "a blank line at the end": b"id\nu1\n\n",
     "a blank line at the start": b"id\n\nu1\n",
     "a quote within a cell": b'id,n\nu1,15" wide\n',
     "a quote at the end of a cell": b'id,n\nu1,15"\n',
-    "an unclosed quote": b'id,n\nu1,"a\nu2,b\n',
-    "both": b'id,n\nu1,"a\nu2,b"\n',
-    "a quote alone": b'id,n\nu1,"\nu2,15"2\n',
     "a delimiter in quotes": b'id,n\nu1,"1,5"\n',
     "a line break in quotes": b'id,n\nu1,"a\nb"\n',
     "doubled quotes": b'id,n\nu1,"a""b"\n',
+    "quotes and CRLF": b'id,n\r\nu1,"a"\r\n',
     "not UTF-8": b"id\nu\xff1\n",
+    "not UTF-8 in another column": b"id,n\nu1,\xff\n",
     "a carriage return": b"id,n\nu1,1\ru2,2\n",
     "a carriage return in the header": b"id,n\ru1,1\nu2,2\n",
     "CRLF and LF": b"id\r\nu1\nu2\r\n",
     "LF and CRLF": b"id\nu1\r\nu2\n",
+}
+NOT_PLAIN = {
+    **FOUND_BY_A_SEARCH,
+    "cells missing here and too many there": b"id,n\nu1\nu2,2,\n",
+    "an unclosed quote": b'id,n\nu1,"a\nu2,b\n',
+    "quotes around two cells": b'id,n\nu1,"a\nu2,b"\n',
+    "a quote alone": b'n,id\n",u1\n2,u"2\n',
     "a missing column": b"n\n1\n",
 }
+
+
+@pytest.mark.parametrize("content", FOUND_BY_A_SEARCH.values(), ids=FOUND_BY_A_SEARCH)
+def test_what_duckdb_is_not_asked_to_read(tmp_path, content):
+    (tmp_path / "x.csv").write_bytes(content)
+    (file,) = storage.find_files(tmp_path, "any")
+    with pytest.raises(csv_load._NotPlain):
+        csv_load._Plain(file, CsvDialect("id", header=True, delimiter=None, quotechar='"', longest=1 << 20))
 
 
 @pytest.mark.parametrize("content", NOT_PLAIN.values(), ids=NOT_PLAIN)

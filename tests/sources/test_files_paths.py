@@ -291,6 +291,7 @@ def test_an_error_of_the_storage(storage, tmp_path, caplog, form, call):
         "it exists, and that its connection may read it."
     )
     assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is None
     assert "secret text" not in caplog.text
 
 
