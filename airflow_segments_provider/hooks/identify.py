@@ -25,7 +25,7 @@ LookUp = Callable[[list[str]], Mapping[str, str | None]]
 NOBODY = "no such user"
 SEVERAL = "several users"
 
-NOT_KEPT = "No file lists them: that is what operators do."
+NOT_KEPT = "Only operators list them in a file."
 
 
 class UnmatchedList(Protocol):
