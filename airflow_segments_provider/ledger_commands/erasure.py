@@ -23,6 +23,7 @@ from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, NOTES
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.local_store import TEMPORARY
 from airflow_segments_provider.members.ledger.object_store import ObjectStore
+from airflow_segments_provider.members.ledger.places import UNMATCHED
 from airflow_segments_provider.members.ledger.timing import milliseconds, now_ms
 from airflow_segments_provider.members.workspace import Workspace, remove_leftovers, working_directories
 from airflow_segments_provider.sources.ids import INVISIBLE
@@ -166,9 +167,19 @@ class _Erasure:
                 self.scope.root.delete_unfinished(_any_age())
                 beside = search.store(self.scope.root, without=[kept.folder for kept in self.scope.ledgers])
                 self.places.add(str(self.scope.root), beside)
-                yield from self.places.left(str(self.scope.root), beside)
+                yield from self.places.left(str(self.scope.root), self._without_lists(self.scope.root, beside))
             downloads = search.files(Path(tempfile.gettempdir()), _downloads())
             yield from self.places.left(tempfile.gettempdir(), downloads)
+
+    def _without_lists(self, root: AnyStore, beside: Found) -> Found:
+        """Delete the lists of unmatched users that contain one of them, or cannot be read; return the other files."""
+        listed = [name for name in beside.files if name.startswith(f"{UNMATCHED}/")]
+        for name in listed:
+            root.delete(name)
+        if listed:
+            self.notices.append(f"Deleted {len(listed):,} lists of unmatched users: nothing reads them.")
+        holding = {name: ids for name, ids in beside.holding.items() if name not in listed}
+        return Found(holding, [name for name in beside.unreadable if name not in listed])
 
     def _clear_uploads(self) -> Iterator[str]:
         """Abort what killed writers left in S3; yield a line where some may be alive."""

@@ -13,8 +13,6 @@ from airflow_segments_provider.errors import SegmentsError
 if TYPE_CHECKING:
     from airflow_segments_provider.members.ledger.store import Store
 
-# Below the ledger path, beside the folders of vendors. It has a folder for each day, named by its date.
-UNMATCHED = "unmatched"
 # Of a part of a path.
 MOST_CHARACTERS, DIGITS = 200, 40
 
@@ -41,13 +39,14 @@ class UnmatchedFile:
         return sentence
 
     def _keep(self, path: Path) -> str:
-        from airflow_segments_provider.members.ledger.places import configured_ledger_path, store_at, timing
+        from airflow_segments_provider.members.ledger.places import UNMATCHED, configured_ledger_path, store_at, timing
 
         root = configured_ledger_path()
         if root is None:
             return "No file lists them, because `[segments] ledger_path` is not set."
         today, ti = datetime.now(UTC).date(), self._ti
         parts = (ti.dag_id, ti.task_id, ti.run_id, f"{ti.map_index}.{ti.try_number}")
+        # A folder for each day, named by its date.
         name = f"{today.isoformat()}/{'/'.join(map(_part, parts))}.jsonl"
         try:
             store = store_at(root, UNMATCHED)

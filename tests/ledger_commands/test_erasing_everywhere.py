@@ -24,7 +24,7 @@ from airflow_segments_provider.members.ledger import retention
 from airflow_segments_provider.members.ledger.history import read_head
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Release
-from airflow_segments_provider.members.ledger.places import store_at
+from airflow_segments_provider.members.ledger.places import UNMATCHED, store_at
 from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.targets import comparison
 from tests.ledger_commands.conftest import FREE, KeptSegment, files_of, found, known
@@ -149,7 +149,7 @@ def test_walkme_ids_are_compared_exactly(given):
 
 def test_each_is_reported_by_its_line(left, erase):
     status, out, _ = erase("\r\np000\r\nnever\r\np003\r\np000\r\n")
-    assert status == 0
+    assert status == 0, out
     assert out.splitlines()[:3] == [
         f"line 2: found in {left.folder} (batches: 2, plans: 1, state: 2).",
         "line 3: not found.",
@@ -411,7 +411,7 @@ def test_the_working_directory_of_a_killed_run(left, erase, temporary):
     (parent,) = temporary.iterdir()
     assert len(list(parent.iterdir())) == 2
     status, out, _ = erase("ghost\nnever\n")
-    assert status == 0
+    assert status == 0, out
     assert "line 1: found in working directories of killed runs (other files: 2).\nline 2: not found.\n" in out
     assert list(parent.iterdir()) == []
 
@@ -732,3 +732,15 @@ def test_a_wait_that_is_no_period(ledger, wait):
     with pytest.raises(SystemExit) as refused:
         ledger("erase-person", "x", f"--wait={wait}")
     assert refused.value.code == 2
+
+
+def test_lists_of_unmatched_users_are_deleted(make, path, ledger, erase):
+    make().sync(people(0, 5))
+    store = store_at(path, UNMATCHED)
+    lists = {f"2026-01-0{day}/dag/task/run/-1.{day}.jsonl": user for day, user in ((1, "ghost"), (2, "kay"))}
+    for name, user in lists.items():
+        store.create(name, b'{"user_id": "%s", "reason": "no such user"}\n' % user.encode())
+    status, out, _ = erase("ghost")
+    assert status == 0, out
+    assert "Deleted 1 lists of unmatched users" in out
+    assert [name for name in lists if store.read(name)] == [name for name, user in lists.items() if user == "kay"]

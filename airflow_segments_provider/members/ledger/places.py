@@ -22,6 +22,8 @@ from airflow_segments_provider.members.ledger.timing import Timing
 if TYPE_CHECKING:
     from airflow_segments_provider.members.ledger.store import Store
 
+# Below a ledger path, beside the folders of vendors: lists of users that a vendor does not have.
+UNMATCHED = "unmatched"
 MOST_DIGITS = 5
 LOCAL_EXECUTORS = ("LocalExecutor", "SequentialExecutor", "DebugExecutor")
 LOCAL_SCHEMES = ("file", "local")
