@@ -112,8 +112,8 @@ class _Readable:
         self.execute(f"SELECT name, num_children FROM {self._schema}")
         names = _top_level(self.fetch(MOST_COLUMNS))
         name = self._named(names, wanted)
-        self.execute(f"SELECT {quoted(name)} FROM {self.table} LIMIT 0")
-        kind = str((self._database.description or [])[0][1])
+        self.execute(f"SELECT column_type FROM (DESCRIBE SELECT {quoted(name)} FROM {self.table})")
+        ((kind,),) = self.fetch()
         if kind == _ROUNDED:
             raise self._file.refused("the numbers of the column are of the type FLOAT, which is not exact. Cast them.")
         if not _READ.fullmatch(kind):
@@ -199,26 +199,29 @@ class _Storage(AbstractFileSystem):  # type: ignore[misc]
 
 
 class _Handle:
-    """The open file of a :class:`_Storage`. Each thread has a position: DuckDB seeks and reads in two calls."""
+    """The open file of a :class:`_Storage`. Each thread has a position: DuckDB seeks and reads in two calls.
+
+    They are by the number of the thread: Python forgets the local data of a thread of DuckDB's between the calls.
+    """
 
     def __init__(self, storage: _Storage, file: Any) -> None:
         self._call = storage.call
         self._file = file
         self._lock = threading.Lock()
-        self._thread = threading.local()
+        self._positions = {threading.get_ident(): 0}
 
     def seek(self, offset: int, *_: int) -> int:
-        self._thread.position = offset
+        self._positions[threading.get_ident()] = offset
         return offset
 
     def tell(self) -> int:
-        return int(self._thread.position)
+        return self._positions[threading.get_ident()]
 
     def read(self, size: int) -> bytes:
         with self._lock:
-            self._call(self._file.seek, self._thread.position)
+            self._call(self._file.seek, self.tell())
             content = bytes(self._call(self._file.read, size))
-        self._thread.position += len(content)
+        self.seek(self.tell() + len(content))
         return content
 
     def close(self) -> None:

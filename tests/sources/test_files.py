@@ -264,7 +264,7 @@ PARQUET = {
     "UUID": (f"SELECT '{UUID}'::UUID AS id", [UUID]),
     "doubles": ("SELECT 1.0::DOUBLE AS id", [1.0]),
     "booleans": ("SELECT true AS id", [True]),
-    "binary texts": ("SELECT unnest(['u1'::BLOB, NULL, 'Žofie'.encode()]) AS id", ["u1", None, "Žofie"]),
+    "binary texts": ("SELECT unnest(['u1'::BLOB, NULL, encode('Žofie')]) AS id", ["u1", None, "Žofie"]),
     "binary that is not text": (r"SELECT '\xFFu1'::BLOB AS id", [b"\xffu1"]),
     "many row groups": (
         "SELECT 'u' || i AS id, i AS n FROM range(5000) t(i)",
