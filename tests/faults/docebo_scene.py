@@ -104,7 +104,7 @@ class DoceboScene(Scene):
         "exact": Operation(
             "create",
             "docebo.create_group",
-            "TLGMAAR",
+            "TLMGAAR",
             before="ab1",
             first=None,
             wanted="12345",

@@ -245,7 +245,7 @@ def test_what_killed_writers_left_half_written_goes_in_any_case(left, ledger):
         "def kill(descriptor):\n"
         "    if stat.S_ISREG(os.fstat(descriptor).st_mode):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "local_store._flush = kill\n"
+        "os.fsync = kill\n"
         "local_store.LocalStore(Path(sys.argv[1])).create('batches/000000000009-dead/000001-add.txt', b'linus')\n"
     )
     folder = left.store.folder

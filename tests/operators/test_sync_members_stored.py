@@ -99,7 +99,6 @@ UPSTREAM = [
     "SyncMembersOperator(task_id='sync', source=['b', people()], **TARGET)",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand(source=lists())",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs(sources())",
-    "SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs(texts())",
     "SyncMembersOperator.partial(source=people(), **MAPPED).expand(target=TARGETS)",
 ]
 LITERAL = [
@@ -133,6 +132,12 @@ def test_a_result_of_another_task_is_stored_only_as_that_tasks_result(synced, st
     # A user ID is data, also where it looks like a template.
     assert walkme_sandbox.members("Trial users") == {PERSON, "b", *(["{{ 7 * 7 }}"] if ODD.search(tasks) else [])}
     assert stored(PERSON) == ["xcom.value"]
+    assert PERSON not in printed
+
+
+def test_the_text_of_a_list_that_another_task_returned_is_refused(synced, walkme_sandbox):
+    printed = synced("SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs(texts())", expected="failed")
+    assert walkme_sandbox.counts() == {}
     assert PERSON not in printed
 
 

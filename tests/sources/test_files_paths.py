@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import sys
 from importlib import import_module
 from io import BytesIO
 from pathlib import Path
@@ -67,6 +68,8 @@ class Opened(BytesIO):
 @pytest.fixture
 def storage(monkeypatch):
     """The object storage; it is emptied at the end."""
+    # Airflow keeps the one that an earlier test has used.
+    monkeypatch.setattr(sys.modules[attach.__module__], "_STORE_CACHE", {})
     attach("memory", fs=(fs := Storage()))
     yield fs
     Storage.store.clear()

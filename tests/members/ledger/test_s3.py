@@ -6,6 +6,7 @@ import os
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 
 import airflow
@@ -79,10 +80,12 @@ class Quiet(WSGIRequestHandler):
 
 @pytest.fixture(scope="session")
 def running():
-    """Once a process: a second server would have the buckets of the first."""
+    """Once a process; where xdist begins the session anew, the second server has the buckets of the first."""
     server = S3()
+    client = server.client()
     try:
-        server.client().create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+            client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         yield server
     finally:
         server.stop()
