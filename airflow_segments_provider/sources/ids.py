@@ -62,6 +62,10 @@ _FILLER = re.compile(f"[{_FILLERS}]")
 # IDs that match this, and are short enough, are valid as they are: a test for engines that read them without Python.
 PLAIN = "[!-~]+"
 
+# Missing values of pandas and NumPy.
+_MISSING = {"NAType", "NaTType", "MaskedConstant"}
+# NumPy derives it from its integers.
+_NOT_NUMBERS = {"timedelta64"}
 # Below this a floating-point number of so many bits in its significand stands for one integer only.
 _SIGNIFICANDS = {"float16": 11, "float32": 24}
 # A vendor's whole numbers are positive and fit into 64 bits.
@@ -176,13 +180,15 @@ class IdCheck:
             return "", BOOLEAN
         if isinstance(value, Decimal):
             return self._decimal(value)
+        if type(value).__name__ in _NOT_NUMBERS:
+            return "", NOT_TEXT
         if isinstance(value, Rational):
             return self._integer(int(value.numerator)) if value.denominator == 1 else ("", FRACTION)
         if isinstance(value, Real):
             return _float(value)
         if isinstance(value, (bytes, bytearray, memoryview)):
             return "", BYTES
-        if type(value).__name__ in ("NAType", "NaTType"):  # pandas' missing values
+        if type(value).__name__ in _MISSING:
             return "", BLANK
         return "", NESTED if hasattr(value, "__len__") else NOT_TEXT
 

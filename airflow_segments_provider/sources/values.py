@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import chain, islice
 from typing import Any, Protocol
 
@@ -16,8 +17,11 @@ SUBJECT = "The source"
 
 _NONE = object()
 _SCALARS = (str, bytes, bytearray, memoryview)
-# Floating-point types whose values become others as soon as they are Python's: in NumPy, pandas, Polars and Arrow.
-_INEXACT = {"float16", "float32", "float", "halffloat", "float[pyarrow]", "halffloat[pyarrow]"}
+# Floating-point types whose values become others as soon as they are Python's, as NumPy, pandas, Polars and Arrow write
+# them, also within other types: `dictionary<values=float, …>`, `list<item: float>`, `List(Float32)`.
+_INEXACT = re.compile(r"(?:^|[=(]|: )((?:half)?float(?:16|32)?)(?![\w:])", re.IGNORECASE)
+# Arrow's; those of pandas, Polars and Spark.
+_COLUMNS = ("column_names", "columns")
 _OF_A_FRAME = '`frame["user_id"]`'
 _OF_TUPLES = "`[row[0] for row in rows]`"
 _OF_DICTS = '`[row["user_id"] for row in rows]`'
@@ -97,6 +101,8 @@ def _rows(values: Iterator[Any]) -> Iterator[object]:
             rest = _of_dicts(rest)
         elif _is_row(first):
             rest = _of_tuples(rest)
+        elif _is_table(first):
+            raise _tables()
         yield from rest
 
 
@@ -106,7 +112,8 @@ def _of_tuples(rows: Iterable[Any]) -> Iterator[object]:
             raise _mixed(number)
         if len(row) != 1:
             raise _wide(f"row {number:,} of the user IDs has {len(row):,} columns", _OF_TUPLES)
-        yield row[0]
+        # By position: in a series of pandas, 0 is a label.
+        yield next(iter(row))
 
 
 def _of_dicts(rows: Iterable[Any]) -> Iterator[object]:
@@ -126,8 +133,21 @@ def _of_dicts(rows: Iterable[Any]) -> Iterator[object]:
 
 def _is_row(value: Any) -> bool:
     """Whether this is what database drivers and arrays return as a row: some of them share no base class."""
-    kind = type(value)
-    return hasattr(kind, "__len__") and hasattr(kind, "__getitem__") and not isinstance(value, _SCALARS)
+    if isinstance(value, (tuple, list)):
+        return True
+    # `Sized` asks the class, not its class: the members of an enumeration have no length.
+    if not isinstance(value, Sized) or not hasattr(type(value), "__getitem__") or isinstance(value, _SCALARS):
+        return False
+    try:
+        len(value)
+    except TypeError:  # an array without dimensions
+        return False
+    return not _is_table(value)
+
+
+def _is_table(value: Any) -> bool:
+    """Whether this is a data frame or table; the class says so, because a row may have a column of such a name."""
+    return any(hasattr(type(value), name) for name in _COLUMNS) and _columns(value) is not None
 
 
 def _is_file(given: object) -> bool:
@@ -135,11 +155,12 @@ def _is_file(given: object) -> bool:
 
 
 def _columns(given: Any) -> list[object] | None:
-    """Return the columns of a data frame or table; None for what is neither."""
-    for attribute in ("column_names", "columns"):  # Arrow's; those of pandas, Polars and Spark
+    """Return the columns of a data frame or table, with what pandas made its index; None for what is neither."""
+    for attribute in _COLUMNS:
         names = getattr(given, attribute, None)
         if names is not None and not callable(names):
-            return list(names)
+            index = getattr(getattr(given, "index", None), "names", ())
+            return [*(name for name in index if name is not None), *names]
     return None
 
 
@@ -164,9 +185,14 @@ def _array(array: Any) -> Iterator[Any]:
     :raises InvalidInput: it has floating-point numbers of 32 bits or fewer, which become others on the way.
     """
     kind = getattr(array, "dtype", getattr(array, "type", None))
-    if str(kind).lower() in _INEXACT:
+    kind = getattr(getattr(kind, "categories", None), "dtype", kind)  # pandas'
+    if getattr(array, "typecode", "") == "f":  # Python's own arrays
+        kind = "float32"
+    if inexact := _INEXACT.search(str(kind)):
+        # Not the whole type: it may contain names of columns.
         problem = (
-            f"the user IDs are numbers of the type {kind}, which is not exact. Cast them to text or to an integer type."
+            f"the user IDs are numbers of the type {inexact[1]}, which is not exact. Cast them to text or to an "
+            "integer type."
         )
         raise InvalidInput(SUBJECT, [problem])
     if hasattr(array, "slice") and hasattr(array, "to_pylist"):
@@ -189,6 +215,14 @@ def _unreadable(given: object) -> InvalidInput:
 
 def _wide(what: str, how: str) -> InvalidInput:
     return InvalidInput(SUBJECT, [f"{what}. There must be exactly one; select it, for example with {how}."])
+
+
+def _tables() -> InvalidInput:
+    problem = (
+        "the user IDs are in a list of data frames or tables. Pass the values of each: "
+        '`[user for frame in frames for user in frame["user_id"]]`.'
+    )
+    return InvalidInput(SUBJECT, [problem])
 
 
 def _mixed(number: int) -> InvalidInput:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import enum
 import io
 import pathlib
 import sqlite3
@@ -18,6 +19,11 @@ from airflow_segments_provider.sources.values import CHUNK, chunks, concatenated
 pa = pytest.importorskip("pyarrow")
 Row = namedtuple("Row", ["user_id"])
 Wide = namedtuple("Wide", ["user_id", "plan"])
+
+
+class Plan(enum.Enum):
+    TRIAL = "trial"
+    PAID = "paid"
 
 
 class Query:
@@ -70,6 +76,9 @@ READ = {
     "rows of several types": ([("a",), ["b"]], AB),
     "dicts": ([{"user_id": "a"}, {"user_id": "b"}], AB),
     "ordered dicts": ([OrderedDict(user_id="a")], ["a"]),
+    "a row with a column of that name": ([namedtuple("Any", ["columns"])("a")], ["a"]),
+    "series of one": ([pd.Series(["a"], index=["user_id"]), pd.Series(["b"], index=[7])], AB),
+    "an enumeration": ([Plan.TRIAL, Plan.PAID], [Plan.TRIAL, Plan.PAID]),
     "rows of SQLite": (sqlite_rows("SELECT 'a' AS user_id"), ["a"]),
     "a cursor": (sqlite3.connect(":memory:").execute("SELECT 'a'"), ["a"]),
     "a source": (Query(), AB),
@@ -82,6 +91,11 @@ READ = {
     "a series with categories": (pd.Series(AB, dtype="category"), AB),
     "an index": (pd.Index(AB), AB),
     "a data frame": (pd.DataFrame({"user_id": AB}), AB),
+    "a column of a frame with an index": (
+        pd.DataFrame({"user_id": AB}, index=pd.Index([1, 2], name="n"))["user_id"],
+        AB,
+    ),
+    "a field called float": (pa.array([{"float": "a"}]), ["a"]),
     "an empty data frame": (pd.DataFrame({"user_id": []}), []),
     "an Arrow array": (pa.array(AB), AB),
     "an Arrow array with a dictionary": (pa.array(AB).dictionary_encode(), AB),
@@ -122,6 +136,22 @@ REJECTED = {
     "a data frame without columns": (pd.DataFrame(), "a table of 0 columns"),
     "an Arrow table of two columns": (pa.table({"user_id": ["ada"], "ada": ["x"]}), "in a table of 2 columns"),
     "an index of two levels": (pd.MultiIndex.from_tuples([("ada", "eve")]), "row 1 of the user IDs has 2 columns"),
+    "a data frame with an index": (
+        pd.DataFrame({"plan": ["eve"]}, index=pd.Index(["ada"], name="user_id")),
+        "in a table of 2 columns",
+    ),
+    "data frames": ([pd.DataFrame({"user_id": ["ada"]})], "in a list of data frames or tables"),
+    "data frames of two": (iter([pd.DataFrame({"user_id": ["ada", "eve"]})]), "in a list of data frames or tables"),
+    "an Arrow reader": (pa.table({"user_id": ["ada"]}).to_reader(), "in a list of data frames or tables"),
+    "a row and a data frame": ([("ada",), pd.DataFrame({0: ["eve"]})], "row 2 of the user IDs is of another kind"),
+    "categories of 32-bit floats": (pd.Series(np.array([1.0], "float32")).astype("category"), "float32, which is not"),
+    "an array of 32-bit floats": (array.array("f", [1.0]), "float32, which is not exact"),
+    "an Arrow dictionary of 32-bit floats": (pa.array([1.0], pa.float32()).dictionary_encode(), "type float, which"),
+    "Arrow lists of 32-bit floats": (pa.array([[1.0]], pa.list_(pa.float32())), "type float, which is not exact"),
+    "Arrow structures of 32-bit floats": (
+        pa.array([{"ada": 1.0}], pa.struct([("ada", pa.float32())])),
+        "type float, wh",
+    ),
     "a series of 32-bit floats": (pd.Series([1.0], dtype="float32"), "float32, which is not exact"),
     "an Arrow array of 32-bit floats": (pa.array([1.0], pa.float32()), "float, which is not exact"),
     "a frame of 32-bit floats": (pd.DataFrame({"user_id": np.array([1.0], "float32")}), "float32, which is not"),
