@@ -82,7 +82,9 @@ class SqlMembers:
             kind = type(self.parameters).__name__
             problems.append(f"`parameters` must be a list, a tuple or a dict, not of type {kind}.")
         if not problems and only_changes(self.sql):
-            problems.append("`sql` changes rows and returns none; it must be a query that returns one column.")
+            problems.append(
+                "`sql` changes rows or tables and returns none; it must be a query that returns one column."
+            )
         if problems:
             raise InvalidInput(str(self), problems)
 

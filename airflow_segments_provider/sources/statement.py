@@ -24,6 +24,8 @@ _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 _READS = {"select", "table", "values"}
 _CHANGES = {"delete", "insert", "merge", "update"}
+# Statements that some databases commit by themselves, and that return no rows in any.
+_DEFINES = {"alter", "create", "drop", "grant", "revoke", "truncate"}
 _RETURNS = {"output", "returning"}
 
 
@@ -38,9 +40,14 @@ def can_be_declared(sql: str) -> bool:
 
 
 def only_changes(sql: str) -> bool:
-    """Return whether this is one statement that changes rows and returns none: some drivers return their number."""
+    """Return whether this is one statement that changes rows or tables, and returns none.
+
+    Some drivers return the number of rows.
+    """
     found = statements(sql)
-    return len(found) == 1 and _verb(found[0]) in _CHANGES | {"replace"} and not _RETURNS & set(found[0])
+    return len(found) == 1 and (
+        _verb(found[0]) in _DEFINES or (_verb(found[0]) in _CHANGES | {"replace"} and not _RETURNS & set(found[0]))
+    )
 
 
 def statements(sql: str) -> list[list[str]]:

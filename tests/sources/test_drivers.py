@@ -230,7 +230,7 @@ def test_a_statement_without_a_result_is_refused(imitated):
         connection = imitated(None)
         connection.nothing_to_fetch = raised(error)
         with pytest.raises(InvalidInput, match="the query returns 0 columns"):
-            checked("CREATE TABLE others (id text)")
+            checked("CALL people()")
     connection = imitated(None)
     connection.nothing_to_fetch = raised("OperationalError")
     with pytest.raises(SourceUnavailable, match="OperationalError"):
@@ -256,7 +256,7 @@ def test_a_reader_that_stops_closes_everything(imitated):
 
 def test_a_number_of_changed_rows_is_not_a_user(imitated):
     connection = imitated([(3,)])
-    with pytest.raises(InvalidInput, match="`sql` changes rows and returns none"):
+    with pytest.raises(InvalidInput, match="`sql` changes rows or tables and returns none"):
         checked("DELETE FROM people WHERE plan = 'trial'")
     assert not connection.executed
 

@@ -145,7 +145,7 @@ def test_a_query_must_have_one_column(driver, sql, columns):
 
 
 def test_a_statement_that_only_changes_rows_is_not_run(driver):
-    with pytest.raises(InvalidInput, match="`sql` changes rows and returns none"):
+    with pytest.raises(InvalidInput, match="`sql` changes rows or tables and returns none"):
         list(SqlMembers("DELETE FROM people", "pg").read_ids())
 
 
