@@ -175,6 +175,7 @@ class _Search:
             found |= self._matches(folder, rest or ["*"])
         for entry in self._entries(folder):
             name = _name(entry)
+            self._check_table(name)
             is_folder = self._kind(entry) == DIRECTORY
             if name[0] in "_." and first[0] != name[0]:
                 continue
@@ -200,12 +201,7 @@ class _Search:
         found = set[str]()
         for entry in self._entries(folder):
             name = _name(entry)
-            if name in _TABLES:
-                problem = (
-                    f"the directory is a {_TABLES[name]} table, which also holds files of older versions. "
-                    "Read it by a query, with SqlMembers."
-                )
-                raise InvalidInput(self._subject, [problem])
+            self._check_table(name)
             if name[0] in "_.":
                 continue
             if self._kind(entry) == DIRECTORY and _PARTITION not in name:
@@ -216,6 +212,15 @@ class _Search:
                 raise InvalidInput(self._subject, [problem])
             found |= self._entry(entry)
         return found
+
+    def _check_table(self, name: str) -> None:
+        """Refuse a folder with an entry of this name, also where a glob finds its files."""
+        if name in _TABLES:
+            problem = (
+                f"the directory is a {_TABLES[name]} table, which also holds files of older versions. "
+                "Read it by a query, with SqlMembers."
+            )
+            raise InvalidInput(self._subject, [problem])
 
     def _kind(self, entry: dict[str, Any]) -> str:
         """Return whether an entry, or what it links to, is a file or a directory."""

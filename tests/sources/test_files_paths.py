@@ -194,6 +194,12 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("path", ["t/*.parquet", "*/*.parquet", "**/*.parquet"])
+def test_a_table_with_older_versions_is_refused_also_as_a_glob(place, path):
+    with pytest.raises(InvalidInput, match="a Delta Lake table"):
+        read(place({"t/a.parquet": b"", "t/_delta_log/0.json": b"{}"})(path))
+
+
 @pytest.mark.parametrize(("files", "match"), REFUSED.values(), ids=REFUSED)
 def test_a_directory_that_is_refused(place, files, match):
     with pytest.raises(InvalidInput, match=match):
