@@ -32,6 +32,7 @@ _TEXT = r"VARCHAR|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|UUID|DECIMAL\(\d+,0\)"
 _AS_TEXT = re.compile(_TEXT)
 _READ = re.compile(rf"{_TEXT}|DECIMAL\(.*\)|DOUBLE|BOOLEAN|BLOB|\"?NULL\"?")
 _BINARY = "BLOB"
+_DOUBLE = "DOUBLE"
 _ROUNDED = "FLOAT"
 
 # Nothing is guessed from the path, and no column is added to those of the file.
@@ -108,12 +109,18 @@ class _Readable:
             self._database.unregister_filesystem(self._storage.protocol)
 
     def column(self, wanted: str | None) -> tuple[str, str]:
-        """Return the name and the type of the wanted column."""
-        self.execute(f"SELECT name, num_children FROM {self._schema}")
-        names = _top_level(self.fetch(MOST_COLUMNS))
-        name = self._named(names, wanted)
-        self.execute(f"SELECT column_type FROM (DESCRIBE SELECT {quoted(name)} FROM {self.table})")
-        ((kind,),) = self.fetch()
+        """Return the name and the type of the wanted column, as DuckDB has them."""
+        self.execute(f"SELECT name, num_children, type FROM {self._schema}")
+        columns = _top_level(self.fetch(MOST_COLUMNS))
+        place = self._place([name for name, _ in columns], wanted)
+        self.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {self.table})")
+        described = self.fetch(MOST_COLUMNS)
+        if len(described) != len(columns):
+            raise self._file.refused("its columns are not those of its schema. Write the file again.")
+        # DuckDB renames columns whose names are equal, and one of them then has the name of another.
+        name, kind = described[place]
+        if kind == _DOUBLE and columns[place][1] != _DOUBLE:
+            raise self._file.refused("the numbers of the column have more digits than are read exactly. Cast them.")
         if kind == _ROUNDED:
             raise self._file.refused("the numbers of the column are of the type FLOAT, which is not exact. Cast them.")
         if not _READ.fullmatch(kind):
@@ -121,18 +128,18 @@ class _Readable:
             raise self._file.refused(f"the column is {shown}. It must contain text, whole numbers or UUIDs.")
         return name, kind
 
-    def _named(self, names: list[str], wanted: str | None) -> str:
+    def _place(self, names: list[str], wanted: str | None) -> int:
         if wanted is None:
             if len(names) != 1:
                 raise self._file.refused(f"it has {len(names):,} columns. Name one with `column`.")
-            return names[0]
+            return 0
         alike = [name for name in names if name.casefold() == wanted.casefold()]
         if len(alike) > 1:
             raise self._file.refused(f"{len(alike):,} columns are called {wanted!r}, or differ from it only in case.")
         if wanted not in names:
             hint = " One differs from it only in case." if alike else ""
             raise self._file.refused(f"it has no column {wanted!r} at its top level, among {len(names):,}.{hint}")
-        return wanted
+        return names.index(wanted)
 
     def execute(self, query: str) -> None:
         """Run a query on the file."""
@@ -228,17 +235,17 @@ class _Handle:
         self._call(self._file.close)
 
 
-def _top_level(elements: list[tuple[Any, ...]]) -> list[str]:
-    """Return the names of the columns, from the elements of a schema: each one is followed by its children."""
-    names = []
+def _top_level(elements: list[tuple[Any, ...]]) -> list[tuple[str, str]]:
+    """Return the name and the type of each column, from the elements of a schema: after each one are its children."""
+    columns = []
     inner = 0
-    for name, children in elements[1:]:
+    for name, children, kind in elements[1:]:
         if inner:
             inner -= 1
         else:
-            names.append(name)
+            columns.append((name, kind))
         inner += children or 0
-    return names
+    return columns
 
 
 def _decoded(value: Any) -> object:

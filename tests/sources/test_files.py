@@ -334,6 +334,23 @@ def test_parquet_columns_that(tmp_path, second):
     assert read(path, "idz") == ["u3"]
 
 
+def test_a_parquet_column_whose_name_duckdb_gives_to_another(tmp_path):
+    path = tmp_path / "x.parquet"
+    duckdb.sql(f"COPY (SELECT 'u1' AS idx, 'u2' AS idy, 'u3' AS idx_1) TO '{path}'")
+    path.write_bytes(path.read_bytes().replace(b"idy", b"idx"))
+    assert read(path, "idx_1") == ["u3"]
+
+
+def test_parquet_decimals_of_more_digits_than_duckdb_has(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    number = Decimal("5." + "0" * 39 + "1")
+    pytest.importorskip("pyarrow.parquet").write_table(
+        pa.table({"id": pa.array([number], pa.decimal256(60, 40))}), tmp_path / "x.parquet"
+    )
+    with pytest.raises(InvalidInput, match="more digits than are read exactly"):
+        read(tmp_path / "x.parquet")
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 9, b"id\nu1\n"])
 def test_what_is_not_parquet(tmp_path, content):
     (tmp_path / "x.parquet").write_bytes(content)
