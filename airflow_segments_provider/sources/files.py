@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["FileMembers"]
 
 logger = logging.getLogger(__name__)
+
+_PASSWORD = re.compile(r"(?<=://)[^/@]*:[^/@]*(?=@)")
 
 
 class FileMembers:
@@ -87,8 +90,8 @@ class FileMembers:
         self.max_row_length = max_row_length
 
     def __str__(self) -> str:
-        """Names only."""
-        return f"FileMembers({str(self.path)!r}, column={self.column!r})"
+        """Names only, without a password in the path."""
+        return f"FileMembers({_PASSWORD.sub('***', str(self.path))!r}, column={self.column!r})"
 
     __repr__ = __str__
 
