@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.sources.csv_rows import DELIMITERS, CsvDialect, read_header
+from airflow_segments_provider.sources.csv_rows import DELIMITERS, CsvDialect, read_header, repeated_header
 from airflow_segments_provider.sources.id_table import filled_in_order, literal
 from airflow_segments_provider.sources.lines import UTF_8
 from airflow_segments_provider.sources.storage import BLOCK, SourceFile
@@ -39,12 +39,19 @@ def load_csv(database: DuckDBPyConnection, table: str, files: Sequence[SourceFil
     :raises SourceUnavailable: the storage cannot read a file.
     """
     marks = (dialect.delimiter or "") + dialect.quotechar
-    if not marks.isascii() or dialect.encoding != UTF_8 or dialect.longest < LONGEST_LINE:
+    # DuckDB takes white space around a cell for no quote.
+    if (
+        not marks.isascii()
+        or dialect.quotechar.isspace()
+        or dialect.encoding != UTF_8
+        or dialect.longest < LONGEST_LINE
+    ):
         return False
     try:
         with filled_in_order(database, table):
+            loaded = 0
             for file in files:
-                _load(database, table, file, dialect)
+                loaded += _load(database, table, loaded, file, dialect)
     except (_NotPlain, InvalidInput, duckdb.Error):
         return False
     return True
@@ -54,7 +61,8 @@ class _NotPlain(Exception):
     """Python has to read the file."""
 
 
-def _load(database: DuckDBPyConnection, table: str, file: SourceFile, dialect: CsvDialect) -> None:
+def _load(database: DuckDBPyConnection, table: str, before_it: int, file: SourceFile, dialect: CsvDialect) -> int:
+    """Append the cells of a file to a table with so many rows; return how many they are."""
     path = file.local_path
     if path is None:
         raise _NotPlain
@@ -77,6 +85,12 @@ def _load(database: DuckDBPyConnection, table: str, file: SourceFile, dialect: C
     is_same = (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
     if rows != plain.rows or not is_same:
         raise _NotPlain
+    if plain.repeated:
+        among = ", ".join(map(literal, plain.repeated))
+        found = database.execute(f"SELECT count(*) FROM {table} WHERE rowid >= {before_it} AND id IN ({among})")
+        if found.fetchall() != [(0,)]:
+            raise _NotPlain
+    return plain.rows
 
 
 class _Plain:
@@ -86,6 +100,7 @@ class _Plain:
     :ivar rows: how many there are.
     :ivar width: how many cells each of them has.
     :ivar place: which of them is wanted.
+    :ivar repeated: what it contains in a row that repeats the header.
     :ivar quote: the character around cells; empty if the file does not contain it.
     """
 
@@ -96,10 +111,12 @@ class _Plain:
         if b"\r" in head[:-1] or (not dialect.header and first.startswith(codecs.BOM_UTF8)):
             raise _NotPlain
         self.line_break = b"\r\n" if head.endswith(b"\r") else LINE_BREAK
-        self.width, self.place = 1, 0
+        self.width, self.place, header = 1, 0, list[str]()
         if dialect.header:
-            self.width, self.place = read_header(file, [head], dialect)
+            header, self.place = read_header(file, [head], dialect)
+            self.width = len(header)
             first = rest
+        self.repeated = repeated_header(header, self.place)
         self.rows = 0
         self._delimiter = (dialect.delimiter or ",").encode()
         self._quote = dialect.quotechar.encode()

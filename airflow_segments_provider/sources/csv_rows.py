@@ -16,6 +16,9 @@ from airflow_segments_provider.sources.storage import SourceFile
 # What else separates cells, by the name that a message uses.
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 
+# A byte order mark, at the beginning of a file that was appended to another.
+_MARK = "\ufeff"
+
 _lock = threading.Lock()
 _limits: Counter[int] = Counter()
 _limit_before = csv.field_size_limit()
@@ -50,6 +53,7 @@ def read_csv(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> 
     rows = _Rows(file, lines(file, blocks, dialect.encoding, dialect.longest), dialect)
     with _cells_up_to(dialect.longest):
         width, place = _header(file, rows, dialect)
+        repeated = repeated_header(rows.header, place)
         blank = 0
         for row in rows:
             if not row:
@@ -61,6 +65,11 @@ def read_csv(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> 
                 yield from repeat("", blank)
                 blank = 0
             cell = row[place]
+            if cell in repeated and [row[0].removeprefix(_MARK), *row[1:]] == rows.header:
+                raise file.refused(
+                    f"line {rows.number:,} repeats the header, as in files that were joined. Pass the files as "
+                    "they were, by a directory or a glob."
+                )
             if dialect.quotechar and dialect.quotechar in cell:
                 rows.check_quotes(place)
             if dialect.column is None and dialect.delimiter is None:
@@ -68,22 +77,33 @@ def read_csv(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> 
             yield cell
 
 
-def read_header(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> tuple[int, int]:
-    """Return how many cells a row has, and which of them is wanted.
+def read_header(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> tuple[list[str], int]:
+    """Return the cells of the header, and which of them is wanted.
 
     :raises InvalidInput: the header is missing, or it is not clear which column is wanted.
     """
-    return _header(file, _Rows(file, lines(file, blocks, dialect.encoding, dialect.longest), dialect), dialect)
+    rows = _Rows(file, lines(file, blocks, dialect.encoding, dialect.longest), dialect)
+    _, place = _header(file, rows, dialect)
+    return rows.header, place
+
+
+def repeated_header(header: list[str], place: int) -> tuple[str, ...]:
+    """Return what the wanted cell contains in a row that repeats the header; nothing if there is no header."""
+    if not header:
+        return ()
+    return (header[place], _MARK + header[place]) if place == 0 else (header[place],)
 
 
 class _Rows:
     """The rows of a CSV, of which one is in memory.
 
     :ivar number: of the line in which the last row begins.
+    :ivar header: the first row, where it is one.
     """
 
     def __init__(self, file: SourceFile, text: Iterator[str], dialect: CsvDialect) -> None:
         self.number = 0
+        self.header = list[str]()
         self._file = file
         self._text = text
         self._dialect = dialect
@@ -150,12 +170,13 @@ class _Rows:
 
 
 def _header(file: SourceFile, rows: _Rows, dialect: CsvDialect) -> tuple[int, int]:
-    """Read the header of a file that has one; see :func:`read_header`."""
+    """Read the header of a file that has one; return how many cells a row has, and which of them is wanted."""
     if not dialect.header:
         return 1, 0
     header = next(filter(None, rows), None)
     if header is None:
         raise file.refused("it is empty, without even a header.")
+    rows.header = header
     column = dialect.column
     if column is None:
         if len(header) != 1:

@@ -48,6 +48,7 @@ LINES = {
     "blank lines among several columns": (b"\n\nid,n\n\nu1,1\n\n\nu2,2\n\n\n", ["u1", "u2"]),
     "blank lines in one column are rows": (b"\nid\nu1\n\n\nu2\n\n\n", ["u1", "", "", "u2"]),
     "a quoted blank at the end is a row": (b'id\nu1\n""\n', ["u1", ""]),
+    "a user ID that is called like its column": (b"id,n\nid,1\n", ["id"]),
     "blank names in the header": (b"id,,\nu1,,\n", ["u1"]),
     "header only": (b"id,n\n", []),
     "header without line break": (b"id", []),
@@ -144,6 +145,17 @@ REFUSED_CSV = {
     "a tab without column": (b"u1\nu2\t1\n", {"column": None, "header": False}, "line 2 contains a tab"),
     "a bar without column": (b"u1|1\n", {"column": None, "header": False}, "line 1 contains a vertical bar"),
     "a long row": (b"id\n" + S + b"\n", {"max_row_length": 8}, "line 2 is longer than 8 characters"),
+    "the header again": (b"n,id\n1,u1\nn,id\n2,u2\n", {}, "line 3 repeats the header, as in files that were joined"),
+    "the header again, with a byte order mark": (
+        b"id,n\nu1,1\n" + codecs.BOM_UTF8 + b"id,n\nu2,2\n",
+        {},
+        "line 3 repeats the header",
+    ),
+    "the header again without column": (
+        b"any\nu1\nany\n",
+        {"column": None, "header": True},
+        "line 3 repeats the header",
+    ),
     "a long row of short lines": (b'id,n\nu1,"\n\n\n\n\n\n\n"\n', {"max_row_length": 8}, "line 2 is longer than 8"),
 }
 

@@ -167,6 +167,8 @@ NOT_PLAIN = {
     "quotes around two cells": b'id,n\nu1,"a\nu2,b"\n',
     "a quote alone": b'n,id\n",u1\n2,u"2\n',
     "a missing column": b"n\n1\n",
+    "the header again": b"id,n\nu1,1\nid,n\nu2,2\n",
+    "the header again in quotes, with a byte order mark": b'id,n\nu1,1\n\xef\xbb\xbfid,"n"\nu2,2\n',
 }
 
 
@@ -192,6 +194,7 @@ def test_csv_that_is_left_to_python(tmp_path, database, content):
         (b"\xef\xbb\xbfu1\n", {"column": None, "header": False}),
         (b"id\nu1\n", {"encoding": "latin-1"}),
         (b"id\nu1\n", {"max_row_length": 100}),
+        (b"id\n u1 \n", {"quotechar": " "}),
         ("id§n\nu1§1\n".encode(), {"delimiter": "§"}),
     ],
 )
