@@ -1,73 +1,216 @@
-"""Takes secrets and people out of what a vendor says, before it reaches a message or a log."""
+"""Takes secrets and user IDs out of what a vendor says, before it reaches a message or a log."""
 
 from __future__ import annotations
 
+import binascii
 import html
 import json
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from urllib.parse import unquote
 
 SHOWN = 500
-# An error page may have any size and a request 25,000 ids: so much of it is looked at.
-READ = 100_000
+# An error page may have any size and a request 25,000 ids: so much of its text is looked at, and so much of its markup.
+READ = 20_000
+_PAGE = 200_000
 # The longest id, if every character of it were escaped.
 _LONGEST = 600
 # An id as short as this is replaced only where it stands alone: "1" is part of every other number.
 _SHORT = 3
+# How many encodings around one another are read.
+_LAYERS = 8
+
+# Stand in for what was taken out until the end; both are characters that no text keeps.
+_SECRET, _USER = "\ue000", "\ue001"
 
 _TAG = re.compile(
     r"<(script|style)\b.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>",
     re.DOTALL | re.IGNORECASE,
 )
 # Bounded, or a long text without what they look for takes minutes.
-_EMAIL = re.compile(r"[^\s@\"'<>(),;:=]{1,100}@[^\s@\"'<>(),;]+")
+_EMAIL = re.compile(r"(?:\"[^\"@]{1,100}\"|[^\s@\"'<>(),;:=]{1,100})@[^\s@\"'<>(),;]+")
 _TOKEN = re.compile(r"\b(?:Bearer|Basic)\s+[\w\-.~+/=]+|\beyJ[\w\-]{1,4000}\.[\w\-.]+", re.IGNORECASE)
+_UNICODE = re.compile(r"(?:[\\%]u[0-9a-f]{4})+", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|([\\/\"']))", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{6,}")
+_HEX = re.compile(r"[0-9A-Fa-f]{8,}")
+_STANDARD = str.maketrans("-_", "+/")
+
+# A text for comparison, and for each of its characters from where to where it stands in the text shown.
+_View = tuple[str, list[tuple[int, int]]]
 
 
 def clean(text: str, *, secrets: Iterable[str] = (), people: Iterable[str] = ()) -> str:
-    """The first 500 characters of what a vendor said, on one line, without secrets and people's ids.
+    """The first 500 characters of what a vendor said, on one line, without secrets and user IDs.
 
-    Markup is dropped, and JSON is read first, so that an id escaped in it is found too. Cleaning comes before cutting:
-    half an id would not be recognised.
+    Markup is dropped, and every encoding (JSON, percent, HTML) is read, layer by layer; what is hidden is looked for in
+    each layer, in any case, in base64 and in hex. Cleaning comes before cutting: half an id would not be recognised.
 
     :param secrets: strings that must not appear: client secret, tokens.
     :param people: ids that were sent with the request that the vendor speaks of.
     """
-    readable = _readable(text)
-    text = " ".join(readable[:READ].split())
-    hidden = {form for secret in secrets for form in _spellings(secret)}
-    for form in sorted(hidden, key=len, reverse=True):
-        text = text.replace(form, "***")
-    text = _TOKEN.sub("***", text)
-    present = {form for person in people for form in _spellings(person) if form in text}
-    ordered = sorted(present, key=len, reverse=True)
-    for start in range(0, len(ordered), 500):
-        text = re.sub("|".join(map(_pattern, ordered[start : start + 500])), "[user id]", text)
-    text = _EMAIL.sub("[user id]", text)
-    if len(readable) > READ:
+    readable, whole = _readable(text)
+    hidden = [(_Needles(secrets, short=0), _SECRET), (_Needles(people, short=_SHORT), _USER)]
+    text = _one_line(readable[:READ])
+    for _ in range(_LAYERS):
+        for needles, mark in hidden:
+            text = needles.replaced(text, mark)
+        text = _EMAIL.sub(_USER, _TOKEN.sub(_SECRET, text))
+        decoded = _one_line(_decoded(text))
+        if decoded == text:
+            break
+        text = decoded
+    else:
+        return "(an answer that is encoded too many times to be shown)"
+    if not whole or len(readable) > READ:
         # What was cut off may have been the rest of an id.
         text = text[:-_LONGEST] + "…"
+    text = text.replace(_SECRET, "***").replace(_USER, "[user id]")
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
-def _spellings(value: str) -> set[str]:
-    """How ``value`` may stand in a text: as it is, with its spaces made one, or escaped as in JSON."""
-    plain = " ".join(value.split())
-    if value.isascii() and "\\" not in plain and '"' not in plain:
-        return {plain} - {""}
-    return {plain, json.dumps(value)[1:-1], json.dumps(plain)[1:-1], json.dumps(plain, ensure_ascii=False)[1:-1]}
+class _Needles:
+    """What is looked for in a text.
+
+    :param short: what has at most so many characters is found only where it stands alone.
+    """
+
+    def __init__(self, values: Iterable[str], *, short: int) -> None:
+        self._folded: set[str] = set()
+        alone: set[str] = set()
+        for value in values:
+            folded = _folded(value)[0]
+            # Of what has next to no letters, the characters that are compared say too little.
+            if len(folded) > _SHORT or (folded and not short):
+                self._folded.add(folded)
+                if not value.isascii():  # its bytes, as they are found in base64
+                    self._folded.add(_folded(value.encode("utf-8", "replace").decode("latin-1"))[0])
+            elif plain := _one_line(value):
+                alone.add(rf"(?<!\w){re.escape(plain)}(?!\w)" if len(plain) <= short else re.escape(plain))
+        ordered = sorted(alone, key=len, reverse=True)
+        self._alone = [
+            re.compile("|".join(ordered[start : start + 500]), re.IGNORECASE) for start in range(0, len(ordered), 500)
+        ]
+
+    def replaced(self, text: str, mark: str) -> str:
+        """``text`` with ``mark`` in place of whatever is found."""
+        spans = sorted(span for view in _views(text) for span in self._found(view)) if self._folded else []
+        parts, end = [], 0
+        for first, last in spans:
+            if first >= end:
+                parts += [text[end:first], mark]
+            end = max(end, last)
+        text = "".join([*parts, text[end:]])
+        for pattern in self._alone:
+            text = pattern.sub(mark, text)
+        return text
+
+    def _found(self, view: _View) -> Iterator[tuple[int, int]]:
+        text, places = view
+        # A request may have 25,000 ids: most are ruled out by how they begin.
+        beginnings = {text[start : start + length] for length in (1, 2, 3, 4) for start in range(len(text))}
+        for needle in self._folded:
+            start = text.find(needle) if needle[:4] in beginnings else -1
+            while start >= 0:
+                yield places[start][0], places[start + len(needle) - 1][1]
+                start = text.find(needle, start + 1)
 
 
-def _pattern(person: str) -> str:
-    return re.escape(person) if len(person) > _SHORT else rf"(?<!\w){re.escape(person)}(?!\w)"
+def _views(text: str) -> Iterator[_View]:
+    """Yield the text, and what its base64 and hex mean, wherever in a run of such characters they begin."""
+    yield _folded(text)
+    squeezed = [(char, place) for place, char in enumerate(text) if not char.isspace()]
+    joined = "".join(char for char, _ in squeezed)
+    places = [place for _, place in squeezed]
+    for pattern, size, width, decode in ((_BASE64, 4, 3, _from_base64), (_HEX, 2, 1, bytes.fromhex)):
+        for offset in range(size):
+            yield _decoded_runs(joined, places, pattern, offset, size, width, decode)
 
 
-def _readable(text: str) -> str:
-    """What a person would read: a JSON error's own words, a page's words without its markup."""
+def _decoded_runs(
+    text: str,
+    places: list[int],
+    pattern: re.Pattern[str],
+    offset: int,
+    size: int,
+    width: int,
+    decode: Callable[[str], bytes],
+) -> _View:
+    """What every run of an encoding means if it begins ``offset`` characters after the run.
+
+    :param size: characters that stand for ``width`` bytes.
+    """
+    chars: list[str] = []
+    spans: list[tuple[int, int]] = []
+    for run in pattern.finditer(text):
+        encoded = run[0][offset:]
+        encoded = encoded[: len(encoded) // size * size] if size == 2 else encoded + "A" * (-len(encoded) % size)
+        first = run.start() + offset
+        for index, char in enumerate(decode(encoded).decode("latin-1")):
+            last = min(run.end(), first + -(-(index + 1) * size // width)) - 1
+            chars.append(char)
+            spans.append((places[min(first + index * size // width, last)], places[last] + 1))
+        chars.append(_SECRET)
+        spans.append((0, 0))
+    folded, indexes = _folded("".join(chars))
+    return folded, [spans[index] for index, _ in indexes]
+
+
+def _from_base64(text: str) -> bytes:
+    return binascii.a2b_base64(text.translate(_STANDARD))
+
+
+def _folded(text: str) -> _View:
+    """What is compared: no case, accents, white space, plus signs, backslashes, or control characters."""
+    chars: list[str] = []
+    places: list[tuple[int, int]] = []
+    for place, char in enumerate(text):
+        if char.isascii():
+            parts = "" if char in " +\\" or not char.isprintable() else char.lower()
+        elif char in (_SECRET, _USER):
+            parts = char
+        else:
+            decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
+            parts = "".join(part for part in decomposed if part.isprintable() and unicodedata.category(part) != "Mn")
+            parts = parts.replace(" ", "")
+        for part in parts:
+            chars.append(part)
+            places.append((place, place + 1))
+    return "".join(chars), places
+
+
+def _one_line(text: str) -> str:
+    """The text without control and direction characters, and with each white space made one space."""
+    if not text.isprintable():
+        text = "".join(
+            char if char.isprintable() or char in (_SECRET, _USER) else " " if char.isspace() else "" for char in text
+        )
+    return " ".join(text.split())
+
+
+def _decoded(text: str) -> str:
+    """The text with one layer of its encodings read."""
+    text = html.unescape(text) if "&" in text else text
+    text = unquote(text, errors="replace") if "%" in text else text
+    text = _UNICODE.sub(lambda found: _of_units(found[0]), text)
+    return _ESCAPED.sub(lambda found: found[2] or chr(int(found[1], 16)), text)
+
+
+def _of_units(text: str) -> str:
+    r"""The characters of ``\u0041\ud83d\ude00``."""
+    units = b"".join(int(text[start + 2 : start + 6], 16).to_bytes(2, "little") for start in range(0, len(text), 6))
+    return units.decode("utf-16-le", "replace")
+
+
+def _readable(text: str) -> tuple[str, bool]:
+    """What a user would read: a JSON error's own words, a page's words without its markup. Return whether it is all."""
+    text = text.replace(_SECRET, "").replace(_USER, "")
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
-        return html.unescape(_TAG.sub(" ", text[: 2 * READ])) if "<" in text else text
+        page = text[:_PAGE]
+        return (_TAG.sub(" ", page) if "<" in page else page), len(text) <= _PAGE
     if isinstance(said, dict):
         words = [
             _words(said[key])
@@ -75,8 +218,8 @@ def _readable(text: str) -> str:
             if isinstance(said.get(key), (str, int, list, dict)) and said[key]
         ]
         if words:
-            return ": ".join(words)
-    return json.dumps(said, ensure_ascii=False)
+            return ": ".join(words), True
+    return json.dumps(said, ensure_ascii=False), True
 
 
 def _words(value: object) -> str:

@@ -29,16 +29,13 @@ from airflow_segments_provider.http.credentials import Credentials
 from airflow_segments_provider.http.reply import Call, Reply, error_of, parse_body
 from airflow_segments_provider.http.retry import RETRIED_STATUSES, RetryPolicy
 from airflow_segments_provider.http.token import AccessToken, parse_token, state_of
-from airflow_segments_provider.http.transport import Answer, Transport, TransportSettings, check_base_url
+from airflow_segments_provider.http.transport import READS, Answer, Transport, TransportSettings, check_base_url
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
 NO_LANES: Mapping[str, float | None] = {}
-
-# The methods that a read-only client sends. Every endpoint that only reads is called by GET: there are no exceptions.
-READS = frozenset({"GET", "HEAD"})
 
 # Seconds; how long a stop may go unnoticed.
 LONGEST_NAP = 0.5
@@ -204,7 +201,7 @@ class HttpClient:
         :raises ConfigurationError: the connection is read-only, and the method is not a read.
         :raises VendorError: the subclass that fits; its message says how often it was tried.
         """
-        url, call = self._address(method, path)
+        url, call = self._address(method, path, people)
         if method not in READS:
             self.check_writable(str(call))
         refused: str | None = None
@@ -218,9 +215,7 @@ class HttpClient:
                 token = self.token(refused=refused)
                 answer = self._send(call, url, token, body, query, into, lanes)
             if not 200 <= answer.status < 300:
-                raise error_of(
-                    call, answer.status, answer.headers, answer.body, secrets=self._secrets(), people=people()
-                )
+                raise error_of(call, answer.status, answer.headers, answer.body)
             if into is not None:
                 return Reply(answer.status, answer.headers, None, self.requests_sent, call)
             try:
@@ -234,12 +229,21 @@ class HttpClient:
         reply, in_doubt = self._persist(send, idempotent=idempotent, once=once, lanes=lanes)
         return replace(reply, in_doubt=in_doubt)
 
-    def _address(self, method: str, path: Sequence[str]) -> tuple[str, Call]:
+    def _address(
+        self, method: str, path: Sequence[str], people: Callable[[], Iterable[str]] = tuple
+    ) -> tuple[str, Call]:
         if any(part in ("", ".", "..") for part in path):
             raise InvalidInput(f"{self.vendor} {method}", ["an id for the path is empty or made of dots"])
         sent = "/".join(quote(part, safe="") for part in path)
         shown = "/".join("{user}" if isinstance(part, Person) else quote(part, safe="") for part in path)
-        return f"{self.base_url}/{sent}", Call(self.vendor, method, f"{urlsplit(self.base_url).path}/{shown}")
+        call = Call(
+            self.vendor,
+            method,
+            f"{urlsplit(self.base_url).path}/{shown}",
+            self._secrets,
+            lambda: [*people(), *(part for part in path if isinstance(part, Person))],
+        )
+        return f"{self.base_url}/{sent}", call
 
     def _send(
         self,
@@ -340,17 +344,17 @@ class HttpClient:
 
     def _fetch_token(self) -> AccessToken:
         url = self._credentials.token_url or ""
-        call = Call(self.vendor, "POST", urlsplit(url).path)
+        path = urlsplit(url).path
 
         def send() -> AccessToken:
             request = self._credentials.token_request()
-            secrets = {*self._secrets(), request.secret} - {""}
+            call = Call(self.vendor, "POST", path, lambda: {*self._secrets(), request.secret})
             self._state.pace().wait(self._rate_limit, self.rest)
             answer = self._transport.send(
                 call, url, authorization=request.authorization, body=request.body, content_type=request.content_type
             )
             if not 200 <= answer.status < 300:
-                raise error_of(call, answer.status, answer.headers, answer.body, secrets=secrets, people=())
+                raise error_of(call, answer.status, answer.headers, answer.body)
             parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=False)
             return parse_token(Reply(answer.status, answer.headers, parsed, 1, call), time.monotonic())
 
@@ -366,7 +370,7 @@ class HttpClient:
                 status=error.status,
                 vendor=self.vendor,
                 method="POST",
-                path=call.path,
+                path=path,
                 request_id=error.request_id,
             ) from None
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -31,13 +32,23 @@ _ERRORS: dict[int, type[VendorError]] = {
 }
 
 
+def _none() -> Iterable[str]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Call:
-    """A call as error messages name it."""
+    """A call as error messages name it.
+
+    :param secrets: what no message may show of an answer to it.
+    :param people: the user IDs that were sent with it, which no message may show either.
+    """
 
     vendor: str
     method: str
     path: str
+    secrets: Callable[[], Iterable[str]] = field(default=_none, repr=False, compare=False)
+    people: Callable[[], Iterable[str]] = field(default=_none, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -46,6 +57,10 @@ class Call:
     def facts(self) -> dict[str, Any]:
         """What its errors are told of it."""
         return {"vendor": self.vendor, "method": self.method, "path": self.path}
+
+    def clean(self, text: str) -> str:
+        """What a message may quote of an answer's text."""
+        return clean(text, secrets=self.secrets(), people=self.people())
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class Reply:
     @property
     def facts(self) -> dict[str, Any]:
         """What an error about it is told."""
-        return {"status": self.status, "request_id": request_id(self.headers), **self.call.facts}
+        return {"status": self.status, "request_id": request_id(self.call, self.headers), **self.call.facts}
 
     @property
     def date(self) -> datetime | None:
@@ -76,9 +91,9 @@ class Reply:
         return http_date(self.headers.get("Date", ""))
 
 
-def request_id(headers: Mapping[str, str]) -> str | None:
+def request_id(call: Call, headers: Mapping[str, str]) -> str | None:
     """The vendor's own id of a call, if it gave one."""
-    return next((headers[name][:100] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+    return next((call.clean(headers[name])[:100] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
 
 
 def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, may_be_empty: bool) -> Any:
@@ -93,11 +108,13 @@ def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes,
         raise _unexpected(call, status, headers, "with an empty body")
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if not (content_type == "application/json" or content_type.endswith("+json")):
-        raise _unexpected(call, status, headers, f"as {content_type[:60] or 'an unnamed type'}, not as JSON")
-    try:
+        raise _unexpected(
+            call, status, headers, f"as {call.clean(content_type)[:60] or 'an unnamed type'}, not as JSON"
+        )
+    # Raised out of the handler: the decoder's error has the whole body, and would stay as the context of ours.
+    with suppress(ValueError, RecursionError):
         return json.loads(body)
-    except (ValueError, RecursionError):
-        raise _unexpected(call, status, headers, "with JSON that is damaged or cut short") from None
+    raise _unexpected(call, status, headers, "with JSON that is damaged or cut short")
 
 
 def _unexpected(call: Call, status: int, headers: Mapping[str, str], how: str) -> UnexpectedReply:
@@ -105,25 +122,17 @@ def _unexpected(call: Call, status: int, headers: Mapping[str, str], how: str) -
         f"{call.vendor} answered {call} with status {status} {how}. "
         "A proxy or login page in between, or a wrong host in the connection, often looks like this.",
         status=status,
-        request_id=request_id(headers),
+        request_id=request_id(call, headers),
         maybe_done=True,
         **call.facts,
     )
 
 
-def error_of(
-    call: Call,
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    secrets: Iterable[str],
-    people: Iterable[str],
-) -> VendorError:
+def error_of(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> VendorError:
     """The typed error of an answer that is neither 2xx nor a redirect."""
-    said = clean(body.decode("utf-8", "replace"), secrets=secrets, people=people)
+    said = call.clean(body.decode("utf-8", "replace"))
     quoted = f" It says: {said}{'' if said.endswith('.') else '.'}" if said else " It says nothing more."
-    vendors_id = request_id(headers)
+    vendors_id = request_id(call, headers)
     reference = f" (request id {vendors_id})" if vendors_id else ""
     message = f"{call.vendor} answered {call} with status {status}{reference}.{quoted}"
     facts = {"status": status, "request_id": vendors_id, **call.facts}

@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
+import re
 import ssl
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
+from urllib3.util import parse_url
 
 from airflow_segments_provider import __version__
 from airflow_segments_provider.errors import ConfigurationError, UnexpectedReply, VendorUnavailable
 from airflow_segments_provider.http.reply import Call, request_id
+from airflow_segments_provider.http.wire import ACCEPTED, Adapter, TooSlow, UnknownEncoding, decoded, unlogged
+
+logger = logging.getLogger(__name__)
 
 USER_AGENT = f"airflow-provider-segments/{__version__}"
 MAX_BODY = 64 * 1024 * 1024
+# Of an error, which only a message quotes; and of what goes into a file.
+MAX_ERROR = 1024 * 1024
+MAX_FILE = 1024 * 1024 * 1024
 MAX_REDIRECTS = 3
+
+# The methods that a read-only client sends, and that follow redirects. Every endpoint that only reads is called by GET.
+READS = frozenset({"GET", "HEAD"})
+
+_PORTS = {"http": 80, "https": 443}
+# What every parser of URLs reads alike: no space, no control character, no backslash.
+_PLAIN = re.compile(r"[!-\[\]-~]+")
+_BAD_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
 
 
 @dataclass(frozen=True)
@@ -71,19 +91,35 @@ def check_base_url(url: str) -> str:
     :raises ConfigurationError: it is not http(s), holds credentials, a query or a fragment, or is plain http to
         another machine.
     """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname if parts.scheme in ("http", "https") and parts.port != 0 else None
-    except ValueError:  # half of an IPv6 address, a port that is no number
-        parts, host = urlsplit(""), None
-    if not host:
-        raise ConfigurationError("the host must be an http(s) address, such as https://api.example.com")
     # Looked for as characters: an empty query or user would pass, and a "?" at the end would swallow every path.
-    if "@" in parts.netloc or "?" in url or "#" in url:
+    if any(mark in url for mark in "@?#"):
         raise ConfigurationError("the host must not hold credentials, a query or a fragment")
-    if parts.scheme == "http" and not _is_loopback(host):
+    try:
+        scheme, host, _ = origin_of(url)
+    except ValueError:
+        raise ConfigurationError(
+            "the host must be an http(s) address in ASCII without spaces, such as https://api.example.com"
+        ) from None
+    if scheme == "http" and not _is_loopback(host):
         raise ConfigurationError(f"the host {host} must be called by https, plain http is for loopback only")
     return url.rstrip("/")
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a URL, as the library reads them that opens the connection.
+
+    :raises ValueError: it is no http(s) URL, or two parsers could read it differently. Its text quotes nothing.
+    """
+    parsed = None
+    if _PLAIN.fullmatch(url):
+        with suppress(ValueError, HTTPError):
+            parts, other = parse_url(url), urlsplit(url)
+            # requests chooses the connection by one parser and writes the request line by the other.
+            if (parts.host or "").strip("[]") == other.hostname and parts.port == other.port and parts.auth is None:
+                parsed = parts
+    if parsed is None or not parsed.host or parsed.scheme not in _PORTS or parsed.port == 0:
+        raise ValueError("not an http(s) address")
+    return parsed.scheme, parsed.host.strip("[]"), parsed.port or _PORTS[parsed.scheme]
 
 
 def check_bundle(path: str) -> None:
@@ -120,10 +156,10 @@ class Transport:
         if isinstance(settings.verify, str):
             check_bundle(settings.verify)
         self._session = _Session()
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=settings.pool_size, max_retries=0)
+        adapter = Adapter(pool_connections=2, pool_maxsize=settings.pool_size, max_retries=0)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
-        self._session.headers.update({"User-Agent": USER_AGENT, "Accept": "application/json"})
+        self._session.headers.update({"User-Agent": USER_AGENT})
 
     def close(self) -> None:
         """Close the pooled connections; the next request opens new ones."""
@@ -140,90 +176,130 @@ class Transport:
         query: Mapping[str, str] | None = None,
         into: IO[bytes] | None = None,
     ) -> Answer:
-        """Send once, and follow redirects that stay on the same origin and keep the method.
+        """Send once; a read follows redirects that stay on the same scheme, host and port.
 
         :param into: takes the body of a 2xx answer, from its start; nothing of it is held.
         :raises VendorUnavailable: no answer, or only part of one.
-        :raises UnexpectedReply: a redirect that leads elsewhere, or an answer without end.
+        :raises UnexpectedReply: a redirect that is not followed, or an answer without end.
         :raises ConfigurationError: the host's certificate is not trusted.
         """
-        headers = {"Content-Type": content_type} if content_type else {}
-        if into is not None:
-            headers["Accept"] = "*/*"
+        headers = {"Accept": "application/json" if into is None else "*/*", "Accept-Encoding": ACCEPTED}
+        headers |= {"Content-Type": content_type} if content_type else {}
         for _ in range(MAX_REDIRECTS + 1):
-            try:
-                with self._session.request(
-                    call.method,
-                    url,
-                    params=query,
-                    data=body,
-                    headers=headers,
-                    auth=Authorization(authorization),
-                    timeout=(self._settings.connect_timeout, self._settings.read_timeout),
-                    verify=self._settings.verify,
-                    proxies=dict(self._settings.proxies),
-                    allow_redirects=False,
-                    stream=True,
-                ) as response:
-                    answer = Answer(response.status_code, response.headers, self._read(call, response, into))
-            except (requests.RequestException, HTTPError, OSError) as error:
-                raise self._translate(call, error) from None
+            with unlogged(), closing(self._open(call, url, authorization, body, headers, query)) as response:
+                answer = Answer(response.status_code, response.headers, self._read(call, response, into))
+            logger.debug("%s answered %s with status %d.", call.vendor, call, answer.status)
             if not 300 <= answer.status < 400:
                 return answer
             url, query = self._redirect(call, url, answer), None
         raise UnexpectedReply(f"{call.vendor} answered {call} with redirects that do not end.", **call.facts)
 
-    def _read(self, call: Call, response: requests.Response, into: IO[bytes] | None) -> bytes:
-        if into is not None and 200 <= response.status_code < 300:
-            return self._save(response, into)
-        deadline = time.monotonic() + 10 * self._settings.read_timeout
-        chunks, size = [], 0
-        # read1 returns what has arrived; iter_content waits for a full chunk, so a slow drip outlives the deadline.
-        while chunk := response.raw.read1(64 * 1024, decode_content=True):
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise UnexpectedReply(
-                    f"{call.vendor} answered {call} with more than {MAX_BODY >> 20} MiB.",
-                    status=response.status_code,
-                    request_id=request_id(response.headers),
-                    maybe_done=True,
-                    **call.facts,
-                )
-            if time.monotonic() > deadline:
-                raise VendorUnavailable(f"{call.vendor} answered {call} too slowly.", maybe_done=True, **call.facts)
-        return b"".join(chunks)
+    def _open(
+        self,
+        call: Call,
+        url: str,
+        authorization: str | None,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None,
+    ) -> requests.Response:
+        """Send, and read the answer's headers."""
+        try:
+            return self._session.request(
+                call.method,
+                url,
+                params=query,
+                data=body,
+                headers=headers,
+                auth=Authorization(authorization),
+                timeout=(self._settings.connect_timeout, self._settings.read_timeout),
+                verify=self._settings.verify,
+                proxies=dict(self._settings.proxies),
+                allow_redirects=False,
+                stream=True,
+            )
+        except Exception as error:  # noqa: BLE001  # whatever it is, it quotes the URL or a header
+            failure = self._translate(call, error)
+        # Out of the handler: raised in it, ours would keep the library's error, with its text, as its context.
+        raise failure
 
-    def _save(self, response: requests.Response, into: IO[bytes]) -> bytes:
-        into.seek(0)
-        into.truncate()
-        while chunk := response.raw.read1(64 * 1024, decode_content=True):
-            into.write(chunk)
-        return b""
+    def _read(self, call: Call, response: requests.Response, into: IO[bytes] | None) -> bytes:
+        """Read the body: into the file if it is a 2xx, else into memory; of an error, the beginning."""
+        succeeded = 200 <= response.status_code < 300
+        if into is not None and succeeded:
+            into.seek(0)
+            into.truncate()
+            for piece in self._pieces(call, response, MAX_FILE):
+                into.write(piece)
+            return b""
+        body = bytearray()
+        for piece in self._pieces(call, response, MAX_BODY):
+            body += piece
+            if not succeeded and len(body) > MAX_ERROR:
+                break
+        return bytes(body)
+
+    def _pieces(self, call: Call, response: requests.Response, limit: int) -> Iterator[bytes]:
+        """Yield the body.
+
+        :raises UnexpectedReply: it is larger than ``limit``, or compressed in a way that was not asked for.
+        :raises VendorUnavailable: it breaks off, or takes too long.
+        """
+        pieces, size = decoded(response), 0
+        facts = {"status": response.status_code, "request_id": request_id(call, response.headers), **call.facts}
+        while True:
+            failure: Exception | None = None
+            piece = b""
+            try:
+                piece = next(pieces, b"")
+            except UnknownEncoding:
+                failure = UnexpectedReply(
+                    f"{call.vendor} answered {call} in a compression that was not asked for.", maybe_done=True, **facts
+                )
+            except Exception as error:  # noqa: BLE001  # as in _open
+                failure = self._translate(call, error)
+            if failure is not None:
+                raise failure
+            if not piece:
+                return
+            size += len(piece)
+            if size > limit:
+                raise UnexpectedReply(
+                    f"{call.vendor} answered {call} with more than {limit >> 20} MiB.", maybe_done=True, **facts
+                )
+            yield piece
 
     def _redirect(self, call: Call, url: str, answer: Answer) -> str:
-        try:
-            target = urljoin(url, answer.headers.get("Location", ""))
-            origin = _origin(target)
-        except ValueError:
-            target, origin = url, _origin(url)
-        facts = {"status": answer.status, "request_id": request_id(answer.headers), **call.facts}
+        """Where a redirect leads, if it may be followed."""
+        facts = {"status": answer.status, "request_id": request_id(call, answer.headers), **call.facts}
         # 303: what was asked for has been done, and its result is elsewhere.
         facts["maybe_done"] = answer.status == 303
-        if origin != _origin(url):
+        said = f"{call.vendor} answered {call} with a redirect"
+        place = answer.headers.get("Location", "")
+        origins = None
+        if place and _PLAIN.fullmatch(place):
+            with suppress(ValueError):
+                place = urljoin(url, place)
+                origins = origin_of(place), origin_of(url)
+        if origins is None or place == url:
+            raise UnexpectedReply(f"{said} ({answer.status}) that cannot be followed.", **facts)
+        if origins[0] != origins[1]:
             raise UnexpectedReply(
-                f"{call.vendor} answered {call} with a redirect to another host ({origin[1]}); "
-                "it was not followed and nothing was sent there. Set the connection's host to where the API lives now.",
+                f"{said} to another {_difference(call, *origins)}; it was not followed and nothing was sent there. "
+                "Set the connection's host to where the API lives now.",
                 **facts,
             )
-        if target == url or not (call.method == "GET" or answer.status in (307, 308)):
+        if call.method not in READS:
             raise UnexpectedReply(
-                f"{call.vendor} answered {call} with a redirect ({answer.status}) that cannot be followed.",
+                f"{said} ({answer.status}); it was not followed and nothing was sent there, because only "
+                "reads follow a redirect. Set the connection to the final address.",
                 **facts,
             )
-        return target
+        return place
 
     def _translate(self, call: Call, error: Exception) -> VendorUnavailable | ConfigurationError:
+        if _is_too_slow(error):
+            return VendorUnavailable(f"{call.vendor} answered {call} too slowly.", maybe_done=True, **call.facts)
         cause = getattr(error.args[0], "reason", None) if error.args else None
         host = "the proxy" if isinstance(error, requests.exceptions.ProxyError) else "the host"
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -235,7 +311,7 @@ class Transport:
             return ConfigurationError(
                 f"{call.vendor} cannot be called: the CA bundle of REQUESTS_CA_BUNDLE is not there."
             )
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, ValueError)):
+        if isinstance(error, _BAD_ADDRESS):
             return ConfigurationError(f"{call.vendor} cannot be called: the host or a proxy is not a valid address.")
         if isinstance(error, requests.exceptions.ConnectTimeout):
             what, maybe_done = f"{host} did not accept a connection in {self._settings.connect_timeout:g} s", False
@@ -254,6 +330,14 @@ class Transport:
         )
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def _is_too_slow(error: BaseException | None) -> bool:
+    """Whether the deadline is what the library's errors were made of."""
+    while error is not None and not isinstance(error, TooSlow):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _difference(call: Call, there: tuple[str, str, int], here: tuple[str, str, int]) -> str:
+    """What differs between two origins, as a message names it."""
+    parts = zip(("scheme", "host", "port"), there, here, strict=True)
+    return " and ".join(f"{name} ({call.clean(str(new))})" for name, new, old in parts if new != old)

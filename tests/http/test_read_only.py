@@ -6,7 +6,7 @@ import pytest
 
 from airflow_segments_provider.errors import ConfigurationError
 from airflow_segments_provider.http import Person
-from airflow_segments_provider.http.client import READS
+from airflow_segments_provider.http.transport import READS
 from tests.http.vendor import Answer
 
 

@@ -1,0 +1,221 @@
+"""How much of an answer is taken in, and for how long: compressed, endless and slow ones, in memory and into a file."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import socket
+import tempfile
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import IO
+
+import pytest
+
+from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply, VendorError, VendorUnavailable
+from airflow_segments_provider.http import FixedAuthorization, HttpClient, RetryPolicy, transport
+from airflow_segments_provider.http.transport import TransportSettings
+from tests.http.vendor import Answer
+
+ONCE = RetryPolicy(max_attempts=1)
+MIB = 1 << 20
+TOKEN = FixedAuthorization("Bearer", "the-token", "token")
+
+
+@contextmanager
+def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server whose answers are bytes of any kind."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with connection, suppress(OSError):
+                        connection.recv(65536)
+                        answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+def ask(url: str, into: IO[bytes] | None = None, **settings: float) -> VendorError:
+    """The error of a read."""
+    client = HttpClient("Acme", url, TOKEN, retry=ONCE, transport=TransportSettings(**settings))  # type: ignore[arg-type]
+    with pytest.raises(VendorError) as caught:
+        client.request("GET", ["x"], into=into)
+    return caught.value
+
+
+def repeated(block: bytes, pause: float = 0) -> Callable[[socket.socket], None]:
+    def send(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(block)
+            time.sleep(pause)
+
+    return send
+
+
+def after(head: bytes, rest: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    def send(connection: socket.socket) -> None:
+        connection.sendall(head)
+        rest(connection)
+
+    return send
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+SLOW = {
+    "status line": repeated(b"H", 0.01),
+    "interim answers": repeated(b"HTTP/1.1 100 Continue\r\n\r\n", 0.01),
+    "header": after(OK + b"X-Long: ", repeated(b"a", 0.01)),
+    "headers": after(OK, repeated(b"X-A: b\r\n", 0.01)),
+    "body": after(OK + b"\r\n", repeated(b" ", 0.01)),
+    "chunks": after(OK + b"Transfer-Encoding: chunked\r\n\r\n", repeated(b"1\r\n \r\n", 0.01)),
+    "size of a chunk": after(OK + b"Transfer-Encoding: chunked\r\n\r\n", repeated(b"0", 0.01)),
+    "trailers": after(OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", repeated(b"X-A: b\r\n", 0.01)),
+    "compressed": after(OK + b"Content-Encoding: gzip\r\n\r\n", repeated(gzip.compress(b""), 0.01)),
+}
+
+
+@pytest.mark.parametrize("into_file", [False, True])
+@pytest.mark.parametrize("part", SLOW)
+def test_an_answer_that_drips_in_any_part_is_given_up(part, into_file):
+    """Each byte arrives within the read time-out."""
+    with raw_server(SLOW[part]) as url:
+        error = ask(url, io.BytesIO() if into_file else None, read_timeout=0.2)
+    assert isinstance(error, VendorError)
+    # http.client itself limits the number and the length of headers.
+    assert "too slowly" in str(error) or part in ("headers", "header", "trailers")
+
+
+@pytest.mark.parametrize("status", [200, 404, 307])
+def test_a_body_without_end_is_given_up(status, monkeypatch):
+    monkeypatch.setattr(transport, "MAX_BODY", 2 * MIB)
+    head = b"HTTP/1.1 %d X\r\nLocation: /y\r\nContent-Type: text/plain\r\n\r\n" % status
+    with raw_server(after(head, repeated(b"a" * 65536))) as url:
+        error = ask(url)
+    assert ("more than 2 MiB" in str(error)) == (status == 200)
+
+
+def test_a_file_without_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(transport, "MAX_FILE", 4 * MIB)
+    file = io.BytesIO()
+    with raw_server(after(b"HTTP/1.1 200 OK\r\n\r\n", repeated(b"a" * 65536))) as url:
+        error = ask(url, file)
+    assert isinstance(error, UnexpectedReply)
+    assert "more than 4 MiB" in str(error)
+    assert len(file.getbuffer()) <= 4 * MIB
+
+
+@cache
+def bomb(encoding: str, size: int = 256 * MIB) -> bytes:
+    """So many bytes of nothing, compressed to a thousandth."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, {"gzip": 31, "x-gzip": 31, "deflate": 15}[encoding])
+    block = bytes(MIB)
+    return b"".join(packer.compress(block) for _ in range(size >> 20)) + packer.flush()
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "GZIP"])
+@pytest.mark.parametrize("into_file", [False, True])
+def test_a_bomb_is_given_up_with_little_memory(vendor, monkeypatch, encoding, into_file):
+    """In memory no more than the limit, into a file no more than a piece."""
+    monkeypatch.setattr(transport, "MAX_BODY", 8 * MIB)
+    monkeypatch.setattr(transport, "MAX_FILE", 64 * MIB)
+    body = bomb(encoding.lower())
+    vendor.answers.append(Answer(200, body, {"Content-Encoding": encoding}))
+    client = vendor.client(retry=ONCE)
+    client.token()
+    file = tempfile.TemporaryFile() if into_file else None  # noqa: SIM115
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnexpectedReply, match=f"more than {64 if into_file else 8} MiB"):
+            client.request("GET", ["x"], into=file)
+        assert tracemalloc.get_traced_memory()[1] < 20 * MIB
+    finally:
+        tracemalloc.stop()
+        if file:
+            file.close()
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_a_bomb_as_an_error_is_read_in_part(vendor, status):
+    body = bomb("gzip")
+    vendor.answers.append(Answer(status, body, {"Content-Encoding": "gzip", "Content-Type": "text/plain"}))
+    client = vendor.client(retry=ONCE)
+    client.token()
+    tracemalloc.start()
+    try:
+        with pytest.raises(VendorError):
+            client.request("GET", ["x"])
+        assert tracemalloc.get_traced_memory()[1] < 40 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "gzip,br", "identity, gzip", "nonsense"])
+@pytest.mark.parametrize("into_file", [False, True])
+def test_a_compression_that_was_not_asked_for_is_refused(vendor, encoding, into_file):
+    vendor.answers.append(Answer(200, gzip.compress(b"{}"), {"Content-Encoding": encoding}))
+    with pytest.raises(UnexpectedReply, match="a compression that was not asked for") as caught:
+        vendor.client(retry=ONCE).request("GET", ["x"], into=io.BytesIO() if into_file else None)
+    assert (caught.value.status, caught.value.maybe_done) == (200, True)
+
+
+def test_only_gzip_is_asked_for(vendor):
+    vendor.client().request("GET", ["x"])
+    assert {request.headers["Accept-Encoding"] for request in vendor.requests} == {"gzip"}
+
+
+@pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, 3 * MIB])
+@pytest.mark.parametrize("members", [1, 3])
+def test_what_is_compressed_is_read_whole(vendor, size, members):
+    part = bytes(range(256)) * (size // 256 + 1)
+    body = gzip.compress(part[:size]) * members
+    vendor.answers.append(Answer(200, body, {"Content-Encoding": "gzip"}))
+    file = io.BytesIO()
+    vendor.client().request("GET", ["x"], into=file)
+    assert file.getvalue() == part[:size] * members
+
+
+def test_compressed_data_that_is_cut_short_is_an_error_although_its_length_is_right(vendor):
+    body = gzip.compress(bytes(range(256)) * 100)
+    vendor.answers.append(Answer(200, body[:-10], {"Content-Encoding": "gzip"}))
+    with pytest.raises(VendorUnavailable, match="the connection broke"):
+        vendor.client(retry=ONCE).request("GET", ["x"], into=io.BytesIO())
+
+
+def test_an_answer_without_a_body_may_name_any_compression(vendor):
+    vendor.answers.extend([Answer(204, "", {"Content-Encoding": "br"}), Answer(204, "", {"Content-Encoding": "gzip"})])
+    client = vendor.client()
+    assert [client.request("DELETE", ["x"]).json for _ in range(2)] == [None, None]
+
+
+def test_a_connection_keeps_its_time_out_for_the_next_call(vendor):
+    """The deadline shortens the time-out of the socket only while an answer is read."""
+    client = vendor.client(retry=ONCE, transport=TransportSettings(read_timeout=0.5))
+    for _ in range(3):
+        client.request("GET", ["x"])
+    pool = next(iter(client._transport._session.get_adapter("http://").poolmanager.pools._container.values()))
+    assert pool.pool.get_nowait().sock.gettimeout() == 0.5
+
+
+def test_a_write_of_the_file_that_fails_is_not_taken_for_the_vendors_failure(vendor):
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        vendor.client(retry=ONCE).request("GET", ["x"], into=Full())
+
+
+def test_of_an_error_the_beginning_is_read(vendor):
+    vendor.answers.append(Answer(418, "a teapot. " * MIB, {"Content-Type": "text/plain"}))
+    with pytest.raises(RejectedRequest, match="a teapot"):
+        vendor.client(retry=ONCE).request("GET", ["x"])
