@@ -49,13 +49,12 @@ class AlteryxSharingHook(VendorHook):
 
         :param url: at or below the connection's base URL; tokens come from the base URL.
         """
-        from airflow_segments_provider.hooks.connection import base_url, open_client
+        from airflow_segments_provider.hooks.connection import base_url, login_of, open_client
         from airflow_segments_provider.http import ClientCredentials
 
         credentials = ClientCredentials(
             f"{base_url(self.connection, '', {})}/oauth2/token",
-            self.connection.login or "",
-            self.connection.password or "",
+            *login_of(self.connection),
             placement=self.fields.client_auth,
         )
         return open_client(

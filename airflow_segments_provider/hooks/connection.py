@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_segments_provider.errors import ConfigurationError
 
@@ -27,18 +27,30 @@ def read_fields(connection: Connection, model: type[Fields], *, needs: tuple[str
     """
     from airflow_segments_provider.models.problems import validated
 
-    label = {
+    labels = {
         "host": "`host` (the address of the API) is missing.",
         "login": "`login` (client id) is missing.",
         "password": "`password` (client secret) is missing.",
     }
-    problems = [label[name] for name in needs if not getattr(connection, name)]
+    problems = [labels[name] for name in needs if not (getattr(connection, name) or "").strip()]
+    problems += [
+        f"`{name}` holds a line break or another control character."
+        for name in ("login", "password")
+        if not (getattr(connection, name) or "").strip().isprintable()
+    ]
     fields = validated(model, _extra(connection, problems), problems)
     if fields is None or problems:
-        raise ConfigurationError(
-            f"Connection {connection.conn_id!r} cannot be used, nothing was sent: {' '.join(problems)}"
-        )
+        raise _unusable(connection, " ".join(problems))
     return fields
+
+
+def _unusable(connection: Connection, what: str) -> ConfigurationError:
+    return ConfigurationError(f"Connection {connection.conn_id!r} cannot be used, nothing was sent: {what}")
+
+
+def login_of(connection: Connection) -> tuple[str, str]:
+    """Login and password, without the line break that a file or a paste leaves at their ends."""
+    return (connection.login or "").strip(), (connection.password or "").strip()
 
 
 def _extra(connection: Connection, problems: list[str]) -> dict[str, Any]:
@@ -59,7 +71,10 @@ def base_url(connection: Connection, default: str, named: dict[str, str]) -> str
 
     :param default: where the host is empty.
     :param named: short names that may stand in place of a host.
+    :raises ConfigurationError: it is no address that may be called.
     """
+    from airflow_segments_provider.http.transport import check_base_url
+
     host = (connection.host or "").strip()
     if not host:
         return default
@@ -68,10 +83,15 @@ def base_url(connection: Connection, default: str, named: dict[str, str]) -> str
     if "://" not in host:
         scheme = connection.schema if connection.schema in ("http", "https") else "https"
         host = f"{scheme}://{host}"
-    if connection.port and urlsplit(host).port is None:
-        parts = urlsplit(host)
-        host = parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
-    return host.rstrip("/")
+    try:
+        url = check_base_url(host)
+    except ConfigurationError as error:
+        raise _unusable(connection, f"{error}.") from None
+    # Only now: urlsplit drops line breaks.
+    parts = urlsplit(url)
+    if connection.port and parts.port is None:
+        url = parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
+    return url
 
 
 def open_client(
@@ -95,12 +115,8 @@ def open_client(
 
     from airflow_segments_provider.http import HttpClient
 
-    for secret in credentials.secrets:
+    for secret in (*credentials.secrets, *fields.transport.secrets):
         mask_secret(secret)
-    for proxy in fields.proxies.values():
-        if password := urlsplit(proxy).password:
-            mask_secret(password)
-            mask_secret(unquote(password))
     try:
         return HttpClient(
             vendor,
@@ -115,6 +131,4 @@ def open_client(
             hold_after=hold_after,
         )
     except ConfigurationError as error:
-        raise ConfigurationError(
-            f"Connection {connection.conn_id!r} cannot be used, nothing was sent: {error}."
-        ) from None
+        raise _unusable(connection, f"{error}.") from None

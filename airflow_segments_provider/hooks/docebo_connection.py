@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from airflow_segments_provider.hooks.connection import base_url, open_client
+from airflow_segments_provider.hooks.connection import base_url, login_of, open_client
 from airflow_segments_provider.http import ClientCredentials, HttpClient, JwtBearer, PasswordGrant
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def open_docebo(connection: Connection, fields: DoceboConnectionFields, retry: R
     :raises ConfigurationError: the host, the token URL or a proxy cannot be used.
     """
     url = base_url(connection, "", {})
-    app = (fields.token_url or f"{url}/oauth2/token", connection.login or "", connection.password or "")
+    app = (fields.token_url or f"{url}/oauth2/token", *login_of(connection))
     user = fields.username or ""
     credentials: Credentials
     if fields.grant_type == "password":

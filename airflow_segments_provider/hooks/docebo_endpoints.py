@@ -17,6 +17,7 @@ from airflow_segments_provider.errors import (
     VendorError,
 )
 from airflow_segments_provider.http.client import encode
+from airflow_segments_provider.http.pages import check_count
 from airflow_segments_provider.models.docebo import GroupIds
 from airflow_segments_provider.models.docebo_given import GroupKey, is_legacy
 from airflow_segments_provider.models.docebo_replies import (
@@ -173,6 +174,7 @@ class GroupEndpoints:
         given = {"page_size": str(self.fields.page_size), **given}
         number, cursor, seen = 1, None, set[bytes]()
         while True:
+            check_count(number)
             sent = {**given, "page": str(number), **({"cursor": cursor} if cursor else {})}
             reply = self.call("GET", *path, query=sent, people=people)
             page = self.read(lambda answer: parse_page(answer, parse), reply)

@@ -67,11 +67,16 @@ def export(endpoints: GroupEndpoints, wanted: Export) -> GroupExport:
     members = GroupMembers(endpoints, endpoints.found_id(wanted))
     with tempfile.TemporaryFile(prefix="segments-") as received, tempfile.TemporaryFile(prefix="segments-") as checked:
         reply = endpoints.call("GET", *GROUPS, members.group_id, "export-users", query=query, into=received)
+        rows, last, wrong = 0, list[str](), ""
         try:
             _check_type(reply)
             rows, last = _copy_rows(received, checked, len(columns), wanted.delimiter)
+        except UnicodeDecodeError:
+            wrong = "it is not UTF-8"
         except (ValueError, csv.Error) as error:
-            raise _refused(endpoints, reply, f"not with CSV of {len(columns)} columns: {error}") from None
+            wrong = str(error)
+        if wrong:  # out of the handlers: raised in one, it would keep users' data in its context
+            raise _refused(endpoints, reply, f"not with CSV of {len(columns)} columns: {wrong}")
         users = max(0, rows - wanted.include_header)
         if not _ends_a_line(received) and not _is_whole(members, columns, users, last):
             raise _refused(endpoints, reply, "with a file that breaks off")
@@ -83,9 +88,9 @@ def export(endpoints: GroupEndpoints, wanted: Export) -> GroupExport:
 
 
 def _check_type(reply: Reply) -> None:
-    kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind not in _CSV_TYPES:
-        raise ValueError(f"it is {kind[:60]}")
+    kind = reply.headers.get("Content-Type", "").partition(";")[0].strip()
+    if kind.lower() not in _CSV_TYPES:
+        raise ValueError(f"it is {reply.call.clean(kind)[:60]}")
 
 
 def _copy_rows(received: IO[bytes], checked: IO[bytes], columns: int, delimiter: str) -> tuple[int, list[str]]:

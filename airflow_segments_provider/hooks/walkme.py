@@ -71,13 +71,13 @@ class WalkMeHook(VendorHook):
     @cached_property
     def client(self) -> HttpClient:
         """The HTTP client of this connection."""
-        from airflow_segments_provider.hooks.connection import base_url, open_client
+        from airflow_segments_provider.hooks.connection import base_url, login_of, open_client
         from airflow_segments_provider.http import ClientCredentials
         from airflow_segments_provider.models.walkme import REGIONS
 
         url = base_url(self.connection, REGIONS[self.fields.region], REGIONS)
         token_url = self.fields.token_url or f"{url}/accounts/connect/token"
-        credentials = ClientCredentials(token_url, self.connection.login, self.connection.password)
+        credentials = ClientCredentials(token_url, *login_of(self.connection))
         return open_client(
             "WalkMe", self.connection, self.fields, base_url=url, credentials=credentials, retry=self.retry
         )

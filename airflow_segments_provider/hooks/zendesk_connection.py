@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import ConfigurationError
-from airflow_segments_provider.hooks.connection import base_url, open_client, read_fields
+from airflow_segments_provider.hooks.connection import base_url, login_of, open_client, read_fields
 from airflow_segments_provider.http import ClientCredentials, FixedAuthorization
 from airflow_segments_provider.models.zendesk import NO_PASSWORDS, VENDOR, ZendeskConnectionFields
 
@@ -94,7 +94,7 @@ def _lacking(connection: Connection) -> list[str]:
     """What the way to log in needs and the connection does not give."""
     extra = _extra(connection) or {}
     auth = extra.get("auth") or "oauth"
-    login, password = connection.login or "", connection.password or ""
+    login, password = login_of(connection)
     problems = [] if connection.host else ["`host` is missing: acme, acme.zendesk.com or a URL."]
     if auth == "oauth":
         if "@" in login:
@@ -138,20 +138,21 @@ def open_zendesk_client(
 def _credentials(
     connection: Connection, fields: ZendeskConnectionFields, url: str
 ) -> ClientCredentials | FixedAuthorization:
+    login, password = login_of(connection)
     if fields.auth == "oauth":
         return ClientCredentials(
             fields.token_url or f"{url}/oauth/tokens",
-            connection.login or "",
-            connection.password or "",
+            login,
+            password,
             scope=fields.scope,
             placement="json",
             expires_in=fields.expires_in,
         )
-    token = fields.token or connection.password or ""
+    token = fields.token or password
     if fields.auth == "bearer":
         return FixedAuthorization("Bearer", token, "bearer token")
     _warn_of_the_end(connection.conn_id)
-    pair = f"{fields.email or connection.login}/token:{token}".encode()
+    pair = f"{fields.email or login}/token:{token}".encode()
     return FixedAuthorization("Basic", base64.b64encode(pair).decode("ascii"), "API token", hidden=(token,))
 
 

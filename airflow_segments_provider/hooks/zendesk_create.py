@@ -54,7 +54,7 @@ class UserSegmentCreation:
                 unique=False,
             )
             if made.reply is not None:
-                self._endpoints.heed_warning(made.reply, self._people_sent)
+                self._endpoints.heed_warning(made.reply)
                 return self._created(self._parsed(made.reply))
             if made.found is None:
                 raise AssertionError("a creation has an answer, or something was found")

@@ -15,7 +15,6 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorError,
 )
-from airflow_segments_provider.http.clean import clean
 from airflow_segments_provider.http.pages import pages
 from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentKey, parse_segment, select
 from airflow_segments_provider.models.zendesk_users import User, parse_user
@@ -117,7 +116,7 @@ class ZendeskEndpoints:
         except VendorError as error:
             raise self._advised(error, half) from None
         if heed:
-            self.heed_warning(reply, people)
+            self.heed_warning(reply)
         return reply
 
     def _advised(self, error: VendorError, half: Half) -> VendorError:
@@ -139,7 +138,7 @@ class ZendeskEndpoints:
     def _placed(self, error: VendorError) -> VendorError:
         return error if self._where in error.advice else error.advise(self._where)
 
-    def heed_warning(self, reply: Reply, people: Callable[[], Iterable[str]]) -> None:
+    def heed_warning(self, reply: Reply) -> None:
         """Log what Zendesk warns of in an answer: fields that it dropped.
 
         :raises UnexpectedReply: the connection has ``warnings_are_errors``.
@@ -148,7 +147,7 @@ class ZendeskEndpoints:
         if not said:
             return
         message = (
-            f"Zendesk carried {reply.call} out only in part and warns: {clean(said, people=people())}. What it names "
+            f"Zendesk carried {reply.call} out only in part and warns: {reply.call.clean(said)}. What it names "
             "was dropped. Check the names of the fields."
         )
         if self.fields.warnings_are_errors:

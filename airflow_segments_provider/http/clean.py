@@ -167,17 +167,20 @@ def _folded(text: str) -> _View:
     places: list[tuple[int, int]] = []
     for place, char in enumerate(text):
         if char.isascii():
-            parts = "" if char in " +\\" or not char.isprintable() else char.lower()
+            parts = char.lower() if _is_compared(char) else ""
         elif char in (_SECRET, _USER):
             parts = char
         else:
             decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
-            parts = "".join(part for part in decomposed if part.isprintable() and unicodedata.category(part) != "Mn")
-            parts = parts.replace(" ", "")
+            parts = "".join(part for part in decomposed if _is_compared(part))
         for part in parts:
             chars.append(part)
             places.append((place, place + 1))
     return "".join(chars), places
+
+
+def _is_compared(char: str) -> bool:
+    return char not in " +\\" and char.isprintable() and unicodedata.category(char) != "Mn"
 
 
 def _one_line(text: str) -> str:

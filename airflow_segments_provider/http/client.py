@@ -82,6 +82,8 @@ class HttpClient:
         self.base_url = check_base_url(base_url)
         if credentials.token_url is not None:
             check_base_url(credentials.token_url)
+        elif not (credentials.authorization.isascii() and credentials.authorization.isprintable()):
+            raise ConfigurationError(f"the {credentials.named} holds a character that a header cannot hold")
         self.retry = retry or RetryPolicy()
         self.requests_sent = 0
         self.before_try: Callable[[], None] = lambda: None
@@ -95,6 +97,7 @@ class HttpClient:
         self._counting = threading.Lock()
         self._stopped = False
         self._state = state_of(f"{self.base_url} {credentials.key}")
+        self._transport_secrets = transport.secrets if transport else ()
         self._transport = Transport(transport or TransportSettings())
 
     def close(self) -> None:
@@ -283,7 +286,7 @@ class HttpClient:
             self._state.pace(lane).hold(seconds)
 
     def _secrets(self) -> Collection[str]:
-        return {*self._credentials.secrets, *self._used_tokens}
+        return {*self._credentials.secrets, *self._transport_secrets, *self._used_tokens}
 
     def _persist(
         self,

@@ -1,13 +1,17 @@
-"""Paging as an iterator that holds one page and refuses to go round in circles."""
+"""Paging as an iterator that holds one page and ends, whatever cursors the vendor answers."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterator
 from typing import TypeVar
 
 from airflow_segments_provider.errors import UnexpectedReply
 
 Page = TypeVar("Page")
+
+# Of 100 entries each, two million.
+MOST_PAGES = 20_000
 
 
 def pages(
@@ -18,14 +22,28 @@ def pages(
     :param fetch: fetches the page that a cursor (a number, a token, a path) names.
     :param first: the first cursor.
     :param following: reads the next cursor from a page, by the vendor's own flag; None after the last page.
-    :raises UnexpectedReply: a cursor came up twice, which would never end.
+    :raises UnexpectedReply: a cursor came up twice, which would never end, or there are too many.
     """
-    seen: set[Hashable] = set()
+    seen: set[bytes] = set()
     cursor: Hashable | None = first
     while cursor is not None:
-        if cursor in seen:
+        # A cursor may have any length.
+        digest = hashlib.sha256(repr(cursor).encode("utf-8", "replace")).digest()
+        if digest in seen:
             raise UnexpectedReply(f"The vendor's page {len(seen)} points back to an earlier page: the list has no end.")
-        seen.add(cursor)
+        seen.add(digest)
+        check_count(len(seen))
         page = fetch(cursor)
         yield page
         cursor = following(page)
+
+
+def check_count(number: int) -> None:
+    """Check that a list may have a page of this number.
+
+    :raises UnexpectedReply: so many that the list seems to have no end.
+    """
+    if number > MOST_PAGES:
+        raise UnexpectedReply(
+            f"The vendor's list goes on after {MOST_PAGES:,} pages: it seems to have no end. It was read no further."
+        )

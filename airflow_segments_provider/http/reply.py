@@ -106,8 +106,8 @@ def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes,
         if may_be_empty or status == 204:
             return None
         raise _unexpected(call, status, headers, "with an empty body")
-    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if not (content_type == "application/json" or content_type.endswith("+json")):
+    content_type = headers.get("Content-Type", "").partition(";")[0].strip()
+    if not (content_type.lower() == "application/json" or content_type.lower().endswith("+json")):
         raise _unexpected(
             call, status, headers, f"as {call.clean(content_type)[:60] or 'an unnamed type'}, not as JSON"
         )

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -61,6 +61,16 @@ class TransportSettings:
     verify: bool | str = True
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     pool_size: int = 4
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The passwords of proxies, as they are written and as they are meant."""
+        found: list[str] = []
+        for proxy in self.proxies.values():
+            with suppress(ValueError):  # it is no address, and refused when it is used
+                password = urlsplit(proxy).password or ""
+                found += [password, unquote(password)]
+        return tuple(filter(None, found))
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from airflow_segments_provider.http.retry import RetryPolicy
 from airflow_segments_provider.http.transport import TransportSettings
@@ -19,6 +32,27 @@ def _parsed(value: Any) -> Any:
         return json.loads(value)
     except ValueError:
         raise ValueError("is not JSON") from None
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("holds a line break or another control character")
+    return value
+
+
+# What is sent as proof of who calls; a file or a paste often leaves a line break at its end.
+Credential = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
+
+
+def _proxy(value: str) -> str:
+    with suppress(ValueError, HTTPError):
+        parts, other = parse_url(value), urlsplit(value)
+        if parts.scheme in _PROXY_SCHEMES and parts.host and parts.port == other.port:
+            return value
+    raise ValueError("is not the address of a proxy, such as http://proxy.example.com:3128")
+
+
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 class RetryFields(BaseModel):
@@ -47,7 +81,9 @@ class ConnectionFields(BaseModel):
     rate_limit: float | None = Field(None, gt=0)
     max_concurrency: int = Field(4, ge=1, le=64)
     verify: bool | str = True
-    proxies: Annotated[dict[str, str], BeforeValidator(_parsed)] = Field(default_factory=dict, repr=False)
+    proxies: Annotated[dict[str, Annotated[Credential, AfterValidator(_proxy)]], BeforeValidator(_parsed)] = Field(
+        default_factory=dict, repr=False
+    )
     retry: Annotated[RetryFields, BeforeValidator(_parsed)] = RetryFields()
 
     @model_validator(mode="before")

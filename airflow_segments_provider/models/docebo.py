@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from airflow_segments_provider.models.connection import ConnectionFields
+from airflow_segments_provider.models.connection import ConnectionFields, Credential
 from airflow_segments_provider.sources.case import without_case
 
 Column = Literal["userid", "firstname", "lastname", "email"]
@@ -70,11 +70,11 @@ class DoceboConnectionFields(ConnectionFields):
     """
 
     grant_type: Literal["client_credentials", "password", "jwt_bearer"] = "client_credentials"
-    username: str | None = Field(None, repr=False)
-    user_password: str | None = Field(None, repr=False)
+    username: Credential | None = Field(None, repr=False)
+    user_password: Credential | None = Field(None, repr=False)
     private_key: Annotated[str, AfterValidator(_private_key)] | None = Field(None, repr=False)
-    token_url: str | None = None
-    scope: str = "api"
+    token_url: Credential | None = None
+    scope: Credential = "api"
     jwt_audience: str | None = None
     add_route: Literal["auto", "assign_users", "put_users", "post_users"] = "auto"
     create_path: Literal["auto", "audience", "audiences"] = "auto"

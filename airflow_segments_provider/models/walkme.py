@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
-from airflow_segments_provider.models.connection import ConnectionFields
+from airflow_segments_provider.models.connection import ConnectionFields, Credential
 from airflow_segments_provider.models.given import Given, GivenUsers, with_result
 
 MAX_USERS_PER_REQUEST = 25_000
@@ -79,7 +79,7 @@ class WalkMeConnectionFields(ConnectionFields):
 
     system_guid: Guid | None = None
     region: Literal["us", "eu", "gov", "ca"] = "us"
-    token_url: str | None = None
+    token_url: Credential | None = None
     admin_url: str | None = None
     distinct_users: bool = False
     users_per_request: int = Field(MAX_USERS_PER_REQUEST, ge=1, le=MAX_USERS_PER_REQUEST)

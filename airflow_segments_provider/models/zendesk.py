@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
-from airflow_segments_provider.models.connection import ConnectionFields
+from airflow_segments_provider.models.connection import ConnectionFields, Credential
 from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
 
 VENDOR = "Zendesk"
@@ -82,11 +82,11 @@ class ZendeskConnectionFields(ConnectionFields):
     """
 
     auth: Annotated[Auth, BeforeValidator(_known_way)] = "oauth"
-    token: str | None = Field(None, repr=False)
-    email: str | None = Field(None, repr=False)
-    scope: Annotated[str, BeforeValidator(_one_text)] = "read write"
+    token: Credential | None = Field(None, repr=False)
+    email: Credential | None = Field(None, repr=False)
+    scope: Annotated[Credential, BeforeValidator(_one_text)] = "read write"
     expires_in: int = Field(7200, gt=300, lt=172_800)
-    token_url: str | None = None
+    token_url: Credential | None = None
     warnings_are_errors: bool = False
 
 
@@ -271,9 +271,11 @@ def parse_segment(entry: Any) -> UserSegment:
         return UserSegment.model_validate({**given, "user_segment_id": whole(entry.get("id"))})
     except ValidationError as error:
         fields = ", ".join(sorted({f"`{detail['loc'][0]}`" for detail in error.errors() if detail["loc"]}))
-        raise UnexpectedReply(f"Zendesk's answer holds a user segment whose {fields} cannot be read.") from None
+        wrong = f"whose {fields} cannot be read"
     except ValueError:
-        raise UnexpectedReply("Zendesk's answer holds a user segment without an id.") from None
+        wrong = "without an id"
+    # Out of the handlers: raised in one, it would keep the answer's text in its context.
+    raise UnexpectedReply(f"Zendesk's answer holds a user segment {wrong}.")
 
 
 def custom_named(segments: list[UserSegment], name: str) -> list[UserSegment]:

@@ -6,6 +6,7 @@ Published at https://developer.zendesk.com/api-reference/help_center/help-center
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -111,7 +112,6 @@ def parse_content(model: type[Kind], entry: Any) -> Kind:
     what = f"{'an' if model is Article else 'a'} {model.__name__.lower()}"
     if not isinstance(entry, Mapping):
         raise UnexpectedReply(f"Zendesk's answer holds something else than {what}.")
-    try:
+    with suppress(ValidationError):
         return model.model_validate(entry)
-    except ValidationError:
-        raise UnexpectedReply(f"Zendesk's answer holds {what} that cannot be read.") from None
+    raise UnexpectedReply(f"Zendesk's answer holds {what} that cannot be read.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -151,12 +152,11 @@ def parse_user(entry: Any) -> User:
 
     :raises UnexpectedReply: there is no id, or a field has another type. The message quotes nothing of it.
     """
-    try:
+    with suppress(AttributeError, ValueError):
         texts = {key: entry.get(key) for key in ("name", "email", "external_id", "role")}
         texts = {key: None if value is None else str(value) for key, value in texts.items()}
         return User(user_id=whole(entry.get("id")), tags=parse_tags(entry.get("tags") or []), **texts)
-    except (AttributeError, ValueError):
-        raise UnexpectedReply("Zendesk's answer holds something else than a user with an id.") from None
+    raise UnexpectedReply("Zendesk's answer holds something else than a user with an id.")
 
 
 def parse_tags(tags: Any) -> list[str]:

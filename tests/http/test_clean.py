@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
+import textwrap
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -113,3 +117,83 @@ def test_a_huge_answer_to_a_full_request_is_cleaned_at_once_and_shows_nobody(fil
     for cut in (0, 3, 7):
         text = filler * ((READ - cut) // len(filler)) + "".join(people[:100]) + filler * 500_000
         assert "person" not in clean(text, people=people if not cut else people[:100])
+
+
+SECRET = "s3cr3t/Pa+ss=W0rd!"
+SPELLINGS = {
+    "percent": quote(SECRET, safe=""),
+    "percent, but slashes": quote(SECRET),
+    "percent in lower case": quote(SECRET, safe="").lower(),
+    "percent twice": quote(quote(SECRET, safe=""), safe=""),
+    "percent four times": quote(quote(quote(quote(SECRET, safe=""), safe=""), safe=""), safe=""),
+    "form": quote_plus(SECRET),
+    "upper case": SECRET.upper(),
+    "base64": base64.b64encode(SECRET.encode()).decode(),
+    "base64 of a pair": base64.b64encode(f"id:{SECRET}".encode()).decode(),
+    "base64url": base64.urlsafe_b64encode(f"??>{SECRET}".encode()).decode(),
+    "base64 beside a word": "credentials" + base64.b64encode(SECRET.encode()).decode(),
+    "base64 in lines": "\n ".join(textwrap.wrap(base64.b64encode(SECRET.encode()).decode(), 7)),
+    "base64 in percent": quote(base64.b64encode(SECRET.encode()).decode(), safe=""),
+    "hex": SECRET.encode().hex(),
+    "hex after a digit": "0" + SECRET.encode().hex().upper(),
+    "html": html.escape(SECRET),
+    "html decimal": "".join(f"&#{ord(char)};" for char in SECRET),
+    "html hex in a page": "<p>" + "".join(f"&#x{ord(char):X};" for char in SECRET) + "</p>",
+    "json escapes": "".join(f"\\u{ord(char):04X}" for char in SECRET),
+    "json in json": json.dumps({"error": json.dumps({"a": SECRET})}),
+    "escaped slash": SECRET.replace("/", "\\/"),
+    "python bytes": "".join(f"\\x{byte:02x}" for byte in SECRET.encode()),
+    "IIS": "".join(f"%u{ord(char):04x}" for char in SECRET),
+    "two lines": f"{SECRET[:9]}\n  {SECRET[9:]}",
+    "tags between": f"<b>{SECRET[:9]}</b><i>{SECRET[9:]}</i>",
+    "utf-16": SECRET.encode("utf-16").decode("utf-8", "replace"),
+    "directions": "\u202e".join(SECRET),
+    "no width": "\u200b".join(SECRET),
+    "wide": "".join(chr(ord(char) + 0xFEE0) for char in SECRET),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_is_found_in_every_spelling(spelling):
+    said = clean(f"bad {SPELLINGS[spelling]} here", secrets=[SECRET])
+    shown = said.replace("***", "")
+    assert not any(part in shown.lower() for part in ("s3cr3t", "w0rd", SPELLINGS[spelling].lower()[-9:-1]))
+    assert "***" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "user"),
+    [
+        ("/users/search?query=email%3Aada.lovelace%40example.com", "ada.lovelace@example.com"),
+        ("no user ada&#64;example.com", "ada@example.com"),
+        ("no user ADA+X@EXAMPLE.COM", "ada+x@example.com"),
+        ("no user ada x@example.com", "ada+x@example.com"),
+        ('no user "ada lovelace"@example.com', "nobody"),
+        ("no user emp%2F0042%20%C3%A9", "emp/0042 é"),
+        ("no user 00A1B2C3", "00a1b2c3"),
+        ("no user 00a1\nb2c3", "00a1b2c3"),
+        ("no user JOSE\u0301", "jos\u00e9"),
+        (base64.b64encode("no user émile-77!".encode()).decode(), "émile-77"),
+    ],
+)
+def test_a_user_is_found_in_every_spelling(text, user):
+    said = clean(text, people=[user])
+    assert "[user id]" in said
+    assert not any(part in said.lower() for part in ("ada", "lovelace", "0042", "a1", "b2c3", "jos", "w1pb"))
+
+
+def test_control_and_direction_characters_go():
+    said = clean("\x1b[2J\x1b[31mALL GOOD \x07\u202e evil \x9b31m\r\n[2026] INFO fake&#10;line%0d%0a\u2066x\ufeff")
+    assert said == "[2J[31mALL GOOD evil 31m [2026] INFO fake line x"
+
+
+def test_what_is_encoded_too_many_times_is_not_shown():
+    text = SECRET
+    for _ in range(12):
+        text = quote(text, safe="")
+    assert "3cr3t" not in clean(text, secrets=[SECRET])
+
+
+def test_what_only_looks_encoded_is_kept():
+    text = "100% of 25%; see https://x.example/a?b=c&d=e and C:\\temp, Zm9vYmFyYmF6 or deadbeefdeadbeef"
+    assert clean(text, secrets=[SECRET], people=["ada@example.com"]) == text
