@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote
 
+from pydantic_core import from_json
+
 SHOWN = 500
 # An error page may have any size and a request 25,000 ids: so much of its text is looked at, and so much of its markup.
 READ = 20_000
@@ -210,8 +212,8 @@ def _readable(text: str) -> tuple[str, bool]:
     """What a user would read: a JSON error's own words, a page's words without its markup. Return whether it is all."""
     text = text.replace(_SECRET, "").replace(_USER, "")
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+        said = from_json(text)
+    except ValueError:
         page = text[:_PAGE]
         return (_TAG.sub(" ", page) if "<" in page else page), len(text) <= _PAGE
     if isinstance(said, dict):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import codecs
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from pydantic_core import from_json
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
@@ -111,9 +113,10 @@ def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes,
         raise _unexpected(
             call, status, headers, f"as {call.clean(content_type)[:60] or 'an unnamed type'}, not as JSON"
         )
-    # Raised out of the handler: the decoder's error has the whole body, and would stay as the context of ours.
-    with suppress(ValueError, RecursionError):
-        return json.loads(body)
+    # Raised out of the handler: the decoder's error has the whole body, and would stay as the context of ours. This
+    # decoder has a limit of depth; Python's exceeds that of the interpreter, and finalizers may fail there.
+    with suppress(ValueError):
+        return from_json(body.removeprefix(codecs.BOM_UTF8))
     raise _unexpected(call, status, headers, "with JSON that is damaged or cut short")
 
 
