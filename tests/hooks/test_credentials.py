@@ -120,3 +120,11 @@ def test_a_proxy_that_is_no_address_is_rejected(server, monkeypatch, vendor, pro
     assert isinstance(error, ConfigurationError)
     assert "is not the address of a proxy" in str(error)
     assert not server.requests
+
+
+@pytest.mark.parametrize("field", ["username", "user_password"])
+def test_a_control_character_in_an_extra_field_is_rejected(server, monkeypatch, field):
+    extra = {"grant_type": "password", "username": "ada", "user_password": "p", field: "odd-\nSECRET"}
+    error = error_of(hook_of("docebo", monkeypatch, host=server.url, extra=extra), "docebo")
+    assert f"`{field}`: holds a line break" in str(error)
+    assert not server.requests

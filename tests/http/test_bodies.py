@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply, VendorUnavailable
-from airflow_segments_provider.http import RetryPolicy, transport
+from airflow_segments_provider.http import Person, RetryPolicy, transport
 from airflow_segments_provider.http.transport import TransportSettings
 from tests.http.vendor import Answer, Vendor
 
@@ -229,3 +229,14 @@ def test_a_reply_tells_how_many_requests_it_took(vendor):
     vendor.answers.append(Answer(503))
     client = vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0))
     assert [client.request("GET", ["x"]).sent, client.request("GET", ["x"]).sent] == [2, 3]
+
+
+def test_the_host_of_a_redirect_reveals_no_token(vendor):
+    with pytest.raises(UnexpectedReply, match=r"another host \(\*\*\*.example\)"):
+        get(vendor, Answer(307, headers={"Location": f"http://token-1.example:{vendor.url.rpartition(':')[2]}/"}))
+
+
+def test_a_user_in_the_path_is_not_quoted(vendor):
+    vendor.answers.append(Answer(418, "no EMP%2D00042 here"))
+    with pytest.raises(RejectedRequest, match=r"no \[user id\] here"):
+        vendor.client(retry=ONCE).request("GET", [Person("emp-00042")])

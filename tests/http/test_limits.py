@@ -197,15 +197,6 @@ def test_an_answer_without_a_body_may_name_any_compression(vendor):
     assert [client.request("DELETE", ["x"]).json for _ in range(2)] == [None, None]
 
 
-def test_a_connection_keeps_its_time_out_for_the_next_call(vendor):
-    """The deadline shortens the time-out of the socket only while an answer is read."""
-    client = vendor.client(retry=ONCE, transport=TransportSettings(read_timeout=0.5))
-    for _ in range(3):
-        client.request("GET", ["x"])
-    pool = next(iter(client._transport._session.get_adapter("http://").poolmanager.pools._container.values()))
-    assert pool.pool.get_nowait().sock.gettimeout() == 0.5
-
-
 def test_a_write_of_the_file_that_fails_is_not_taken_for_the_vendors_failure(vendor):
     class Full(io.BytesIO):
         def write(self, data: object) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import UnexpectedReply
+from airflow_segments_provider.http import pages as module
 from airflow_segments_provider.http.pages import pages
 
 
@@ -54,3 +55,12 @@ def test_a_cursor_that_comes_again_is_refused_before_it_is_fetched(book):
 def test_a_cursor_of_zero_is_a_cursor():
     fetched, found = of({1: 0})
     assert list(found) == fetched == [1, 0]
+
+
+def test_cursors_that_never_end_are_given_up(monkeypatch):
+    monkeypatch.setattr(module, "MOST_PAGES", 50)
+    fetched, found = of({number: number + 1 for number in range(1, 60)})
+    with pytest.raises(UnexpectedReply, match="goes on after 50 pages"):
+        list(found)
+    assert fetched == list(range(1, 51))
+    assert len(list(of({number: number + 1 for number in range(1, 50)})[1])) == 50
