@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, get_args
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 
 from airflow_segments_provider.sources.ids import OnInvalid
 from airflow_segments_provider.sources.limits import (
@@ -28,6 +28,21 @@ class Given(BaseModel):
     @classmethod
     def _drop_absent(cls, values: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in values.items() if value is not None and value != ""}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number_as_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take a whole number for a text, as another task may return a name such as 2026; not a fraction."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if not _allows(kind, str) or _allows(kind, int):
+            return value
+        if isinstance(value, (list, tuple)):
+            return [str(part) if type(part) is int else part for part in value]
+        return str(value) if type(value) is int else value
+
+
+def _allows(annotation: Any, kind: type) -> bool:
+    return annotation is kind or any(_allows(part, kind) for part in get_args(annotation))
 
 
 class GivenUsers(Given):

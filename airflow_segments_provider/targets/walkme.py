@@ -178,6 +178,8 @@ def _trimmed(spec: WalkMeSegment) -> WalkMeSegment:
     trimmed = copy.copy(spec)
     for name in ("segment_guid", "external_id", "name", "system_guid"):
         value = getattr(spec, name)
+        if type(value) is int:  # as another task may return it
+            value = str(value)
         if isinstance(value, str):
             setattr(trimmed, name, value.strip() or None)
     return trimmed

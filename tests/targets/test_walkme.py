@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_segments_provider.errors import LedgerError
@@ -30,3 +32,11 @@ def test_a_check_before_each_try_of_a_batch(connect, walkme_sandbox):
     assert checks == [0, 1, 2, 3]
     assert walkme_sandbox.counts()["walkme.update"] == 3
     assert walkme_sandbox.members("Trial users") == {"ada"}
+
+
+def test_a_name_that_another_task_returned_as_a_number(connect, walkme_sandbox):
+    year: Any = 2026
+    connect()
+    walkme_sandbox.create_segment("2026")
+    assert WalkMeSegment(year).open().key().segment
+    assert WalkMeSegment(year + 1, create=True).open().made_as == WalkMeSegment("2027", create=True).open().made_as
