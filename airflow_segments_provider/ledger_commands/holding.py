@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from airflow_segments_provider.members.ledger.manifest import Acknowledgement, M
 from airflow_segments_provider.members.ledger.retention import PLANS, REPORTS
 from airflow_segments_provider.members.ledger.state import COLUMNS
 from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.operators.unmatched import UNMATCHED
+from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.sources.ids import INVISIBLE
 
 # What is written in a format of the ledger's own, by folder.
@@ -171,7 +173,7 @@ class Search:
         numbers = set[int]()
         found = self.workspace.database.execute(cells, parameters)
         while rows := found.fetchmany(READ_AT_ONCE):
-            numbers |= self._mentioned("\n".join(text for (text,) in rows if text is not None))
+            numbers |= self._mentioned("\n".join(text for (text,) in rows if text is not None), self.spellings)
         return numbers
 
     def _lines(self, path: Path) -> set[int]:
@@ -199,12 +201,15 @@ class Search:
             texts = "\n".join(part for document in documents if document for part in _texts(json.loads(document)))
             # The numbers of a plan are counts, not IDs.
             text = texts if name.startswith((f"{PLANS}/", f"{REPORTS}/")) else f"{texts}\n{text}"
-        return self._mentioned(text)
+        if name.startswith(f"{UNMATCHED}/"):
+            # By e-mail or name, which vendors compare without case; none is the vendor of a ledger.
+            return self._mentioned(without_case(text), {without_case(user): n for user, n in self.spellings.items()})
+        return self._mentioned(text, self.spellings)
 
-    def _mentioned(self, text: str) -> set[int]:
+    def _mentioned(self, text: str, spellings: Mapping[str, int]) -> set[int]:
         return {
             number
-            for user, number in self.spellings.items()
+            for user, number in spellings.items()
             if user in text and re.search(rf"(?<!\w){re.escape(user)}(?!\w)", text)
         }
 
