@@ -22,10 +22,10 @@ from airflow_segments_provider.members.ledger.lease import LEASES
 from airflow_segments_provider.members.ledger.local_store import TEMPORARY
 from airflow_segments_provider.members.ledger.making import MAKING
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Manifest, Note, Release
+from airflow_segments_provider.members.ledger.places import UNMATCHED
 from airflow_segments_provider.members.ledger.retention import PLANS, REPORTS
 from airflow_segments_provider.members.ledger.state import COLUMNS
 from airflow_segments_provider.members.workspace import Workspace
-from airflow_segments_provider.operators.unmatched import UNMATCHED
 from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.sources.ids import INVISIBLE
 

@@ -59,7 +59,13 @@ def test_a_query_must_have_one_column():
     with pytest.raises(InvalidInput, match="2 columns"):
         list(SqlMembers("SELECT user_id, plan FROM people", "people_db").read_ids())
     with pytest.raises(InvalidInput, match="0 columns"):
-        list(SqlMembers("CREATE TABLE others (id TEXT)", "people_db").read_ids())
+        list(SqlMembers("PRAGMA user_version = 0", "people_db").read_ids())
+
+
+def test_a_table_is_not_dropped():
+    with pytest.raises(InvalidInput, match="`sql` changes rows or tables and returns none"):
+        list(SqlMembers("DROP TABLE people", "people_db").read_ids())
+    assert list(SqlMembers("SELECT user_id FROM people", "people_db").read_ids())
 
 
 class Unread(sqlite3.Cursor):
