@@ -72,7 +72,11 @@ def bare_push(url: str, ids: Sequence[str]) -> Callable[[], None]:
     def push() -> None:
         with requests.Session() as session:
             session.headers.update(
-                {"Accept": "application/json", "User-Agent": f"airflow-provider-segments/{__version__}"}
+                {
+                    "Accept": "application/json",
+                    "Accept-Encoding": "gzip",
+                    "User-Agent": f"airflow-provider-segments/{__version__}",
+                }
             )
             grant = {"grant_type": "client_credentials"}
             token = session.post(url + TOKEN_PATH, data=grant, auth=(LOGIN, PASSWORD)).json()

@@ -114,8 +114,6 @@ class AlteryxScene(Scene):
     cells: ClassVar[Mapping[tuple[str, str], str | None]] = {
         (fault, "create"): "TLCLLL UnexpectedReply maybe" for fault in ("login page", "garbage", "JSON too deep")
     } | {
-        # The place that this redirect names is without `forceDelete`.
-        ("307 on the same host", "delete"): None,
         # A name that is taken is refused with 400, too.
         ("400", "create"): "TLCL RejectedRequest",
     }
