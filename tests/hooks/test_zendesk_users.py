@@ -201,7 +201,9 @@ class TestTags:
             hook.add_user_tags(NOBODY, ["x"])
         assert str(NOBODY) not in str(caught.value)
 
-    @pytest.mark.parametrize(("user_id", "tags"), [("x", ["a"]), (FARAH, "a"), (FARAH, [""]), (FARAH, [5]), (None, [])])
+    @pytest.mark.parametrize(
+        ("user_id", "tags"), [("x", ["a"]), (FARAH, "a"), (FARAH, [""]), (FARAH, [1.5]), (None, [])]
+    )
     def test_bad_input(self, hook, zendesk_sandbox, user_id, tags):
         with pytest.raises(InvalidInput):
             hook.add_user_tags(user_id, tags)

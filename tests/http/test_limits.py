@@ -89,7 +89,7 @@ SLOW = {
 def test_an_answer_that_drips_in_any_part_is_given_up(part, into_file):
     """Each byte arrives within the read time-out."""
     with raw_server(SLOW[part]) as url:
-        error = ask(url, io.BytesIO() if into_file else None, read_timeout=0.2)
+        error = ask(url, io.BytesIO() if into_file else None, read_timeout=0.1)
     assert isinstance(error, VendorError)
     # http.client itself limits the number and the length of headers.
     assert "too slowly" in str(error) or part in ("headers", "header", "trailers")

@@ -193,7 +193,7 @@ class TestWhatItIsGiven:
             assert wait(given).execute(context()) == {"jobs": 2, "users_updated": 120, "users_failed": {}}
         assert wait(jobs[0]).execute(context())["users_updated"] == 100
 
-    @pytest.mark.parametrize("given", [None, "", "None", 5, {}, {"user_segment_id": 5}, [None], ["a b"], [{}], "{}"])
+    @pytest.mark.parametrize("given", [None, "", "None", 1.5, {}, {"user_segment_id": 5}, [None], ["a b"], [{}], "{}"])
     def test_what_names_no_job_is_refused(self, zendesk_sandbox, given):
         with pytest.raises(InvalidInput, match="`job_ids"):
             wait(given).execute(context())
