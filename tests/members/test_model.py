@@ -114,8 +114,10 @@ def own():
         database.close()
 
 
-# Each takes more than ten seconds of a processor; of what is left, there is some for each rule of the protocol.
+# Each takes more than three seconds of a processor; of what is left, there is some for each rule of the protocol.
 RARE = """
+reads the source before it opens the ledger | commits no unchanged run | goes on with a ledger that was restored
+lets an empty mirror finish another plan
 does not write down that a replacement is pending | does not fence a replacement of unknown outcome
 does not wait after a replacement that was tried twice | writes the witness when it commits only
 begins to number anew | writes no note of a late request | takes counts for a digest

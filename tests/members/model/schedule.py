@@ -92,7 +92,7 @@ class Lengths:
     """
 
     fewest: int = 3
-    most: int = 14
+    most: int = 11
     checked: float = 0.02
 
 
