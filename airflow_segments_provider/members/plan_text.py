@@ -9,7 +9,7 @@ _ROWS = {
     "wanted": "wanted",
     "duplicates": "repeated in the source",
     "invalid": "invalid in the source",
-    "changed": "stripped of invisible characters, or normalised",
+    "changed": "stripped or normalised",
     "baseline": "members before, as far as known",
     "add": "to add",
     "again": "to add again, rejected before",
