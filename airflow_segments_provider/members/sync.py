@@ -131,15 +131,18 @@ class Sync:
         """Read the source.
 
         :param ledger: for the list of invalid rows if there are too many; None before the segment is made.
-        :raises InvalidInput: too many rows are invalid.
+        :raises InvalidInput: the source cannot be read exactly, or too many rows are invalid.
         """
-        staged = stage(
-            self.workspace,
-            self.source,
-            max_length=self.target.limits.max_length,
-            normalise=self.target.normalise,
-            check=self.check,
-        )
+        try:
+            staged = stage(
+                self.workspace,
+                self.source,
+                max_length=self.target.limits.max_length,
+                normalise=self.target.normalise,
+                check=self.check,
+            )
+        except InvalidInput as error:
+            raise InvalidInput(f"{error.subject} for {self.target.key()}", error.problems) from None
         invalid = sum(staged.invalid.values())
         if breach := breach_of_invalid(invalid, staged.rows, self.settings.max_invalid_fraction):
             reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in staged.invalid.items())

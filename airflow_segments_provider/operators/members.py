@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
-from airflow_segments_provider.errors import LedgerBusy, RunSuperseded
+from airflow_segments_provider.errors import InvalidInput, LedgerBusy, RunSuperseded
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators import sync_context, sync_result
 from airflow_segments_provider.operators.base import SegmentsOperator
@@ -219,9 +219,12 @@ class SyncMembersOperator(SegmentsOperator):
         timing = places.timing()
         given = {name: getattr(self, name) for name in Settings.model_fields}
         settings = parse_settings({**given, "plan_only": sync_context.previews_only() or self.plan_only})
-        source = self.source
-        read_values(source)  # what cannot be read at all is rejected before the first request
-        self._reached = reached = target_of(self.target).open()
+        source, target = self.source, target_of(self.target)
+        try:
+            read_values(source)  # what cannot be read at all is rejected before the first request
+        except InvalidInput as error:
+            raise InvalidInput(f"{error.subject} for {target}", error.problems) from None
+        self._reached = reached = target.open()
         self.vendor_url = reached.hook.admin_url
         WalkMeSystemLink().push(context, self.vendor_url)
         if not settings.plan_only:

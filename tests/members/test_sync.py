@@ -367,3 +367,8 @@ def test_a_plan_that_takes_too_long_is_refused(segment, monkeypatch):
     with pytest.raises(PlanRefused, match="max_duration"):
         segment.sync(people(0, 41), max_duration=timedelta(minutes=2))
     assert segment.sync(people(0, 40), max_duration=timedelta(minutes=2)).plan.duration == timedelta(minutes=2)
+
+
+def test_a_source_that_cannot_be_read_is_refused_with_the_name_of_its_segment(segment):
+    with pytest.raises(InvalidInput, match=r"^The source for .*segment .* was refused.* row 1 of the user IDs has 2 "):
+        segment.sync([("ada", "trial")])

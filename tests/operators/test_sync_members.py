@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -175,3 +176,9 @@ def test_nor_by_a_plan_that_is_refused(sync, walkme_sandbox):
     assert walkme_sandbox.segments() == []
     assert sync(people(0, 3), max_members=3).state == "success"
     assert walkme_sandbox.members("Trial users") == set(people(0, 3))
+
+
+def test_text_for_a_source_is_refused_with_the_name_of_its_segment(sync, walkme_sandbox, capfd, caplog):
+    assert sync("ada").state == "failed"
+    assert re.search("list of user IDs for .*Trial users.* was refused", capfd.readouterr().out + caplog.text)
+    assert walkme_sandbox.counts() == {}
