@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -113,11 +114,24 @@ def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes,
         raise _unexpected(
             call, status, headers, f"as {call.clean(content_type)[:60] or 'an unnamed type'}, not as JSON"
         )
-    # Raised out of the handler: the decoder's error has the whole body, and would stay as the context of ours. This
-    # decoder has a limit of depth; Python's exceeds that of the interpreter, and finalizers may fail there.
-    with suppress(ValueError):
-        return from_json(body.removeprefix(codecs.BOM_UTF8))
+    # Raised out of the handler: the decoder's error has the whole body, and would stay as the context of ours.
+    with suppress(ValueError, RecursionError):
+        return _decoded(body.removeprefix(codecs.BOM_UTF8))
     raise _unexpected(call, status, headers, "with JSON that is damaged or cut short")
+
+
+def _decoded(body: bytes) -> Any:
+    """Decode JSON.
+
+    :raises ValueError: it is damaged, cut short, or nested too deeply.
+    """
+    try:
+        return from_json(body)
+    except ValueError as error:
+        # Python's decoder goes to the interpreter's own limit of depth, where finalizers may fail.
+        if "recursion limit" in str(error):
+            raise
+    return json.loads(body)  # takes half of a surrogate pair, as a name has that a vendor cut within an emoji
 
 
 def _unexpected(call: Call, status: int, headers: Mapping[str, str], how: str) -> UnexpectedReply:

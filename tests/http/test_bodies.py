@@ -134,6 +134,19 @@ def test_json_is_read_where_the_type_says_so(vendor, body, kind):
     assert get(vendor, Answer(200, body, {TYPE: kind})).json == {"a": "ä"}
 
 
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'\xef\xbb\xbf{"a": 1}', 1),
+        (rb'{"a": "Trial \ud83d"}', "Trial \ud83d"),  # a name that the vendor cut within an emoji
+        (rb'{"a": "Trial \ud83d\ude00"}', "Trial \U0001f600"),
+        (b'{"a": 12345678901234567890123}', 12345678901234567890123),
+    ],
+)
+def test_unusual_json_is_read_exactly(vendor, body, value):
+    assert get(vendor, Answer(200, body)).json == {"a": value}
+
+
 def test_a_compressed_body_is_read(vendor):
     body = gzip.compress(json.dumps({"a": list(range(9999))}).encode())
     assert get(vendor, Answer(200, body, {"Content-Encoding": "gzip"})).json == {"a": list(range(9999))}
