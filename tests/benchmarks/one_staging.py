@@ -1,7 +1,7 @@
 """One measurement: ten million user IDs from a file or a query, staged for a sync or copied by a plain reader.
 
-Arguments: ``files`` (make them), or ``engine`` or ``reader`` and ``parquet``, ``csv`` or ``query``; the folder with the
-files; how many users each has.
+Arguments: ``files`` (make them), or ``engine``, ``reader`` or ``copy`` (a reader that leaves repeated IDs in) and
+``parquet``, ``csv`` or ``query``; the folder with the files; how many users each has.
 """
 
 from __future__ import annotations
@@ -51,17 +51,21 @@ def engine(kind: str, folder: Path) -> int:
         return stage(workspace, source, max_length=100).wanted
 
 
-def reader(kind: str, folder: Path) -> int:
-    """Read the column and nothing else: DuckDB's COPY of a file, or the driver's rows into a table."""
+def reader(kind: str, folder: Path, distinct: str) -> int:
+    """Read the column and check nothing: DuckDB's COPY of a file, or the driver's rows into a table.
+
+    :param distinct: ``DISTINCT``, or nothing; for files.
+    """
     settings: dict[str, Any] = {"memory_limit": READER_MEMORY, "temp_directory": str(folder / "spill")}
     with duckdb.connect(config=settings) as database:
         if kind != "query":
             table = f"read_{kind}('{folder / f'users.{kind}'}')"
-            copied = database.execute(f"COPY (SELECT id FROM {table}) TO '{folder / 'copy.parquet'}' (FORMAT parquet)")
+            users = f"SELECT {distinct} id FROM {table}"
+            copied = database.execute(f"COPY ({users}) TO '{folder / 'copy.parquet'}' (FORMAT parquet)")
             return int((copied.fetchone() or (0,))[0])
         database.execute("CREATE TABLE users (id VARCHAR)")
-        with sqlite3.connect(folder / "users.db") as users:
-            rows = users.execute("SELECT id FROM users")
+        with sqlite3.connect(folder / "users.db") as driver:
+            rows = driver.execute("SELECT id FROM users")
             while part := rows.fetchmany(25_000):
                 database.execute("INSERT INTO users SELECT unnest(?::VARCHAR[])", [[user for (user,) in part]])
         return int((database.execute("SELECT count(*) FROM users").fetchone() or (0,))[0])
@@ -77,7 +81,8 @@ def main(what: str, kind: str, folder: Path, count: int) -> dict[str, float]:
     import airflow_segments_provider.sources.sql  # noqa: F401
 
     began = time.perf_counter()
-    users = engine(kind, folder) if what == "engine" else reader(kind, folder)
+    distinct = "DISTINCT" if what == "reader" else ""
+    users = engine(kind, folder) if what == "engine" else reader(kind, folder, distinct)
     seconds = time.perf_counter() - began
     assert users == count, users
     return {"seconds": seconds, "peak_mib": peak_mib()}

@@ -29,16 +29,19 @@ def figures() -> list[Figure]:
         measure("one_staging", "files", "all", folder, str(COUNT))
         for number in range(ROUNDS):
             for kind in GOALS:
-                for what in ("engine", "reader") if number % 2 else ("reader", "engine"):
+                whats = ["engine", "reader"] if kind == "query" else ["engine", "reader", "copy"]
+                for what in whats if number % 2 else reversed(whats):
                     one = measure("one_staging", what, kind, folder, str(COUNT))
                     found.setdefault((what, kind), []).append(one)
     result = []
     for kind, goal in GOALS.items():
         engine, reader = found["engine", kind], found["reader", kind]
-        for what, runs in (("engine", engine), ("reader", reader)):
+        for what in ("engine", "reader", "copy"):
+            if not (runs := found.get((what, kind))):
+                continue
             seconds, peaks = [one["seconds"] for one in runs], [one["peak_mib"] for one in runs]
             progress(f"staging: {what}, {kind}: {spread(seconds, ' s')}, peak {spread(peaks, ' MiB', 0)}")
-        plain = "the driver's rows put into a table" if kind == "query" else "DuckDB's COPY of that column to Parquet"
+        plain = "the driver's rows in a table" if kind == "query" else "DuckDB's COPY of the column's distinct values"
         how = (
             f"seconds to stage {COUNT:,} users from a {kind}, checked and without repeats, under DuckDB's memory limit "
             f"of {MEMORY_LIMIT}; over those of {plain} under {READER_MEMORY}; fresh process each, medians of {ROUNDS}"
