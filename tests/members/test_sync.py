@@ -13,11 +13,13 @@ from airflow_segments_provider.errors import (
     LedgerBusy,
     LedgerError,
     LedgerLost,
+    LedgerOvertaken,
     PlanRefused,
     RejectedRequest,
     RunSuperseded,
     VendorUnavailable,
 )
+from airflow_segments_provider.members.ledger.history import GENERATIONS
 from airflow_segments_provider.members.target import Limits
 from tests.members.conftest import people
 from tests.members.model.memory import Crash, MemoryTarget
@@ -351,6 +353,27 @@ def test_a_lost_ledger_is_an_error_and_not_a_first_sync(segment):
         with pytest.raises(LedgerLost, match=r"lost, emptied, or restored.*`replace=True`"):
             segment.sync(people(0, 6))
     assert segment.vendor.members == set(people(0, 6))
+
+
+@pytest.mark.parametrize("left", ["nothing", "an older copy"])
+def test_a_ledger_that_is_restored_while_a_generation_is_written(segment, left):
+    if left == "an older copy":
+        segment.sync(people(0, 5))
+    older, create = dict(segment.store.files), segment.store.create
+
+    def late(name, content):
+        if name.startswith(GENERATIONS):
+            segment.store.create = create
+            segment.sync(people(0, 6))
+            segment.store.files = dict(older)
+        return create(name, content)
+
+    segment.store.create = late
+    with pytest.raises(LedgerOvertaken):
+        segment.sync(people(0, 4))
+    assert segment.vendor.members == set(people(0, 6))
+    with pytest.raises(LedgerLost):
+        segment.sync(people(0, 4))
 
 
 @pytest.mark.parametrize(("adds", "removes"), [(0, 0), (1, 0), (0, 1), (10, 10), (11, 9), (25, 31), (100, 1)])

@@ -432,14 +432,15 @@ class Ledger:
             intent=intent,
             **plan,
         )
-        seen, content = self.witness.read(), manifest.encoded
+        content = manifest.encoded
         if (
-            # What this run opened may have been lost, or restored from an older copy, since.
-            (seen and seen.generation > self._newest)
+            self._is_witnessed(manifest.generation)
             or newest_generation(self.store) != self._listed
             or not self._create(manifest_name(manifest.generation), content)
-            # The number may be free only because its manifest was deleted as old.
+            # The number may be free only because its manifest was deleted as old,
             or newest_generation(self.store) > manifest.generation
+            # or because an older copy was restored between the first look and the creation.
+            or self._is_witnessed(manifest.generation)
         ):
             raise LedgerOvertaken(
                 f"{self.folder}: another run changed this segment's ledger meanwhile, so this one stopped: its plan is "
@@ -450,6 +451,11 @@ class Ledger:
         self.head = Head(manifest, digest_of(content))
         self._newest = self._listed = manifest.generation
         self.witness.write(Seen(manifest.generation, self.head.digest, self.state.as_of))
+
+    def _is_witnessed(self, generation: int) -> bool:
+        """Whether another run wrote it: what this one opened was lost, or restored from an older copy, since."""
+        seen = self.witness.read()
+        return seen is not None and seen.generation >= generation
 
     def _create(self, name: str, content: bytes) -> bool:
         """Create a file; one that exists may be our own, from a try whose answer was lost."""

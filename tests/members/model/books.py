@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -101,6 +103,7 @@ class Books:
         self.before_adds: Users = frozenset()
         self.rejected: Users = frozenset()
         self.uncertain: Users = frozenset()
+        self.unsure: Callable[[], None] | None = None
 
     # What the run reads --------------------------------------------------------------------------------------------
 
@@ -200,10 +203,19 @@ class Books:
             world.seen["fences"] += 1
             world.lost = world.lost and not manifest.state.unknown
             world.blind = world.blind or manifest.state.unknown
-        elif commit:
-            self._commit(manifest)
+            return
+        act = partial(self._commit if commit else self._begin, manifest)
+        if world.restores == self.worker.restores:
+            act()
         else:
-            self._begin(manifest)
+            self.unsure = act
+
+    def witnessed(self) -> None:
+        """Take what a run did with a ledger that was restored a moment before: it has looked again, and goes on."""
+        act, self.unsure = self.unsure, None
+        if act:
+            self.world.seen["ledgers restored while a generation was written"] += 1
+            act()
 
     def leased(self, name: str) -> None:
         """Take the end of a lease, or its renewal."""

@@ -14,6 +14,7 @@ from airflow_segments_provider.errors import LedgerError, RejectedRequest
 from airflow_segments_provider.members import apply, approvals, guard, plan, staging, sync
 from airflow_segments_provider.members.apply import Sending
 from airflow_segments_provider.members.ledger import claim, history, ledger, state
+from airflow_segments_provider.members.ledger.history import manifest_name
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement
 from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS
@@ -456,6 +457,16 @@ def _goes_on_with_what_was_restored(patch: Patch) -> None:
     patch.setattr(Ledger, "_write", blindly)
 
 
+def _looks_at_the_witness_before_only(patch: Patch) -> None:
+    """Does not look at the witness once more when it has written a generation."""
+    look = Ledger._is_witnessed
+
+    def first_look(self: Any, generation: int) -> bool:
+        return self.store.read(manifest_name(generation)) is None and look(self, generation)
+
+    patch.setattr(Ledger, "_is_witnessed", first_look)
+
+
 # Approvals -----------------------------------------------------------------------------------------------------------
 
 
@@ -550,6 +561,10 @@ BROKEN: dict[str, Broken] = {
         {**RESTORED, "lists": True, "asks": 0.6, "older": 0.6, "again": 0.1, "restored": 0.1, "pauses": (0, 5, 30)},
     ),
     "goes on with a ledger that was restored": Broken(_goes_on_with_what_was_restored, {**RESTORED, **SUSPENDED}),
+    "looks at the witness before it writes only": Broken(
+        _looks_at_the_witness_before_only,
+        {**RESTORED, "again": 0.1, "older": 0.6, "restored": 0.3, "turns": (1, 3, 10), "loss": True},
+    ),
     "renews a lease that has ended": Broken(_renews_expired_leases, SUSPENDED),
     "does not look again whether it was overtaken": Broken(
         _does_not_look_again, {**SUSPENDED, "gaps": False, "again": 0.9}

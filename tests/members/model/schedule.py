@@ -1,8 +1,8 @@
 """One random schedule of workers, faults and people, and the claims that must hold in it.
 
 A schedule is named by its seed and its lengths. ``python -m tests.members.model.repeat SEED`` prints what happens in
-one of those that `make test` runs, which are the seeds 0 to 1,999; with ``long`` after it, one of the 20,000 longer
-ones.
+one of those that `make test` runs, which are the seeds 0 to 1,999, or `make test-all`, up to 19,999; with ``long``
+after it, one of the 1,000 longer ones.
 
 D is the source of a run; R, the users whom the vendor rejected; strangers are members whom no ledger of ours owned. All
 claims are on ``mirror`` runs unless they say otherwise. A run is undisturbed when, since it began, no request was

@@ -161,6 +161,7 @@ class Remembered:
         return self.worker.world.witness
 
     def write(self, seen: Seen) -> None:
+        self.worker.books.witnessed()
         self.worker.step()
         world = self.worker.world
         if world.witness is None or seen.generation >= world.witness.generation:
