@@ -1,7 +1,8 @@
-# The Airflow versions this package is tested on: one lock each in .ci/locks.
-TESTED := 2.11.2 3.1.8 3.2.2 3.3.2
+# The Airflow versions this package is tested on: one lock each in .ci/locks. That of the oldest has the lowest version
+# of everything that pyproject.toml names.
+TESTED := 2.11.0 2.11.2 3.1.8 3.2.2 3.3.2
 NEWEST := 3.3.2
-OLDEST := 2.11.2
+OLDEST := 2.11.0
 
 # The user's choices: make test ARGS="-k token" VERSIONS="3.3.2" PYTHON=python3.12
 ARGS ?=
@@ -65,7 +66,7 @@ lint-layout: newest
 bench: tools  ## time and memory, beside other providers; writes build/bench.json
 	@.ci/env bench-$(NEWEST) python -m tests.benchmarks $(ARGS)
 
-# The task API of Airflow 3.2.2 does not work with later releases of these two.
+# Airflow 2.11.0, and the task API of 3.2.2, do not work with later releases of what is held back here.
 # Pins stay where they still fit; UPGRADE=1 takes the newest of everything.
 COMPILE = .ci/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade)
@@ -73,8 +74,13 @@ COMPILE = .ci/uv --quiet pip compile --universal --python-version 3.11 --generat
 locks: tools  ## writes the locks in .ci/locks anew from pyproject.toml
 	@for version in $(TESTED); do \
 		echo "[locks] Airflow $$version"; \
-		groups="--group test"; [ $$version != $(NEWEST) ] || groups="$$groups --group lint"; \
-		(echo "apache-airflow==$$version"; [ $$version != 3.2.2 ] || printf "%s\n" "fastapi<0.139" "svcs<26") | $(COMPILE) pyproject.toml $$groups --extra sandbox \
+		more="--group test" below=; \
+		case $$version in \
+			$(NEWEST)) more="$$more --group lint" ;; \
+			$(OLDEST)) more="$$more --resolution lowest-direct" below="universal-pathlib<0.3 flask-jwt-extended<4.7.2" ;; \
+			3.2.2) below="fastapi<0.139 svcs<26" ;; \
+		esac; \
+		printf "%s\n" "apache-airflow==$$version" $$below | $(COMPILE) pyproject.toml $$more --extra sandbox \
 			--constraints - --output-file .ci/locks/airflow-$$version.txt >/dev/null || exit 1; \
 	done
 	@echo "[locks] benchmarks"

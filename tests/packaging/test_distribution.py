@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
 import subprocess
 import sys
+import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from airflow_segments_provider.provider_info import get_provider_info
 
@@ -56,3 +60,47 @@ def test_entry_point_loads(group: str) -> None:
     assert ours, f"no entry point in {group}"
     for entry in ours:
         assert entry.load() is not None
+
+
+# The forms of Airflow 2, which its own web server shows; it brings both.
+ONLY_IN_AIRFLOW_2 = {"flask_appbuilder", "wtforms"}
+# Modules whose distribution has another name.
+OTHERWISE = {
+    "backports": "backports.zstd",
+    "compression": "backports.zstd",
+    "jwt": "pyjwt",
+    "pydantic_core": "pydantic-core",
+}
+
+
+def test_every_imported_package_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    always = {Requirement(one).name for one in project["dependencies"]}
+    sandbox = always | {Requirement(one).name for one in project["optional-dependencies"]["sandbox"]} | {"pytest"}
+    package = ROOT / "airflow_segments_provider"
+    imported = set[str]()
+    for path in package.rglob("*.py"):
+        is_sandbox = path.relative_to(package).parts[0] == "sandbox"
+        names = {_distribution(module) for module in _imports(path)} - ONLY_IN_AIRFLOW_2
+        imported |= names
+        assert names <= (sandbox if is_sandbox else always), path
+    assert {"apache-airflow-providers-standard", "duckdb", "pydantic-core", "pyjwt", "urllib3"} <= imported
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, path
+            yield node.module
+
+
+def _distribution(module: str) -> str:
+    """Return the distribution of a module of another package; that of Airflow for what is Python's or ours."""
+    first, *rest = module.split(".")
+    if rest[:1] == ["providers"]:
+        length = 3 if rest[1] == "common" else 2
+        return "-".join(["apache-airflow", *rest[:length]])
+    is_theirs = first not in sys.stdlib_module_names and first not in {"airflow", "airflow_segments_provider"}
+    return OTHERWISE.get(first, first) if is_theirs else "apache-airflow"

@@ -63,14 +63,29 @@ def test_lock_is_for_the_airflow_in_its_name_and_meets_what_the_package_asks_for
         assert all(map(requirement.specifier.contains, versions)), f"{requirement}, but {versions}: make locks"
 
 
+def makefile() -> dict[str, str]:
+    """Return the versions that `make` names."""
+    return dict(re.findall(r"^(TESTED|NEWEST|OLDEST) := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
 def test_make_tests_exactly_the_locked_versions() -> None:
-    variables = dict(re.findall(r"^(TESTED|NEWEST|OLDEST) := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    variables = makefile()
     tested = variables["TESTED"].split()
     assert {path.stem for path in AIRFLOW_LOCKS} == {f"airflow-{v}" for v in tested} | {f"bench-{variables['NEWEST']}"}
     assert (variables["OLDEST"], variables["NEWEST"]) == (tested[0], tested[-1])
 
     (airflow,) = (r for r in map(Requirement, PROJECT["project"]["dependencies"]) if r.name == "apache-airflow")
     assert all(map(airflow.specifier.contains, tested))
+
+
+def test_the_oldest_lock_has_the_lowest_version_of_each_dependency() -> None:
+    oldest = pins(ROOT / ".ci" / "locks" / f"airflow-{makefile()['OLDEST']}.txt")
+    asked = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["sandbox"]
+    for requirement in map(Requirement, asked):
+        (lowest,) = (one.version for one in requirement.specifier if one.operator == ">=")
+        # A first release may have been withdrawn: 2.32.2 is the lowest 2.32.
+        stem, locked = f"{lowest.removesuffix('.0')}.", oldest[canonicalize_name(requirement.name)]
+        assert any(f"{version}.".startswith(stem) for version in locked), requirement
 
 
 def test_benchmarks_run_on_the_tested_pins() -> None:
