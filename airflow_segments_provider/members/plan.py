@@ -123,7 +123,7 @@ def make_plan(
         f"SELECT id, (CASE WHEN owned THEN {OWNED} ELSE 0 END + CASE WHEN uncertain IS NULL THEN 0 ELSE {UNCERTAIN} END"
         f" + CASE pending WHEN 'add' THEN {ADDING} WHEN 'remove' THEN {REMOVING} ELSE 0 END"
         f" + CASE WHEN rejected IS NULL THEN 0 WHEN rejected > {since} THEN {REJECTED + WAITING} ELSE {REJECTED} END"
-        ")::UTINYINT AS flags FROM known"
+        f")::UTINYINT AS flags FROM known UNION ALL SELECT id, {REMOVING}::UTINYINT FROM removed"
     )
     listed = f"FULL JOIN (SELECT DISTINCT id, true AS live FROM {live}) AS live USING (id)" if live else ""
     action, new = _action(draft, settings, listed=live is not None, skip_removals=skip_removals)

@@ -12,7 +12,7 @@ from airflow_segments_provider.members import approvals
 from airflow_segments_provider.members.approvals import KeptPlan
 from airflow_segments_provider.members.ledger.history import read_head
 from tests.members.conftest import people
-from tests.members.model.memory import KEY
+from tests.members.model.memory import KEY, Crash
 from tests.members.test_sync import Unread
 
 DAY = 24 * 3600 * 1000
@@ -158,3 +158,27 @@ def test_it_can_be_approved_where_nothing_old_is_kept(segment):
     digest = refused(segment, people(150, 200))
     segment.sync([], approve=digest)
     assert segment.vendor.members == set(people(150, 200))
+
+
+@pytest.mark.parametrize("wanted", [people(0, 30), people(2, 30)], ids=["the same", "fewer"])
+def test_removals_that_were_approved_and_acknowledged_need_no_second_approval(segment, monkeypatch, wanted):
+    given = {"mode": "remove", "max_removals": 5}
+    digest = refused(segment, people(0, 30), **given)
+    carry_out = segment.vendor.carry_out
+
+    def once(*request):
+        carry_out(*request)
+        monkeypatch.setattr(segment.vendor, "carry_out", crash)
+
+    def crash(*request):
+        raise Crash
+
+    monkeypatch.setattr(segment.vendor, "carry_out", once)
+    with pytest.raises(Crash):
+        segment.sync(people(0, 30), approve=digest, **given)
+    monkeypatch.setattr(segment.vendor, "carry_out", carry_out)
+    assert segment.vendor.members == set(people(10, 200))
+    # A vendor that lists no members gets all of them again.
+    segment.sync(wanted, **given)
+    assert segment.vendor.members == set(people(30, 200))
+    refused(segment, wanted, **given)

@@ -205,7 +205,7 @@ class Books:
             world.blind = world.blind or manifest.state.unknown
             return
         act = partial(self._commit if commit else self._begin, manifest)
-        if world.restores == self.worker.restores:
+        if world.restores == self.worker.witness_restores:
             act()
         else:
             self.unsure = act

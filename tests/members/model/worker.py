@@ -158,6 +158,7 @@ class Remembered:
 
     def read(self) -> Seen | None:
         self.worker.step()
+        self.worker.witness_restores = self.worker.world.restores
         return self.worker.world.witness
 
     def write(self, seen: Seen) -> None:
@@ -177,7 +178,7 @@ class Worker:
     :ivar end: how it ended: ``ok``, ``planned``, ``died``, or the name of an error; empty while it goes on.
     :ivar wake: the minute until which it is suspended.
     :ivar listed_at: when it last listed the ledger's generations, and ``restores``, how often the ledger was restored
-        by then.
+        by then; ``witness_restores``: the same when it last read the witness.
     """
 
     def __init__(
@@ -200,7 +201,7 @@ class Worker:
         self.end = ""
         self.error: Exception | None = None
         self.done: Synced | None = None
-        self.wake = self.listed_at = self.restores = 0
+        self.wake = self.listed_at = self.restores = self.witness_restores = 0
         self.turns = 0
         self.looks = 0
         self.dead = False
