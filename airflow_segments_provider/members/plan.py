@@ -45,6 +45,7 @@ class Plan:
     :param new: of the users to ``add`` and to ``remove``, those that no accepted plan has begun with.
     :param replacement: the run that asked for a replacement; empty where this is not one.
     :param replacing: a request replaces all members; where they are listed, the difference does.
+    :param pending: a replacement is not finished, and may have been carried out: only listed members are certain.
     :param outside: how many users may be outside the segment between a replacing request and the others.
     :param unknown: the ledger was lost, so the number of members that a replacing request removes is unknown.
     :param first: the ledger has no generation.
@@ -64,6 +65,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     replacement: str = ""
     replacing: bool = False
+    pending: bool = False
     outside: int = 0
     unknown: bool = False
     first: bool = False
@@ -180,7 +182,7 @@ def _action(draft: Plan, settings: Settings, *, listed: bool, skip_removals: boo
             f"CASE WHEN wanted THEN CASE WHEN {retry} THEN 'again' ELSE 'add' END "
             f"WHEN {held} THEN 'gone' ELSE 'forget' END"
         ), new
-    member = "live IS TRUE" if listed else has(OWNED)
+    member = "live IS TRUE" if listed else "false" if draft.pending else has(OWNED)
     missing = f"wanted AND (NOT {member} OR {has(UNCERTAIN)})"
     leaves = f"{held} OR live" if listed and (settings.removals == "all" or draft.replacement) else held
     removes = "'skipped'" if skip_removals and not draft.replacement else removal

@@ -221,6 +221,7 @@ class Sync:
             notes=known.notes,
             replacement=(known.replacement or "") if mirror else "",
             replacing=replacing,
+            pending=bool(known.replacement),
             unknown=known.unknown and replacing,
             first=ledger.head.is_new,
         )

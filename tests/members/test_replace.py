@@ -277,6 +277,25 @@ def test_other_modes_leave_it_pending(segment, monkeypatch):
     assert segment.vendor.members == set(people(0, 5))
 
 
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_they_take_no_member_for_granted_while_its_outcome_is_unknown(segment, monkeypatch, carried_out):
+    def lost(kind, ids):
+        if carried_out:
+            segment.vendor.carry_out(kind, ids)
+        return "lost"
+
+    segment.sync(people(0, 9), first_sync="add")
+    monkeypatch.setattr(segment.vendor, "request", lost)
+    with pytest.raises(VendorUnavailable):
+        segment.sync(people(0, 5), replace=True)
+    monkeypatch.undo()
+    with pytest.raises(LedgerBusy) as busy:
+        segment.sync(people(3, 8), mode="add")
+    segment.now = busy.value.until
+    segment.sync(people(3, 8), mode="add")
+    assert segment.vendor.members >= set(people(3, 8))
+
+
 def test_a_preview_leaves_everything_as_it_is(segment):
     done = segment.sync(people(0, 5), first_sync="replace", plan_only=True)
     assert (done.plan.replacing, segment.vendor.members, segment.witness.seen) == (True, FORMER, None)
