@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,13 @@ from airflow_segments_provider.sandbox.extra import ExtraMissing, require_extra
 
 if TYPE_CHECKING:
     from airflow_segments_provider.sandbox.server import SandboxServer
+
+
+PASSWORD = "SEGMENTS_SANDBOX_PASSWORD"
+_WARNING = (
+    "warning: other machines can reach {host}. Whoever has the printed connections can change the sandbox's vendors; "
+    f"its control asks for the password in {PASSWORD}. Nothing is encrypted."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,9 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from airflow_segments_provider.sandbox.server import SandboxServer
 
     try:
-        server = SandboxServer(options.host, options.port, options.database, **_settings(options))
+        server = SandboxServer(
+            options.host, options.port, options.database, os.environ.get(PASSWORD), **_settings(options)
+        )
     except (OSError, ValueError) as error:
         parser.error(str(error))
+    if server.is_public:
+        print(_WARNING.format(host=options.host), file=sys.stderr)
     with suppress(KeyboardInterrupt):
         server.serve(on_ready=lambda: print(_welcome(server), flush=True))
     return 0
@@ -43,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_segments_provider.sandbox",
         description="A local server that speaks the vendors' APIs.",
+        epilog=f"{PASSWORD} is the password of its control API, needed where other machines can reach it.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8780, help="port to listen on, 0 for a free one (%(default)s)")

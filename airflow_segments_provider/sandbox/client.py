@@ -22,6 +22,7 @@ class SandboxClient(ControlClient):
     "walkme.token", "walkme.create", "walkme.update", "walkme.list", "walkme.delete" and "walkme.other".
 
     :param url: the sandbox's own address, without a vendor's path
+    :param password: the control password, if the sandbox has one
     """
 
     vendor = "walkme"

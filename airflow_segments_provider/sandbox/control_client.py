@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -20,13 +21,18 @@ class ControlClient:
     """Sets a sandbox up, lets it fail, and tells what was called. Each vendor's own client knows its truth besides.
 
     :param url: the sandbox's own address, without a vendor's path
+    :param password: the control password, if the sandbox has one
     """
 
     vendor: ClassVar[str]
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, password: str | None = None) -> None:
         self.url = url.rstrip("/")
         self._session = requests.Session()
+        if password:
+            # requests itself encodes a password as Latin-1.
+            basic = base64.b64encode(f"sandbox:{password}".encode()).decode()
+            self._session.headers["authorization"] = f"Basic {basic}"
         # A proxy of the environment must not stand between a test and its own machine.
         self._session.trust_env = False
 

@@ -15,7 +15,8 @@ require_extra()
 
 import uvicorn  # noqa: E402
 
-from airflow_segments_provider.sandbox.app import build_app  # noqa: E402
+from airflow_segments_provider.sandbox.access import Access, is_loopback  # noqa: E402
+from airflow_segments_provider.sandbox.app import CONTROL, build_app  # noqa: E402
 from airflow_segments_provider.sandbox.protocol import BreakableProtocol  # noqa: E402
 from airflow_segments_provider.sandbox.world import World  # noqa: E402
 
@@ -33,8 +34,12 @@ class SandboxServer:
             server.client.fault("walkme.update", "lost")
 
     :param port: 0 for a free one
+    :param control_password: of the control API, by HTTP Basic with the user ``sandbox``; needed on every address that
+        other machines can reach
     :param database: a SQLite file, or ":memory:"; a new server on the same file goes on with what it holds
     :param settings: by vendor, settings that differ from the defaults
+    :raises OSError: the port is in use, or the host is not one of this machine
+    :raises ValueError: a setting is unknown or wrong, or the password is missing
     """
 
     def __init__(
@@ -42,19 +47,24 @@ class SandboxServer:
         host: str = "127.0.0.1",
         port: int = 0,
         database: str = ":memory:",
+        control_password: str | None = None,
         **settings: Mapping[str, object],
     ) -> None:
-        self.world = World(database, settings)
+        self._socket = _listen(host, port)
         try:
-            self._socket = _listen(host, port)
-        except OSError:
-            self.world.close()
+            address, bound_port, *_ = self._socket.getsockname()
+            self.is_public = not is_loopback(address)
+            if not control_password:
+                _check_private(host, address)
+            self.world = World(database, settings)
+        except BaseException:
+            self._socket.close()
             raise
-        bound_port = self._socket.getsockname()[1]
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{bound_port}"
-        self.client = SandboxClient(self.url)
+        self.client = SandboxClient(self.url, control_password)
         self._ready = threading.Event()
-        self._uvicorn = _ReadyServer(_config(self.world), self._ready.set)
+        app = Access(build_app(self.world), host, address, CONTROL, control_password or None)
+        self._uvicorn = _ReadyServer(_config(app), self._ready.set)
         self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
@@ -112,9 +122,9 @@ class _ReadyServer(uvicorn.Server):
         self.on_ready()
 
 
-def _config(world: World) -> uvicorn.Config:
+def _config(app: Access) -> uvicorn.Config:
     return uvicorn.Config(
-        build_app(world),
+        app,
         http=BreakableProtocol,
         ws="none",
         loop="asyncio",
@@ -127,6 +137,11 @@ def _config(world: World) -> uvicorn.Config:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=1,
     )
+
+
+def _check_private(host: str, address: str) -> None:
+    if not is_loopback(address):
+        raise ValueError(f"other machines can reach {host}: the sandbox needs a control password there")
 
 
 def _listen(host: str, port: int) -> socket.socket:
