@@ -58,13 +58,14 @@ def clean(text: str, *, secrets: Iterable[str] = (), people: Iterable[str] = ())
     for _ in range(_LAYERS):
         for needles, mark in hidden:
             text = needles.replaced(text, mark)
-        text = _EMAIL.sub(_USER, _TOKEN.sub(_SECRET, text))
         decoded = _one_line(_decoded(text))
         if decoded == text:
             break
         text = decoded
     else:
         return "(an answer that is encoded too many times to be shown)"
+    # Not in an outer layer, where they may match the beginning of an encoded secret, whose rest nothing would find.
+    text = _EMAIL.sub(_USER, _TOKEN.sub(_SECRET, text))
     if not whole or len(readable) > READ:
         # What was cut off may have been the rest of an id.
         text = text[:-_LONGEST] + "…"

@@ -6,9 +6,7 @@ HTTP library cannot read.
 
 from __future__ import annotations
 
-import base64
 import gzip
-import html
 import http.client
 import json
 import logging
@@ -17,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote, unquote_plus
 
 import pytest
 
@@ -29,33 +27,12 @@ from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.http import token
 from tests.conftest import RETRY
 from tests.http.vendor import TOKEN_PATH, Answer, Received, Vendor
+from tests.secrets.encodings import ENCODINGS, GROUPS, found_in
 
 GUID = "0f2c1c7e-3b0a-4e57-9c5e-2f4a8a1d6b11"
 LOGIN, SECRET, TOKEN = "client-1", 's3cr3t/Pa+ss=W0rd!é"x', "opaqueTOKEN+1234/abcd=="
 EMAIL = "ada+lovelace@example.com"
 TYPE = "Content-Type"
-
-ENCODINGS: dict[str, Callable[[str], str]] = {
-    "plain": str,
-    "upper": str.upper,
-    "percent": lambda text: quote(text, safe=""),
-    "lower percent": lambda text: "".join(f"%{byte:02x}" for byte in text.encode()),
-    "percent twice": lambda text: quote(quote(text, safe=""), safe=""),
-    "form": quote_plus,
-    "json": lambda text: "".join(f"\\u{ord(char):04x}" for char in text),
-    "json in json": lambda text: json.dumps(json.dumps({"a": text})),
-    "base64": lambda text: base64.b64encode(text.encode()).decode(),
-    "base64 of more": lambda text: base64.b64encode(f"x:{text}:y".encode()).decode(),
-    "base64url": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
-    "hex": lambda text: text.encode().hex(),
-    "html": html.escape,
-    "html numbers": lambda text: "".join(f"&#{ord(char)};" for char in text),
-    "html hex in percent": lambda text: quote("".join(f"&#x{ord(char):x};" for char in text)),
-    "split": lambda text: f"{text[:5]}\n  {text[5:]}",
-    "directions": "\u202e".join,
-}
-# So many fit into the 500 characters of an answer that a message may quote.
-GROUPS = [list(ENCODINGS)[start : start + 4] for start in range(0, len(ENCODINGS), 4)]
 
 
 @dataclass(frozen=True)
@@ -199,15 +176,6 @@ def hostile() -> Iterator[HostileVendor]:
         yield vendor
 
 
-def spellings(needles: tuple[str, ...]) -> set[str]:
-    """What must not be found, without white space: the ends of base64 depend on what stands beside."""
-    found = set()
-    for needle in needles:
-        for encode in ENCODINGS.values():
-            found.add("".join(encode(needle).replace("\u202e", "").split()).lower().strip("=").strip('"'))
-    return {form[:-4] if len(form) > 24 else form for form in found}
-
-
 def chain(error: BaseException | None) -> Iterator[BaseException]:
     """An error and whatever hangs on it, shown or not."""
     while error is not None:
@@ -256,13 +224,8 @@ def ask(hostile, monkeypatch, caplog, capfd) -> Callable[[Case, Ask], list[str]]
             texts += texts_of(raised)
         texts += [caplog.handler.format(record) for record in caplog.records]
         texts += capfd.readouterr()
-        hidden = spellings((SECRET, TOKEN, f"{LOGIN}:{SECRET}", *ask.ids))
-        return [
-            f"{form} in {text}"
-            for text in texts
-            for form in hidden
-            if form in "".join(text.split()).replace("\u202e", "").lower()
-        ]
+        hidden = (SECRET, TOKEN, f"{LOGIN}:{SECRET}", *ask.ids)
+        return [f"{form} in {text}" for text in texts for form in found_in(text, hidden)]
 
     return call
 

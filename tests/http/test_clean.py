@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_segments_provider.http.clean import READ, SHOWN, clean
+from tests.secrets.encodings import ENCODINGS, found_in
 
 # What ids are made of, but for the characters of "[user id]", which could form one by chance.
 letters = st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="[]… ")
@@ -197,3 +198,13 @@ def test_what_is_encoded_too_many_times_is_not_shown():
 def test_what_only_looks_encoded_is_kept():
     text = "100% of 25%; see https://x.example/a?b=c&d=e and C:\\temp, Zm9vYmFyYmF6 or deadbeefdeadbeef"
     assert clean(text, secrets=[SECRET], people=["ada@example.com"]) == text
+
+
+@pytest.mark.parametrize("before", ["Bearer ", "basic ", "eyJ0.", "ada@example.com,", "a@", "token=", ""])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_no_part_of_a_secret_is_left_behind_what_looks_like_a_token_or_an_address(encoding, before):
+    secret = 'client-"SECRET"/+&=%é\\-3fd81a6c07'
+    cleaned = clean(f"Refused: {before}{ENCODINGS[encoding](secret)} at 10:42", secrets=[secret])
+    parts = tuple(secret[start : start + 8] for start in range(len(secret) - 7))
+    assert found_in(cleaned, parts) == []
+    assert cleaned.endswith("at 10:42")
