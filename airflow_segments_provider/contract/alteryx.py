@@ -45,6 +45,7 @@ ALTERYX = (
         ("GET /v3/users",),
         query=("email?", "firstName?", "lastName?", "role?", "active?", "createdAfter?", "createdBefore?"),
     ),
+    Operation("get a user", ("GET /v3/users/{}",)),
     Operation("share a collection", ("POST /v3/collections/{}/userGroups",), body={"userGroupId": "string", **_TERMS}),
     Operation(
         "change what a user group may do in a collection",

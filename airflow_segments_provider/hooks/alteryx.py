@@ -199,6 +199,7 @@ class AlteryxServerHook(AlteryxSharingHook):
     ) -> UserGroupChange:
         """Remove users, one call each, ``max_concurrency`` of the connection at once.
 
+        If some calls fail, all others are made all the same; then one error gives the numbers.
         ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits are as for a create. Somebody who is no
         member is no error.
         """

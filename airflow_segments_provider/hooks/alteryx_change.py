@@ -6,10 +6,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import NotFound, RejectedRequest, VendorError
+from airflow_segments_provider.errors import NotFound, RejectedRequest
+from airflow_segments_provider.hooks.alteryx_endpoints import OTHER_REASONS, REASONS_KEPT
 from airflow_segments_provider.hooks.alteryx_people import server_ids
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.alteryx import RESOURCES, UserGroupChange
+from airflow_segments_provider.models.alteryx import RESOURCES, UserGroupChange, id_key
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.sources.batches import StagedUserIds
 
 VENDOR = "Alteryx Server"
-REASONS_SHOWN, REASONS_KEPT = 5, 20
+REASONS_SHOWN = 5
 # Of somebody who is neither added nor refused, and no member.
 UNTOLD = "not added, without a reason"
 
@@ -77,7 +78,7 @@ def _is_missing(endpoints: UserGroupEndpoints, user_group_id: str | None, error:
         return True
     if user_group_id is None or error.method != "DELETE":  # the 404 was of the list or of the token
         return False
-    return all(group.user_group_id != user_group_id for group in endpoints.groups())
+    return all(id_key(group.user_group_id) != id_key(user_group_id) for group in endpoints.groups())
 
 
 def add(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserIds) -> UserGroupChange:
@@ -113,10 +114,10 @@ def add_and_check(
     added, reasons, told_of_all = endpoints.add_users(user_group_id, staged)
     refused = Counter[str]()
     if reasons or not told_of_all:
-        members = endpoints.group(user_group_id).members or frozenset()
+        members = endpoints.group(user_group_id).member_keys
         doubtful = [reasons] if told_of_all else (batch.ids() for batch in staged.batches())
         for users in doubtful:
-            refused.update(reasons.get(user, UNTOLD) for user in set(users) - members)
+            refused.update(reasons.get(key, UNTOLD) for key in set(map(id_key, users)) - members)
     if refused and on_refused == "fail":
         shown = "; ".join(f"{reason} ({count:,})" for reason, count in refused.most_common(REASONS_SHOWN))
         raise RejectedRequest(
@@ -130,27 +131,18 @@ def add_and_check(
 
 def _fewer(counts: Counter[str]) -> dict[str, int]:
     """The commonest reasons, and the sum of the others: each may be another one for every person."""
-    kept = dict(counts.most_common(REASONS_KEPT))
+    named = Counter({reason: count for reason, count in counts.items() if reason != OTHER_REASONS})
+    kept = dict(named.most_common(REASONS_KEPT))
     others = counts.total() - sum(kept.values())
-    return kept | ({"other reasons": others} if others else {})
+    return kept | ({OTHER_REASONS: others} if others else {})
 
 
 def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUserIds) -> UserGroupChange:
-    """Remove users from a group, one call each.
-
-    :raises VendorError: the first error, in the order of the users, after the calls under way have ended.
-    """
+    """Remove users from a group, one call each."""
     user_group_id = endpoints.found_id(wanted)
     with server_ids(endpoints, wanted, staged, "The removal of users") as people:
         ids = people.staged
-        removed, errors = endpoints.remove_users(user_group_id, ids)
-    if errors:
-        first: VendorError = errors[0]
-        failed = "1 call" if len(errors) == 1 else f"{len(errors):,} calls"
-        raise first.advise(
-            f"{removed:,} of {ids.users:,} users were removed from user group {user_group_id}, {failed} failed and the "
-            "others were not begun. Run it again: removing somebody who is no member changes nothing."
-        )
+        removed = remove_and_check(endpoints, user_group_id, ids)
     return UserGroupChange(
         user_group_id=user_group_id,
         name=wanted.name,
@@ -161,6 +153,22 @@ def remove(endpoints: UserGroupEndpoints, wanted: ChangeUsers, staged: StagedUse
         requests=endpoints.requests,
         changed_at=datetime.now(UTC),
         **people.left_out,
+    )
+
+
+def remove_and_check(endpoints: UserGroupEndpoints, user_group_id: str, staged: StagedUserIds) -> int:
+    """Remove users; return how many.
+
+    :raises VendorError: the first error, in the order of the users, after all others were attempted.
+    """
+    result = endpoints.remove_users(user_group_id, staged)
+    if result.error is None:
+        return result.removed
+    failed = "1 call" if result.failed == 1 else f"{result.failed:,} calls"
+    left = staged.users - result.removed - result.failed
+    raise result.error.advise(
+        f"{result.removed:,} of {staged.users:,} users were removed from user group {user_group_id}, {failed} failed, "
+        f"and {left:,} were not begun. Run it again: removing a user who is not a member changes nothing."
     )
 
 

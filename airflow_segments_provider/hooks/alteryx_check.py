@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import AuthenticationError, NotFound, VendorError
+from airflow_segments_provider.errors import AuthenticationError, NotFound, PermissionDenied, VendorError
 from airflow_segments_provider.hooks.alteryx_endpoints import NOT_A_CURATOR
 from airflow_segments_provider.hooks.check import token_or_reason
 
@@ -23,7 +23,7 @@ def explain(hook: AlteryxServerHook) -> tuple[bool, str]:
         return False, reason
     try:
         groups = hook.get_user_groups()
-    except AuthenticationError:
+    except (AuthenticationError, PermissionDenied):
         return False, f"Permission: Alteryx Server denies the list of user groups. {NOT_A_CURATOR}"
     except NotFound as error:
         return False, f"Host: {error}"

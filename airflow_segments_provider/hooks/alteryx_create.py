@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from airflow_segments_provider.errors import Conflict, RejectedRequest, UnexpectedReply
-from airflow_segments_provider.hooks.alteryx_change import VENDOR, add_and_check
-from airflow_segments_provider.hooks.alteryx_people import server_ids
+from airflow_segments_provider.hooks.alteryx_change import VENDOR, add_and_check, remove_and_check
+from airflow_segments_provider.hooks.alteryx_people import same_users, server_ids
 from airflow_segments_provider.hooks.creation import check_removals, create_once, look_patiently
 from airflow_segments_provider.hooks.identify import Identified
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, parse_created_id
+from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, id_key, parse_created_id
 from airflow_segments_provider.models.alteryx_given import UserGroupKey
 from airflow_segments_provider.sources.batches import StagedUserIds
 
@@ -113,28 +113,46 @@ class UserGroupCreation:
         )
 
     def _make_exact(self, existing: UserGroup) -> UserGroupChange:
-        """Role as given; then add who is missing before anybody else is removed."""
-        before = self._endpoints.group(existing.user_group_id).members or frozenset()
-        wanted = {user for batch in self._ids.batches() for user in batch.ids()}
+        """Set the role, and add the missing users before others are removed."""
+        group_id = existing.user_group_id
+        before = self._endpoints.group(group_id).members or frozenset()
+        wanted = {id_key(user) for batch in self._ids.batches() for user in batch.ids()}
+        leaving = sorted(user for user in before if id_key(user) not in wanted)
         check_removals(
             f"user group {self._wanted.name!r}",
             self._wanted,
             users=len(wanted),
             members=len(before),
-            removed=len(before - wanted),
+            removed=len(leaving),
         )
         if existing.role != self._wanted.role:
             body = encode({"name": self._wanted.name, "role": self._wanted.role})
-            self._endpoints.call("PUT", "usergroups", existing.user_group_id, body=body, may_be_empty=True)
-        change = self._fill(existing.user_group_id, "updated")
-        with StagedUserIds(max_length=self._ids.max_length, per_request=self._ids.per_request) as leaving:
-            leaving.fill(sorted(before - wanted))
-            removed, errors = self._endpoints.remove_users(existing.user_group_id, leaving)
-        if errors:
-            raise errors[0].advise(
-                f"{removed:,} of {len(before - wanted):,} former members were removed. Run it again."
-            )
+            self._endpoints.call("PUT", "usergroups", group_id, body=body, may_be_empty=True)
+        change = self._fill(group_id, "updated")
+        if not leaving:
+            return change
+        self._check_present(group_id, wanted, leaving, refused=sum(change.users_refused.values()))
+        with StagedUserIds(max_length=self._ids.max_length, per_request=self._ids.per_request) as staged:
+            staged.fill(leaving)
+            removed = remove_and_check(self._endpoints, group_id, staged)
         return change.model_copy(update={"users_removed": removed, "requests": self._endpoints.requests})
+
+    def _check_present(self, user_group_id: str, wanted: set[str], leaving: list[str], *, refused: int) -> None:
+        """Check that the group shows the users who were added, before others are removed.
+
+        :raises UnexpectedReply: it does not: it may show them by other ids, among those that would be removed.
+        """
+        missing = wanted - self._endpoints.group(user_group_id).member_keys
+        unclear = len(missing) > refused or (wanted and missing == wanted)
+        if unclear or not same_users(self._endpoints, missing).isdisjoint(map(id_key, leaving)):
+            raise UnexpectedReply(
+                f"Alteryx Server shows user group {user_group_id} without {len(missing):,} of the {len(wanted):,} "
+                f"users who were to be added, and refused {refused:,}. Nobody was removed, as the server may show "
+                "these users by other ids. Compare the ids with those of its user list, and run the task again. "
+                f"The Airflow connection is {self._endpoints.conn_id!r}.",
+                vendor=VENDOR,
+                maybe_done=True,
+            )
 
     def _fill(self, user_group_id: str, outcome: Outcome, *, role: str | None = None) -> UserGroupChange:
         logger.info("User group %r (%s) %s.", self._wanted.name, user_group_id, outcome)

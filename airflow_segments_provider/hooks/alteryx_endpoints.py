@@ -6,17 +6,33 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_segments_provider.errors import AuthenticationError, NotFound, UnexpectedReply, VendorError
-from airflow_segments_provider.http.clean import clean
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    UnexpectedReply,
+    VendorError,
+    VendorUnavailable,
+)
 from airflow_segments_provider.http.client import Person
-from airflow_segments_provider.models.alteryx import UserGroup, parse_added, parse_group, parse_groups
+from airflow_segments_provider.models.alteryx import (
+    UserGroup,
+    check_removal,
+    id_key,
+    parse_added,
+    parse_group,
+    parse_groups,
+)
 from airflow_segments_provider.models.alteryx_given import UserGroupKey, select
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.identify import UnmatchedList
     from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.http.reply import Call
     from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 
 Parsed = TypeVar("Parsed")
@@ -26,6 +42,22 @@ NOT_A_CURATOR = (
     "The API key must be the API Access pair of a Curator (My Profile > Keys); the Private Studio pair of the same "
     "page does not work."
 )
+# Different reasons of refusals that are read, and what the others count as.
+REASONS_KEPT, OTHER_REASONS = 20, "other reasons"
+# Removals that fail in a row before no further one is begun.
+MOST_FAILURES = 100
+
+
+@dataclass
+class Removals:
+    """How the removals of users went; those that were not begun are in neither number.
+
+    :param error: the first, in the order of the users.
+    """
+
+    removed: int = 0
+    failed: int = 0
+    error: VendorError | None = None
 
 
 class UserGroupEndpoints:
@@ -88,7 +120,8 @@ class UserGroupEndpoints:
     def add_users(self, user_group_id: str, staged: StagedUserIds) -> tuple[int, dict[str, str], bool]:
         """Add staged users.
 
-        :return: how many the server added, its reason for each that it did not, and whether it so told of everybody.
+        :return: how many the server added, its reason for each that it did not, by :func:`id_key`, and whether both
+            are all of the users.
         """
         added, refused, sent, told_of_all = 0, dict[str, str](), 0, True
         for batch in staged.batches():
@@ -102,33 +135,38 @@ class UserGroupEndpoints:
                 ) from None
             sent, added = sent + batch.users, added + count
             told_of_all = told_of_all and count + len(reasons) >= batch.users
-            refused |= _without_people(reasons, batch) if reasons else {}
+            refused |= _cleaned(reasons, batch, reply.call) if reasons else {}
         return added, refused, told_of_all
 
-    def remove_users(self, user_group_id: str, staged: StagedUserIds) -> tuple[int, list[VendorError]]:
-        """Remove staged users, one call each, several at once.
+    def remove_users(self, user_group_id: str, staged: StagedUserIds) -> Removals:
+        """Remove staged users, one call each, several at once; the failure of one does not prevent the others.
 
-        :return: how many calls succeeded, and the errors in the order of the users. After an error no call is begun.
+        After an error that every call would meet, and after very many failures in a row, no call is begun.
         """
-        failed = threading.Event()
-        removed, errors = 0, list[VendorError]()
+        given_up = threading.Event()
+        result, in_a_row = Removals(), 0
 
         def remove(user: str) -> bool:
-            if failed.is_set():
+            if given_up.is_set():
                 return False
             try:
                 self._remove(user_group_id, user)
-            except BaseException:
-                failed.set()
+            except BaseException as error:
+                if not isinstance(error, VendorError) or _meets_all(error):
+                    given_up.set()
                 raise
             return True
 
-        def settle(future: Future[bool]) -> int:
+        def settle(future: Future[bool]) -> None:
+            nonlocal in_a_row
             try:
-                return int(future.result())
+                result.removed += future.result()
+                in_a_row = 0
             except VendorError as error:
-                errors.append(error)
-                return 0
+                result.failed, in_a_row = result.failed + 1, in_a_row + 1
+                result.error = result.error or error
+                if in_a_row >= MOST_FAILURES:
+                    given_up.set()
 
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="alteryx-remove") as pool:
             waiting: list[Future[bool]] = []
@@ -136,22 +174,21 @@ class UserGroupEndpoints:
                 waiting.append(pool.submit(remove, user))
                 # A bounded window: a million ids must not become a million futures.
                 if len(waiting) >= 4 * self.concurrency:
-                    removed += settle(waiting.pop(0))
-                if failed.is_set():
+                    settle(waiting.pop(0))
+                if given_up.is_set():
                     break
-            removed += sum(settle(future) for future in waiting)
-        return removed, errors
+            for future in waiting:
+                settle(future)
+        return result
 
     def _remove(self, user_group_id: str, user: str) -> None:
-        """Remove one user; the answer shows the group as it is now.
+        """Remove one user.
 
-        :raises UnexpectedReply: it shows nothing, or the user is still in it.
+        :raises UnexpectedReply: the answer is not a success, or the user is still in the group.
         """
         path = ("usergroups", user_group_id, "users", Person(user))
-        reply = self.call("DELETE", *path, people=lambda: [user])
-        group = self.read(parse_group, reply, maybe_done=True)
-        if user in (group.members or ()):
-            raise self._unexpected(reply, "Alteryx Server's answer shows the user still in the group.")
+        reply = self.call("DELETE", *path, may_be_empty=True, may_be_text=True, people=lambda: [user])
+        self.read(lambda answer: check_removal(answer, user), reply, maybe_done=True)
 
     def read(self, parse: Callable[[Any], Parsed], reply: Reply, *, maybe_done: bool = False) -> Parsed:
         """What an answer says.
@@ -161,15 +198,12 @@ class UserGroupEndpoints:
         try:
             return parse(reply.json)
         except UnexpectedReply as error:
-            raise self._unexpected(reply, str(error), maybe_done=maybe_done) from None
-
-    def _unexpected(self, reply: Reply, sentence: str, *, maybe_done: bool = True) -> UnexpectedReply:
-        return UnexpectedReply(
-            f"{sentence} It answered {reply.call} with status {reply.status}. The Airflow connection is "
-            f"{self.conn_id!r}.",
-            maybe_done=maybe_done,
-            **reply.facts,
-        )
+            raise UnexpectedReply(
+                f"{error} It answered {reply.call} with status {reply.status}. The Airflow connection is "
+                f"{self.conn_id!r}.",
+                maybe_done=maybe_done,
+                **reply.facts,
+            ) from None
 
     def call(
         self,
@@ -193,7 +227,7 @@ class UserGroupEndpoints:
                 may_be_text=may_be_text,
                 people=people,
             )
-        except AuthenticationError as error:
+        except (AuthenticationError, PermissionDenied) as error:
             raise error.advise(f"{NOT_A_CURATOR} The Airflow connection is {self.conn_id!r}.") from None
         except NotFound as error:
             raise error.advise(
@@ -209,11 +243,23 @@ def _ids(staged: StagedUserIds) -> Iterator[str]:
         yield from batch.ids()
 
 
-def _without_people(reasons: Mapping[str, str], batch: UserIdBatch) -> dict[str, str]:
-    """The reasons, without those whom they are about and others of the same request."""
-    people = set(batch.ids())
+def _meets_all(error: VendorError) -> bool:
+    """Whether the calls about other users would fail in the same way."""
+    unreachable = isinstance(error, VendorUnavailable) and error.status is None
+    return unreachable or isinstance(error, (AuthenticationError, PermissionDenied, RateLimited))
+
+
+def _cleaned(reasons: Mapping[str, str], batch: UserIdBatch, call: Call) -> dict[str, str]:
+    """Return the reasons by the keys of the users whom they are about, without any user of the request."""
+    people = set(map(id_key, batch.ids()))
 
     def conceal(word: re.Match[str]) -> str:
-        return "[user id]" if word[0] in people else word[0]
+        return "[user id]" if id_key(word[0]) in people else word[0]
 
-    return {user: clean(_WORD.sub(conceal, reason), people=[user]) for user, reason in reasons.items()}
+    texts = {id_key(user): _WORD.sub(conceal, reason) for user, reason in reasons.items()}
+    # A text is searched for every user of the request, so those that differ in the user alone are made one before.
+    cleaned: dict[str, str] = {}
+    for text in texts.values():
+        if text not in cleaned:
+            cleaned[text] = call.clean(text) if len(cleaned) < REASONS_KEPT else OTHER_REASONS
+    return {key: cleaned[text] for key, text in texts.items()}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import Conflict, VendorError
+from airflow_segments_provider.errors import Conflict, NotFound, RejectedRequest, VendorError
 from airflow_segments_provider.hooks.identify import Identified, identified
-from airflow_segments_provider.models.alteryx import User, parse_users, user_key
+from airflow_segments_provider.http.client import Person
+from airflow_segments_provider.models.alteryx import User, id_key, parse_users, user_key
 from airflow_segments_provider.models.alteryx_given import MAX_ID_LENGTH
 
 if TYPE_CHECKING:
@@ -56,6 +57,21 @@ def find_by_name(endpoints: UserGroupEndpoints, first_name: str, last_name: str)
     return [user for user in found if (user_key(user.first_name or ""), user_key(user.last_name or "")) == wanted]
 
 
+def same_users(endpoints: UserGroupEndpoints, ids: Iterable[str]) -> set[str]:
+    """What the ids that the server has for these users are compared by; it need not know all of them."""
+
+    def key(user_id: str) -> str | None:
+        try:
+            reply = endpoints.call("GET", "users", Person(user_id), people=lambda: [user_id])
+        except (NotFound, RejectedRequest):
+            return None
+        (user,) = endpoints.read(lambda answer: parse_users([answer]), reply)
+        return id_key(user.user_id)
+
+    with ThreadPoolExecutor(endpoints.concurrency, thread_name_prefix="alteryx-find") as pool:
+        return {found for found in pool.map(key, ids) if found is not None}
+
+
 @contextmanager
 def server_ids(
     endpoints: UserGroupEndpoints, wanted: CreateUserGroup | ChangeUsers, staged: StagedUserIds, subject: str
@@ -88,7 +104,7 @@ def _ids_by_email(endpoints: UserGroupEndpoints, emails: list[str]) -> dict[str,
             for email, future in waiting:
                 users = future.result()
                 if users:
-                    found[email] = users[0].user_id if len(users) == 1 else None
+                    found[email] = users[0].user_id if len({id_key(user.user_id) for user in users}) == 1 else None
         except VendorError as error:
             raise error.advise("People were being looked up by their e-mail addresses; nothing was changed.") from None
         finally:

@@ -39,6 +39,9 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{6,}")
 _HEX = re.compile(r"[0-9A-Fa-f]{8,}")
 _STANDARD = str.maketrans("-_", "+/")
 
+# The keys of a JSON error that say what went wrong.
+_WORDED = ("error", "error_description", "description", "message", "detail", "details", "title", "modelState")
+
 # A text for comparison, and for each of its characters from where to where it stands in the text shown.
 _View = tuple[str, list[tuple[int, int]]]
 
@@ -219,9 +222,7 @@ def _readable(text: str) -> tuple[str, bool]:
         return (_TAG.sub(" ", page) if "<" in page else page), len(text) <= _PAGE
     if isinstance(said, dict):
         words = [
-            _words(said[key])
-            for key in ("error", "error_description", "description", "message", "detail", "details", "title")
-            if isinstance(said.get(key), (str, int, list, dict)) and said[key]
+            _words(said[key]) for key in _WORDED if isinstance(said.get(key), (str, int, list, dict)) and said[key]
         ]
         if words:
             return ": ".join(words), True

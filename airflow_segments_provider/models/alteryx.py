@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.models.connection import ConnectionFields
 from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.sources.ids import INVISIBLE
 
 Role = Literal["NoAccess", "Viewer", "Member", "Artisan", "Curator", "Evaluated"]
 IfExists = Literal["reuse", "update", "fail"]
@@ -31,6 +32,8 @@ RESOURCES: dict[str, str] = {
 }
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
+# A removal is answered with the group, with nothing, or with one of these words.
+_DONE = {"", "ok", "true", "success", "done"}
 
 
 class AlteryxServerConnectionFields(ConnectionFields):
@@ -46,10 +49,15 @@ def user_key(value: str) -> str:
     return without_case(value.strip())
 
 
+def id_key(value: str) -> str:
+    """Return what ids are compared by: hexadecimal digits in any case, with or without braces and white space."""
+    return without_case(value.strip(f"{INVISIBLE}{{}}"))
+
+
 class UserGroup(BaseModel):
     """A user group as Alteryx Server shows it.
 
-    :param members: users' ids; None where the server lists groups without them. Never shown.
+    :param members: users' ids, as the server spells them; None where it lists groups without them. Never shown.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -58,6 +66,11 @@ class UserGroup(BaseModel):
     name: str
     role: str
     members: frozenset[str] | None = Field(None, repr=False, exclude=True)
+
+    @property
+    def member_keys(self) -> set[str]:
+        """What the members' ids are compared by."""
+        return set(map(id_key, self.members or ()))
 
 
 class User(BaseModel):
@@ -122,7 +135,7 @@ def _members(listed: Any) -> frozenset[str] | None:
         return None
     people = [entry for entry in listed if not _is_directory_group(entry)] if isinstance(listed, list) else [None]
     ids = [entry.get("userId") if isinstance(entry, Mapping) else None for entry in people]
-    known = [one for one in ids if isinstance(one, str) and one]
+    known = [str(one) for one in ids if (isinstance(one, str) and one.strip()) or type(one) is int]
     if len(known) < len(ids):
         raise UnexpectedReply("Alteryx Server's answer holds a user group whose members cannot be told.")
     return frozenset(known)
@@ -161,6 +174,19 @@ def parse_added(answer: Any) -> tuple[int, dict[str, str]]:
     if type(count) is not int or count < 0 or not isinstance(reasons, Mapping):
         raise UnexpectedReply("Alteryx Server's answer does not say how many users it added.")
     return count, {str(user): str(reason) for user, reason in reasons.items()}
+
+
+def check_removal(answer: Any, user_id: str) -> None:
+    """Check the answer to the removal of a user.
+
+    :raises UnexpectedReply: it is not a success, or shows the user still in the group.
+    """
+    if answer in (None, True) or (isinstance(answer, str) and answer.strip(" .!\"'").lower() in _DONE):
+        return
+    if not isinstance(answer, Mapping):
+        raise UnexpectedReply("Alteryx Server's answer to a removal is neither empty, nor OK, nor the user group.")
+    if id_key(user_id) in parse_group(answer).member_keys:
+        raise UnexpectedReply("Alteryx Server's answer shows the user still in the group.")
 
 
 def parse_users(answer: Any) -> list[User]:

@@ -16,6 +16,7 @@ from airflow_segments_provider.models.alteryx import (
     ResourceType,
     Role,
     UserGroup,
+    id_key,
 )
 from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
 
@@ -138,7 +139,8 @@ def select(groups: list[UserGroup], key: UserGroupKey) -> UserGroup | None:
     :raises Conflict: several groups have that name.
     """
     if key.user_group_id:
-        return next((group for group in groups if group.user_group_id == key.user_group_id), None)
+        wanted = id_key(key.user_group_id)
+        return next((group for group in groups if id_key(group.user_group_id) == wanted), None)
     found = [group for group in groups if group.name.strip() == key.name]
     if len(found) > 1:
         ids = ", ".join(group.user_group_id for group in found)

@@ -207,8 +207,9 @@ def _reasons(failed: list[Mapping[str, Any]], people: list[str]) -> str:
 
 def whole_number(value: Any) -> int | None:
     """A whole number, or its text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value)
+    text = value.strip() if isinstance(value, str) else ""
+    if text.isascii() and text.isdigit():
+        return int(text)
     return value if type(value) is int else None
 
 

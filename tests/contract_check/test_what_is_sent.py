@@ -80,6 +80,8 @@ def test_alteryx(alteryx, relay):
 
     group = hook.create_user_group("Analysts", people)
     hook.create_user_group("Analysts", people[:2], role="Viewer", if_exists="update")
+    unknown = [people[0], "0123456789abcdef01234567"]
+    hook.create_user_group("Analysts", unknown, if_exists="update", on_refused="skip")
     hook.update_user_group(user_group=group, role="Member")
     hook.get_user_group(name="Analysts")
     hook.add_active_directory_group("S-1-5-21-1", user_group=group)

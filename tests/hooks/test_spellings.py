@@ -1,0 +1,163 @@
+"""A vendor may spell ids otherwise than the source: a user who is to stay is not taken for another and removed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from airflow_segments_provider.errors import UnexpectedReply
+from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from airflow_segments_provider.hooks.docebo import DoceboHook
+from airflow_segments_provider.hooks.walkme import WalkMeHook
+from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from tests.conftest import RETRY
+from tests.contract_check.relay import Relay
+
+NAME = "Trial users"
+TEXTS = {
+    "upper": lambda found: b'"%s"' % found[1].upper(),
+    "braces": lambda found: b'"{%s}"' % found[1].upper(),
+    "space": lambda found: b'" %s\\n"' % found[1],
+}
+NUMBERS = {
+    "text": lambda found: b'"%s"' % found[0],
+    "space": lambda found: b'" %s "' % found[0],
+    "zeros": lambda found: b'"000%s"' % found[0],
+}
+
+
+class Respelled(Relay):
+    """Spells ids in the answers to reads in another way, and takes this in paths.
+
+    :param paths: of these answers, as a pattern.
+    """
+
+    def __init__(self, behind: str, paths: str, ids: bytes, spell: Callable[[re.Match[bytes]], bytes]) -> None:
+        super().__init__(behind)
+        self.change = lambda path, content: re.sub(ids, spell, content) if re.search(paths, path) else content
+
+    def ask(self, method, path, headers, body):
+        status, kind, content = super().ask(method, re.sub("%7B|%7D|other-", "", path), headers, body)
+        return status, kind, self.change(path, content) if method == "GET" else content
+
+
+@pytest.fixture
+def respelled(monkeypatch):
+    """Put a relay between a sandbox and its Airflow connection."""
+    running = []
+
+    def begin(sandbox, connection: str, *how) -> None:
+        relay = Respelled(sandbox.url, *how).running()
+        url = relay.__enter__().url
+        running.append(relay)
+        fields = sandbox.connection_json(retry=RETRY).replace(sandbox.url, url)
+        monkeypatch.setenv(f"AIRFLOW_CONN_{connection}", fields)
+
+    yield begin
+    for relay in running:
+        relay.__exit__(None, None, None)
+
+
+ALTERYX = ("ALTERYX_SERVER_DEFAULT", "/usergroups/", rb'"(5f[0-9a-f]{22})"')
+
+
+@pytest.mark.parametrize("on_refused", ["fail", "skip"])
+@pytest.mark.parametrize("existing", ["reported", "silent", "counted"])
+def test_alteryx_users_in_upper_case_are_those_who_are_there(alteryx_sandbox, on_refused, existing):
+    alteryx_sandbox.settings(existing_member=existing)
+    users = alteryx_sandbox.seed_users(4)
+    alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
+    upper = [user.upper() for user in users[1:]]
+
+    change = AlteryxServerHook().create_user_group(NAME, upper, if_exists="update", on_refused=on_refused)
+
+    assert alteryx_sandbox.members(NAME) == set(users[1:])
+    assert (change.users_removed, change.users_refused) == (1, {})
+
+
+@pytest.mark.parametrize("spelling", TEXTS)
+def test_alteryx_may_spell_members_in_another_way(alteryx_sandbox, respelled, spelling):
+    users = alteryx_sandbox.seed_users(4)
+    alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
+    respelled(alteryx_sandbox, *ALTERYX, TEXTS[spelling])
+    change = AlteryxServerHook().create_user_group(NAME, users[1:], if_exists="update", on_refused="skip")
+
+    assert alteryx_sandbox.members(NAME) == set(users[1:])
+    assert (change.users_removed, change.users_refused) == (1, {})
+
+
+@pytest.mark.parametrize("existing", ["reported", "silent", "counted"])
+@pytest.mark.parametrize("shown", ["all", "one"])
+def test_alteryx_removes_nobody_where_those_who_were_added_have_other_ids(alteryx_sandbox, respelled, existing, shown):
+    alteryx_sandbox.settings(existing_member=existing)
+    users = alteryx_sandbox.seed_users(4)
+    alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
+    ids = ALTERYX[2] if shown == "all" else b'"(%s)"' % users[1].encode()
+    respelled(alteryx_sandbox, ALTERYX[0], "/usergroups/|/users/", ids, lambda found: b'"other-%s"' % found[1])
+    with pytest.raises(UnexpectedReply, match="Nobody was removed"):
+        AlteryxServerHook().create_user_group(NAME, users[1:], if_exists="update", on_refused="skip")
+    assert alteryx_sandbox.members(NAME) == set(users)
+
+
+def test_alteryx_removes_nobody_where_it_does_not_show_who_it_added(alteryx_sandbox, respelled):
+    alteryx_sandbox.settings(existing_member="counted")
+    users = alteryx_sandbox.seed_users(4)
+    alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
+    one = b'"(%s)"' % users[1].encode()
+    respelled(alteryx_sandbox, ALTERYX[0], "/usergroups/", one, lambda found: b'"other-%s"' % found[1])
+    with pytest.raises(UnexpectedReply, match="Nobody was removed"):
+        AlteryxServerHook().create_user_group(NAME, users[1:], if_exists="update")
+    assert alteryx_sandbox.members(NAME) == set(users)
+
+
+def test_alteryx_users_who_are_unknown_keep_nobody_in_the_group(alteryx_sandbox):
+    users = alteryx_sandbox.seed_users(3)
+    alteryx_sandbox.create_group(NAME, "Viewer", users[:2])
+    unknown = ["0123456789abcdef01234567", users[2]]
+    change = AlteryxServerHook().create_user_group(NAME, unknown, if_exists="update", on_refused="skip")
+    assert alteryx_sandbox.members(NAME) == {users[2]}
+    assert (change.users_removed, sum(change.users_refused.values())) == (2, 1)
+
+
+@pytest.mark.parametrize("spelling", NUMBERS)
+def test_docebo_may_spell_numbers_in_another_way(docebo_sandbox, respelled, spelling):
+    users = docebo_sandbox.seed_users(4)
+    docebo_sandbox.create_group(NAME, user_ids=users[:3])
+    respelled(docebo_sandbox, "DOCEBO_DEFAULT", "/users", rb'(?<="idst": )(\d+)', NUMBERS[spelling])
+    change = DoceboHook().create_group(NAME, [f"00{user}" for user in users[1:]], if_exists="update")
+
+    assert docebo_sandbox.members(NAME) == set(users[1:])
+    assert (change.users_sent, change.users_removed) == (1, 1)
+
+
+@pytest.mark.parametrize("spelling", NUMBERS)
+def test_zendesk_may_spell_numbers_in_another_way(zendesk_sandbox, respelled, spelling):
+    users = list(zendesk_sandbox.seed_users(4))
+    segment = zendesk_sandbox.create_segment(NAME, added_user_ids=users[:3])
+    ids = "|".join(map(str, users)).encode()
+    respelled(zendesk_sandbox, "ZENDESK_HELP_CENTER_DEFAULT", "/user_segments", ids, NUMBERS[spelling])
+    ours = [f"00{user}" for user in users[1:]]
+    change = ZendeskHelpCenterHook().create_user_segment(NAME, ours, if_exists="update")
+
+    assert zendesk_sandbox.segments()[-1].added_user_ids == users[1:]
+    assert (change.user_segment_id, change.users_added, change.users_removed) == (segment, 1, 1)
+
+
+@pytest.mark.parametrize("spelling", ["upper", "plain"])
+def test_walkme_may_spell_the_segment_in_another_way(walkme_sandbox, respelled, spelling):
+    first = WalkMeHook().create_segment(NAME, ["ADA", "ada", "007"])
+    spell = {"upper": bytes.upper, "plain": lambda text: text.replace(b"-", b"")}[spelling]
+    respelled(
+        walkme_sandbox,
+        "WALKME_DEFAULT",
+        "/segments",
+        str(first.external_id).encode(),
+        lambda found: spell(found[0]),
+    )
+    change = WalkMeHook().create_segment(NAME, ["ADA", "7"], if_exists="update")
+
+    # Users' ids are the caller's own, and WalkMe takes them as they are.
+    assert walkme_sandbox.members(NAME) == {"ADA", "7"}
+    assert (change.outcome, change.segment_guid) == ("updated", first.segment_guid)
