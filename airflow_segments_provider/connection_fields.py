@@ -154,6 +154,11 @@ DOCEBO_FIELDS: dict[str, Any] = {
         "description": "Where groups are created: audience or audiences. auto (default) tries them in that order.",
         "schema": {"type": ["string", "null"], "enum": ["auto", "audience", "audiences"], "default": "auto"},
     },
+    "rules_limit": {
+        "label": "Limit of rules",
+        "description": "What may have 10 rules at most: each set (default), or the whole group.",
+        "schema": {"type": ["string", "null"], "enum": ["set", "group"], "default": "set"},
+    },
     "users_per_request": {
         "label": "Users a request",
         "description": "Ids sent in one request. The vendor names no limit; default 1000.",

@@ -158,6 +158,7 @@ class VendorError(SegmentsError):
     :param message: a sentence for the person on call, already free of secrets and people's ids.
     :param status: HTTP status, or None where there was no answer.
     :param path: the path called, without query.
+    :param said: the vendor's own words, already free of secrets and user IDs.
     :param request_id: the vendor's own id of the call, to quote to its support.
     :param maybe_done: True where the vendor may have carried the request out all the same.
     :param retry_after: seconds that the vendor asked to wait, where it did.
@@ -171,6 +172,7 @@ class VendorError(SegmentsError):
         vendor: str = "",
         method: str = "",
         path: str = "",
+        said: str = "",
         request_id: str | None = None,
         maybe_done: bool = False,
         retry_after: float | None = None,
@@ -181,6 +183,7 @@ class VendorError(SegmentsError):
         self.vendor = vendor
         self.method = method
         self.path = path
+        self.said = said
         self.request_id = request_id
         self.maybe_done = maybe_done
         self.retry_after = retry_after

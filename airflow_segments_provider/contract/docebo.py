@@ -49,7 +49,7 @@ DOCEBO = (
     Operation(
         "list the changes of the rules",
         ("GET /audiences/v1/audience/{}/conditions-history",),
-        query=("page", "page_size", "cursor?"),
+        query=("page?", "cursor?"),
     ),
     Operation("convert a uuid", ("GET /audiences/v1/audience/{}/audience_to_group",)),
     Operation("convert a former id", ("GET /audiences/v1/audience/{}/group_to_audience",)),

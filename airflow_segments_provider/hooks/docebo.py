@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.sources.not_given import NOT_GIVEN
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class DoceboHook(VendorHook):
         from airflow_segments_provider.models.docebo_replies import parse_change
 
         endpoints, found = self._found(group)
-        pages = endpoints.pages((*GROUPS, found, "conditions-history"), parse_change, {})
+        pages = endpoints.pages((*GROUPS, found, "conditions-history"), parse_change, {}, sized=False)
         return (entry for page in pages for entry in page.items)
 
     def convert_group_ids(self, ids: Iterable[str | int]) -> list[GroupIds]:
@@ -294,7 +295,8 @@ class DoceboHook(VendorHook):
 
         Other rules have a side effect: Docebo empties the group and fills it again, which can take an hour, and its
         Enrollment Rules app may enrol the people who come in for courses. Rules that the group has already are not
-        sent.
+        sent. An automatic group that was migrated from the former groups service is recalculated by any change, a new
+        name included.
 
         :raises InvalidInput: a ruleset for a manual group.
         """
@@ -327,10 +329,10 @@ class DoceboHook(VendorHook):
 
     def add_users(
         self,
-        user_ids: UserSource = (),
+        user_ids: UserSource = NOT_GIVEN,
         *,
-        branch_ids: Iterable[int] = (),
-        group_ids: Iterable[str | int] = (),
+        branch_ids: Iterable[int] | None = None,
+        group_ids: Iterable[str | int] | None = None,
         identify_by: IdentifyBy = "id",
         on_invalid: OnInvalid = "fail",
         on_unmatched: OnUnmatched = "fail",

@@ -67,7 +67,7 @@ def change(
         body["exclude_deactivated_users"] = exclude
     if body != {"name": group.name, **({} if group.description is None else {"description": group.description})}:
         reply = endpoints.call("PUT", *GROUPS, group.group_id, body=body, may_be_empty=True)
-        endpoints.read(parse_background, reply)
+        endpoints.read(lambda answer: parse_background(answer, reply.call.clean), reply)
 
 
 def delete(endpoints: GroupEndpoints, wanted: DeleteGroup) -> GroupChange:
@@ -79,7 +79,7 @@ def delete(endpoints: GroupEndpoints, wanted: DeleteGroup) -> GroupChange:
     try:
         found = endpoints.found_id(wanted)
         reply = endpoints.call("DELETE", *GROUPS, found, may_be_empty=True)
-        endpoints.read(parse_background, reply)
+        endpoints.read(lambda answer: parse_background(answer, reply.call.clean), reply)
     except NotFound as error:
         if not _is_missing(endpoints, found, error):
             raise

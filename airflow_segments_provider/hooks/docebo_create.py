@@ -10,7 +10,7 @@ from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.hooks.creation import check_removals, create_once, look_patiently
 from airflow_segments_provider.hooks.docebo_change import change
 from airflow_segments_provider.hooks.docebo_endpoints import VENDOR
-from airflow_segments_provider.hooks.docebo_members import GroupMembers
+from airflow_segments_provider.hooks.docebo_members import GroupMembers, check_add_route
 from airflow_segments_provider.models.docebo import GroupChange
 from airflow_segments_provider.models.docebo_replies import parse_created_id
 
@@ -49,6 +49,8 @@ class GroupCreation:
         self._group_numbers = [self._endpoints.number(group_id) for group_id in self._wanted.group_ids]
         if existing is not None:
             return self._use(existing)
+        if self._people.ids.users or self._wanted.branch_ids or self._group_numbers:
+            check_add_route(self._endpoints)
         name = self._wanted.name
         made = create_once(
             self._endpoints.client,
@@ -98,6 +100,7 @@ class GroupCreation:
         path = self._endpoints.fields.create_path
         return self._endpoints.first_route(
             "create path",
+            "create_path",
             ("audience", "audiences") if path == "auto" else (path,),
             lambda form: self._endpoints.call("POST", "audiences", "v1", form, body=body, idempotent=False),
         )

@@ -161,6 +161,8 @@ class GroupEndpoints:
         parse: Callable[[Any], Parsed],
         query: Mapping[str, str | None],
         people: Callable[[], Iterable[str]] = tuple,
+        *,
+        sized: bool = True,
     ) -> Iterator[Page[Parsed]]:
         """The pages of a list, one held at a time.
 
@@ -168,14 +170,17 @@ class GroupEndpoints:
         nothing; there it also ends with a page that comes again.
 
         :param parse: reads an entry.
+        :param sized: False for a list of which no parameters are published: it is asked for whole, and for further
+            pages only where Docebo says that there are some.
         :raises UnexpectedReply: a page came twice though there should be more: the list would have no end.
         """
         given = {name: value for name, value in query.items() if value is not None}
-        given = {"page_size": str(self.fields.page_size), **given}
+        given = {"page_size": str(self.fields.page_size), **given} if sized else given
         number, cursor, seen = 1, None, set[bytes]()
         while True:
             check_count(number)
-            sent = {**given, "page": str(number), **({"cursor": cursor} if cursor else {})}
+            paged = {"page": str(number)} if sized or number > 1 else {}
+            sent = {**given, **paged, **({"cursor": cursor} if cursor else {})}
             reply = self.call("GET", *path, query=sent, people=people)
             page = self.read(lambda answer: parse_page(answer, parse), reply)
             if page.digest in seen and page.items and page.more is not None:
@@ -188,13 +193,14 @@ class GroupEndpoints:
                 return
             seen.add(page.digest)
             yield page
-            if page.more is False:
+            if page.more is False or not (sized or page.more):
                 return
             number, cursor = number + 1, page.cursor
 
     def first_route(
         self,
         what: str,
+        setting: str,
         forms: Sequence[str],
         send: Callable[[str], Reply],
         check: Callable[[], object] = lambda: None,
@@ -202,11 +208,10 @@ class GroupEndpoints:
         """Send in the first form that the platform has; which one that is, is kept for the life of the process.
 
         :param what: what has forms, as the log names it; the form is kept under it.
+        :param setting: the connection's extra field that names one of them.
         :param send: sends in one form.
         :param check: raises if a 404 is not of the route but of what its path names; asked once.
         """
-        if len(forms) == 1:
-            return send(forms[0])
         known = self.client.learnt.get(what)
         missing: VendorError | None = None
         for form in sorted(forms, key=lambda form: form != known):
@@ -219,13 +224,22 @@ class GroupEndpoints:
                     check()
                 missing = missing or error
             else:
-                if form != known:
+                if form != known and len(forms) > 1:
                     self.client.learnt[what] = form
                     logger.info("Docebo's %s is %r.", what, form)
                 return reply
         if missing is None:
             raise AssertionError("there is a form at least")
+        if len(forms) == 1:
+            raise missing.advise(self.no_such_route(setting, forms[0]))
         raise missing.advise(f"None of the known forms of this call is there: {', '.join(forms)}.")
+
+    def no_such_route(self, setting: str, form: str) -> str:
+        """What is wrong with an extra field of the connection that names a route, and what to do."""
+        return (
+            f"`{setting}` of connection {self.conn_id!r} is {form!r}, which this platform does not seem to have. With "
+            "auto, the default, the one that it has is found out."
+        )
 
     def concurrently(self, call: Callable[[Given], Parsed], values: Iterable[Given]) -> list[Parsed]:
         """The results of reading calls, in the order of the values; ``max_concurrency`` of them at once."""

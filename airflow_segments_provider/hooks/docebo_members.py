@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_segments_provider.errors import Conflict, VendorError
+from airflow_segments_provider.errors import (
+    ConfigurationError,
+    Conflict,
+    NotFound,
+    PermissionDenied,
+    RejectedRequest,
+    UnexpectedReply,
+    VendorError,
+)
 from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.docebo_replies import parse_addition, parse_background, parse_member
@@ -76,7 +85,8 @@ class GroupMembers:
 
     def remove_found(self, user_all: bool, user_filters: Any, searches: Iterable[str]) -> None:
         """Remove everybody, or whom filters find."""
-        body = {"user_ids": [], "user_all": user_all, **({"user_filters": user_filters} if user_filters else {})}
+        given = {"user_all": user_all, "user_filters": user_filters}
+        body = {"user_ids": [], **{name: value for name, value in given.items() if value}}
         self._remove(encode(body), lambda: searches)
 
     def make_exact(self, wanted: StagedUserIds, begin: Callable[[int, int], None]) -> tuple[int, int]:
@@ -119,15 +129,16 @@ class GroupMembers:
 
         reply = self._endpoints.first_route(
             what,
+            "add_route",
             order if route == "auto" else (route,),
             send,
             lambda: self._endpoints.group(self.group_id),
         )
-        self._note(reply, lambda answer: parse_addition(answer, people))
+        self._note(reply, parse_addition)
 
     def _remove(self, body: bytes, people: Callable[[], Iterable[str]]) -> None:
         reply = self._change("DELETE", "users", body, people, may_be_empty=True)
-        self._note(reply, lambda answer: parse_background(answer, people))
+        self._note(reply, parse_background)
 
     def _change(
         self,
@@ -153,5 +164,36 @@ class GroupMembers:
             client.rest(client.retry.delay(attempt))
             attempt += 1
 
-    def _note(self, reply: Reply, parse: Callable[[Any], bool]) -> None:
-        self.background = self._endpoints.read(parse, reply) or self.background
+    def _note(self, reply: Reply, parse: Callable[[Any, Callable[[str], str]], bool]) -> None:
+        background = self._endpoints.read(lambda answer: parse(answer, reply.call.clean), reply)
+        self.background = background or self.background
+
+
+def check_add_route(endpoints: GroupEndpoints) -> None:
+    """Check that the platform has the connection's ``add_route``, once, by a change of no users of no group.
+
+    A platform answers 404 for a route as for a group that it does not have. So what it says is compared with what it
+    says of such a group, and of a route that no platform has; where that is the same, nothing can be told.
+
+    :raises ConfigurationError: it does not have the route. Nothing was changed.
+    """
+    route, client = endpoints.fields.add_route, endpoints.client
+    if route == "auto" or client.learnt.get("checked add route") == route:
+        return
+    (method, last), nobody = _FORMS[route], str(uuid.uuid4())
+
+    def said(method: str, *path: str) -> tuple[int | None, str]:
+        body = None if method == "GET" else encode({"user_ids": []})
+        try:
+            endpoints.call(method, *GROUPS, nobody, *path, body=body, may_be_empty=True)
+        except (Conflict, NotFound, PermissionDenied, RejectedRequest, UnexpectedReply) as error:
+            return error.status, error.said.replace(path[-1], "") if path else error.said
+        return None, ""
+
+    answer = said(method, last)
+    missing = answer[0] == 405
+    if answer[0] == 404 and answer != said("GET"):
+        missing = answer == said(method, f"no_{last}")
+    if missing:
+        raise ConfigurationError(f"{endpoints.no_such_route('add_route', route)} Nothing was changed.")
+    client.learnt["checked add route"] = route

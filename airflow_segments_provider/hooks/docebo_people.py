@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_segments_provider.hooks.docebo_users import UserLookUp
 from airflow_segments_provider.hooks.identify import Identified, identified
 from airflow_segments_provider.models.docebo import IdentifyBy, UserMatches, user_key
-from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, FindUsers
+from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, AddUsers, FindUsers, too_many_rules
 from airflow_segments_provider.models.given import FoundUsers
 from airflow_segments_provider.models.problems import accepted
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.ids import MAX_DIGITS
+from airflow_segments_provider.sources.not_given import NotGiven
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
@@ -63,6 +64,11 @@ def checked(
         ) as (staged, problems),
         ExitStack() as stack,
     ):
+        others = given.get("branch_ids"), given.get("group_ids")
+        if model is AddUsers and isinstance(user_ids, NotGiven) and others == (None, None):
+            problems.append("one of `user_ids`, `branch_ids` and `group_ids` must be given.")
+        if hook.fields.rules_limit == "group" and given.get("ruleset"):
+            problems += too_many_rules(given["ruleset"])
         wanted, endpoints = accepted(subject, model, given, problems, staged), hook.endpoints()
         found = Identified(staged)
         if isinstance(wanted, FoundUsers) and by != "id" and staged.users:

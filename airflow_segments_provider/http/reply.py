@@ -61,9 +61,12 @@ class Call:
         """What its errors are told of it."""
         return {"vendor": self.vendor, "method": self.method, "path": self.path}
 
-    def clean(self, text: str) -> str:
-        """What a message may quote of an answer's text."""
-        return clean(text, secrets=self.secrets(), people=self.people())
+    def clean(self, text: str, *, people: Iterable[str] = ()) -> str:
+        """What a message may quote of an answer's text.
+
+        :param people: user IDs of the answer.
+        """
+        return clean(text, secrets=self.secrets(), people=[*self.people(), *people])
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,7 @@ def error_of(call: Call, status: int, headers: Mapping[str, str], body: bytes) -
     vendors_id = request_id(call, headers)
     reference = f" (request id {vendors_id})" if vendors_id else ""
     message = f"{call.vendor} answered {call} with status {status}{reference}.{quoted}"
-    facts = {"status": status, "request_id": vendors_id, **call.facts}
+    facts = {"status": status, "request_id": vendors_id, "said": said, **call.facts}
     if status in (429, 503):
         facts["retry_after"] = wait = retry_after(headers)
         message += f" It asks to wait {wait:.0f} s." if wait is not None else ""

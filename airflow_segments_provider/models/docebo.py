@@ -67,6 +67,7 @@ class DoceboConnectionFields(ConnectionFields):
     :param add_route: how members are added: ``PUT .../assign_users``, ``PUT .../users`` or ``POST .../users``. What
         Docebo publishes is at odds with itself; ``auto`` finds out.
     :param create_path: where groups are created; ``auto`` finds out.
+    :param rules_limit: what may have 10 rules at most: each ``set``, or the whole ``group``.
     """
 
     grant_type: Literal["client_credentials", "password", "jwt_bearer"] = "client_credentials"
@@ -78,6 +79,7 @@ class DoceboConnectionFields(ConnectionFields):
     jwt_audience: str | None = None
     add_route: Literal["auto", "assign_users", "put_users", "post_users"] = "auto"
     create_path: Literal["auto", "audience", "audiences"] = "auto"
+    rules_limit: Literal["set", "group"] = "set"
     users_per_request: int = Field(1000, ge=1, le=100_000)
     page_size: int = Field(200, ge=1, le=200)
 

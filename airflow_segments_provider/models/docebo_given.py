@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from airflow_segments_provider.models.docebo import Column, IdentifyBy
-from airflow_segments_provider.models.docebo_rules import Number, Ruleset
+from airflow_segments_provider.models.docebo_rules import MAX_RULES, Number, Ruleset
 from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 
@@ -67,6 +67,17 @@ Id = Annotated[
 Numbers = Annotated[list[Annotated[Number, BeforeValidator(_whole_number)]], BeforeValidator(_listed)]
 Rules = Annotated[Ruleset | None, BeforeValidator(_parsed)]
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
+
+
+def too_many_rules(ruleset: Any) -> list[str]:
+    """Return what is wrong with a ruleset where Docebo's limit counts all rules of a group, as a list of problems."""
+    try:
+        count = sum(len(one.rules) for one in Ruleset.model_validate(_parsed(ruleset)).sets)
+    except ValueError:  # said when the whole input is checked
+        return []
+    if count <= MAX_RULES:
+        return []
+    return [f"`ruleset`: it has {count} rules in all, Docebo takes {MAX_RULES} at most (`rules_limit` group)."]
 
 
 class GroupKey(Given):

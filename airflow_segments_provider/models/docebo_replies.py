@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -12,7 +12,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply
-from airflow_segments_provider.http.clean import clean
 from airflow_segments_provider.models.docebo import Group, Member
 
 Entry = TypeVar("Entry")
@@ -166,17 +165,17 @@ def parse_uuid(answer: Any) -> str | None:
     )
 
 
-def parse_addition(answer: Any, people: Callable[[], Iterable[str]]) -> bool:
+def parse_addition(answer: Any, clean: Callable[[str], str]) -> bool:
     """As :func:`parse_background`, but no answer is no success: what an addition is answered is known."""
     if answer is None:
         raise UnexpectedReply(_UNSAID, maybe_done=True)
-    return parse_background(answer, people)
+    return parse_background(answer, clean)
 
 
-def parse_background(answer: Any, people: Callable[[], Iterable[str]] = tuple) -> bool:
+def parse_background(answer: Any, clean: Callable[[str], str]) -> bool:
     """Whether a change goes on in the background. Only an explicit no counts as a failure.
 
-    :param people: the ids that were sent, asked for only to clean an error's text of them.
+    :param clean: returns what of a text a message may quote.
     :raises RejectedRequest: the answer says of all or of a part that it did not succeed.
     :raises UnexpectedReply: it cannot be understood.
     """
@@ -191,17 +190,17 @@ def parse_background(answer: Any, people: Callable[[], Iterable[str]] = tuple) -
     if failed:
         raise RejectedRequest(
             f"Docebo's answer says of {len(failed):,} of {len(rows):,} parts that it did not succeed"
-            f"{_reasons(failed, list(people()))}.",
+            f"{_reasons(failed, clean)}.",
             maybe_done=True,
         )
     return any(row.get("background_job") is True for row in rows)
 
 
-def _reasons(failed: list[Mapping[str, Any]], people: list[str]) -> str:
-    """What Docebo says of the failures, without people, as the end of a sentence."""
+def _reasons(failed: list[Mapping[str, Any]], clean: Callable[[str], str]) -> str:
+    """What Docebo says of the failures, as the end of a sentence."""
     said = (row["message"] for row in failed if row.get("message"))
     texts = (text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in said)
-    cleaned = dict.fromkeys(clean(text, people=people).rstrip(".") for text in islice(texts, _REASONS_READ))
+    cleaned = dict.fromkeys(clean(text).rstrip(".") for text in dict.fromkeys(islice(texts, _REASONS_READ)))
     return ": " + "; ".join(islice(cleaned, _REASONS_SHOWN)) if cleaned else ""
 
 

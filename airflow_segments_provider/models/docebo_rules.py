@@ -87,13 +87,13 @@ class RuleSet(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
     rules: Annotated[list[AnyRule], Field(min_length=1)]
-    rules_operator: Literal["AND"] = "AND"
+    rules_operator: Literal["AND"] | None = None
 
     @property
     def body(self) -> dict[str, Any]:
-        """As Docebo takes it."""
-        rules = [rule.body for rule in self.rules]
-        return {**(self.model_extra or {}), "rules_operator": self.rules_operator, "rules": rules}
+        """As Docebo takes it; ``rules_operator``, which is not published, only where it was given."""
+        operator = {"rules_operator": self.rules_operator} if self.rules_operator else {}
+        return {**(self.model_extra or {}), **operator, "rules": [rule.body for rule in self.rules]}
 
 
 class Ruleset(BaseModel):

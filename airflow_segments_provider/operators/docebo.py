@@ -205,6 +205,8 @@ class DoceboUpdateGroupOperator(DoceboGroupOperator):
 
     Other rules have side effects: Docebo empties the group and refills it by them, within an hour, and its Enrollment
     Rules app may enrol people in courses as they come in. Rules that the group has already are not sent.
+    An automatic group that was migrated from the former groups service is recalculated by any change, a new name
+    included, with the same effects.
 
     Returns what the create returns.
 

@@ -12,6 +12,7 @@ from airflow_segments_provider.operators.concealed import ConcealedField, reveal
 from airflow_segments_provider.operators.docebo import DoceboGroupOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.users import FoundUsersOperator
+from airflow_segments_provider.sources.not_given import NOT_GIVEN
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     for it. Returns what the create returns.
 
     :param user_ids: as for a create, as are ``identify_by``, ``branch_ids``, ``group_ids``, ``on_invalid``,
-        ``on_unmatched`` and their limits. One of ``user_ids``, ``branch_ids`` and ``group_ids`` is needed.
+        ``on_unmatched`` and their limits. One of ``user_ids``, ``branch_ids`` and ``group_ids`` must be given; an
+        empty list adds nobody.
     """
 
     template_fields: Sequence[str] = (
@@ -50,10 +52,10 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     def __init__(
         self,
         *,
-        user_ids: UserSource | str = (),
+        user_ids: UserSource | str = NOT_GIVEN,
         identify_by: str = "id",
-        branch_ids: Any = (),
-        group_ids: Any = (),
+        branch_ids: Any = None,
+        group_ids: Any = None,
         on_invalid: str = "fail",
         on_unmatched: str = "fail",
         **kwargs: Any,

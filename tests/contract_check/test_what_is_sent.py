@@ -123,6 +123,7 @@ def test_docebo(docebo, relay, monkeypatch, tmp_path):
     hook.update_group(group=ruled, exclude_deactivated_users=True, ruleset=ruleset)
     list(hook.get_groups(search_text="users", sort_attr="name", sort_dir="desc"))
     list(hook.get_members(group=made, search_text="learner", sort_attr="email", sort_dir="desc"))
+    docebo.settings(page_size=1)
     list(hook.get_conditions_history(group=ruled))
     hook.get_group(legacy)
     hook.convert_group_ids([legacy, str(made.group_id)])

@@ -173,7 +173,8 @@ class TestRead:
             list(hook.get_groups())
 
     def test_the_history_of_conditions(self, connect, docebo_sandbox, sales):
-        hook = connect(page_size=1)
+        hook = connect()
+        docebo_sandbox.settings(page_size=1)
         hook.update_group(name="Everyone in sales", ruleset=by_branch(sales))
         entries = list(hook.get_conditions_history(name="Everyone in sales"))
         assert [entry["ruleset"]["sets"][0]["rules"][0]["payload"] for entry in entries] == [

@@ -159,17 +159,17 @@ class TestChanges:
         ],
     )
     def test_a_success(self, data, background):
-        assert parse_background({"data": data, "version": "1", "_links": []}) is background
+        assert parse_background({"data": data, "version": "1", "_links": []}, str) is background
 
     @pytest.mark.parametrize("data", [{"success": False}, {"success": None}, [{"success": True}, {"success": False}]])
     def test_a_refusal_with_status_200(self, data):
         with pytest.raises(RejectedRequest, match="did not succeed"):
-            parse_background({"data": data})
+            parse_background({"data": data}, str)
 
     @pytest.mark.parametrize("answer", [[], "ok", 7, {}, {"data": ""}, {"data": False}, {"data": 0}, {"data": ["x"]}])
     def test_what_says_nothing(self, answer):
         with pytest.raises(UnexpectedReply):
-            parse_background(answer)
+            parse_background(answer, str)
 
     def test_the_new_uuid(self):
         assert parse_created_id({"data": {"uuid": UUID, "name": "x"}}) == UUID

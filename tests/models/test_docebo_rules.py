@@ -76,7 +76,7 @@ def test_the_builder():
     rules[0].append({"type": "X", "payload": {"field": 16}})
     assert ruleset.body == {
         "operator": "OR",
-        "sets": [{"rules_operator": "AND", "rules": of_set} for of_set in rules],
+        "sets": [{"rules": of_set} for of_set in rules],
     }
     assert Ruleset.model_validate({"sets": [{"rules": [{"branch_ids": [1]}]}]}).body["operator"] == "AND"
 

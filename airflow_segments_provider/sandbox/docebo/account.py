@@ -97,11 +97,11 @@ class Account:
 
     def no_operation(self, call: Call) -> Reply:
         """Refuse a method on a path that has others."""
-        raise errors.refused(405, "no such operation", self.settings)
+        raise errors.refused(405, errors.NO_OPERATION, self.settings)
 
     def no_route(self, call: Call) -> Reply:
         """Refuse a path that is none of Docebo's."""
-        raise errors.refused(404, "no such path", self.settings)
+        raise errors.refused(404, errors.NO_PATH, self.settings)
 
     def no_old_groups(self, call: Call) -> Reply:
         """Refuse what the former groups service did."""

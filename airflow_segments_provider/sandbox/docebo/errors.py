@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from airflow_segments_provider.sandbox.docebo.settings import DoceboSettings
 from airflow_segments_provider.sandbox.messages import Refused, json_reply
 
+NO_PATH, NO_OPERATION = "no such path", "no such operation"
 _NAMES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -30,6 +31,12 @@ def refused(status: int, message: str, settings: DoceboSettings, headers: Mappin
         "status": status,
     }
     return Refused(json_reply(status, body, headers))
+
+
+def missing_route(settings: DoceboSettings) -> Refused:
+    """Refuse a call that the platform does not have, as it refuses any other path or method that it has not."""
+    status = settings.missing_route_status
+    return refused(status, NO_PATH if status == 404 else NO_OPERATION, settings)
 
 
 def token_refused(status: int, error: str, message: str, settings: DoceboSettings) -> Refused:

@@ -36,7 +36,7 @@ class GroupCalls:
         account, settings = self._account, self._account.settings
         spelling = "singular" if call.path == GROUPS_PATH else "plural"
         if settings.create_paths not in ("both", spelling):
-            raise errors.refused(settings.missing_route_status, "no such operation", settings)
+            raise errors.missing_route(settings)
         author = account.admit(call)
         wanted = bodies.read_creation(call, settings)
         self._demand_free(wanted.name)

@@ -36,7 +36,7 @@ class MemberCalls:
         def add(call: Call) -> Reply:
             settings = self._account.settings
             if form not in settings.add_forms:
-                raise errors.refused(settings.missing_route_status, "no such operation", settings)
+                raise errors.missing_route(settings)
             return self._add(call)
 
         return add

@@ -72,8 +72,8 @@ def _rule_condition(rule: Mapping[str, Any], people: PeopleStore, everybody: boo
 
 
 def _read_set(value: object, settings: DoceboSettings) -> dict[str, Any]:
-    if not isinstance(value, dict) or value.get("rules_operator") != "AND":
-        raise _bad("each set must be an object with rules_operator AND", settings)
+    if not isinstance(value, dict) or value.get("rules_operator", "AND") != "AND":
+        raise _bad("each set must be an object; its rules_operator can only be AND", settings)
     rules = value.get("rules")
     if not isinstance(rules, list) or not 0 < len(rules) <= MAX_RULES:
         raise _bad(f"each set must have 1 to {MAX_RULES} rules", settings)
