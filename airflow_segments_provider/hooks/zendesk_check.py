@@ -79,7 +79,7 @@ def _explain_answers(hook: ZendeskHelpCenterHook, scope: str | None, credentials
 def _explain_help_center(
     hook: ZendeskHelpCenterHook, endpoints: ZendeskEndpoints, scope: str | None, users: str
 ) -> tuple[bool, str]:
-    """Agents may see lists of segments, but only a manager may see a single one, and change it."""
+    """Only a manager may read a single segment, and change it; some accounts let agents list them."""
     first = next(endpoints.listed("help_center", "user_segments", parse=parse_segment), None)
     if first is not None:
         endpoints.segment(first.user_segment_id)

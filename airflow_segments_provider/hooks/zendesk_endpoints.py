@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -30,10 +31,13 @@ Half = Literal["help_center", "community", "support"]
 
 PAGE_SIZE = 100
 WARNING_HEADER = "x-zendesk-api-warn"
+_DROPPED = re.compile(r"(unpermitted_keys|invalid_values)\"?\s*(?:=>|:)\s*\[([^\]]*)\]")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 NOT_A_MANAGER = (
     "User segments need a Help Center manager (Guide admin), a token with the scope `hc:read hc:write` or `read "
-    "write`, and, to make some, a plan that has them (Suite Growth, Guide Professional, or above)."
+    "write`, and, to make some, a plan that has them (Suite Growth, Guide Professional, or above). An agent can only "
+    "list the segments of one user."
 )
 NO_HELP_CENTER = (
     "Zendesk gives the same answer where the plan has no Help Center, or it is not set up: if the credentials are "
@@ -144,10 +148,10 @@ class ZendeskEndpoints:
         :raises UnexpectedReply: the connection has ``warnings_are_errors``.
         """
         said = reply.headers.get(WARNING_HEADER)
-        if not said:
+        if not said or (what := _dropped(said)) == "":
             return
         message = (
-            f"Zendesk carried {reply.call} out only in part and warns: {reply.call.clean(said)}. What it names "
+            f"Zendesk carried {reply.call} out only in part and warns: {reply.call.clean(what)}. What it names "
             "was dropped. Check the names of the fields."
         )
         if self.fields.warnings_are_errors:
@@ -293,6 +297,13 @@ class ZendeskEndpoints:
 
 # Where the last part of a path is not what its answer holds.
 _KEYS = {"applicable": "user_segments", "search": "users"}
+
+
+def _dropped(warning: str) -> str:
+    """The fields that a warning names, whether it is JSON or a Ruby hash; the whole text where it is neither."""
+    lists = [(kind, _QUOTED.findall(fields)) for kind, fields in _DROPPED.findall(warning)]
+    named = "; ".join(f"{kind} {', '.join(fields)}" for kind, fields in lists if fields)
+    return named if lists else warning
 
 
 def _as_caller(value: Any) -> User | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import NotFound, RateLimited, UnexpectedReply, VendorError
@@ -14,6 +15,7 @@ from airflow_segments_provider.models.zendesk_users import PER_CALL, JobStatus, 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
+    from airflow_segments_provider.http.reply import Call
     from airflow_segments_provider.models.zendesk_users import UpdateUsers
     from airflow_segments_provider.sources.batches import UserIdBatch
 
@@ -61,13 +63,14 @@ def _shown(endpoints: ZendeskEndpoints, job_ids: Iterable[str]) -> Iterator[tupl
     for start in range(0, len(ids), PER_CALL):
         query = {"ids": ",".join(ids[start : start + PER_CALL])}
         reply = endpoints.call("support", "GET", "job_statuses", "show_many", query=query)
-        yield from ((job.job_id, job) for job in endpoints.read(reply, "job_statuses", _jobs))
+        jobs = endpoints.read(reply, "job_statuses", partial(_jobs, call=reply.call))
+        yield from ((job.job_id, job) for job in jobs)
 
 
-def _jobs(value: object) -> list[JobStatus]:
+def _jobs(value: object, call: Call) -> list[JobStatus]:
     if not isinstance(value, list):
         raise UnexpectedReply("the list of jobs is none.")
-    return [parse_job(entry) for entry in value]
+    return [parse_job(entry, call) for entry in value]
 
 
 class _Jobs:
@@ -114,7 +117,7 @@ class _Jobs:
                 reply = self._endpoints.call(
                     "support", "PUT", "users", "update_many", body=body, query=query, people=batch.ids
                 )
-                return self._endpoints.read(reply, "job_status", parse_job)
+                return self._endpoints.read(reply, "job_status", partial(parse_job, call=reply.call))
             except RateLimited as error:
                 late = time.monotonic() - began > client.retry.max_total
                 if error.retry_after is not None or late:

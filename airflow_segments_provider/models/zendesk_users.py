@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.http.clean import clean
+from airflow_segments_provider.http.reply import Call
 from airflow_segments_provider.models.given import Given
 from airflow_segments_provider.models.zendesk import Id, IdentifyBy, People, Tag, whole
 from airflow_segments_provider.sources.case import without_case
@@ -25,7 +25,8 @@ MAX_ID_LENGTH = 20
 MAX_VALUE_LENGTH = 255
 NOT_REPORTED = "not reported"
 
-_REASON = re.compile(r"[^\w .-]+")
+_KIND = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+")
+_FAILED = ("failed", "error")
 
 
 def user_key(value: str) -> str:
@@ -169,9 +170,10 @@ def parse_tags(tags: Any) -> list[str]:
     return list(tags)
 
 
-def parse_job(entry: Any) -> JobStatus:
+def parse_job(entry: Any, call: Call) -> JobStatus:
     """A job in an answer. Only the kinds of failures are kept: their details may name people.
 
+    :param call: what was answered.
     :raises UnexpectedReply: it has no id or status.
     """
     if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or not entry["id"]:
@@ -186,24 +188,24 @@ def parse_job(entry: Any) -> JobStatus:
         status=status,
         total=total,
         progress=_count(entry.get("progress")),
-        message=clean(message) if isinstance(message, str) else None,
+        message=call.clean(message, people=_people(entry.get("results"))) if isinstance(message, str) else None,
     )
     if not job.finished:
         return job
-    succeeded, failed = _results(entry.get("results"), total)
+    succeeded, failed = _results(entry.get("results"), total, call)
     return job.model_copy(update={"succeeded": succeeded, "failed": failed})
 
 
-def _results(results: Any, total: int | None) -> tuple[int | None, dict[str, int]]:
+def _results(results: Any, total: int | None, call: Call) -> tuple[int | None, dict[str, int]]:
     """How many rows succeeded, and how many failed by reason.
 
     Deletions of many answer with one object for all, updates with a row each.
     """
     if isinstance(results, Mapping):
-        return (total, {}) if results.get("success") is True else (0, {_reason(results): total or 1})
+        return (total, {}) if results.get("success") is True else (0, {_reason(results, call): total or 1})
     if not isinstance(results, list):
         return None, {}
-    failed = Counter(_reason(row) for row in results if not _succeeded(row))
+    failed = Counter(_reason(row, call) for row in results if not _succeeded(row))
     succeeded = len(results) - failed.total()
     if total is not None and total > len(results):
         failed[NOT_REPORTED] = total - len(results)
@@ -211,16 +213,25 @@ def _results(results: Any, total: int | None) -> tuple[int | None, dict[str, int
 
 
 def _succeeded(row: Any) -> bool:
-    """Rows of creates have a status and no ``success``; those that failed have an error."""
+    """Whether a row says nothing of a failure: rows of some kinds have neither ``success`` nor a status."""
     if not isinstance(row, Mapping) or row.get("error") or row.get("errors"):
         return False
-    return row["success"] is True if "success" in row else bool(row.get("status") or row.get("action"))
+    if "success" in row:
+        return row["success"] is True
+    return str(row.get("status")).lower() not in _FAILED and any(row.get(key) for key in ("id", "status", "action"))
 
 
-def _reason(row: Any) -> str:
+def _reason(row: Any, call: Call) -> str:
+    """The kind of an error, which is one word such as UserUpdateFailed; anything else may name a person."""
     error = row.get("error") if isinstance(row, Mapping) else None
-    # A kind of error is one word, such as UserUpdateFailed; anything longer may name a person.
-    return _REASON.sub("", error)[:60] if isinstance(error, str) and error and " " not in error else "failed"
+    known = isinstance(error, str) and _KIND.fullmatch(error) and call.clean(error) == error
+    return str(error) if known else "failed"
+
+
+def _people(results: Any) -> list[str]:
+    """The users whom a job's rows name."""
+    rows = [row for row in results if isinstance(row, Mapping)] if isinstance(results, list) else []
+    return [str(row[key]) for row in rows for key in ("id", "external_id", "email") if row.get(key)]
 
 
 def _count(value: Any) -> int | None:

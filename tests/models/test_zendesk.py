@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
+from airflow_segments_provider.http.reply import Call
 from airflow_segments_provider.models.zendesk import (
     UserSegment,
     UserSegmentKey,
@@ -159,7 +160,7 @@ def test_nothing_else_does(value) -> None:
 class TestJob:
     def job(self, **fields):
         return parse_job({"id": ID, "url": "https://x", "total": 2, "progress": None, "message": None, "results": None,
-                          "status": "queued", **fields})  # fmt: skip
+                          "status": "queued", **fields}, Call("Zendesk", "GET", "/"))  # fmt: skip
 
     def test_the_stages_of_an_update(self):
         queued, working = self.job(), self.job(status="working", progress=1, message="Updating user #1")
@@ -173,6 +174,8 @@ class TestJob:
         ("results", "total", "succeeded", "failed"),
         [
             ([{"id": 1, "status": "Created"}, {"id": 2, "status": "Created"}], 2, 2, {}),
+            ([{"index": 0, "id": 4018, "account_id": 18525119}, {"index": 1, "id": 4022}], 2, 2, {}),
+            ([{"id": 1, "status": "Failed"}, {"id": 2, "error": "ada"}, {"id": 3, "error": "7"}], 3, 0, {"failed": 3}),
             ([{"index": 0, "id": 1, "error": "UserUpdateFailed", "details": "ada@example.com"}], 1, 0,
              {"UserUpdateFailed": 1}),
             ([{"id": 1, "success": True}, {"id": 2, "success": False, "error": "NotFound"}], 2, 1, {"NotFound": 1}),
@@ -209,7 +212,7 @@ class TestJob:
     )
     def test_what_is_no_job(self, entry):
         with pytest.raises(UnexpectedReply):
-            parse_job(entry)
+            parse_job(entry, Call("Zendesk", "GET", "/"))
 
 
 def test_a_user_is_nowhere_shown():

@@ -109,12 +109,12 @@ def test_the_token_call_is_json(zendesk):
 
 
 def test_a_token_without_expires_in_lasts_as_the_account_says(zendesk):
+    assert zendesk.token(expires_in=None).json()["expires_in"] == 1800
+    zendesk.sandbox.settings(default_expires_in=None)
     assert "expires_in" not in zendesk.token(expires_in=None).json()
     zendesk.log_in(expires_in=None)
     zendesk.sandbox.advance(400 * 86_400)
     assert zendesk.get(SEGMENTS).status_code == 200
-    zendesk.sandbox.settings(default_expires_in=1800)
-    assert zendesk.token(expires_in=None).json()["expires_in"] == 1800
     zendesk.sandbox.settings(expires_in_reply=False, token_status=200)
     reply = zendesk.token()
     assert (reply.status_code, "expires_in" in reply.json()) == (200, False)
@@ -197,10 +197,11 @@ def test_api_tokens_end_are_deactivated_and_fall_asleep(zendesk):
 def test_agents_and_end_users_may_do_less(zendesk):
     number = zendesk.new_segment(name="a")
     zendesk.become("bruno.lindqvist@example.com")
-    assert zendesk.get(SEGMENTS).status_code == 200
+    assert [zendesk.get(f"{SEGMENTS}{path}").status_code for path in ("", "/applicable")] == [403, 403]
     assert (zendesk.get(f"{SEGMENTS}/{number}").status_code, zendesk.create().status_code) == (403, 403)
-    zendesk.sandbox.settings(agents_may_list=False)
-    assert zendesk.get(SEGMENTS).status_code == 403
+    assert zendesk.get(f"{HC}/users/360000000004/user_segments").status_code == 200
+    zendesk.sandbox.settings(agents_may_list=True)
+    assert zendesk.get(SEGMENTS).status_code == 200
     zendesk.become("dalia.novak@example.com")
     assert zendesk.get(SEGMENTS).status_code == 403
     assert zendesk.get(f"{SUPPORT}/users").status_code == 403

@@ -96,15 +96,22 @@ def read_tags(tags: object) -> list[str]:
     return list(dict.fromkeys(tag for tag in tags if tag))
 
 
-def warned(reply: Reply, key: str, given: Mapping[str, Any], half: Half, settings: ZendeskSettings) -> Reply:
-    """Return a reply with a header that names the dropped fields, where that half has it."""
+def warned(
+    reply: Reply, key: str, action: str, given: Mapping[str, Any], half: Half, settings: ZendeskSettings
+) -> Reply:
+    """Return a reply with a header that names the dropped fields, where that half has it.
+
+    :param action: what was called, in the header's word
+    """
     known = _SEGMENT_FIELDS if key == "user_segment" else _USER_FIELDS
     dropped = sorted(field for field in given if field not in known | _READ_ONLY)
     wanted = settings.warn_of_unknown_fields in ("both", half)
     if not dropped or not wanted:
         return reply
     # JSON in ASCII has nothing that a header cannot hold.
-    text = json.dumps({"unpermitted_keys": [f"{key}.{field}" for field in dropped]})
+    keys = json.dumps([f"{key}.{field}" for field in dropped])
+    called = f':controller=>"{key}s", :action=>"{action}"'
+    text = f"{{:allowed_parameters=>{{{called}, :unpermitted_keys=>{keys}, :invalid_values=>[]}}}}"
     return replace(reply, headers={**reply.headers, "x-zendesk-api-warn": text})
 
 

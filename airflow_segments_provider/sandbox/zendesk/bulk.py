@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_segments_provider.sandbox.messages import Reply, json_reply
+from airflow_segments_provider.sandbox.messages import Reply
 from airflow_segments_provider.sandbox.zendesk import errors
 from airflow_segments_provider.sandbox.zendesk.access import Guest, demand_staff
 from airflow_segments_provider.sandbox.zendesk.account import Account
@@ -14,6 +14,7 @@ from airflow_segments_provider.sandbox.zendesk.bodies import read_object, read_u
 from airflow_segments_provider.sandbox.zendesk.constants import MAX_USERS_PER_CALL, SUPPORT
 from airflow_segments_provider.sandbox.zendesk.jobs import JobRecord, job_object, queued
 from airflow_segments_provider.sandbox.zendesk.paging import Listing, page_reply
+from airflow_segments_provider.sandbox.zendesk.replies import json_reply
 
 Row = dict[str, Any]
 
@@ -42,7 +43,7 @@ class Bulk:
             _refuse_too_many(len(users))
             given = {key: value for user in users for key, value in user.items()}
             rows = [_row(user) for user in users]
-        return warned(self._start(guest, rows), "user", given, "support", self._account.settings)
+        return warned(self._start(guest, rows), "user", "update_many", given, "support", self._account.settings)
 
     def get(self, guest: Guest) -> Reply:
         """Return one job."""

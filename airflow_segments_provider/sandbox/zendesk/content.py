@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from airflow_segments_provider.sandbox.messages import Reply, json_reply
+from airflow_segments_provider.sandbox.messages import Reply
 from airflow_segments_provider.sandbox.zendesk import errors
 from airflow_segments_provider.sandbox.zendesk.access import Guest, demand_manager, demand_staff
 from airflow_segments_provider.sandbox.zendesk.account import Account
@@ -15,6 +15,7 @@ from airflow_segments_provider.sandbox.zendesk.constants import MAX_SEGMENTS_PER
 from airflow_segments_provider.sandbox.zendesk.objects import article_object, topic_object
 from airflow_segments_provider.sandbox.zendesk.paging import Listing, page_reply
 from airflow_segments_provider.sandbox.zendesk.records import STAFF, ContentRecord
+from airflow_segments_provider.sandbox.zendesk.replies import json_reply
 from airflow_segments_provider.sandbox.zendesk.table import Table
 
 _ONE, _SEVERAL = "user_segment_id", "user_segment_ids"
@@ -62,6 +63,8 @@ class Content:
         return json_reply(200, {self._kind: self._object(guest, record)})
 
     def _wanted(self, given: Mapping[str, Any], record: ContentRecord) -> list[int]:
+        if self._kind == "article" and _ONE in given and _SEVERAL in given:
+            raise errors.bad_fields("base", f"{_ONE} and {_SEVERAL} cannot be given together")
         if self._kind == "article" and _SEVERAL in given and self._account.settings.several_segments:
             numbers = given[_SEVERAL] or []
             if not isinstance(numbers, list) or not all(_is_number(number) for number in numbers):

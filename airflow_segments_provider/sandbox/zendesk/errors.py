@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_segments_provider.sandbox.messages import Refused, Reply, json_reply
+from airflow_segments_provider.sandbox.messages import Refused, Reply
+from airflow_segments_provider.sandbox.zendesk.replies import json_reply
 from airflow_segments_provider.sandbox.zendesk.settings import ZendeskSettings
 
 TOO_MANY = "Number of allowed API requests per minute exceeded"

@@ -119,6 +119,7 @@ def job_object(job: JobRecord, now: float, url: str) -> dict[str, object]:
     """Return the object that stands for a job at a moment."""
     shown: dict[str, object] = {
         "id": job.id,
+        "job_type": "Bulk Update User",
         "url": url,
         "total": len(job.rows),
         "progress": None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from airflow_segments_provider.sandbox.messages import Refused, Reply, json_reply
+from airflow_segments_provider.sandbox.messages import Refused, Reply
 from airflow_segments_provider.sandbox.zendesk.account import Account
 from airflow_segments_provider.sandbox.zendesk.ask import Ask
 from airflow_segments_provider.sandbox.zendesk.constants import DAY_SECONDS, MAX_EXPIRES_IN, MIN_EXPIRES_IN
+from airflow_segments_provider.sandbox.zendesk.replies import json_reply
 
 _FOR_EVER = 36_500 * DAY_SECONDS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from airflow_segments_provider.sandbox.zendesk.ask import Ask
@@ -16,6 +17,8 @@ from airflow_segments_provider.sandbox.zendesk.records import (
 from airflow_segments_provider.sandbox.zendesk.settings import ZendeskSettings
 
 LOCALE = "en-us"
+_ROLE_TYPES = {"end-user": None, "agent": 0, "admin": 4}
+_NO_WORD = re.compile(r"\W+")
 
 
 def time_text(seconds: float) -> str:
@@ -41,19 +44,44 @@ def segment_object(segment: SegmentRecord, settings: ZendeskSettings) -> dict[st
 
 
 def user_object(user: UserRecord, ask: Ask) -> dict[str, object]:
-    """Return a user."""
+    """Return a user, with the fields of recorded ones."""
     return {
         "id": user.id,
         "url": f"{ask.origin}{SUPPORT}/users/{user.id}.json",
         "name": user.name,
         "email": user.email,
-        "external_id": user.external_id,
-        "role": user.role,
-        "active": True,
-        "organization_id": user.organization_ids[0] if user.organization_ids else None,
-        "default_group_id": user.group_ids[0] if user.group_ids else None,
-        "tags": user.tags,
         **_times(user),
+        "time_zone": "America/New_York",
+        "iana_time_zone": "America/New_York",
+        "phone": None,
+        "shared_phone_number": None,
+        "photo": None,
+        "locale_id": 1,
+        "locale": "en-US",
+        "organization_id": user.organization_ids[0] if user.organization_ids else None,
+        "role": user.role,
+        "verified": True,
+        "external_id": user.external_id,
+        "tags": user.tags,
+        "alias": None,
+        "active": True,
+        "shared": False,
+        "shared_agent": False,
+        "last_login_at": None,
+        "two_factor_auth_enabled": None,
+        "signature": None,
+        "details": None,
+        "notes": None,
+        "role_type": _ROLE_TYPES[user.role],
+        "custom_role_id": None,
+        "moderator": user.is_staff,
+        "ticket_restriction": None if user.is_staff else "requested",
+        "only_private_comments": False,
+        "restricted_agent": not user.is_staff,
+        "suspended": False,
+        "default_group_id": user.group_ids[0] if user.group_ids else None,
+        "report_csv": user.is_staff,
+        "user_fields": {},
     }
 
 
@@ -80,19 +108,33 @@ def group_object(group: GroupRecord, ask: Ask) -> dict[str, object]:
 
 
 def article_object(article: ContentRecord, ask: Ask, settings: ZendeskSettings) -> dict[str, object]:
-    """Return an article."""
+    """Return an article, with the fields of recorded ones."""
+    place = f"{article.id}-{_NO_WORD.sub('-', article.name).strip('-')}"
     shown: dict[str, object] = {
         "id": article.id,
-        "url": f"{ask.origin}{HELP_CENTER}/{LOCALE}/articles/{article.id}.json",
-        "html_url": f"{ask.origin}{PREFIX}/hc/{LOCALE}/articles/{article.id}",
+        "url": f"{ask.origin}{HELP_CENTER}/{LOCALE}/articles/{place}.json",
+        "html_url": f"{ask.origin}{PREFIX}/hc/{LOCALE}/articles/{place}",
+        "author_id": 1,
+        "comments_disabled": False,
+        "content_tag_ids": [],
+        "label_names": [],
+        "draft": False,
+        "promoted": False,
+        "position": 0,
+        "vote_sum": 0,
+        "vote_count": 0,
+        "section_id": article.section_id,
+        **_times(article),
+        "edited_at": time_text(article.created_at),
+        "name": article.name,
         "title": article.name,
         "body": "",
-        "draft": False,
-        "locale": LOCALE,
         "source_locale": LOCALE,
-        "section_id": article.section_id,
+        "locale": LOCALE,
+        "outdated": False,
+        "outdated_locales": [],
+        "permission_group_id": 1,
         "user_segment_id": article.user_segment_id,
-        **_times(article),
     }
     if settings.several_segments:
         shown["user_segment_ids"] = article.user_segment_ids

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
-from airflow_segments_provider.sandbox.messages import Reply, json_reply
+from airflow_segments_provider.sandbox.messages import Reply
 from airflow_segments_provider.sandbox.zendesk import errors
 from airflow_segments_provider.sandbox.zendesk.ask import Ask, as_id
 from airflow_segments_provider.sandbox.zendesk.constants import MAX_PAGE_SIZE
+from airflow_segments_provider.sandbox.zendesk.replies import json_reply
 from airflow_segments_provider.sandbox.zendesk.settings import ZendeskSettings
 
 Half = Literal["help_center", "support"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from airflow_segments_provider.sandbox.messages import Refused, Reply, json_reply
+from airflow_segments_provider.sandbox.messages import Refused, Reply
 from airflow_segments_provider.sandbox.zendesk import errors
 from airflow_segments_provider.sandbox.zendesk.access import Guest, demand_manager, demand_staff
 from airflow_segments_provider.sandbox.zendesk.account import Account
@@ -14,6 +14,7 @@ from airflow_segments_provider.sandbox.zendesk.membership import belongs
 from airflow_segments_provider.sandbox.zendesk.objects import section_object, segment_object, topic_object
 from airflow_segments_provider.sandbox.zendesk.paging import Listing, page_reply
 from airflow_segments_provider.sandbox.zendesk.records import STAFF, SegmentRecord, UserRecord
+from airflow_segments_provider.sandbox.zendesk.replies import json_reply
 
 
 class Segments:
@@ -65,7 +66,7 @@ class Segments:
         now = self._account.now()
         segment = SegmentRecord(id=number, created_at=now, updated_at=now, **fields)
         table.put(segment)
-        return warned(self._reply(201, segment), "user_segment", given, "help_center", settings)
+        return warned(self._reply(201, segment), "user_segment", "create", given, "help_center", settings)
 
     def update(self, guest: Guest) -> Reply:
         """Change the fields of a segment that the body holds."""
@@ -77,7 +78,7 @@ class Segments:
             raise errors.bad_fields("user_type", "The type of a user segment cannot be changed")
         segment = replace(segment, updated_at=self._account.now(), **fields)
         self._account.segments.put(segment)
-        return warned(self._reply(200, segment), "user_segment", given, "help_center", settings)
+        return warned(self._reply(200, segment), "user_segment", "update", given, "help_center", settings)
 
     def delete(self, guest: Guest) -> Reply:
         """Delete a segment that is applied to nothing."""

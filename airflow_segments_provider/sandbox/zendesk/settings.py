@@ -18,7 +18,7 @@ class ZendeskSettings(VendorSettings):
     Access:
 
     * ``client_id``, ``client_secret``, ``client_user``: the one OAuth client, and the e-mail address whom it acts as
-    * ``default_expires_in``: a token's lifetime when the call names none; None for ever (1800 for newer clients)
+    * ``default_expires_in``: a token's lifetime when the call names none; None for ever, as for clients of before 2026
     * ``expires_in_reply``: whether the token reply tells the lifetime; ``token_status``: its status
     * ``default_scope``: what a token may do when the call names no scope (assumed)
     * ``api_token``; ``api_token_ends_at``: when API tokens end, None for never; ``api_token_idle_days``: unused for
@@ -56,7 +56,7 @@ class ZendeskSettings(VendorSettings):
     * ``over_page_size``: whether a page size above 100 is cut down or refused (assumed)
     * ``max_offset_pages``, ``max_offset_records``: how far offset paging goes
     * ``link_origin``: scheme and host of links to other pages, where they differ from the one called (assumed)
-    * ``warn_of_unknown_fields``: which half tells of dropped fields in a header; its text is assumed
+    * ``warn_of_unknown_fields``: which half tells of dropped fields in a header
 
     Jobs:
 
@@ -68,7 +68,7 @@ class ZendeskSettings(VendorSettings):
     client_id: str = CLIENT_ID
     client_secret: str = CLIENT_SECRET
     client_user: str = "ada.okafor@example.com"
-    default_expires_in: int | None = Field(default=None, gt=0)
+    default_expires_in: int | None = Field(default=1800, gt=0)
     expires_in_reply: bool = True
     token_status: Literal[200, 201] = 201
     default_scope: str = "read write"
@@ -78,7 +78,7 @@ class ZendeskSettings(VendorSettings):
     api_token_active: bool = True
     guide_enabled: bool = True
     anonymous_user_id: int | None = None
-    agents_may_list: bool = True
+    agents_may_list: bool = False
     forbidden_body: Literal["flat", "nested", "text"] = "flat"
 
     plan: Literal["team", "growth", "professional", "enterprise", "enterprise_plus"] = "enterprise"

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from airflow_segments_provider.sandbox.messages import Reply, json_reply
+from airflow_segments_provider.sandbox.messages import Reply
 from airflow_segments_provider.sandbox.zendesk import errors
 from airflow_segments_provider.sandbox.zendesk.access import Guest, demand_staff
 from airflow_segments_provider.sandbox.zendesk.account import Account
 from airflow_segments_provider.sandbox.zendesk.bodies import read_object, read_tags
 from airflow_segments_provider.sandbox.zendesk.paging import Listing, page_reply
+from airflow_segments_provider.sandbox.zendesk.replies import json_reply
 from airflow_segments_provider.sandbox.zendesk.users import Users
 
 

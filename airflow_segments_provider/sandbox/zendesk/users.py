@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from airflow_segments_provider.sandbox.case import contains, same
-from airflow_segments_provider.sandbox.messages import Reply, json_reply
+from airflow_segments_provider.sandbox.messages import Reply
 from airflow_segments_provider.sandbox.zendesk import errors
 from airflow_segments_provider.sandbox.zendesk.access import Guest, demand_scope, demand_staff, identify
 from airflow_segments_provider.sandbox.zendesk.account import Account
@@ -21,6 +22,7 @@ from airflow_segments_provider.sandbox.zendesk.objects import (
 )
 from airflow_segments_provider.sandbox.zendesk.paging import Listing, page_reply
 from airflow_segments_provider.sandbox.zendesk.records import UserRecord
+from airflow_segments_provider.sandbox.zendesk.replies import json_reply
 
 
 class Users:
@@ -35,7 +37,8 @@ class Users:
         if visitor is None:
             return json_reply(200, {"user": anonymous_object(self._account.settings)})
         demand_scope(visitor, self._account, "support", READ)
-        return json_reply(200, {"user": user_object(visitor.user, ask)})
+        token = {"authenticity_token": secrets.token_urlsafe(64)}
+        return json_reply(200, {"user": user_object(visitor.user, ask) | token})
 
     def list_all(self, guest: Guest) -> Reply:
         """List all users."""
@@ -61,7 +64,8 @@ class Users:
     def show_many(self, guest: Guest) -> Reply:
         """Return up to 100 users by their ids or external ids; unknown ones are left out, which is an assumption."""
         demand_staff(guest, self._account)
-        return json_reply(200, {"users": [user_object(user, guest.ask) for user in self._named(guest)]})
+        users = [user_object(user, guest.ask) for user in self._named(guest)]
+        return json_reply(200, {"users": users, "next_page": None, "previous_page": None, "count": len(users)})
 
     def update(self, guest: Guest) -> Reply:
         """Change one user; tags in the body replace all."""
@@ -71,7 +75,7 @@ class Users:
         given = read_wrapped(guest.ask, "user")
         changed = self._account.change_user(user, self._account.now(), **read_user(given))
         reply = json_reply(200, {"user": user_object(changed, guest.ask)})
-        return warned(reply, "user", given, "support", self._account.settings)
+        return warned(reply, "user", "update", given, "support", self._account.settings)
 
     def list_organizations(self, guest: Guest) -> Reply:
         """List all organizations."""
