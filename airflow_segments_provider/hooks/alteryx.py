@@ -113,6 +113,7 @@ class AlteryxServerHook(AlteryxSharingHook):
             :mod:`airflow_segments_provider.models.given`.
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``; or several groups have that name.
+        :raises UnexpectedReply: with ``update``, the group does not show users who were added; then none is removed.
         """
         from airflow_segments_provider.hooks.alteryx_create import UserGroupCreation
         from airflow_segments_provider.models.alteryx_given import CreateUserGroup

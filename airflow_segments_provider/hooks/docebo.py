@@ -260,6 +260,7 @@ class DoceboHook(VendorHook):
             two.
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``, or with the other type; or several groups have that name.
+        :raises UnexpectedReply: with ``update``, the group does not show users who were added; then none is removed.
         """
         from airflow_segments_provider.hooks.docebo_create import GroupCreation
         from airflow_segments_provider.models.docebo_given import CreateGroup

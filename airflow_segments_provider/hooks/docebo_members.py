@@ -15,7 +15,7 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorError,
 )
-from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
+from airflow_segments_provider.hooks.docebo_endpoints import GROUPS, VENDOR
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.docebo_replies import parse_addition, parse_background, parse_member
 from airflow_segments_provider.sources.batches import StagedUserIds
@@ -93,18 +93,35 @@ class GroupMembers:
         """Add who is missing, then remove the others; return how many these and those were.
 
         :param begin: called before the first change with the number of members and of those who would be removed.
+        :raises UnexpectedReply: none of the users is a member after the addition. Nobody was removed.
         """
+
+        def change(make: Callable[[StagedUserIds], None], ids: Iterator[str]) -> int:
+            with StagedUserIds(max_length=MAX_DIGITS, per_request=wanted.per_request) as staged:
+                staged.fill(ids)
+                make(staged)
+                return staged.users
+
         with IdSet() as given, IdSet() as present:
             given.update(user_id for batch in wanted.batches() for user_id in batch.ids())
             present.update(member.user_id for member in self.list())
-            begin(len(present), sum(1 for _ in present.minus(given)))
-            counts = []
-            for change, ids in ((self.add, given.minus(present)), (self.remove, present.minus(given))):
-                with StagedUserIds(max_length=MAX_DIGITS, per_request=wanted.per_request) as staged:
-                    staged.fill(ids)
-                    change(staged)
-                    counts.append(staged.users)
-        return counts[0], counts[1]
+            leaving = sum(1 for _ in present.minus(given))
+            begin(len(present), leaving)
+            added = change(self.add, given.minus(present))
+            if added and leaving and leaving == len(present) and not self.background:
+                self._check_added(given)
+            return added, change(self.remove, present.minus(given))
+
+    def _check_added(self, users: IdSet) -> None:
+        """Check that one user at least is a member: Docebo acknowledges ids that it does not know as well."""
+        if not any(member.user_id in users for member in self.list()):
+            raise UnexpectedReply(
+                f"Docebo acknowledged the addition of {len(users):,} users to group {self.group_id}, but shows none of "
+                "them as a member. Nobody was removed. Check that the ids are those of Docebo's users, else use "
+                f"`identify_by`; and run the task again. The Airflow connection is {self._endpoints.conn_id!r}.",
+                vendor=VENDOR,
+                maybe_done=True,
+            )
 
     def _in_batches(
         self, staged: StagedUserIds, how: str, send: Callable[[bytes, Callable[[], Iterable[str]]], None]

@@ -132,6 +132,28 @@ def test_docebo_may_spell_numbers_in_another_way(docebo_sandbox, respelled, spel
     assert (change.users_sent, change.users_removed) == (1, 1)
 
 
+@pytest.mark.parametrize(("threshold", "kept"), [(None, True), (0, False)])
+def test_docebo_removes_nobody_where_it_shows_none_of_those_who_were_added(docebo_sandbox, threshold, kept):
+    docebo_sandbox.settings(background_threshold=threshold)
+    users = docebo_sandbox.seed_users(3)
+    docebo_sandbox.create_group(NAME, user_ids=users)
+    if kept:
+        with pytest.raises(UnexpectedReply, match="Nobody was removed"):
+            DoceboHook().create_group(NAME, [1, 2], if_exists="update")
+    else:  # what goes on in the background cannot be seen yet
+        assert DoceboHook().create_group(NAME, [1, 2], if_exists="update").background_job
+        docebo_sandbox.advance(60)
+    assert docebo_sandbox.members(NAME) == (set(users) if kept else set())
+
+
+def test_docebo_may_replace_all_members(docebo_sandbox):
+    users = docebo_sandbox.seed_users(4)
+    docebo_sandbox.create_group(NAME, user_ids=users[:2])
+    change = DoceboHook().create_group(NAME, [1, *users[2:]], if_exists="update")
+    assert docebo_sandbox.members(NAME) == set(users[2:])
+    assert change.users_removed == 2
+
+
 @pytest.mark.parametrize("spelling", NUMBERS)
 def test_zendesk_may_spell_numbers_in_another_way(zendesk_sandbox, respelled, spelling):
     users = list(zendesk_sandbox.seed_users(4))
