@@ -6,19 +6,20 @@ import logging
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply
+from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError
 from airflow_segments_provider.hooks.creation import create_once, look_patiently
 from airflow_segments_provider.hooks.walkme_endpoints import moment_of
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.walkme import (
     Segment,
     SegmentChange,
+    check_listed,
     default_external_id,
     limits,
     named,
-    parse_created_guid,
     same_id,
 )
+from airflow_segments_provider.models.walkme_responses import parse_created_guid
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -63,7 +64,10 @@ class SegmentCreation:
                     )
                 return segment
         namesakes = named(segments, name)
-        if not namesakes or self._wanted.allow_duplicate_name:
+        if self._wanted.allow_duplicate_name:
+            return None
+        if not namesakes:
+            check_listed(segments, "name")
             return None
         if len(namesakes) > 1:
             raise self._conflict(
@@ -106,7 +110,9 @@ class SegmentCreation:
             unsent=f"Segment {self._wanted.name!r} was not created, and none of {users:,} user ids was sent.",
         )
         if made.reply is not None:
-            guid = parse_created_guid(made.reply.json, made.reply.headers, external_id=self._external_id)
+            guid = parse_created_guid(
+                made.reply.json, made.reply.headers, external_id=self._external_id, system=self._endpoints.system
+            )
             return self._complete(guid or self._new_guid(made.reply), moment=moment_of(made.reply))
         if made.found is None:
             raise AssertionError("a creation has an answer, or something was found")
@@ -117,16 +123,23 @@ class SegmentCreation:
         """Create with the first batch of people."""
         head = encode({"id": self._external_id, "name": self._wanted.name})[:-1]
         body = head + b',"userIds":' + (first.json if first else b"[]") + b"}"
-        return self._endpoints.call("POST", body=body, may_be_empty=True, people=first.ids if first else tuple)
+        return self._endpoints.write("create", body=body, people=first.ids if first else tuple)
 
     def _new_guid(self, created: Reply) -> str:
         """The GUID of the segment just created, from the list."""
-        found = look_patiently(self._endpoints.client, self._look)
+        said = (
+            f"WalkMe answered {created.call} with status {created.status}, so segment {self._wanted.name!r} may exist "
+            "now, but the answer does not have its GUID (expected: `guid`)"
+        )
+        try:
+            found = look_patiently(self._endpoints.client, self._look)
+        except VendorError as error:
+            error.maybe_done = True
+            raise error.advise(f"{said}, and the list could not be used. Look for the segment in WalkMe.") from None
         if found is None:
             raise UnexpectedReply(
-                f"WalkMe answered {created.call} with status {created.status}, but tells the GUID of segment "
-                f"{self._wanted.name!r} neither in the answer nor in the list yet. Run the task again in some minutes: "
-                f"it will find it and go on from there. The Airflow connection is {self._endpoints.conn_id!r}.",
+                f"{said}, and the list does not have the segment yet. Run the task again in some minutes: it will find "
+                f"it and go on from there. The Airflow connection is {self._endpoints.conn_id!r}.",
                 maybe_done=True,
                 **created.facts,
             )

@@ -52,7 +52,7 @@ class SegmentDeletion:
 
     def _delete(self, guid: str) -> tuple[Outcome, datetime]:
         try:
-            return "deleted", moment_of(self._endpoints.call("DELETE", guid, may_be_empty=True))
+            return "deleted", moment_of(self._endpoints.write("delete", guid))
         except NotFound as error:
             if select(self._endpoints.segments(), SegmentKey(segment_guid=guid)) is None:
                 return self._missing(error), datetime.now(UTC)

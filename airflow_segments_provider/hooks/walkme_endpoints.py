@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_segments_provider.errors import NotFound, PermissionDenied, UnexpectedReply, VendorError
-from airflow_segments_provider.models.walkme import Action, Segment, parse_segments
+from airflow_segments_provider.errors import NotFound, PermissionDenied, RejectedRequest, UnexpectedReply, VendorError
+from airflow_segments_provider.hooks.walkme_pages import SegmentList
+from airflow_segments_provider.models.walkme import Action, Segment
+from airflow_segments_provider.models.walkme_responses import Write, failure_of
 from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 
 if TYPE_CHECKING:
@@ -45,16 +49,13 @@ class SegmentEndpoints:
         return self.client.requests_sent - self._sent_before
 
     def segments(self) -> list[Segment]:
-        """All segments of the system."""
-        reply = self.call("GET")
-        try:
-            return parse_segments(reply.json)
-        except UnexpectedReply as error:
-            raise UnexpectedReply(
-                f"{error} It answered {reply.call} with status {reply.status}. The Airflow connection is "
-                f"{self.conn_id!r}.",
-                **reply.facts,
-            ) from None
+        """All segments of the system.
+
+        :raises UnexpectedReply: the list cannot be understood, or cannot be read to its end.
+        """
+        url = "/".join((self.client.base_url, *self._path))
+        with self._advising():
+            return SegmentList(lambda query: self._request("GET", query=query), url, self.system).read()
 
     def send_users(self, segment_guid: str, action: Action, staged: StagedUserIds, *, skip: int = 0) -> datetime:
         """Send staged ids, a request a batch, and return the moment of the last acknowledged change.
@@ -68,7 +69,7 @@ class SegmentEndpoints:
             if number > skip:
                 body = b'{"action":"' + action.encode() + b'","userIds":' + batch.json + b"}"
                 try:
-                    reply = self.call("PUT", segment_guid, body=body, may_be_empty=True, people=batch.ids)
+                    reply = self.write(action, segment_guid, body=body, people=batch.ids)
                 except VendorError as error:
                     raise error.advise(
                         f"Before it, WalkMe acknowledged {done} of {staged.requests} requests ({users:,} of "
@@ -83,25 +84,60 @@ class SegmentEndpoints:
                 logger.info("WalkMe segment %s: %s (%s).", segment_guid, progress, action)
         return moment
 
-    def call(
+    def write(
         self,
-        method: str,
+        write: Write,
         *segment: str,
         body: bytes | None = None,
-        may_be_empty: bool = False,
         people: Callable[[], Iterable[str]] = tuple,
         idempotent: bool = True,
     ) -> Reply:
-        """Call the endpoint of the system's segments, or of one of them. A POST is not repeated blindly."""
-        try:
-            return self.client.request(
+        """Create a segment, or change one. A creation is not repeated blindly.
+
+        :raises RejectedRequest: also if the response to a 2xx reports a failure, of all or of a part; ``maybe_done``.
+        """
+        method = {"create": "POST", "delete": "DELETE"}.get(write, "PUT")
+        with self._advising(*segment):
+            reply = self._request(
                 method,
-                ("public", "v1", "user", "system", self.system, "segment", *segment),
+                *segment,
                 body=body,
-                idempotent=idempotent and method != "POST",
-                may_be_empty=may_be_empty,
+                idempotent=idempotent and write != "create",
+                may_be_empty=True,
                 people=people,
             )
+            self._check(reply, write, people)
+        return reply
+
+    def _check(self, reply: Reply, write: Write, people: Callable[[], Iterable[str]]) -> None:
+        """Check that a 2xx response does not report a failure."""
+        try:
+            failure = failure_of(reply.json, write, people)
+        except UnexpectedReply as error:
+            answered = f"It answered {reply.call} with status {reply.status}."
+            raise UnexpectedReply(f"{error} {answered}", maybe_done=True, **reply.facts) from None
+        if failure is None:
+            return
+        said = reply.call.clean(json.dumps(reply.json, ensure_ascii=False))
+        raise RejectedRequest(
+            f"WalkMe answered {reply.call} with status {reply.status}, but reports a failure of all or of a part "
+            f"(`{reply.call.clean(failure)[:60]}`). It says: {said}.",
+            maybe_done=True,
+            **reply.facts,
+        )
+
+    @property
+    def _path(self) -> tuple[str, ...]:
+        return ("public", "v1", "user", "system", self.system, "segment")
+
+    def _request(self, method: str, *segment: str, **options: Any) -> Reply:
+        return self.client.request(method, (*self._path, *segment), **options)
+
+    @contextmanager
+    def _advising(self, *segment: str) -> Iterator[None]:
+        """Add to an error what the connection or the key may lack."""
+        try:
+            yield
         except PermissionDenied as error:
             raise error.advise(f"{SEGMENTS_API_IS_OFF} The Airflow connection is {self.conn_id!r}.") from None
         except NotFound as error:

@@ -1,8 +1,7 @@
 """What WalkMe's Segments API takes and answers.
 
 Published at https://support.walkme.com/knowledge-base/segments-api/ and
-https://developer.walkme.com/reference/create-segment. Answers to writes are not published, so every likely form of them
-is understood.
+https://developer.walkme.com/reference/create-segment. Answers are not published: see ``walkme_responses``.
 """
 
 from __future__ import annotations
@@ -56,9 +55,11 @@ _GUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re
 def normalise_guid(value: str) -> str:
     """A GUID as WalkMe wants it in a path: hyphenated; lower case, so that two can be compared.
 
-    :raises ValueError: it is neither 32 hexadecimal digits nor 8-4-4-4-12 of them.
+    :raises ValueError: it is neither 32 hexadecimal digits nor 8-4-4-4-12 of them, with or without braces.
     """
     text = value.strip()
+    if text.startswith("{") and text.endswith("}"):
+        text = text[1:-1]
     if not _GUID.fullmatch(text):
         raise ValueError("is not a GUID: 32 hexadecimal digits, with or without hyphens in 8-4-4-4-12")
     return str(uuid.UUID(text))
@@ -191,7 +192,10 @@ def limits(action: str | None, users: int, per_request: int, *, allow_empty: boo
 
 
 class Segment(BaseModel):
-    """A segment as WalkMe lists it. WalkMe lists no members, here or anywhere."""
+    """A segment as WalkMe lists it. WalkMe lists no members, here or anywhere.
+
+    Fields that the list does not have are not in ``model_fields_set``; a null in the list is.
+    """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -237,6 +241,7 @@ def select(segments: list[Segment], key: SegmentKey) -> Segment | None:
     """The segment that ``key`` names, or None.
 
     :raises Conflict: it names several: WalkMe's Editor could not tell them apart either.
+    :raises UnexpectedReply: it names none, and the list does not have that field.
     """
     if key.segment_guid:
         found = [segment for segment in segments if segment.segment_guid == key.segment_guid]
@@ -251,61 +256,25 @@ def select(segments: list[Segment], key: SegmentKey) -> Segment | None:
             "changed. Name the one that is meant by its GUID, or delete the others.",
             vendor="WalkMe",
         )
+    if not found and not key.segment_guid:
+        check_listed(segments, "external_id" if key.external_id else "name")
     return found[0] if found else None
+
+
+def check_listed(segments: list[Segment], field: Literal["external_id", "name"]) -> None:
+    """Check that the list has a field at all, before its absence counts as the absence of a segment.
+
+    :raises UnexpectedReply: no entry has it.
+    """
+    if segments and not any(field in segment.model_fields_set for segment in segments):
+        expected = {"external_id": "`externalId`, or `id` beside `guid`", "name": "`name` or `displayName`"}[field]
+        raise UnexpectedReply(
+            f"WalkMe's list of segments lacks a field that is needed here (expected: {expected}), so whether the "
+            "segment exists is not known. Name it in another way, best by its GUID.",
+            vendor="WalkMe",
+        )
 
 
 def named(segments: list[Segment], name: str) -> list[Segment]:
     """The segments of that name; spaces around it do not count."""
     return [segment for segment in segments if segment.name is not None and segment.name.strip() == name]
-
-
-def parse_segments(answer: Any) -> list[Segment]:
-    """The segments in a list answer: an array, or an object that holds one.
-
-    :raises UnexpectedReply: it is neither, an entry has no GUID, or the object says that there is more of the list: a
-        segment missed would be created twice.
-    """
-    entries = answer
-    if isinstance(answer, Mapping):
-        if any(answer.get(key) for key in ("next", "nextPage", "next_page", "hasMore", "has_more", "nextCursor")):
-            raise UnexpectedReply("WalkMe's list of segments comes in pages, which this version cannot read.")
-        entries = next((answer[key] for key in ("segments", "data", "items", "results") if key in answer), None)
-    if not isinstance(entries, list):
-        raise UnexpectedReply("WalkMe's list of segments has a form that is not known: no array, and none inside.")
-    return [_parse_entry(entry) for entry in entries]
-
-
-def _parse_entry(entry: Any) -> Segment:
-    guid = _first_guid(entry, "guid", "segmentGuid")
-    if guid is None and isinstance(entry, Mapping) and "externalId" in entry:
-        guid = _first_guid(entry, "id")
-    if guid is None:
-        raise UnexpectedReply("WalkMe's list of segments holds an entry without a GUID.")
-    external_id = entry.get("externalId", entry.get("id"))
-    name = entry.get("name")
-    return Segment(
-        segment_guid=guid,
-        external_id=None if external_id is None else str(external_id),
-        name=None if name is None else str(name),
-    )
-
-
-def parse_created_guid(answer: Any, headers: Mapping[str, str], *, external_id: str) -> str | None:
-    """The new segment's GUID, wherever a create's answer has it, or None where it must be looked up.
-
-    An ``id`` that is the external id just sent is not the GUID, though it may well look like one.
-    """
-    last = headers.get("Location", "").partition("?")[0].rstrip("/").rpartition("/")[2]
-    unclear = [_first_guid(answer, "id"), _first_guid({"last": last}, "last")]
-    ours = _first_guid({"ours": external_id}, "ours")
-    return _first_guid(answer, "guid", "segmentGuid") or next((guid for guid in unclear if guid and guid != ours), None)
-
-
-def _first_guid(entry: Any, *keys: str) -> str | None:
-    if not isinstance(entry, Mapping):
-        return None
-    for key in keys:
-        value = entry.get(key)
-        if isinstance(value, str) and _GUID.fullmatch(value.strip()):
-            return normalise_guid(value)
-    return None

@@ -14,6 +14,7 @@ from airflow_segments_provider.sources.ids import as_is
 
 if TYPE_CHECKING:
     from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
+    from airflow_segments_provider.models.walkme import Action
 
 __all__ = ["WalkMeSegment"]
 
@@ -154,18 +155,13 @@ class WalkMeTarget:
         """WalkMe lists none."""
         raise NotImplementedError
 
-    def _send(self, action: str, ids: Sequence[str], *, idempotent: bool = True) -> Applied:
+    def _send(self, action: Action, ids: Sequence[str], *, idempotent: bool = True) -> Applied:
         from airflow_segments_provider.http.client import encode
         from airflow_segments_provider.members.target import Applied
 
         body: Mapping[str, Any] = {"action": action, "userIds": list(ids)}
-        reply = self.hook.endpoints(self._system).call(
-            "PUT",
-            self.segment.segment_guid,
-            body=encode(body),
-            may_be_empty=True,
-            people=lambda: ids,
-            idempotent=idempotent,
+        reply = self.hook.endpoints(self._system).write(
+            action, self.segment.segment_guid, body=encode(body), people=lambda: ids, idempotent=idempotent
         )
         return Applied(in_doubt=reply.in_doubt)
 

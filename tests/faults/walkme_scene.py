@@ -129,6 +129,9 @@ class WalkMeScene(Scene):
         ("404 as HTML", "delete"): "TDLO emptied",
         ("405", "delete"): "TDO emptied",
         ("501", "delete"): "TDO emptied",
+        # A list without segments may be spelled so.
+        ("JSON null", "list"): "<.>",
+        ("204 for nothing", "list"): "<.>",
         # The first people went with the create, and nothing says that they did not.
         ("empty body", "create"): "TLCLAA",
         # Each takes its time.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,22 +11,30 @@ from hypothesis import strategies as st
 
 from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.models.walkme import (
+    SegmentKey,
     default_external_id,
     normalise_guid,
+    same_id,
+    select,
+)
+from airflow_segments_provider.models.walkme_responses import (
+    failure_of,
+    find_entries,
     parse_created_guid,
     parse_segments,
-    same_id,
 )
 
 GUID = "0123abcd-4567-89ab-cdef-0123456789ab"
 HEX = GUID.replace("-", "")
 OURS = "99999999-9999-5999-9999-999999999999"
+SYSTEM = "88888888-8888-4888-8888-888888888888"
+BOTH = ["external_id", "name"]
 
 
 @given(st.uuids(), st.sampled_from([str.upper, str.lower]), st.booleans(), st.sampled_from(["", " ", "\n"]))
 def test_a_guid_counts_in_any_case_with_or_without_hyphens(guid, case, hyphens, around) -> None:
-    text = around + case(str(guid) if hyphens else guid.hex) + around
-    assert normalise_guid(text) == str(guid)
+    text = case(str(guid) if hyphens else guid.hex)
+    assert normalise_guid(around + text + around) == normalise_guid(f"{around}{{{text}}}") == str(guid)
 
 
 @given(st.text(max_size=40))
@@ -37,7 +46,7 @@ def test_nothing_else_counts_as_a_guid(text) -> None:
             normalise_guid(text)
 
 
-@pytest.mark.parametrize("text", [f"{{{GUID}}}", f"urn:uuid:{GUID}", GUID[:-1], f"{GUID}0", HEX[:8] + "-" + HEX[8:]])
+@pytest.mark.parametrize("text", [f"{{{GUID}", f"urn:uuid:{GUID}", GUID[:-1], f"{GUID}0", HEX[:8] + "-" + HEX[8:]])
 def test_other_ways_to_write_a_guid_are_refused(text) -> None:
     with pytest.raises(ValueError, match="is not a GUID"):
         normalise_guid(text)
@@ -62,6 +71,9 @@ def test_ids_that_look_like_guids_are_compared_as_such() -> None:
         ({"guid": HEX, "id": OURS}, {}),
         ({"segmentGuid": GUID.upper()}, {}),
         ({"id": HEX}, {}),
+        ({"data": {"segment": {"segmentId": f"{{{HEX}}}"}}, "success": True}, {}),
+        ([{"uuid": HEX}], {}),
+        (HEX, {}),
         ({"id": OURS}, {"Location": f"https://api.walkme.com/x/segment/{GUID}"}),
         (None, {"Location": f"/x/segment/{HEX}/?a=b"}),
     ],
@@ -81,45 +93,176 @@ def test_the_guid_of_a_created_segment(answer, headers) -> None:
         ({"guid": 5}, {}),
         ({}, {"Location": f"/segment/{OURS}"}),
         ({}, {"Location": "/segment"}),
+        ({}, {"Location": f"/jobs/{GUID}"}),
+        ({"guid": GUID, "uuid": SYSTEM}, {}),
+        ({"guid": SYSTEM}, {}),
+        ({"id": GUID}, {"Location": f"/segment/{SYSTEM.replace('8', '7')}"}),
     ],
 )
-def test_our_own_external_id_is_never_taken_for_the_guid(answer, headers) -> None:
-    assert parse_created_guid(answer, headers, external_id=OURS) is None
+def test_what_may_be_another_id_is_not_taken_for_the_guid(answer, headers) -> None:
+    assert parse_created_guid(answer, headers, external_id=OURS, system=SYSTEM) is None
 
 
-@pytest.mark.parametrize(
-    "wrap", [lambda x: x, lambda x: {"segments": x}, lambda x: {"data": x}, lambda x: {"items": x}]
-)
-def test_a_list_in_every_likely_form(wrap) -> None:
+WRAPS = {
+    "bare": lambda x: x,
+    "segments": lambda x: {"segments": x},
+    "data": lambda x: {"Data": x, "warnings": []},
+    "items": lambda x: {"items": x, "errors": [], "success": True},
+    "nested": lambda x: {"data": {"segments": x}, "status": 200},
+    "HAL": lambda x: {"_embedded": {"segments": x}, "_links": {"self": {"href": "/x"}}},
+    "twice the same": lambda x: {"segments": x, "items": x, "results": None},
+}
+
+
+def read(answer):
+    return parse_segments(find_entries(answer), system=SYSTEM)
+
+
+@pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
+def test_a_list_in_each_plausible_form(wrap) -> None:
     entries = [
         {"guid": HEX, "id": None, "name": "One"},
         {"segmentGuid": GUID, "externalId": "mine", "name": "Two", "more": 1},
         {"id": HEX, "externalId": 7, "name": None},
+        {"Guid": f"{{{GUID.upper()}}}", "Id": "mine", "displayName": "Four"},
+        {"segment_id": GUID, "id": GUID, "displayName": " Five", "name": "Five"},
+        {"uuid": GUID, "guid": HEX, "segmentId": 17},
+        {"id": HEX.upper(), "name": "Seven"},
     ]
-    found = parse_segments(wrap(entries))
-    assert [(s.segment_guid, s.external_id, s.name) for s in found] == [
-        (GUID, None, "One"),
-        (GUID, "mine", "Two"),
-        (GUID, "7", None),
+    found = read(wrap(entries))
+    assert {segment.segment_guid for segment in found} == {GUID}
+    assert [(s.external_id, s.name and s.name.strip()) for s in found] == [
+        (None, "One"),
+        ("mine", "Two"),
+        ("7", None),
+        ("mine", "Four"),
+        (None, "Five"),
+        (None, None),
+        (None, "Seven"),
     ]
+    listed = [sorted(segment.model_fields_set - {"segment_guid"}) for segment in found]
+    assert listed == [BOTH, BOTH, BOTH, BOTH, ["name"], [], ["name"]]
+
+
+@pytest.mark.parametrize("answer", [None, [], {"segments": None}, {"data": {"segments": []}}, {"items": []}])
+def test_an_empty_list(answer) -> None:
+    assert read(answer) == []
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "expected"),
     [
-        None,
-        {},
-        "segments",
-        {"segments": None},
-        {"segments": {}},
-        [1],
-        [{"name": "no guid"}],
-        [{"id": HEX, "name": "is this the GUID or the external id?"}],
-        [{"guid": "short"}],
-        {"segments": [], "next": "/more"},
-        {"data": [], "hasMore": True},
+        ({}, "`segments`"),
+        ("segments", "`segments`"),
+        ({"segments": {}}, "`segments`"),
+        ({"segments": [], "items": [{"guid": HEX}]}, "several lists"),
+        ({"data": {"segments": [{"guid": HEX}], "results": []}}, "several lists"),
+        ([1], "not an object"),
+        ([{"name": "no guid"}], "`guid`"),
+        ([{"guid": "short"}], "`guid`"),
+        ([{"id": default_external_id(SYSTEM, "One"), "name": "One"}], "`guid`"),
+        ([{"guid": HEX, "segmentId": OURS, "name": "One"}], "`guid`"),
+        ([{"id": HEX, "_id": OURS, "name": "One"}], "`guid`"),
+        ([{"guid": HEX, "name": "One", "displayName": "Two"}], "`name`"),
+        ([{"guid": HEX, "externalId": "one", "external_id": "two"}], "`externalId`"),
+        ([{"guid": HEX, "name": {"en": "One"}}], "not a text"),
     ],
 )
-def test_a_list_that_cannot_be_trusted_is_an_error_and_not_an_empty_list(answer) -> None:
-    with pytest.raises(UnexpectedReply):
-        parse_segments(answer)
+def test_a_list_that_cannot_be_trusted_is_an_error_and_not_an_empty_list(answer, expected) -> None:
+    with pytest.raises(UnexpectedReply, match=expected):
+        read(answer)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"), [({"name": "Two"}, "`name`"), ({"external_id": "mine"}, "`externalId`"), ({}, "")]
+)
+def test_what_a_list_does_not_show_is_not_known(key, expected) -> None:
+    segments, wanted = read([{"guid": HEX}]), SegmentKey(**(key or {"segment_guid": OURS}))
+    if not expected:
+        assert select(segments, wanted) is None
+        return
+    with pytest.raises(UnexpectedReply, match=expected):
+        select(segments, wanted)
+    assert select(read([{"guid": HEX}, {"guid": OURS, "name": None, "externalId": None}]), wanted) is None
+    assert select([], wanted) is None
+
+
+SUCCESSES: dict[str, list[Any]] = {
+    "create": [{"guid": HEX, "name": "failed payments", "errors": []}, {"data": {"segment": {"id": 400}}}, HEX],
+    "add": [
+        None,
+        True,
+        "OK",
+        "Updated.",
+        [],
+        {},
+        {"success": True, "error": None, "errors": {"count": 0}, "failed": 0, "invalid": []},
+        {"success": "true", "status": "ok", "statusCode": 200, "code": 0, "errorMessage": ""},
+        {"added": 1, "existing": 1, "updatedAt": 1},
+        {"addedUsers": ["a", "b"], "total": 7},
+        {"guid": HEX, "userIds": [], "default": "x"},
+        [{"id": "a", "status": "success"}, {"id": "b", "status": 200}],
+    ],
+    "remove": [{"removed": 2, "count": 0}, {"notFound": ["a"], "removed": 1, "unchanged": 1}, {"userCount": 0}],
+    "override": [{"added": 0, "removed": 1, "total": 2}],
+    "delete": [{"deleted": True}, {"deleted": 1}, {"status": "deleted"}],
+}
+FAILURES: dict[str, list[Any]] = {
+    "create": [{"guid": HEX, "success": False}, {"guid": HEX, "users": {"failed": ["a"]}}, {"guid": HEX, "added": 1}],
+    "add": [
+        False,
+        {"success": False},
+        {"success": "false"},
+        {"success": 0},
+        {"success": 1},
+        {"data": {"Success": False}},
+        {"ok": False},
+        {"status": "error"},
+        {"status": "Partially failed"},
+        {"status": 400},
+        {"statusCode": "500"},
+        {"result": False},
+        {"error": "limit"},
+        {"errors": [{"message": "x"}]},
+        {"errors": {"a": "unknown"}},
+        {"failed": ["a"]},
+        {"failedCount": "1"},
+        {"invalidUserIds": ["a"]},
+        {"rejected": 1},
+        {"notFound": ["a"]},
+        {"skipped": 1, "added": 1},
+        {"added": 1},
+        {"usersAdded": ["a"]},
+        {"processed": 2, "succeeded": 1},
+        {"total": 1},
+        {"accepted": False},
+        {"userIds": ["a"]},
+        {"exception": "x"},
+        {"status": "NOK"},
+        [{"id": "a", "success": True}, {"id": "b", "success": False}],
+        '{"success": false}',
+    ],
+    "remove": [{"removed": 1}, {"failed": ["a"]}],
+    "override": [{"total": 1}, {"replaced": 0}],
+    "delete": [{"deleted": False}, {"deleted": 0}, {"success": False}],
+}
+
+
+@pytest.mark.parametrize(
+    ("write", "answer"), [(write, answer) for write, given in SUCCESSES.items() for answer in given]
+)
+def test_a_response_that_reports_success(write, answer) -> None:
+    assert failure_of(answer, write, lambda: ["a", "b", "b"]) is None
+
+
+@pytest.mark.parametrize(
+    ("write", "answer"), [(write, answer) for write, given in FAILURES.items() for answer in given]
+)
+def test_a_response_that_reports_a_failure(write, answer) -> None:
+    assert failure_of(answer, write, lambda: ["a", "b", "b"])
+
+
+@pytest.mark.parametrize("answer", ["You are not allowed to", 7, ["a"], [{"id": "a"}, "b"]])
+def test_a_response_that_says_neither(answer) -> None:
+    with pytest.raises(UnexpectedReply, match="does not say"):
+        failure_of(answer, "add", lambda: ["a", "b"])
