@@ -123,8 +123,9 @@ class WalkMeScene(Scene):
             run=lambda hook, guid, people: hook.delete_segment(name=NAME),
         ),
     }
-    # Deleting is not published: 404, 405 and 501 mean that WalkMe cannot, and the segment is emptied.
+    # Deleting is not published: these mean that WalkMe cannot, and the segment is emptied.
     cells: ClassVar[Mapping[tuple[str, str], str | None]] = {
+        ("400", "delete"): "TDO emptied",
         ("404", "delete"): "TDLO emptied",
         ("404 as HTML", "delete"): "TDLO emptied",
         ("405", "delete"): "TDO emptied",

@@ -14,6 +14,7 @@ from airflow_segments_provider.errors import (
     NotFound,
     RejectedRequest,
     UnexpectedReply,
+    VendorError,
 )
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 
@@ -287,6 +288,64 @@ class TestDelete:
         with pytest.raises((NotFound, RejectedRequest), match="no deletion"):
             hook.delete_segment(segment=made, if_unsupported="fail")
         assert walkme_sandbox.members("Trial users") == {"a"}
+
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [
+            (403, {"message": "Missing Authentication Token"}),
+            (403, {"message": "'abc' not a valid key=value pair (missing equal-sign) in Authorization header"}),
+            (403, {"message": "Authorization header requires 'Credential' parameter."}),
+            (400, "<h1>Bad Request</h1>"),
+            (400, {"error": "unknown operation"}),
+            (404, {"message": "no Route matched with those values"}),
+            (405, {"message": "Method Not Allowed"}),
+            (501, ""),
+        ],
+    )
+    def test_a_gateway_that_does_not_know_the_operation(self, hook, walkme_sandbox, caplog, status, body):
+        made = hook.create_segment("Trial users", ["a"])
+        walkme_sandbox.fault("walkme.delete", "status", status=status, body=body, times=None)
+
+        assert hook.delete_segment(segment=made).outcome == "emptied"
+        assert walkme_sandbox.members("Trial users") == set()
+        assert f"no deletion by its API (status {status}); segment {made.segment_guid} is emptied" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [
+            (403, {"message": "Forbidden"}),
+            (403, {"message": "The key lacks segments:write"}),
+            (400, {"message": "The segment is in use by 2 smart walk-thrus"}),
+            (400, {"message": "The segment is locked"}),
+            (401, {"message": "Missing Authentication Token"}),
+            (409, {"message": "in use"}),
+            (500, {}),
+        ],
+    )
+    def test_a_refusal_of_the_deletion_itself_empties_nothing(self, hook, walkme_sandbox, status, body):
+        made = hook.create_segment("Trial users", ["a"])
+        walkme_sandbox.fault("walkme.delete", "status", status=status, body=body, times=None)
+
+        with pytest.raises(VendorError) as caught:
+            hook.delete_segment(segment=made)
+        assert caught.value.status == status
+        assert walkme_sandbox.members("Trial users") == {"a"}
+
+    def test_a_segment_that_cannot_be_emptied_either(self, hook, walkme_sandbox):
+        walkme_sandbox.settings(delete_supported="route_405", empty_override_allowed=False)
+        made = hook.create_segment("Trial users", ["a"])
+
+        with pytest.raises(RejectedRequest, match=r"no deletion by its API \(status 405\), so the segment was to be"):
+            hook.delete_segment(segment=made)
+        assert walkme_sandbox.members("Trial users") == {"a"}
+
+    def test_a_missing_segment_is_missing_where_the_api_has_no_deletion(self, hook, walkme_sandbox):
+        walkme_sandbox.settings(delete_supported="route_405")
+        gone = str(uuid.uuid4())
+
+        assert hook.delete_segment(segment_guid=gone).outcome == "missing"
+        with pytest.raises(NotFound, match="if_missing"):
+            hook.delete_segment(segment_guid=gone, if_missing="fail")
 
     def test_a_deletion_whose_answer_was_lost_is_a_deletion(self, hook, walkme_sandbox):
         made = hook.create_segment("Trial users", ["a"])
