@@ -41,11 +41,12 @@ _DONE = re.compile(
 )
 
 # Counts of the users that a write reached; those of users that it had no need to change are added to them.
-_REACHED = frozenset({"accepted", "processed", "succeeded", "success", "successful", "received", "applied", "affected"})
+_REACHED = frozenset({"accepted", "processed", "succeeded", "success", "successful", "received"})
+# Counts of what was changed say nothing where there may have been nothing to change: a repeated request adds nobody.
 _CHANGED: dict[Write, frozenset[str]] = {
     "create": frozenset({"added", "inserted", "imported"}),
-    "add": frozenset({"added", "inserted", "imported"}),
-    "remove": frozenset({"removed", "deleted"}),
+    "add": frozenset(),
+    "remove": frozenset(),
     "override": frozenset({"set", "replaced", "overridden"}),
     "delete": frozenset({"removed", "deleted"}),
 }
