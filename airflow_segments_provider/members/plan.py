@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow_segments_provider.members.ledger.state import Members
+from airflow_segments_provider.members.ledger.state import REMOVED, Members
 from airflow_segments_provider.members.ledger.timing import milliseconds
 from airflow_segments_provider.members.settings import Mode, Settings
 from airflow_segments_provider.members.shapes import CHANGES, samples
@@ -125,7 +125,7 @@ def make_plan(
         f"SELECT id, (CASE WHEN owned THEN {OWNED} ELSE 0 END + CASE WHEN uncertain IS NULL THEN 0 ELSE {UNCERTAIN} END"
         f" + CASE pending WHEN 'add' THEN {ADDING} WHEN 'remove' THEN {REMOVING} ELSE 0 END"
         f" + CASE WHEN rejected IS NULL THEN 0 WHEN rejected > {since} THEN {REJECTED + WAITING} ELSE {REJECTED} END"
-        f")::UTINYINT AS flags FROM known UNION ALL SELECT id, {REMOVING}::UTINYINT FROM removed"
+        f")::UTINYINT AS flags FROM known UNION ALL SELECT id, {REMOVING}::UTINYINT FROM ({REMOVED})"
     )
     listed = f"FULL JOIN (SELECT DISTINCT id, true AS live FROM {live}) AS live USING (id)" if live else ""
     action, new = _action(draft, settings, listed=live is not None, skip_removals=skip_removals)

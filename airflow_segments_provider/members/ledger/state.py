@@ -38,12 +38,12 @@ COLUMNS = {
 
 _NAMES = ", ".join(COLUMNS)
 _ALIVE = "(owned OR uncertain IS NOT NULL OR rejected IS NOT NULL)"
+# Users whose removal an interrupted run began and the vendor acknowledged; they are not in ``known``.
+REMOVED = f"SELECT id FROM changed WHERE NOT {_ALIVE} AND pending = 'remove'"
 
 
 class Members:
     """All users of a ledger: the view ``known``, which is the view ``stored`` with the table ``changed`` on top of it.
-
-    The view ``removed`` has those whose removal an interrupted run began and the vendor acknowledged.
 
     :ivar changed: the number of rows that differ from what was loaded.
     :ivar dirty: some of them are not stored yet.
@@ -115,9 +115,6 @@ class Members:
     def _show(self) -> None:
         changed = f"ANTI JOIN changed USING (id) UNION ALL SELECT * FROM changed WHERE {_ALIVE}" if self.changed else ""
         self.workspace.run(f"CREATE OR REPLACE VIEW known AS SELECT * FROM stored {changed}")
-        self.workspace.run(
-            f"CREATE OR REPLACE VIEW removed AS SELECT id FROM changed WHERE NOT {_ALIVE} AND pending = 'remove'"
-        )
 
 
 def fold(
