@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
 from airflow_segments_provider.ledger_commands.overview import known_counts, replacement, under_way
 from airflow_segments_provider.members.approvals import kept
-from airflow_segments_provider.members.ledger.history import manifest_name
+from airflow_segments_provider.members.ledger.history import generations, manifest_name
 from airflow_segments_provider.members.ledger.lease import moment
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Manifest, parse_manifest
-from airflow_segments_provider.members.ledger.retention import REPORTS, generations
+from airflow_segments_provider.members.ledger.names import REPORT
+from airflow_segments_provider.members.ledger.retention import REPORTS
 from airflow_segments_provider.members.workspace import Workspace
 
 # The counts of a plan that say what changes.
@@ -36,7 +38,7 @@ def details(ledger: KeptLedger) -> list[str]:
         *_pending(opened),
         *_section("generations", _generations(ledger)),
         *_section("refused plans", _plans(opened)),
-        *_section("reports", [f"{ledger.store}/{REPORTS}/{name}" for name in ledger.store.folders(REPORTS)]),
+        *_section("reports", _reports(ledger)),
     ]
 
 
@@ -85,6 +87,11 @@ def _generations(ledger: KeptLedger) -> list[str]:
             f"{_counts(manifest.counts)}"
         )
     return lines
+
+
+def _reports(ledger: KeptLedger) -> list[str]:
+    names = [name for name in ledger.store.folders(REPORTS) if re.fullmatch(REPORT, name)]
+    return [f"{ledger.store}/{REPORTS}/{name}" for name in names]
 
 
 def _kind(manifest: Manifest) -> str:

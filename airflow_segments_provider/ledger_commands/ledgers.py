@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENER
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.local_store import LocalStore
 from airflow_segments_provider.members.ledger.manifest import Writer
+from airflow_segments_provider.members.ledger.names import FOLDER
 from airflow_segments_provider.members.ledger.object_store import ObjectStore
 from airflow_segments_provider.members.ledger.places import ledger_path, store_at
 from airflow_segments_provider.members.ledger.retention import APPROVALS, BATCHES, PLANS, REPORTS, STATE
@@ -82,5 +84,5 @@ def _folders(store: AnyStore, folder: str, depth: int) -> Iterator[str]:
         if FOLDERS & set(inside):
             yield folder
         return
-    for name in inside:
+    for name in (name for name in inside if re.fullmatch(FOLDER, name)):
         yield from _folders(store, f"{folder}/{name}" if folder else name, depth - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import ceil
@@ -14,6 +14,7 @@ from airflow_segments_provider.errors import LedgerBusy, RejectedRequest, SyncIn
 from airflow_segments_provider.members.ledger.lease import moment
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Action, Batch, RequestKind
+from airflow_segments_provider.members.ledger.names import text
 from airflow_segments_provider.members.ledger.state import Members, read_batch
 from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.plan import ACTIONS, Plan, retries
@@ -153,7 +154,7 @@ class Sending:
             reason = f"status {answer.status}" if answer.status else "refused"
             self._acknowledge(kind, batch, in_doubt=answer.maybe_done, refused=reason, **place)
         else:
-            self._acknowledge(kind, batch, in_doubt=answer.in_doubt, rejected=dict(answer.rejected), **place)
+            self._acknowledge(kind, batch, in_doubt=answer.in_doubt, rejected=_reasons(answer.rejected), **place)
         self.done += len(ids)
         self.tell(Progress(self.done, self.total))
 
@@ -236,6 +237,10 @@ def check_hope(batches: Sequence[Batch], acknowledged: Sequence[Acknowledgement]
             f"({alone[-1].refused}): it seems to reject the requests themselves. No member was changed. Check the "
             "segment and the connection; the users are tried again after `retry_rejected_after`."
         )
+
+
+def _reasons(rejected: Mapping[str, str]) -> dict[str, str]:
+    return {user: text(reason) for user, reason in rejected.items()}
 
 
 def _read_ahead(store: Store, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[str]]]:

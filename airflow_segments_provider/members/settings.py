@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.members.ledger.names import PlanDigest
 from airflow_segments_provider.sources.limits import MAX_INVALID_FRACTION, MAX_REMOVED_FRACTION, Share
 
 _NOT_SET = ("", "None")
@@ -33,7 +34,6 @@ Count = Annotated[int, Field(ge=0)]
 Period = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
 OptionalCount = Annotated[Count | None, BeforeValidator(_absent)]
 Switch = Annotated[bool, BeforeValidator(lambda value: value if value not in (None, *_NOT_SET) else False)]
-Digest = Annotated[str, Field(pattern="^sha256:[0-9a-f]{64}$")]
 
 
 class Settings(BaseModel):
@@ -53,7 +53,7 @@ class Settings(BaseModel):
     max_duration: Annotated[Period | None, BeforeValidator(_absent)] = None
     allow_empty: Switch = False
     on_guard: Literal["fail", "skip_removals"] = "fail"
-    approve: Annotated[Digest | None, BeforeValidator(_absent)] = None
+    approve: Annotated[PlanDigest | None, BeforeValidator(_absent)] = None
     plan_only: Switch = False
     max_invalid: OptionalCount = None
     max_refused: OptionalCount = 0

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import Variable
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_segments_provider.errors import LedgerError
+from airflow_segments_provider.members.ledger.names import Moment
 from airflow_segments_provider.members.ledger.witness import Seen
 
 __all__ = ["LedgerVariable"]
@@ -27,7 +28,7 @@ class _Stored(BaseModel):
     segment: str
     generation: int = Field(ge=1)
     digest: str
-    as_of: int | None
+    as_of: Moment | None
     reported: int = 0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_segments_provider.errors import LedgerDamaged
 from airflow_segments_provider.members.ledger.manifest import (
     RESTORE,
     Acknowledgement,
+    Batch,
     Intent,
     Manifest,
     Note,
@@ -16,6 +18,7 @@ from airflow_segments_provider.members.ledger.manifest import (
     digest_of,
     parse_manifest,
 )
+from airflow_segments_provider.members.ledger.names import ACKNOWLEDGEMENT, GENERATION, named
 from airflow_segments_provider.members.ledger.store import Store
 
 GENERATIONS = "generations"
@@ -90,27 +93,56 @@ def read_head(store: Store, folder: str) -> Head:
 
 def newest_generation(store: Store) -> int:
     """List the manifests, and return the newest number; 0 for a new ledger."""
-    return max((generation_of(name) or 0 for name in store.names(GENERATIONS)), default=0)
+    return max(generations(store), default=0)
+
+
+def generations(store: Store) -> list[int]:
+    """Return the generations that have a manifest, oldest first."""
+    return sorted(generation_of(name) or 0 for name in named(store, GENERATIONS, GENERATION))
 
 
 def read_acknowledgements(store: Store, manifest: Manifest) -> list[Acknowledgement]:
-    """Read what was acknowledged of an intent, in the order in which it was sent."""
+    """Read what was acknowledged of an intent, in the order in which it was sent.
+
+    :raises LedgerDamaged: one is damaged, or is not about users of the intent about whom no other is.
+    """
     folder = acknowledgements(manifest.generation)
-    found = []
-    for name in store.names(folder):
+    batches = {batch.name: batch for batch in (manifest.intent.batches if manifest.intent else ())}
+    ends, found = dict[str, int](), list[Acknowledgement]()
+    for name in named(store, folder, ACKNOWLEDGEMENT):
         content = store.read(f"{folder}/{name}")
         if content is None:
             continue
         try:
             acknowledged = Acknowledgement.decode(content)
+            if acknowledged.token != manifest.writer.token:
+                continue
+            _check_place(acknowledged, manifest.generation, batches, ends.get(acknowledged.batch, 0))
         except ValueError:
             raise LedgerDamaged(
                 f"{folder}/{name} of {manifest.folder} is damaged. Nothing was sent. Delete that file: its batch is "
                 "then sent once more, which changes nothing."
             ) from None
-        if acknowledged.token == manifest.writer.token:
-            found.append(acknowledged)
+        ends[acknowledged.batch] = acknowledged.start + acknowledged.users
+        found.append(acknowledged)
     return found
+
+
+def _check_place(acknowledged: Acknowledgement, generation: int, batches: Mapping[str, Batch], earlier: int) -> None:
+    """Check that an acknowledgement is about users of the intent who follow those of the earlier ones.
+
+    :raises ValueError: it is not.
+    """
+    batch = batches.get(acknowledged.batch)
+    kinds = {batch.kind} if batch else set[str]()
+    if batch is None or batch.kind == "add":
+        kinds |= {"replace"}
+    if acknowledged.generation != generation or acknowledged.kind not in kinds:
+        raise ValueError("of another intent")
+    if not earlier <= acknowledged.start <= acknowledged.start + acknowledged.users <= (batch.users if batch else 0):
+        raise ValueError("of other users")
+    if len(acknowledged.rejected) > acknowledged.users:
+        raise ValueError("more users than were sent")
 
 
 def acknowledgements(generation: int) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from airflow_segments_provider.errors import LedgerBusy
 from airflow_segments_provider.members.ledger.history import Head
 from airflow_segments_provider.members.ledger.manifest import Release, Writer
+from airflow_segments_provider.members.ledger.names import LATEST, RENEWAL, named
 from airflow_segments_provider.members.ledger.store import Store
 
 LEASES = "leases"
@@ -46,9 +47,9 @@ def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: in
         return
     if read_release(store, manifest.generation):
         return
-    names = [name.partition(".")[0] for name in store.names(f"{LEASES}/{manifest.generation:012d}")]
-    renewed = [int(name) for name in names if name.isascii() and name.isdigit()]
-    until = max(manifest.intent.lease_until, *renewed, 0) + margin
+    names = named(store, f"{LEASES}/{manifest.generation:012d}", RENEWAL)
+    renewed = [until for name in names if (until := int(name.partition(".")[0])) <= LATEST]
+    until = max([manifest.intent.lease_until, *renewed]) + margin
     if now < until:
         raise LedgerBusy(
             f"{manifest.folder}: Run {other.run} is changing this segment, or died doing so. Nothing was sent. It can "

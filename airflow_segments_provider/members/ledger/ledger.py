@@ -38,6 +38,7 @@ from airflow_segments_provider.members.ledger.manifest import (
     Writer,
     digest_of,
 )
+from airflow_segments_provider.members.ledger.names import NOTE, named
 from airflow_segments_provider.members.ledger.state import Members
 from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.ledger.timing import Timing, milliseconds, now_ms, running_ms
@@ -185,7 +186,7 @@ class Ledger:
             if asked is None:
                 raise
         # Which requests are under way is not known either: the fence waits for all of them.
-        notes = tuple(self.store.names(NOTES))
+        notes = tuple(named(self.store, NOTES, NOTE))
         self.state = self._opened = self.head.state.model_copy(update={"snapshot": None, "deltas": (), "notes": notes})
         return Members(workspace), False, True
 
@@ -216,7 +217,7 @@ class Ledger:
         return replaced is None
 
     def _apply_notes(self, members: Members) -> None:
-        names = self.store.names(NOTES)
+        names = named(self.store, NOTES, NOTE)
         for name in names:
             if name in self.state.notes or (note := read_note(self.store, name, self.folder)) is None:
                 continue

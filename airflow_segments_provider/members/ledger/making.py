@@ -54,7 +54,7 @@ def withdraw(system: Ledger, name: str) -> None:
 
 def _is_noted(system: Ledger, name: str) -> bool:
     with suppress(ValueError):
-        return int(system.store.read(_file(name)) or 0) > system.clock() - milliseconds(BELIEVED)
+        return abs(system.clock() - int(system.store.read(_file(name)) or 0)) < milliseconds(BELIEVED)
     return False
 
 

@@ -11,6 +11,25 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_segments_provider.errors import LedgerDamaged, LedgerError
+from airflow_segments_provider.members.ledger.names import (
+    BATCH_FILE,
+    LATEST,
+    STATE_FILE,
+    Count,
+    Counts,
+    Generation,
+    Moment,
+    NoteName,
+    Owner,
+    Period,
+    PlanDigest,
+    Run,
+    SegmentFolder,
+    Sha256,
+    Text,
+    Token,
+    UserId,
+)
 
 FORMAT: Literal[2] = 2
 
@@ -22,11 +41,11 @@ RESTORE = (
 
 Action = Literal["add", "remove"]
 RequestKind = Literal["add", "remove", "replace"]
-Count = Annotated[int, Field(ge=0)]
+BatchName = Annotated[str, Field(pattern=f"^{BATCH_FILE}$")]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
 class File(_Part):
@@ -66,10 +85,10 @@ class Writer(_Part):
     :param run: the task instance, ``dag/run/task/map index``: a later try of it may take over at once.
     """
 
-    token: str
-    owner: str
-    run: str
-    try_number: int = 1
+    token: Token
+    owner: Owner
+    run: Run
+    try_number: Count = 1
 
 
 class Batch(_Part):
@@ -78,19 +97,19 @@ class Batch(_Part):
     :param retry: for IDs that the vendor rejected before, the size of the first request; else 0.
     """
 
-    name: str
+    name: BatchName
     kind: Action
     retry: Count = 0
     users: Count
-    sha256: str
+    sha256: Sha256
 
 
 class DataFile(_Part):
     """A Parquet file with a part of the state."""
 
-    name: str
-    rows: Count
-    sha256: str
+    name: Annotated[str, Field(pattern=f"^{STATE_FILE}$")]
+    rows: Annotated[int, Field(ge=0, le=LATEST)]
+    sha256: Sha256
 
 
 class State(_Part):
@@ -106,15 +125,15 @@ class State(_Part):
 
     snapshot: DataFile | None = None
     deltas: tuple[DataFile, ...] = ()
-    as_of: int | None = None
-    as_of_run: str = ""
-    replacement: str | None = None
-    replaced: str | None = None
-    replacement_sent: int | None = None
+    as_of: Moment | None = None
+    as_of_run: Run = ""
+    replacement: Run | None = None
+    replaced: Run | None = None
+    replacement_sent: Moment | None = None
     unknown: bool = False
-    notes: tuple[str, ...] = ()
-    changed_in: int = 0
-    changed_at: int | None = None
+    notes: tuple[NoteName, ...] = ()
+    changed_in: Generation = 0
+    changed_at: Moment | None = None
 
     @property
     def files(self) -> tuple[DataFile, ...]:
@@ -130,11 +149,11 @@ class Intent(_Part):
     :param request_timeout: how long after its check a request may be sent, in milliseconds.
     """
 
-    accepted: str
+    accepted: Literal["limits"] | PlanDigest
     replacing: bool
     batches: tuple[Batch, ...]
-    lease_until: int
-    request_timeout: int = 0
+    lease_until: Moment
+    request_timeout: Period = 0
 
 
 class Manifest(File):
@@ -147,16 +166,16 @@ class Manifest(File):
     """
 
     format: Literal[2] = FORMAT
-    folder: str
-    generation: Annotated[int, Field(ge=1)]
+    folder: SegmentFolder
+    generation: Annotated[Generation, Field(ge=1)]
     writer: Writer
-    written_at: int
-    previous: str | None
+    written_at: Moment
+    previous: Sha256 | None
     state: State
     intent: Intent | None = None
-    mode: str = ""
-    digest: str = ""
-    counts: dict[str, int] = Field(default_factory=dict)
+    mode: Literal["", "mirror", "add", "remove"] = ""
+    digest: Literal[""] | PlanDigest = ""
+    counts: Counts = Field(default_factory=dict)
 
 
 class Acknowledgement(File):
@@ -170,16 +189,16 @@ class Acknowledgement(File):
     :param rejected: the IDs that it did not take of a request that it accepted, with its reason.
     """
 
-    generation: int
-    token: str
+    generation: Generation
+    token: Token
     kind: RequestKind
-    batch: str
+    batch: Literal[""] | BatchName
     start: Count = 0
     users: Count
-    sent_at: int
-    in_doubt: int | None = None
-    refused: str | None = None
-    rejected: dict[str, str] = Field(default_factory=dict, repr=False)
+    sent_at: Moment
+    in_doubt: Moment | None = None
+    refused: Text | None = None
+    rejected: dict[UserId, Text] = Field(default_factory=dict, repr=False)
 
 
 class Release(File):
@@ -188,7 +207,7 @@ class Release(File):
     :param replacing: whether a replacing request was sent whose outcome is unknown.
     """
 
-    at: int
+    at: Moment
     replacing: bool
 
 
@@ -196,8 +215,8 @@ class Note(File):
     """A request that can have been sent later than other runs account for: at ``sent_at`` at the latest."""
 
     kind: RequestKind
-    sent_at: int
-    ids: tuple[str, ...] = Field(repr=False)
+    sent_at: Moment
+    ids: tuple[UserId, ...] = Field(repr=False)
 
 
 def parse_manifest(content: bytes, name: str, folder: str) -> Manifest:

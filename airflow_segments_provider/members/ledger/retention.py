@@ -14,6 +14,7 @@ from airflow_segments_provider.members.ledger.history import (
     NOTES,
     Head,
     generation_of,
+    generations,
     manifest_name,
 )
 from airflow_segments_provider.members.ledger.lease import LEASES
@@ -98,11 +99,6 @@ def forget(store: Store) -> None:
     delete_manifests(store, generations(store))
     store.delete_folder("")
     store.create(FORGOTTEN_MARK, b"")
-
-
-def generations(store: Store) -> list[int]:
-    """Return the generations that have a manifest, oldest first."""
-    return sorted(number for name in store.names(GENERATIONS) if (number := generation_of(name)) is not None)
 
 
 def delete_manifests(store: Store, numbers: Iterable[int]) -> None:

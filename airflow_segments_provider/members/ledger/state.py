@@ -9,12 +9,14 @@ Times are milliseconds since 1970.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from airflow_segments_provider.errors import LedgerDamaged
+from airflow_segments_provider.errors import LedgerDamaged, LedgerUnavailable
 from airflow_segments_provider.members.ledger.manifest import (
     RESTORE,
     Acknowledgement,
@@ -23,8 +25,11 @@ from airflow_segments_provider.members.ledger.manifest import (
     State,
     digest_of,
 )
+from airflow_segments_provider.members.ledger.names import CONTROL, EARLIEST, LATEST, USER_ID
 from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sources.id_table import literal
+from airflow_segments_provider.sources.ids import INVISIBLE
 
 COLUMNS = {
     "id": "VARCHAR",
@@ -37,6 +42,15 @@ COLUMNS = {
 }
 
 _NAMES = ", ".join(COLUMNS)
+_CONTROL = re.compile(f"[{CONTROL}]")
+_WRONG = f"""
+    SELECT count(*), count(*) FILTER (
+        id IS NULL OR NOT regexp_full_match(id, '{USER_ID}') OR owned IS NULL
+        OR pending NOT IN ('add', 'remove') OR size < 0
+        OR NOT uncertain BETWEEN {EARLIEST} AND {LATEST} OR NOT rejected BETWEEN {EARLIEST} AND {LATEST}
+        OR regexp_matches(reason, '[{CONTROL}]')
+    )
+"""
 _ALIVE = "(owned OR uncertain IS NOT NULL OR rejected IS NOT NULL)"
 # Users whose removal an interrupted run began and the vendor acknowledged; they are not in ``known``.
 REMOVED = f"SELECT id FROM changed WHERE NOT {_ALIVE} AND pending = 'remove'"
@@ -61,10 +75,9 @@ class Members:
 
         :raises LedgerDamaged: a file is missing or damaged.
         """
-        paths = [fetched(self.workspace, store, part, number) for number, part in enumerate(state.files)]
-        if not paths:
+        parts = [fetched(self.workspace, store, part, number) for number, part in enumerate(state.files)]
+        if not parts:
             return
-        parts = [f"(SELECT {_NAMES} FROM read_parquet('{path}'))" for path in paths]
         stored = f"SELECT * FROM {parts[0]} WHERE {_ALIVE}"
         if len(parts) > 1:
             deltas = " UNION ALL ".join(f"SELECT {age} AS age, * FROM {part}" for age, part in enumerate(parts) if age)
@@ -107,7 +120,7 @@ class Members:
         """Write the changed rows, or all, as a Parquet file; return its path and the number of rows."""
         path = self.workspace.folder / ("snapshot.parquet" if whole else "delta.parquet")
         (rows,) = self.workspace.one(
-            f"COPY (SELECT {_NAMES} FROM {'known' if whole else 'changed'}) TO '{path}' "
+            f"COPY (SELECT {_NAMES} FROM {'known' if whole else 'changed'}) TO {literal(str(path))} "
             "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
         )
         return path, rows
@@ -263,23 +276,40 @@ def read_batch(store: Store, batch: Batch) -> list[str]:
     :raises LedgerDamaged: its file is missing or not the one that was written.
     """
     content = store.read(batch.name)
-    if content is None or digest_of(content) != batch.sha256:
-        raise LedgerDamaged(
-            f"The ledger's file {batch.name} is missing or damaged, so what was sent is not known. Nothing was sent "
-            f"now. {RESTORE}"
-        )
-    return content.decode().split("\n")
+    if content is not None and digest_of(content) == batch.sha256:
+        with suppress(UnicodeDecodeError):
+            text = content.decode()
+            ids = text.split("\n")
+            plain = all(ids) and ids == [user.strip(INVISIBLE) for user in ids]
+            if plain and len(ids) == batch.users and not _CONTROL.search(text.replace("\n", "")):
+                return ids
+    raise LedgerDamaged(
+        f"The ledger's file {batch.name} is missing or damaged, so what was sent is not known. Nothing was sent "
+        f"now. {RESTORE}"
+    )
 
 
-def fetched(workspace: Workspace, store: Store, part: DataFile, number: int) -> Path:
-    """Fetch a file of the state to a name of our own.
+def fetched(workspace: Workspace, store: Store, part: DataFile, number: int) -> str:
+    """Fetch a file of the state to a name of our own, and return the SQL of its rows.
 
     :raises LedgerDamaged: it is missing or not the one that was written.
     """
     path = workspace.folder / f"part-{number}.parquet"
-    if not store.fetch(part.name, path) or file_digest(path) != part.sha256:
+    rows = f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+    if not store.fetch(part.name, path) or file_digest(path) != part.sha256 or not _is_sound(workspace, rows, part):
         raise LedgerDamaged(f"The ledger's file {part.name} is missing or damaged. Nothing was sent. {RESTORE}")
-    return path
+    return f"(SELECT {_NAMES} FROM {rows})"
+
+
+def _is_sound(workspace: Workspace, rows: str, part: DataFile) -> bool:
+    """Return whether a file has the columns, the number of rows and the values that this package writes."""
+    import duckdb
+
+    try:
+        described = [(name, kind) for name, kind, *_ in workspace.rows(f"DESCRIBE FROM {rows}")]
+        return described == list(COLUMNS.items()) and workspace.one(f"{_WRONG} FROM {rows}") == (part.rows, 0)
+    except (duckdb.Error, LedgerUnavailable):
+        return False
 
 
 def file_digest(path: Path) -> str:

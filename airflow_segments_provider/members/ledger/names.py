@@ -1,0 +1,67 @@
+"""The form of everything in a ledger that is a name or a number. A file with another name is not one of a ledger's.
+
+A ledger is data that others may have written: what has another form is damage, and never reaches SQL or a path.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from airflow_segments_provider.sources.ids import INVISIBLE
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.members.ledger.store import Store
+
+_NUMBER, _HEX = "[0-9]{12}", "[0-9a-f]"
+
+GENERATION = rf"{_NUMBER}\.json"
+STATE_FILE = rf"state/{_NUMBER}-{_HEX}{{8}}-(snapshot|delta)\.parquet"
+BATCH_FILE = rf"batches/{_NUMBER}-{_HEX}{{8}}/[0-9]{{6,9}}-(add|remove)\.txt"
+ACKNOWLEDGEMENT = r"([0-9]{6,9}-(add|remove)|empty)-[0-9]{6,10}\.json"
+NOTE = rf"{_NUMBER}-{_HEX}{{12}}\.json"
+RENEWAL = r"[0-9]{15}\.json"
+APPROVAL = rf"{_NUMBER}-{_HEX}{{64}}\.json"
+ENDING = "-end.json"
+PLAN = APPROVAL
+REPORT = rf"{_NUMBER}-({_HEX}{{12}}|invalid)"
+# As `SegmentKey.folder` quotes the parts of a segment's identity.
+FOLDER = r"[A-Za-z0-9._~%-]+"
+
+# In milliseconds: from the year 1 to the year 5138, so that a period can be added.
+EARLIEST, LATEST = -62_135_596_800_000, 100_000_000_000_000
+MOST = 2**31 - 1
+# What a terminal, a log or a line of a list would take for something else.
+CONTROL = r"\x00-\x1f\x7f-\x9f" + "\u2028\u2029"
+# As a source's IDs are: stripped, and without control characters.
+USER_ID = f"[^{CONTROL}{INVISIBLE}]([^{CONTROL}]*[^{CONTROL}{INVISIBLE}])?"
+_HIDDEN = CONTROL + "\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+
+Sha256 = Annotated[str, Field(pattern=f"^{_HEX}{{64}}$")]
+PlanDigest = Annotated[str, Field(pattern=f"^sha256:{_HEX}{{64}}$")]
+Token = Annotated[str, Field(pattern="^[0-9A-Za-z]{1,64}$")]
+Owner = Annotated[str, Field(pattern=r"^[\w.-]*$", max_length=1_000)]
+Run = Annotated[str, Field(pattern=r"^[\w.~:+/% -]*$", max_length=5_000)]
+SegmentFolder = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~%/-]+$", max_length=10_000)]
+# A name of a user of Airflow or of the system, or a sentence of the package.
+Text = Annotated[str, Field(pattern=rf"^[^{_HIDDEN}]+$", max_length=500)]
+UserId = Annotated[str, Field(pattern=f"^{USER_ID}$")]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Generation = Annotated[int, Field(ge=0, lt=10**12)]
+Moment = Annotated[int, Field(ge=EARLIEST, le=LATEST)]
+Period = Annotated[int, Field(ge=0, le=LATEST)]
+Label = Annotated[str, Field(pattern="^[a-z_ ]{1,40}$")]
+Counts = dict[Label, Count]
+NoteName = Annotated[str, Field(pattern=f"^{NOTE}$")]
+
+
+def text(given: str) -> str:
+    """Return what others wrote as a :data:`Text`."""
+    return re.sub(f"[{_HIDDEN}]", " ", given).encode("utf-8", "replace").decode()[:500].strip() or "?"
+
+
+def named(store: Store, folder: str, form: str) -> list[str]:
+    """Return the names of the files in a folder that have the form of a ledger's own; others are ignored."""
+    return [name for name in store.names(folder) if re.fullmatch(form, name)]
