@@ -15,6 +15,7 @@ DECLINED = 1
 FAILED = 2
 # Long enough for another command at this machine.
 WAIT = 60
+LONGEST_NAME = 200
 
 STATUS = "Exit status: 0 done, 1 declined and nothing was changed, 2 it could not be done."
 ERASE_STATUS = (
@@ -22,6 +23,7 @@ ERASE_STATUS = (
     "at work; 2 it could not be done, or a file still contains some or cannot be read."
 )
 LIST_STATUS = "Exit status: 0 all were read, 1 some cannot be, 2 nothing could."
+BY = "who decides it, for the record; by default the user of the operating system"
 SEGMENT = "the segment's folder as `ledger list` prints it, or a part of it that no other has"
 
 
@@ -33,7 +35,7 @@ def add_parser(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:
     """
     ledger = commands.add_parser(
         "ledger",
-        help="look at the ledgers of the syncs, approve a refused plan, erase users",
+        help="look at the ledgers of the syncs, approve a refused plan or withdraw that, erase users",
         description="A ledger is what SyncMembersOperator stores of one segment: the members that it added.",
         epilog=STATUS,
     )
@@ -59,6 +61,13 @@ def add_parser(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:
     approve = _parser(parsers, "approve", approve_plan, "let the next run apply a refused plan, once")
     approve.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
     approve.add_argument("digest", metavar="DIGEST", help="of the plan, or its first 8 digits or more")
+    approve.add_argument("--by", metavar="NAME", type=_name, help=BY)
+    approvals = _parser(parsers, "approvals", list_approvals, "approvals of plans: who, when, and what became of them")
+    approvals.add_argument("segment", metavar="SEGMENT", nargs="?", help=f"only this one instead of all: {SEGMENT}")
+    withdraw = _parser(parsers, "withdraw", withdraw_approval, "let no run apply a plan, unless one has begun with it")
+    withdraw.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
+    withdraw.add_argument("digest", metavar="DIGEST", help="of the plan, or its first 8 digits or more")
+    withdraw.add_argument("--by", metavar="NAME", type=_name, help=BY)
     forget = _parser(parsers, "forget", forget_ledger, "delete a ledger; the segment keeps its members")
     forget.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
     forget.add_argument("--yes", action="store_true", help="do it: the next run is a first sync")
@@ -104,6 +113,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _name(text: str) -> str:
+    """Read a name; argparse makes a message of the error."""
+    if not text.strip() or not text.isprintable() or len(text) > LONGEST_NAME:
+        raise ValueError
+    return text.strip()
+
+
 def _parser(parsers: Any, name: str, run: Any, told: str, epilog: str = STATUS) -> Any:
     parser = parsers.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.", epilog=epilog)
     parser.add_argument("--ledger-path", metavar="PATH", help="in place of [segments] ledger_path")
@@ -145,7 +161,22 @@ def approve_plan(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger approve``."""
     from airflow_segments_provider.ledger_commands.decisions import approve
 
-    return approve(_chosen(options), options.digest)
+    return approve(_chosen(options), options.digest, options.by)
+
+
+def list_approvals(options: argparse.Namespace) -> tuple[int, list[str]]:
+    """``ledger approvals``."""
+    from airflow_segments_provider.ledger_commands.decisions import approvals_of
+    from airflow_segments_provider.ledger_commands.ledgers import find
+
+    return approvals_of([_chosen(options)] if options.segment else find(options.ledger_path))
+
+
+def withdraw_approval(options: argparse.Namespace) -> tuple[int, list[str]]:
+    """``ledger withdraw``."""
+    from airflow_segments_provider.ledger_commands.decisions import withdraw
+
+    return withdraw(_chosen(options), options.digest, options.by)
 
 
 def forget_ledger(options: argparse.Namespace) -> tuple[int, list[str]]:

@@ -17,24 +17,26 @@ from typing import Any
 from airflow_segments_provider.errors import LedgerUnavailable
 from airflow_segments_provider.ledger_commands.id_list import NamedId, trimmed
 from airflow_segments_provider.ledger_commands.ledgers import AnyStore
+from airflow_segments_provider.members.approvals import Approval, Ending
 from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
 from airflow_segments_provider.members.ledger.lease import LEASES
 from airflow_segments_provider.members.ledger.local_store import TEMPORARY
 from airflow_segments_provider.members.ledger.making import MAKING
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Manifest, Note, Release
+from airflow_segments_provider.members.ledger.manifest import Acknowledgement, File, Manifest, Note, Release
 from airflow_segments_provider.members.ledger.places import UNMATCHED
-from airflow_segments_provider.members.ledger.retention import PLANS, REPORTS
+from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS, REPORTS
 from airflow_segments_provider.members.ledger.state import COLUMNS
 from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.sources.ids import INVISIBLE
 
 # What is written in a format of the ledger's own, by folder.
-FORMATS: dict[str, type[Manifest | Acknowledgement | Note | Release]] = {
-    GENERATIONS: Manifest,
-    ACKNOWLEDGED: Acknowledgement,
-    NOTES: Note,
-    LEASES: Release,
+FORMATS: dict[str, tuple[type[File], ...]] = {
+    GENERATIONS: (Manifest,),
+    ACKNOWLEDGED: (Acknowledgement,),
+    NOTES: (Note,),
+    LEASES: (Release,),
+    APPROVALS: (Approval, Ending),
 }
 READ_AT_ONCE = 25_000
 
@@ -136,22 +138,18 @@ class Search:
             if name.endswith(".parquet"):
                 return None
             return self._lines(path) if _LISTED.fullmatch(name) else self._text(name, path)
-        except (OSError, ValueError, RecursionError, duckdb.Error):
+        except (OSError, ValueError, OverflowError, RecursionError, duckdb.Error, LedgerUnavailable):
             return None
 
     def _parquet(self, path: Path) -> set[int]:
         """Search the rows and the footer of a Parquet file."""
-        described = self.workspace.rows("DESCRIBE FROM read_parquet(?)", [str(path)])
-        kinds = {column: kind for column, kind, *_ in described}
-        ours = list(kinds) == list(COLUMNS)
-        numbers = set[int]()
-        for column, kind in kinds.items():
-            if ours and column != "id":
-                continue
-            quoted = '"' + column.replace('"', '""') + '"'
-            text = f"decode({quoted})" if kind == "BLOB" else f"{quoted}::VARCHAR"
-            cells = f"SELECT {text} AS cell FROM read_parquet($path)"  # noqa: S608  # of a file that was opened
-            numbers |= self._cells(cells, path, mentions=not ours)
+        described = self.workspace.rows("DESCRIBE FROM read_parquet(?, hive_partitioning = false)", [str(path)])
+        ours = [(column, kind) for column, kind, *_ in described] == list(COLUMNS.items())
+        # The columns of another file may have any name: none is a part of a query.
+        rows = f"SELECT {'id AS cell' if ours else '*'} FROM read_parquet($path, hive_partitioning = false)"  # noqa: S608
+        numbers = self._cells(rows, path, mentions=not ours)
+        if not ours:
+            numbers |= self._mentioned("\n".join(column for column, *_ in described), self.spellings)
         named = " WHERE path_in_schema = 'id'" if ours else ""
         for limit in ("stats_min", "stats_max", "stats_min_value", "stats_max_value"):
             cells = f"SELECT {limit} AS cell FROM parquet_metadata($path){named}"  # noqa: S608
@@ -173,7 +171,7 @@ class Search:
         numbers = set[int]()
         found = self.workspace.database.execute(cells, parameters)
         while rows := found.fetchmany(READ_AT_ONCE):
-            numbers |= self._mentioned("\n".join(text for (text,) in rows if text is not None), self.spellings)
+            numbers |= self._mentioned("\n".join(_cell_texts(rows)), self.spellings)
         return numbers
 
     def _lines(self, path: Path) -> set[int]:
@@ -219,16 +217,33 @@ def _known(name: str, content: bytes) -> Iterable[str] | None:
     parts = name.split("/")
     if parts[-2:-1] == [MAKING]:
         return () if content.isdigit() else None  # only a time
-    model = FORMATS.get(parts[0])
-    try:
-        read = model.decode(content) if model else None
-    except ValueError:
-        return None
-    if isinstance(read, Acknowledgement):
-        return read.rejected
-    if isinstance(read, Note):
-        return read.ids
-    return None if read is None else ()
+    for model in FORMATS.get(parts[0], ()):
+        try:
+            read = model.decode(content)
+        except ValueError:
+            continue
+        if isinstance(read, Acknowledgement):
+            return read.rejected
+        if isinstance(read, Note):
+            return read.ids
+        return [read.by, *read.by.split()] if isinstance(read, (Approval, Ending)) else ()
+    return None
+
+
+def _cell_texts(value: Any) -> Iterator[str]:
+    """Return everything in rows as text.
+
+    :raises ValueError: bytes are not text.
+    """
+    if isinstance(value, bytes):
+        yield value.decode()
+    elif isinstance(value, dict):
+        yield from _cell_texts(list(value.items()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _cell_texts(item)
+    elif value is not None:
+        yield str(value)
 
 
 def _texts(value: Any) -> Iterator[str]:

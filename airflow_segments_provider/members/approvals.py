@@ -6,17 +6,31 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from pydantic import ConfigDict
 
-from airflow_segments_provider.errors import LedgerError, SegmentsError
+from airflow_segments_provider.errors import LedgerError, PlanRefused, SegmentsError
 from airflow_segments_provider.members.ledger.history import generation_of
+from airflow_segments_provider.members.ledger.lease import moment
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import File
+from airflow_segments_provider.members.ledger.names import (
+    APPROVAL,
+    ENDING,
+    PLAN,
+    Generation,
+    Moment,
+    PlanDigest,
+    Text,
+    named,
+    text,
+)
 from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS, REPORTS
 from airflow_segments_provider.members.ledger.store import Store
 from airflow_segments_provider.members.ledger.timing import milliseconds
 from airflow_segments_provider.members.plan import ACTIONS_FILE, Plan, digest_of, read_actions
+from airflow_segments_provider.members.target import SegmentKey
 from airflow_segments_provider.members.workspace import Workspace
 
 logger = logging.getLogger(__name__)
@@ -31,8 +45,34 @@ class KeptPlan(File):
     model_config = ConfigDict(defer_build=True)
 
     plan: Plan
-    breaches: tuple[str, ...]
-    kept_at: int
+    breaches: tuple[Text, ...]
+    kept_at: Moment
+
+
+class Approval(File):
+    """A user's decision that a plan may be applied, once.
+
+    :param by: who decided it, and ``at`` when.
+    """
+
+    digest: PlanDigest
+    generation: Generation
+    by: Text
+    at: Moment
+
+
+class Ending(File):
+    """The end of an approval: a run is about to apply the plan, or a user withdrew the approval.
+
+    :param by: the run or the user, and ``at`` when.
+    """
+
+    withdrawn: bool
+    by: Text
+    at: Moment
+
+
+Decision = TypeVar("Decision", Approval, Ending)
 
 
 def keep(ledger: Ledger, workspace: Workspace, plan: Plan, breaches: Sequence[str]) -> None:
@@ -44,17 +84,15 @@ def keep(ledger: Ledger, workspace: Workspace, plan: Plan, breaches: Sequence[st
     ledger.store.put(f"{PLANS}/{name}.txt", workspace.folder / ACTIONS_FILE)
     if not ledger.store.create(f"{PLANS}/{name}.json", content):
         # The same plan, from newer data.
-        path = workspace.folder / "kept.json"
-        path.write_bytes(content)
-        ledger.store.put(f"{PLANS}/{name}.json", path)
+        ledger.store.put(f"{PLANS}/{name}.json", workspace.write("kept.json", content))
 
 
 def delete_old(ledger: Ledger) -> None:
     """Delete old plans and reports, also if no commit ever replaces them."""
     before, store = ledger.clock() - milliseconds(ledger.timing.keep), ledger.store
     try:
-        for name in store.names(PLANS):
-            if name.endswith(".json") and _written(store.read(f"{PLANS}/{name}"), "kept_at", before):
+        for name in named(store, PLANS, PLAN):
+            if _written(store.read(f"{PLANS}/{name}"), "kept_at", before):
                 # The users last: a plan that can be read can be applied.
                 store.delete(f"{PLANS}/{name}")
                 store.delete(f"{PLANS}/{name.removesuffix('.json')}.txt")
@@ -69,48 +107,136 @@ def _written(content: bytes | None, name: str, before: int) -> bool:
     """Return whether a file was written until then, by the time in it."""
     try:
         return content is not None and json.loads(content)[name] <= before
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
-def approve(ledger: Ledger, digest: str) -> None:
-    """Let the next run apply that plan, once: a later generation of the ledger invalidates it."""
-    ledger.store.create(f"{APPROVALS}/{_name(ledger.head.generation, digest)}", b"")
+def approve(ledger: Ledger, digest: str, by: str) -> Approval:
+    """Let the next run apply that plan, once: a later generation of the ledger invalidates it.
+
+    :param by: who approves it.
+    :return: the approval; an earlier one of the same plan stays.
+    """
+    store, name = ledger.store, _name(ledger.head.generation, digest)
+    ended = read_ending(store, name)
+    if ended and ended.withdrawn:
+        store.delete(f"{APPROVALS}/{name}.json")
+        store.delete(f"{APPROVALS}/{name}{ENDING}")
+    approval = Approval(digest=digest, generation=ledger.head.generation, by=text(by), at=ledger.clock())
+    store.create(f"{APPROVALS}/{name}.json", approval.encoded)
+    return read_approval(store, name) or approval
 
 
-def load(ledger: Ledger, workspace: Workspace, digest: str | None) -> Plan | None:
+def withdraw(ledger: Ledger, digest: str, by: str) -> Ending:
+    """Let no run apply that plan, also not by an argument, until it is approved again.
+
+    :param by: who withdraws it.
+    :return: what counts: a run may have taken the approval before.
+    """
+    return _end(ledger, digest, by, withdrawn=True)
+
+
+def take(ledger: Ledger, plan: Plan) -> None:
+    """Take the approval of a plan, right before its intent is written: it cannot be withdrawn any more.
+
+    :raises PlanRefused: it was withdrawn.
+    """
+    ended = _end(ledger, plan.digest, ledger.writer.run, withdrawn=False)
+    if ended.withdrawn:
+        raise PlanRefused(
+            f"The approval of the plan {plan.digest} for {plan.key} was withdrawn by {ended.by} at {moment(ended.at)}. "
+            "Nothing was sent. Run the task again; it makes a new plan.",
+            digest=plan.digest,
+        )
+
+
+def _end(ledger: Ledger, digest: str, by: str, *, withdrawn: bool) -> Ending:
+    """End an approval, unless it has ended: a create succeeds once, so it is either taken or withdrawn."""
+    name = _name(ledger.head.generation, digest)
+    ending = Ending(withdrawn=withdrawn, by=text(by), at=ledger.clock())
+    ledger.store.create(f"{APPROVALS}/{name}{ENDING}", ending.encoded)
+    return read_ending(ledger.store, name) or ending
+
+
+def load(ledger: Ledger, workspace: Workspace, key: SegmentKey, digest: str | None, by: str) -> Plan | None:
     """Return the approved plan, and make the table ``actions`` of its users.
 
     If several are approved, the one with the newest data: the others no longer hold after it.
 
+    :param key: of the segment.
     :param digest: an argument of the run; None to look for approvals beside the ledger.
+    :param by: who gave the argument.
     :return: None where none is approved, or the ledger has changed since.
-    :raises LedgerError: the kept plan does not have that digest.
+    :raises LedgerError: the kept plan does not have that digest, or a file is damaged.
     """
     generation, store = ledger.head.generation, ledger.store
-    names = [_name(generation, digest)] if digest else store.names(APPROVALS)
-    contents = {name: store.read(f"{PLANS}/{name}.json") for name in names if generation_of(name) == generation}
-    plans = [(name, _read(content, name).plan) for name, content in contents.items() if content is not None]
-    approved = [(name, plan) for name, plan in plans if plan.notes == ledger.state.notes]
-    if not approved:
+    names = [_name(generation, digest)] if digest else approved(store)
+    found = list[tuple[str, Plan, str]]()
+    for name in (name for name in names if generation_of(name) == generation):
+        content, ended = store.read(f"{PLANS}/{name}.json"), read_ending(store, name)
+        if content is None or (ended and ended.withdrawn):
+            continue
+        plan, approval = replace(_read(content, name).plan, key=key), None if digest else read_approval(store, name)
+        if plan.notes == ledger.state.notes and (digest or approval):
+            found.append((name, plan, f"{approval.by} at {moment(approval.at)}" if approval else by))
+    if not found:
         return None
-    name, plan = max(approved, key=lambda found: (found[1].as_of, found[0]))
+    name, plan, by = max(found, key=lambda one: (one[1].as_of, one[0]))
     path = workspace.folder / "approved.txt"
     if not store.fetch(f"{PLANS}/{name}.txt", path):
         return None
     expected = f"sha256:{name.partition('-')[2]}"
-    if digest_of(plan, path) != expected:
+    same = digest_of(plan, path) == expected and plan.generation == generation
+    if not same or not read_actions(workspace, plan, path):
         raise LedgerError(
             f"The approved plan {expected} is not what is kept in {PLANS}/{name}: a file was changed or is damaged. "
             "Nothing was sent. Delete both files, run the task again without the approval, and approve the new plan."
         )
-    read_actions(workspace, path)
-    return replace(plan, digest=expected, approved=True, as_of=min(plan.as_of, ledger.clock()))
+    return replace(plan, digest=expected, approved_by=text(by), as_of=min(plan.as_of, ledger.clock()))
+
+
+def approved(store: Store) -> list[str]:
+    """Return the names of all approvals that are stored, by generation: those of a plan's files."""
+    return [name.removesuffix(".json") for name in named(store, APPROVALS, APPROVAL)]
+
+
+def read_approval(store: Store, name: str) -> Approval | None:
+    """Read an approval; None where there is none.
+
+    :raises LedgerError: it is damaged.
+    """
+    read = _decided(store, Approval, f"{APPROVALS}/{name}.json")
+    if read and _name(read.generation, read.digest) != name:
+        raise _damaged(f"{APPROVALS}/{name}.json")
+    return read
+
+
+def read_ending(store: Store, name: str) -> Ending | None:
+    """Read what became of an approval; None where nothing did yet.
+
+    :raises LedgerError: it is damaged.
+    """
+    return _decided(store, Ending, f"{APPROVALS}/{name}{ENDING}")
+
+
+def _decided(store: Store, form: type[Decision], name: str) -> Decision | None:
+    content = store.read(name)
+    try:
+        return form.decode(content) if content is not None else None
+    except ValueError:
+        raise _damaged(name) from None
+
+
+def _damaged(name: str) -> LedgerError:
+    return LedgerError(
+        f"{name} is damaged. Nothing was sent. Delete the files of that name in `{APPROVALS}`, and approve the plan "
+        "again."
+    )
 
 
 def kept(store: Store) -> list[KeptPlan]:
     """Return the kept plans by generation; only those of the newest can still be applied."""
-    names = [name for name in store.names(PLANS) if name.endswith(".json")]
+    names = named(store, PLANS, PLAN)
     found = [(name, store.read(f"{PLANS}/{name}")) for name in names]
     return [_read(content, name) for name, content in found if content is not None]
 

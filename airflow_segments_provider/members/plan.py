@@ -8,15 +8,30 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
+from airflow_segments_provider.errors import LedgerUnavailable
+from airflow_segments_provider.members.ledger.names import (
+    USER_ID,
+    Count,
+    Counts,
+    Generation,
+    Label,
+    Moment,
+    NoteName,
+    Run,
+    Text,
+)
 from airflow_segments_provider.members.ledger.state import REMOVED, Members
 from airflow_segments_provider.members.ledger.timing import milliseconds
 from airflow_segments_provider.members.settings import Mode, Settings
-from airflow_segments_provider.members.shapes import CHANGES, samples
+from airflow_segments_provider.members.shapes import CHANGES, LONGEST, samples
 from airflow_segments_provider.members.staging import Staged
 from airflow_segments_provider.members.target import Limits, SegmentKey
 from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sources.id_table import literal
 
 ACTIONS = "actions"
 ACTIONS_FILE = "actions.txt"
@@ -26,6 +41,7 @@ SENT = ("add", "remove", "again", "remove_again")
 # What takes no request, and changes what the ledger says.
 SETTLED = ("adopt", "forget", "gone")
 KINDS = (*SENT, *SETTLED, "waiting", "skipped")
+COUNTED = frozenset({*KINDS, "wanted", "baseline", "duplicates", "changed", "invalid"})
 
 OWNED, UNCERTAIN, ADDING, REMOVING, REJECTED, WAITING = (1 << bit for bit in range(6))
 
@@ -51,28 +67,33 @@ class Plan:
     :param first: the ledger has no generation.
     :param digest: SHA-256 of everything that it would do; empty until :func:`write_actions`.
     :param samples: patterns of the IDs to ``add`` and to ``remove``, with their numbers; see :mod:`~.shapes`.
-    :param approved: a user approved exactly this plan.
+    :param approved_by: who approved exactly this plan; empty for one that is kept, and for one within the limits.
     """
 
     key: SegmentKey
     mode: Mode
-    generation: int
-    as_of: int
-    counts: dict[str, int] = field(default_factory=dict)
-    new: dict[str, int] = field(default_factory=dict)
-    requests: int = 0
+    generation: Generation
+    as_of: Moment
+    counts: Counts = field(default_factory=dict)
+    new: Counts = field(default_factory=dict)
+    requests: Count = 0
     duration: timedelta | None = None
-    notes: tuple[str, ...] = ()
-    replacement: str = ""
+    notes: tuple[NoteName, ...] = ()
+    replacement: Run = ""
     replacing: bool = False
     pending: bool = False
-    outside: int = 0
+    outside: Count = 0
     unknown: bool = False
     first: bool = False
     digest: str = ""
-    invalid: dict[str, int] = field(default_factory=dict)
-    samples: dict[str, dict[str, int]] = field(default_factory=dict)
-    approved: bool = False
+    invalid: dict[Label, Count] = field(default_factory=dict)
+    samples: dict[Label, dict[Annotated[Text, Field(max_length=LONGEST)], Count]] = field(default_factory=dict)
+    approved_by: Literal[""] | Text = ""
+
+    @property
+    def approved(self) -> bool:
+        """Whether a user approved exactly this plan."""
+        return bool(self.approved_by)
 
     @property
     def changes(self) -> int:
@@ -240,19 +261,32 @@ def write_actions(workspace: Workspace, plan: Plan) -> Plan:
     path = workspace.folder / ACTIONS_FILE
     listed = ", ".join(f"'{action}'" for action in (*SENT, *SETTLED))
     workspace.run(
-        f"COPY (SELECT action, id FROM {ACTIONS} WHERE action IN ({listed}) ORDER BY action, id) TO '{path}' "
+        f"COPY (SELECT action, id FROM {ACTIONS} WHERE action IN ({listed}) ORDER BY action, id) "
+        f"TO {literal(str(path))} "
         "(FORMAT csv, DELIMITER '\t', HEADER false, QUOTE '', ESCAPE '')"
     )
     return replace(plan, digest=digest_of(plan, path))
 
 
-def read_actions(workspace: Workspace, path: Path) -> None:
-    """Make the table ``actions`` from a file of :func:`write_actions`."""
-    workspace.run(
-        f"CREATE OR REPLACE TABLE {ACTIONS} AS SELECT id, action, false AS new FROM read_csv('{path}', "
-        "delim = '\t', header = false, quote = '', escape = '', auto_detect = false, strict_mode = false, "
-        "columns = {'action': 'VARCHAR', 'id': 'VARCHAR'})"
+def read_actions(workspace: Workspace, plan: Plan, path: Path) -> bool:
+    """Make the table ``actions`` from a file of :func:`write_actions`; return whether the plan counts these actions."""
+    import duckdb
+
+    try:
+        workspace.run(
+            f"CREATE OR REPLACE TABLE {ACTIONS} AS SELECT id, action, false AS new FROM read_csv({literal(str(path))}, "
+            "delim = '\t', header = false, quote = '', escape = '', auto_detect = false, strict_mode = false, "
+            "hive_partitioning = false, columns = {'action': 'VARCHAR', 'id': 'VARCHAR'})"
+        )
+    except (duckdb.Error, LedgerUnavailable):
+        return False
+    found = dict(workspace.rows(f"SELECT action, count(*) FROM {ACTIONS} GROUP BY action"))
+    (wrong,) = workspace.one(
+        f"SELECT count(*) - count(DISTINCT id) + count(*) FILTER (NOT regexp_full_match(id, '{USER_ID}')) "
+        f"FROM {ACTIONS}"
     )
+    counted = {action: plan.counts[action] for action in (*SENT, *SETTLED) if plan.counts.get(action)}
+    return not wrong and found == counted and plan.counts.keys() >= COUNTED
 
 
 def digest_of(plan: Plan, path: Path) -> str:

@@ -38,6 +38,8 @@ def markdown(plan: Plan) -> str:
     takes = f", about {plan.duration} at the connection's rate" if plan.duration else ""
     requests = f"{plan.requests:,} request{'' if plan.requests == 1 else 's'}"
     lines += ["", f"{plan.mode}, {requests}{takes}{removed}. Digest {plan.digest}", *_replacement(plan)]
+    if plan.approved_by:
+        lines.append(f"Approved by {plan.approved_by}.")
     for kind, shapes in plan.samples.items():
         looked_at = min(LOOKED_AT, sum(plan.counts.get(action, 0) for action in CHANGES[kind]))
         lines += ["", f"| ids to {kind} look like | of {looked_at:,} |", "|---|---:|"]

@@ -66,6 +66,7 @@ class Sync:
 
     :param ledger_of: opens the ledger of a segment.
     :param as_of: the time that the source's data represents, in milliseconds since 1970; None for now.
+    :param approver: who gave the argument ``approve``.
     :param stopped: whether Airflow ended the task; called while the source is read, and before each request.
     :param tell: called after each request with the progress.
     :param show: called with each plan before it is checked or sent.
@@ -78,6 +79,7 @@ class Sync:
     settings: Settings
     _: KW_ONLY
     as_of: int | None = None
+    approver: str = "`approve`"
     stopped: Callable[[], bool] = lambda: False
     tell: Callable[[Progress], None] = lambda progress: None
     show: Callable[[Plan], None] = lambda plan: None
@@ -234,12 +236,13 @@ class Sync:
         if self.settings.plan_only:
             return None, ()
         digest = self.settings.approve
-        plan = approvals.load(ledger, self.workspace, digest)
+        plan = approvals.load(ledger, self.workspace, self.target.key(), digest, self.approver)
         if plan is not None or digest is None:
             return plan, ()
         notice = (
             f"`approve` names {digest}, and no plan of that digest is kept for the ledger's generation "
-            f"{ledger.head.generation}: it was applied already, or the ledger has changed since, or it is misspelt."
+            f"{ledger.head.generation}: it was applied already, or the ledger has changed since, or it is misspelt, or "
+            "its approval was withdrawn."
         )
         return None, (notice,)
 
@@ -281,7 +284,7 @@ class Sync:
         self, ledger: Ledger, staged: Staged | None, plan: Plan, verdict: str = "", found: Sequence[str] = ()
     ) -> str:
         """Write the report of a plan, and return its folder."""
-        verdict = verdict or ("Approved" if plan.approved else "Within the limits")
+        verdict = verdict or (f"Approved by {plan.approved_by}" if plan.approved else "Within the limits")
         rejects = staged.rejects if staged else None
         return report.write(ledger, self.workspace, plan, verdict=verdict, breaches=found, rejects=rejects)
 
@@ -292,6 +295,9 @@ class Sync:
             if plan.replacement:
                 state.begin_replacement(members, ACTIONS)
             batches = ledger.keep(planned_batches(members, self.target.limits, plan))
+        if plan.approved:
+            approvals.take(ledger, plan)
+        if plan.sends:
             ledger.begin(
                 members,
                 batches,

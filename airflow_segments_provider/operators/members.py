@@ -238,6 +238,7 @@ class SyncMembersOperator(SegmentsOperator):
                 workspace,
                 settings,
                 as_of=sync_context.as_of(context),
+                approver=sync_context.approver(context),
                 stopped=self._is_killed,
                 tell=sync_result.progress_log(self.log),
                 show=lambda plan: self._show(context, plan),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import conf
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # The types of the runs that a timetable creates, as Airflow 2.11 and 3 name them.
 _AUTOMATED = ("scheduled", "backfill")
+# What Airflow's default pattern for run IDs permits.
+_PLAIN = "~:+"
 
 
 def previews_only() -> bool:
@@ -39,7 +42,7 @@ def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | Non
     writer = Writer(
         token=uuid.uuid4().hex,
         owner=f"{ti.dag_id}.{ti.task_id}",
-        run=f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}",
+        run=f"{ti.dag_id}/{quote(ti.run_id, safe=_PLAIN)}/{ti.task_id}/{ti.map_index}",
         try_number=ti.try_number,
     )
     return Ledger(
@@ -50,6 +53,12 @@ def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | Non
         timing,
         witness=LedgerVariable(key.folder),
     )
+
+
+def approver(context: Context) -> str:
+    """Return who approves a plan by the argument ``approve``, as far as Airflow records it."""
+    user = getattr(context.get("dag_run"), "triggering_user_name", None)
+    return f"{user}, who triggered the run, by `approve`" if user else "`approve`"
 
 
 def as_of(context: Context) -> int | None:

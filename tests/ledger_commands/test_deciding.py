@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
 import time
 from dataclasses import replace
@@ -10,8 +12,8 @@ import pytest
 
 from airflow_segments_provider.errors import InvalidInput, LedgerError, LedgerLost, PlanRefused
 from airflow_segments_provider.members.approvals import KeptPlan
-from airflow_segments_provider.members.ledger import retention
-from airflow_segments_provider.members.ledger.history import read_head
+from airflow_segments_provider.members.ledger.history import generations, read_head
+from airflow_segments_provider.members.ledger.ledger import Ledger
 from tests.ledger_commands.test_looking import interrupt
 from tests.members.conftest import people
 from tests.members.model.memory import Crash
@@ -31,7 +33,8 @@ def refused(make):
 @pytest.mark.parametrize("given", [slice(None), slice(7, None), slice(7, 15), slice(0, 15)])
 def test_an_approved_plan_is_applied_by_the_next_run_once(refused, ledger, given):
     status, out, _ = ledger("approve", "segment", refused.digest[given])
-    assert (status, out) == (0, f"The next run of {refused.folder} applies the plan {refused.digest}, once.\n")
+    said = f"The next run of {refused.folder} applies the plan {refused.digest}, once. Approved by "
+    assert (status, out.startswith(said)) == (0, True)
     refused.sync(people(199, 200))
     assert refused.vendor.members == set(people(150, 200))
     with pytest.raises(PlanRefused):
@@ -98,6 +101,68 @@ def test_a_plan_is_no_longer_true_once_a_late_request_is_known(refused, ledger):
     assert refused.vendor.members == set(people(150, 200))
 
 
+def test_an_approval_is_listed_and_can_be_withdrawn(refused, ledger):
+    assert ledger("approvals") == (0, "No plan is approved.\n", "")
+    assert ledger("approve", "segment", refused.digest, "--by", "Ada Lovelace")[0] == 0
+    by = f"{refused.folder}  {refused.digest}  by Ada Lovelace at "
+    status, out, _ = ledger("approvals", "segment")
+    assert (status, out.startswith(by), out.endswith(": the next run applies it\n")) == (0, True, True)
+    status, out, _ = ledger("withdraw", "segment", refused.digest[7:19])
+    assert status == 0
+    assert f"No run of {refused.folder} applies the plan {refused.digest}, unless it is approved again. " in out
+    assert f"Withdrawn by {pwd.getpwuid(os.getuid()).pw_name} at 2" in out
+    out = ledger("approvals")[1]
+    assert re.search(f"^{re.escape(by)}.*: withdrawn by {pwd.getpwuid(os.getuid()).pw_name} at 2", out)
+    with pytest.raises(PlanRefused):
+        refused.sync(people(199, 200))
+    assert ledger("approve", "segment", refused.digest, "--by", "Grace")[0] == 0
+    assert "by Grace at" in ledger("approvals")[1]
+    refused.sync(people(199, 200))
+    assert refused.vendor.members == set(people(150, 200))
+
+
+def test_who_approved_first_stays(refused, ledger):
+    ledger("approve", "segment", refused.digest, "--by", "Ada")
+    assert " Approved by Ada at " in ledger("approve", "segment", refused.digest, "--by", "Grace")[1]
+
+
+def test_an_approval_that_a_run_has_taken(refused, ledger, monkeypatch):
+    ledger("approve", "segment", refused.digest)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "begin", lambda self, *given, **named: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            refused.sync([], run="dag/run/task/-1")
+    assert ": taken by dag/run/task/-1 at 2" in ledger("approvals")[1]
+    status, out, _ = ledger("withdraw", "segment", refused.digest)
+    assert (status, "The run dag/run/task/-1 began to apply the plan" in out, "too late" in out) == (1, True, True)
+
+
+def test_an_approval_that_no_longer_holds(refused, ledger):
+    ledger("approve", "segment", refused.digest)
+    held = refused.ledger()
+    held.head = read_head(refused.store, refused.folder)
+    held.note("add", ["late"])
+    assert ledger("approvals")[1].endswith(": no longer true\n")
+    status, out, _ = ledger("withdraw", "segment", refused.digest)
+    assert (status, "so no run applies it" in out) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x1b[2J", "a\u202eb", "x" * 201])
+def test_a_name_that_a_terminal_or_a_log_would_not_show_as_it_is(ledger, name, capsys):
+    with pytest.raises(SystemExit):
+        ledger("approve", "segment", "0" * 64, "--by", name)
+    assert "argument --by: invalid" in capsys.readouterr().err
+
+
+def test_a_damaged_approval_does_not_hide_the_others(refused, make, ledger):
+    ledger("approve", "segment", refused.digest)
+    (name,) = refused.store.names("approvals")
+    refused.store.delete(f"approvals/{name}")
+    refused.store.create(f"approvals/{name}", b"{}")
+    status, out, _ = ledger("approvals")
+    assert (status, f"{refused.folder}: approvals/{name} is damaged." in out) == (1, True)
+
+
 def test_forgetting_says_first_what_it_means(refused, ledger):
     files = list(refused.store.files())
     status, out, _ = ledger("forget", "segment")
@@ -116,7 +181,7 @@ def test_after_it_a_sync_begins_anew_and_numbers_go_on_above_the_witness(refused
     done = refused.sync(people(190, 210), first_sync="add", owner="other.task")
     assert done.counts["baseline"] == 0
     assert refused.vendor.members == set(people(0, 210))
-    assert retention.generations(refused.store) == [seen.generation + 1, seen.generation + 2]
+    assert generations(refused.store) == [seen.generation + 1, seen.generation + 2]
     assert refused.sync(people(190, 210), owner="other.task").outcome == "unchanged"
 
 

@@ -94,7 +94,7 @@ def test_approvals_go_with_their_plans(left, ledger, tmp_path):
         left.sync(people(150, 200))
     held = left.ledger()
     held.head = read_head(left.store, left.folder)
-    approvals.approve(held, refused.value.digest)
+    approvals.approve(held, refused.value.digest, "ada")
     assert ledger("erase-person", "p000")[0] == 0
     assert left.store.names("approvals") == left.store.names("plans") == left.store.folders("reports") == []
 

@@ -284,8 +284,9 @@ def test_what_runs_write_after_the_erasing_stays(left, erase, elsewhere, monkeyp
 @local
 def test_acknowledgements_without_a_manifest(make, erase):
     segment = make()
+    batch = "batches/000000000001-0123abcd/000001-add.txt"
     answer = Acknowledgement(
-        generation=1, token="t", kind="add", batch="b", users=1, sent_at=1, rejected={"ghost": "status 400"}
+        generation=1, token="t", kind="add", batch=batch, users=1, sent_at=1, rejected={"ghost": "status 400"}
     )
     segment.store.create("acknowledged/000000000001/000001-add-000000.json", answer.encoded)
     assert erase("ghost")[0] == 0

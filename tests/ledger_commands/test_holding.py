@@ -10,6 +10,7 @@ import pytest
 from airflow_segments_provider.errors import LedgerUnavailable
 from airflow_segments_provider.ledger_commands.holding import Search
 from airflow_segments_provider.ledger_commands.id_list import NamedId
+from airflow_segments_provider.members.approvals import Approval
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Note, Release
 from airflow_segments_provider.members.workspace import Workspace
 
@@ -46,9 +47,16 @@ def footer_only(tmp_path):
     return content[:rows] + b"p001" + content[rows + 4 :]
 
 
+BATCH = f"batches/{N1}-0123abcd/000001-add.txt"
+
+
 def acknowledgement(rejected, **given):
-    answer = {"generation": 1, "token": "t", "kind": "add", "batch": "x", "users": 1, "sent_at": 1, **given}
+    answer = {"generation": 1, "token": "t", "kind": "add", "batch": BATCH, "users": 1, "sent_at": 1, **given}
     return Acknowledgement(**answer, rejected=rejected).encoded
+
+
+def approval(by):
+    return Approval(digest=f"sha256:{'a' * 64}", generation=1, by=by, at=1).encoded
 
 
 MANY = [f"q{number:06}" for number in range(60_000)]
@@ -76,6 +84,7 @@ HOLDING = {
     f"plans/{N1}-ab.txt": b"add\tp001\nremove\tp000\n",
     f"plans/{N1}-ab.json": b'{"plan": ["p000"]}',
     f"approvals/{N1}-ab": b"p000",
+    f"approvals/{N1}-{'a' * 64}.json": approval("Ada p000"),
     f"reports/{N1}-ab/rejects.jsonl": b'{"row": 1}\n{"row": 2, "reason": "\\tp000"}\n',
     f"reports/{N1}-ab/plan.md": b"about p000.",
     f"leases/{N1}/changed-since.json": b'{"at": 1, "replacing": false, "who": "p000"}',
@@ -99,13 +108,14 @@ UNREADABLE = {
 OTHERS = {
     f"state/{N2}-0a-snapshot.parquet": state("p0000", "P000", "xp000", reason="p000"),
     f"batches/{N2}-0a/000002-add.txt": b"p0000\np00\np000x\nP000\np000 p001",
-    f"acknowledged/{N2}/000002-add-000000.json": acknowledgement({"p001": "p000"}, token="p000", batch="p000"),
+    f"acknowledged/{N2}/000002-add-000000.json": acknowledgement({"p001": "p000"}, token="p000"),
     f"notes/{N2}-bb.json": Note(kind="add", sent_at=1, ids=("p0000",)).encoded,
     f"plans/{N2}-ab.txt": b"add\tp0000\np000x\tadd\n",
     f"plans/{N2}-ab.json": b'{"plan": "p0000"}',
     f"leases/{N2}/released.json": Release(at=1, replacing=False).encoded,
     f"leases/{N2}/000000000000001.json": b"",
     f"approvals/{N2}-p000": b"",
+    f"approvals/{N2}-{'a' * 64}.json": approval("p0000 p000x"),
     "making/x.json": b"1700000000000",
     "empty.parquet": b"",
 }

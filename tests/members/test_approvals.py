@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,6 +13,8 @@ from airflow_segments_provider.errors import LedgerError, PlanRefused
 from airflow_segments_provider.members import approvals
 from airflow_segments_provider.members.approvals import KeptPlan
 from airflow_segments_provider.members.ledger.history import read_head
+from airflow_segments_provider.members.ledger.lease import moment
+from airflow_segments_provider.members.ledger.ledger import Ledger
 from tests.members.conftest import people
 from tests.members.model.memory import KEY, Crash
 from tests.members.test_sync import Unread
@@ -33,7 +37,7 @@ def refused(segment, wanted, **settings):
 def approved_by_file(segment, digest):
     ledger = segment.ledger()
     ledger.head = read_head(segment.store, KEY.folder)
-    approvals.approve(ledger, digest)
+    approvals.approve(ledger, digest, "ada")
 
 
 @pytest.mark.parametrize("swapped", [("p199", "p149"), ("p150", "p000"), ("p199", "evil")])
@@ -56,8 +60,6 @@ def test_the_order_of_the_source_makes_none(segment):
 
 def test_nor_does_the_database_that_makes_it(segment):
     """It can be computed without: the SHA-256 of a line of JSON, and of the actions in the order of their bytes."""
-    import hashlib
-
     plan = segment.sync(people(150, 200), plan_only=True).plan
     lines = sorted(f"remove\t{user}\n" for user in people(0, 150))
     assert plan.digest == "sha256:" + hashlib.sha256(plan.header + "".join(lines).encode()).hexdigest()
@@ -182,3 +184,92 @@ def test_removals_that_were_approved_and_acknowledged_need_no_second_approval(se
     segment.sync(wanted, **given)
     assert segment.vendor.members == set(people(30, 200))
     refused(segment, wanted, **given)
+
+
+def withdrawn(segment, digest):
+    ledger = segment.ledger()
+    ledger.head = read_head(segment.store, KEY.folder)
+    return approvals.withdraw(ledger, digest, "bob")
+
+
+@pytest.mark.parametrize("how", ["argument", "file"])
+def test_an_approval_that_was_withdrawn_never_applies(segment, how):
+    digest = refused(segment, people(150, 200))
+    if how == "file":
+        approved_by_file(segment, digest)
+    assert withdrawn(segment, digest).by == "bob"
+    with pytest.raises(PlanRefused) as error:
+        segment.sync(people(150, 200), approve=digest if how == "argument" else None)
+    assert ("withdrawn" in str(error.value)) == (how == "argument")
+    assert segment.vendor.members == set(people(0, 200))
+    approved_by_file(segment, digest)
+    segment.sync([])
+    assert segment.vendor.members == set(people(150, 200))
+
+
+def test_nor_where_that_happens_while_a_run_prepares_its_requests(segment, monkeypatch):
+    digest = refused(segment, people(150, 200))
+    approved_by_file(segment, digest)
+    keep = Ledger.keep
+
+    def kept(ledger, batches):
+        found = keep(ledger, batches)
+        withdrawn(segment, digest)
+        return found
+
+    monkeypatch.setattr(Ledger, "keep", kept)
+    generation = read_head(segment.store, KEY.folder).generation
+    with pytest.raises(PlanRefused, match=r"was withdrawn by bob at .* Nothing was sent"):
+        segment.sync([])
+    assert segment.vendor.members == set(people(0, 200))
+    assert read_head(segment.store, KEY.folder).generation == generation
+
+
+def test_it_cannot_be_withdrawn_once_a_run_has_taken_it(segment, monkeypatch):
+    digest = refused(segment, people(150, 200))
+    approved_by_file(segment, digest)
+    monkeypatch.setattr(Ledger, "begin", lambda self, *given, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        segment.sync([], run="first")
+    assert (withdrawn(segment, digest).withdrawn, withdrawn(segment, digest).by) == (False, "first")
+    monkeypatch.undo()
+    segment.sync([], run="second")
+    assert segment.vendor.members == set(people(150, 200))
+
+
+def test_the_report_says_who_approved_and_when(segment):
+    digest = refused(segment, people(150, 200))
+    at = moment(segment.now)
+    approved_by_file(segment, digest)
+    done = segment.sync([])
+    assert done.plan.approved_by == f"ada at {at}"
+    name = f"{done.report.rpartition('reports/')[2]}"
+    assert f"Approved by ada at {at}." in segment.store.files[f"reports/{name}/plan.md"].decode()
+    assert json.loads(segment.store.files[f"reports/{name}/plan.json"])["approved_by"] == f"ada at {at}"
+
+
+def test_an_approval_is_for_the_plan_whose_name_it_has(segment):
+    digest = refused(segment, people(150, 200))
+    other = refused(segment, people(199, 200))
+    approved_by_file(segment, digest)
+    (name,) = [name for name in segment.store.files if name.startswith("approvals/")]
+    segment.store.files[name.replace(digest[7:], other[7:])] = segment.store.files.pop(name)
+    with pytest.raises(LedgerError, match=r"approvals/.* is damaged. Nothing was sent. Delete"):
+        segment.sync(people(150, 200))
+
+
+@pytest.mark.parametrize("counts", [{"remove": 149}, {"remove": 0, "gone": 150}, {"add": 1}, {"waiting": None}])
+def test_a_plan_that_counts_other_actions_than_it_has_is_not_applied(segment, counts):
+    digest = refused(segment, people(150, 200))
+    (name,) = [name for name in segment.store.files if name.startswith("plans/") and name.endswith("json")]
+    stored = KeptPlan.decode(segment.store.files.pop(name))
+    users = segment.store.files.pop(name.replace(".json", ".txt"))
+    changed = {name: count for name, count in {**stored.plan.counts, **counts}.items() if count is not None}
+    plan = replace(stored.plan, counts=changed)
+    forged = hashlib.sha256(plan.header + users).hexdigest()
+    plan = replace(plan, digest=f"sha256:{forged}")
+    new = name.replace(digest[7:], forged)
+    segment.store.files |= {new: stored.model_copy(update={"plan": plan}).encoded, new.replace(".json", ".txt"): users}
+    with pytest.raises(LedgerError, match="is not what is kept"):
+        segment.sync([], approve=plan.digest)
+    assert segment.vendor.members == set(people(0, 200))

@@ -54,7 +54,7 @@ def test_a_refusal_names_its_report_and_the_approved_plan_writes_over_it(segment
     assert "- 150 of 200 members (75.0%) would be removed" in report(segment, folder)["plan.md"]
     done = segment.sync(people(150, 200), approve=refused.value.digest)
     assert done.report == folder
-    assert json.loads(report(segment, folder)["plan.json"])["verdict"] == "Approved"
+    assert json.loads(report(segment, folder)["plan.json"])["verdict"] == "Approved by `approve`"
 
 
 def test_a_preview_is_reported_with_what_it_would_be_refused_for(segment):

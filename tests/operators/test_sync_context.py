@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from airflow_segments_provider.members.ledger.timing import Timing
+from airflow_segments_provider.members.target import Limits, SegmentKey
 from airflow_segments_provider.operators import sync_context
 from tests.assets.conftest import AIRFLOW_2
 
@@ -88,3 +91,32 @@ def test_a_manual_run_of_airflow_represents_its_logical_date(dag_file):
 def test_a_run_of_airflow_without_a_logical_date_represents_the_time_it_could_start(dag_file):
     (ti,) = dag_file(REPORT).test(logical_date=None, run_after=LATER).get_task_instances()
     assert ti.xcom_pull(task_ids="report")[1] == milliseconds(LATER)
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (SimpleNamespace(triggering_user_name="ada"), "ada, who triggered the run, by `approve`"),
+        (SimpleNamespace(triggering_user_name=None), "`approve`"),
+        # Airflow 2.11 does not record it.
+        (SimpleNamespace(), "`approve`"),
+        (None, "`approve`"),
+    ],
+)
+def test_who_approves_by_the_argument(run, expected):
+    assert sync_context.approver({"dag_run": run}) == expected
+
+
+@pytest.mark.parametrize(
+    ("run_id", "named"),
+    [
+        ("manual__2026-01-01T00:00:00.5+00:00", "manual__2026-01-01T00:00:00.5+00:00"),
+        ("by ada@example.com\x1b[2J/..", "by%20ada%40example.com%1B%5B2J%2F.."),
+    ],
+)
+def test_a_run_is_named_in_plain_characters(tmp_path, run_id, named):
+    ti: Any = SimpleNamespace(dag_id="dag", task_id="task", run_id=run_id, map_index=-1, try_number=1)
+    target = SimpleNamespace(limits=Limits(1, 1, 1))
+    key = SegmentKey("walkme", "https://api.walkme.com", "system", "segment")
+    ledger = sync_context.ledger_of({"ti": ti}, target, key, str(tmp_path), Timing())
+    assert ledger.writer.run == f"dag/{named}/task/-1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -74,6 +75,8 @@ def test_a_plan_that_was_approved_in_a_manual_run_lets_the_refused_run_be_repeat
     # What the source returns then does not matter: exactly the plan is applied that was looked at.
     approved = sync.run(everybody, day=2.5, approve=digest)
     assert (approved.state, approved.result["outcome"]) == ("success", "changed"), approved.printed[-3000:]
+    # Airflow records from 3.1 on who triggered a run.
+    assert re.search("Approved by ([a-z_]+, who triggered the run, by )?`approve`[.]", approved.printed)
     assert sync.members == set(few)
     repeated = sync.run(few, day=2)
     assert (repeated.state, repeated.result["outcome"]) == ("success", "unchanged")

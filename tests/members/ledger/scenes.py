@@ -105,7 +105,7 @@ def approved(segment):
         segment.sync([*people(0, 12), "p999"])
     held = segment.ledger()
     held.head = read_head(segment.store, KEY.folder)
-    approvals.approve(held, refused.value.digest)
+    approvals.approve(held, refused.value.digest, "ada")
     return lambda: segment.sync([*people(0, 12), "p999"])
 
 

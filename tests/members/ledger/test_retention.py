@@ -177,7 +177,7 @@ def test_refused_plans_of_earlier_generations_go_after_the_time_and_approvals_at
         segment.sync(people(150, 200))
     held = segment.ledger()
     held.head = read_head(segment.store, KEY.folder)
-    approvals.approve(held, refused.value.digest)
+    approvals.approve(held, refused.value.digest, "ada")
     segment.sync(people(150, 200))
     assert segment.vendor.members == set(people(150, 200))
     assert numbers(segment, "plans") == [2]

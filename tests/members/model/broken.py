@@ -17,7 +17,7 @@ from airflow_segments_provider.members.ledger import claim, history, ledger, sta
 from airflow_segments_provider.members.ledger.history import manifest_name
 from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Acknowledgement
-from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS
+from airflow_segments_provider.members.ledger.retention import PLANS
 from airflow_segments_provider.members.ledger.timing import Timing, milliseconds
 from airflow_segments_provider.members.sync import Sync, Synced
 from airflow_segments_provider.members.target import Applied
@@ -481,9 +481,9 @@ def _digest_of_counts(patch: Patch) -> None:
 def _approves_for_ever(patch: Patch) -> None:
     """Applies an approved plan, whatever the generation."""
 
-    def load(held: Any, workspace: Any, digest: str | None) -> Any:
+    def load(held: Any, workspace: Any, key: Any, digest: str | None, by: str) -> Any:
         store = held.store
-        wanted = [digest.rpartition(":")[2]] if digest else [name[-64:] for name in store.names(APPROVALS)]
+        wanted = [digest.rpartition(":")[2]] if digest else [name[-64:] for name in approvals.approved(store)]
         for name in store.names(PLANS):
             stem = name.removesuffix(".json")
             if name != stem and stem[-64:] in wanted:
@@ -491,8 +491,8 @@ def _approves_for_ever(patch: Patch) -> None:
                 path = workspace.folder / "approved.txt"
                 if not store.fetch(f"{PLANS}/{stem}.txt", path):
                     raise LedgerError("damaged")
-                plan.read_actions(workspace, path)
-                return dataclasses.replace(made, digest=f"sha256:{stem[-64:]}", approved=True)
+                plan.read_actions(workspace, made, path)
+                return dataclasses.replace(made, digest=f"sha256:{stem[-64:]}", approved_by=by)
         return None
 
     patch.setattr(approvals, "load", load)
