@@ -38,9 +38,7 @@ def write(
         {**about, "written_ms": now, "breaches": list(breaches), **plan.to_json()}, indent=1, ensure_ascii=False
     )
     for name, text in (("plan.json", described), ("plan.md", _page(plan, about, breaches))):
-        path = workspace.folder / name
-        path.write_text(text + "\n", encoding="utf-8")
-        ledger.store.put(f"{folder}/{name}", path)
+        ledger.store.put(f"{folder}/{name}", workspace.write(name, f"{text}\n".encode()))
     if rejects:
         ledger.store.put(f"{folder}/rejects.jsonl", rejects)
     return f"{ledger.store}/{folder}"
@@ -50,9 +48,8 @@ def write_rejects(ledger: Ledger, workspace: Workspace, problem: str, rejects: P
     """Write why a source was refused, and which of its rows are invalid; return the file of the latter."""
     folder, now = f"{REPORTS}/{ledger.head.generation:012d}-invalid", ledger.clock()
     about = {"verdict": "Refused", "run": ledger.writer.run, "written_at": moment(now), "written_ms": now}
-    path = workspace.folder / "plan.json"
-    path.write_text(json.dumps({**about, "breaches": [problem]}, indent=1) + "\n", encoding="utf-8")
-    ledger.store.put(f"{folder}/plan.json", path)
+    described = json.dumps({**about, "breaches": [problem]}, indent=1)
+    ledger.store.put(f"{folder}/plan.json", workspace.write("plan.json", f"{described}\n".encode()))
     ledger.store.put(f"{folder}/rejects.jsonl", rejects)
     return f"{ledger.store}/{folder}/rejects.jsonl"
 

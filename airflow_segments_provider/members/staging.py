@@ -50,13 +50,15 @@ def stage(
     workspace.run("CREATE TABLE staged (id VARCHAR)")
     path = workspace.folder / "rejects.jsonl"
     with path.open("w", encoding="ascii") as rejects:
-        ids = IdCheck(max_length, normalise=normalise, on_invalid=partial(_report, rejects))
+        ids = IdCheck(max_length, normalise=normalise, on_invalid=partial(_report, workspace, rejects))
         staged = _load(workspace, source, ids, check)
         if not staged:
             staged = "SELECT id FROM staged"
             for chunk in chunks(read_values(source), check=check):
                 if taken := ids.take(chunk):
                     workspace.insert("staged", taken)
+        with workspace.writing():
+            rejects.close()
     (wanted,) = workspace.one(f"CREATE TABLE wanted AS SELECT DISTINCT id FROM ({staged})")
     workspace.run("DROP TABLE IF EXISTS loaded")
     workspace.run("DROP TABLE staged")
@@ -65,8 +67,9 @@ def stage(
     return Staged(ids.rows, wanted, ids.rows - wrong - wanted, ids.changed, invalid, path if wrong else None)
 
 
-def _report(rejects: IO[str], row: int, reason: str) -> None:
-    rejects.write(json.dumps({"row": row, "reason": reason}) + "\n")
+def _report(workspace: Workspace, rejects: IO[str], row: int, reason: str) -> None:
+    with workspace.writing():
+        rejects.write(json.dumps({"row": row, "reason": reason}) + "\n")
 
 
 def _load(workspace: Workspace, source: Any, ids: IdCheck, check: Callable[[], None]) -> str | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_segments_provider.errors import ConfigurationError
+from airflow_segments_provider.errors import ConfigurationError, LedgerUnavailable
 
 if TYPE_CHECKING:
     import duckdb
@@ -232,6 +232,9 @@ class Workspace:
                 "memory_limit": self._memory_limit,
                 "temp_directory": str(self.folder / "spill"),
                 "preserve_insertion_order": False,
+                # What a file contains never decides what is fetched and run.
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
             }
             self.database = self._given or stack.enter_context(duckdb.connect(config=settings))
             if self._given:
@@ -245,30 +248,62 @@ class Workspace:
     ) -> None:
         self._opened.close()
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Explain why a file of the folder cannot be written, also by the database.
+
+        :raises LedgerUnavailable: it cannot.
+        """
+        import duckdb
+
+        try:
+            yield
+        except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise LedgerUnavailable(
+                f"The working directory {self.folder.parent} cannot be written: {reason}. No further request was sent, "
+                "and the ledger accounts for those before. Free space there, or set `TMPDIR` to a folder on another "
+                "disk, then run the task again."
+            ) from None
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Write a file of the folder, and return its path."""
+        path = self.folder / name
+        with self.writing():
+            path.write_bytes(content)
+        return path
+
     def run(self, query: str, parameters: Sequence[Any] = ()) -> None:
         """Run a statement."""
-        self.database.execute(query, parameters)
+        with self.writing():
+            self.database.execute(query, parameters)
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
-        return self.database.execute(query, parameters).fetchall()
+        with self.writing():
+            return self.database.execute(query, parameters).fetchall()
 
     def one(self, query: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
         """Return the only row of a query, or the number of rows that a statement wrote."""
-        found = self.database.execute(query, parameters).fetchone()
+        with self.writing():
+            found = self.database.execute(query, parameters).fetchone()
         if found is None:
             raise AssertionError("an aggregate has a row")
         return found
 
     def stream(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a query, ``size`` at a time; no other statement may run meanwhile."""
-        self.database.execute(query)
-        while rows := self.database.fetchmany(size):
+        self.run(query)
+        while rows := self._fetched(size):
             yield rows
+
+    def _fetched(self, size: int) -> list[tuple[Any, ...]]:
+        with self.writing():
+            return self.database.fetchmany(size)
 
     def insert(self, table: str, ids: Sequence[str]) -> None:
         """Append IDs to a table of one column; many times faster than row by row."""
-        self.database.execute(f"INSERT INTO {table} SELECT unnest(?::VARCHAR[])", [ids])
+        self.run(f"INSERT INTO {table} SELECT unnest(?::VARCHAR[])", [ids])
 
     def fill(self, table: str, pages: Iterable[Sequence[str]]) -> None:
         """Make a table of one column ``id`` and fill it."""

@@ -139,7 +139,11 @@ class LocalStore:
         with _explained("deleted", path):
             for tried in range(1, TRIES + 1):
                 try:
-                    _delete_tree(path)
+                    # What a link inside the ledger leads to is not the ledger's.
+                    if folder and path.is_symlink():
+                        path.unlink()
+                    else:
+                        _delete_tree(path)
                     break
                 except OSError as error:
                     if error.errno not in _NOT_EMPTY or tried == TRIES:

@@ -265,6 +265,18 @@ def test_a_deletion_is_durable(tmp_path, monkeypatch):
     assert disk.folders == [str(tmp_path / "ledger" / "plans"), str(tmp_path / "ledger")]
 
 
+@pytest.mark.parametrize("folder", ["batches/000000000001-0123abcd", "batches"])
+def test_a_link_inside_the_ledger_is_deleted_and_not_what_it_leads_to(tmp_path, folder):
+    (tmp_path / "outside" / "000000000001-0123abcd").mkdir(parents=True)
+    (tmp_path / "outside" / "000000000001-0123abcd" / "kept").touch()
+    link = tmp_path / "ledger" / folder
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "outside" / folder.partition("/")[2])
+    LocalStore(tmp_path / "ledger").delete_folder(folder)
+    assert not link.is_symlink()
+    assert (tmp_path / "outside" / "000000000001-0123abcd" / "kept").exists()
+
+
 NO_LINKS = [errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV]
 
 
