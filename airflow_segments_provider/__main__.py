@@ -74,14 +74,19 @@ def _reported(work: Callable[[], tuple[int, Iterable[str]]]) -> int:
             try:
                 status, lines = work()
             except (SegmentsError, AirflowNotFoundException) as error:
-                print(error)
+                print(_shown(str(error)))
                 return DECLINED if isinstance(error, LedgerBusy) else FAILED
         if said := "\n".join(lines):
-            print(said)
+            print(_shown(said))
     except Exception:  # noqa: BLE001  # Python's own status would be 1: differences
         traceback.print_exc()
         return FAILED
     return status
+
+
+def _shown(text: str) -> str:
+    """Replace what would control a terminal: names of files and of users may have any character."""
+    return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
 
 
 if __name__ == "__main__":

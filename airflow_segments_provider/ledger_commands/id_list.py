@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.ledger_commands.export import COLUMNS
+from airflow_segments_provider.ledger_commands.export import COLUMNS, unescaped
 from airflow_segments_provider.sources.ids import INVISIBLE
 
 MOST_NAMED = 50
@@ -30,6 +30,10 @@ _NOT_TEXT = "the text is not UTF-8, nor UTF-16 with a byte order mark"
 _SEVERAL = (
     "there is a comma, a semicolon or a tab outside quotes, which may separate columns. Give a file with one ID a "
     "line, an ID with such a character in quotes, or the file that `ledger export` wrote with its header"
+)
+_APOSTROPHE = (
+    "the apostrophe may be the one that `ledger export` puts before an ID. Give the file with its header, or leave the "
+    "apostrophe out"
 )
 _QUOTES = "quotes are neither around the whole line nor doubled inside such quotes"
 _OPEN = "a quote is not closed"
@@ -165,6 +169,8 @@ def _list(lines: Iterable[str], problems: _Problems) -> Iterator[tuple[int, str]
             user = cell
         if _CONTROL.search(user):
             problems.add(_INSIDE, number)
+        elif unescaped(user) not in (None, user):
+            problems.add(_APOSTROPHE, number)
         elif user:
             yield number, user
 
@@ -185,6 +191,7 @@ def _export(text: str, delimiter: str, problems: _Problems) -> Iterator[tuple[in
         if not any(map(trimmed, row)) or [trimmed(cell) for cell in row] == list(COLUMNS):
             continue
         user = trimmed(row[0])
+        plain = unescaped(user)
         if rows.line_num > number:
             # A quote that is not closed reaches to the next one, and hides the rows in between.
             problems.add("a cell has a line break", number)
@@ -192,7 +199,9 @@ def _export(text: str, delimiter: str, problems: _Problems) -> Iterator[tuple[in
             problems.add(f"the row has not the {len(COLUMNS)} columns of its header", number)
         elif not user:
             problems.add("the row has no ID", number)
-        elif _CONTROL.search(user):
+        elif plain is None:
+            problems.add("there is an apostrophe before the ID that `ledger export` does not write", number)
+        elif _CONTROL.search(plain):
             problems.add(_INSIDE, number)
         else:
-            yield number, user
+            yield number, trimmed(plain)
