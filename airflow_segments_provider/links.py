@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
@@ -9,7 +10,15 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
+# A browser drops, decodes or turns what is left out here; `user@` would hide where a link leads.
+_ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?([/?#][^\s\\<>\"'`{}|^]*)?", re.IGNORECASE)
+
 __all__ = ["AlteryxServerLink", "DoceboLink", "WalkMeSystemLink", "ZendeskHelpCenterLink"]
+
+
+def web_address(url: object) -> str:
+    """Return an address of http or https that a browser reads in one way only; an empty text for any other value."""
+    return url if isinstance(url, str) and url.isprintable() and _ADDRESS.fullmatch(url) else ""
 
 
 class VendorLink(BaseOperatorLink):
@@ -24,7 +33,7 @@ class VendorLink(BaseOperatorLink):
 
     def push(self, context: Context, url: str) -> None:
         """Keep the address now: Airflow itself would only do so when the task has ended."""
-        if url:
+        if url := web_address(url):
             context["ti"].xcom_push(key=self.xcom_key, value=url)
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
@@ -32,8 +41,8 @@ class VendorLink(BaseOperatorLink):
         # Airflow 3 asks in the task's own process; Airflow 2.11 in the web server, where only the XCom is.
         known: Any = getattr(operator, "vendor_url", None)
         if known is not None:
-            return str(known)
-        return XCom.get_value(key=self.xcom_key, ti_key=ti_key) or ""
+            return web_address(known)
+        return web_address(XCom.get_value(key=self.xcom_key, ti_key=ti_key))
 
 
 class WalkMeSystemLink(VendorLink):

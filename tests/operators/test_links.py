@@ -1,0 +1,84 @@
+"""Links lead to http and https only."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.links import WalkMeSystemLink, web_address
+
+GOOD = [
+    "https://admin.walkme.com/",
+    "https://admin.walkme.com:8443/systems?x=1&y=a%20b#c",
+    "HTTP://localhost:8080",
+    "http://[::1]:8000/hc",
+    "https://münchen.example/ü",
+    "https://a_b.example/(x)",
+]
+BAD = [
+    "",
+    "javascript:alert(1)",
+    "JavaScript:alert(1)",
+    "java\tscript:alert(1)",
+    " javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "ftp://example.com/",
+    "//example.com/",
+    "/relative",
+    "example.com",
+    "https:example.com",
+    "https:/example.com",
+    "https://",
+    "https:///x",
+    "https://user@example.com/",
+    "https://user:secret@example.com/",
+    "https://good.example\\@evil.example/",
+    "https://good.example@evil.example",
+    "https://example.com:port/",
+    "https://example.com/\nx",
+    "https://example.com/\x00",
+    "https://example.com/ x",
+    " https://example.com/",
+    "https://example.com/\u202ex",
+    "https://exa\u200bmple.com/",
+    'https://example.com/"onclick="x',
+    "https://example.com/<script>",
+    "https://exa\nmple.com/",
+    "https://example.com\t/",
+    "blob:https://example.com/x",
+    1,
+    ["https://example.com/"],
+]
+
+
+class Task:
+    """What a link needs of a task."""
+
+    def __init__(self, url):
+        self.vendor_url = url
+
+
+class Pushed(dict[str, str]):
+    def xcom_push(self, key, value):
+        self[key] = value
+
+
+@pytest.mark.parametrize("url", GOOD)
+def test_an_address_of_the_web(url):
+    pushed = Pushed()
+    WalkMeSystemLink().push({"ti": pushed}, url)  # type: ignore[typeddict-item]
+    assert list(pushed.values()) == [url]
+    assert WalkMeSystemLink().get_link(Task(url), ti_key=None) == url  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", BAD, ids=ascii)
+def test_anything_else_is_no_link(monkeypatch, url):
+    pushed = Pushed()
+    WalkMeSystemLink().push({"ti": pushed}, url)  # type: ignore[typeddict-item]
+    assert pushed == {}
+    assert web_address(url) == ""
+    assert WalkMeSystemLink().get_link(Task(url), ti_key=None) == ""  # type: ignore[arg-type]
+    # On Airflow 2.11 the web server has the XCom only, which a task of another DAG may have written.
+    monkeypatch.setattr("airflow_segments_provider.links.XCom.get_value", lambda **given: url)
+    assert WalkMeSystemLink().get_link(object(), ti_key=None) == ""  # type: ignore[arg-type]
