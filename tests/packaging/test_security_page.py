@@ -1,0 +1,36 @@
+"""The page on security and privacy: each statement names a test that exists, or is marked as the user's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+
+
+def test_each_test_that_it_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", PAGE))
+    defined = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(named) > 20
+    assert named - defined == set()
+
+
+def test_each_section_names_a_test_or_whose_duty_it_is() -> None:
+    sections = PAGE.split("\n## ")[1:]
+    assert len(sections) == 5
+    assert [text.partition("\n")[0] for text in sections if "`test_" not in text and "**yours**" not in text] == []
+
+
+def test_links_lead_to_files_and_headings() -> None:
+    for page in (ROOT / "docs" / "security.md", ROOT / "SECURITY.md", ROOT / "README.md"):
+        for target in re.findall(r"\]\(([^)#:]*)(?:#([\w-]+))?\)", page.read_text(encoding="utf-8")):
+            path = page.parent / target[0] if target[0] else page
+            assert path.exists(), (page.name, target)
+            if target[1]:
+                headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+                assert target[1] in {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}, target
