@@ -41,7 +41,7 @@ _HIDDEN = CONTROL + "\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\uff
 
 Sha256 = Annotated[str, Field(pattern=f"^{_HEX}{{64}}$")]
 PlanDigest = Annotated[str, Field(pattern=f"^sha256:{_HEX}{{64}}$")]
-Token = Annotated[str, Field(pattern="^[0-9A-Za-z]{1,64}$")]
+Token = Annotated[str, Field(pattern="^[0-9A-Za-z.-]{1,64}$")]
 Owner = Annotated[str, Field(pattern=r"^[\w.-]*$", max_length=1_000)]
 Run = Annotated[str, Field(pattern=r"^[\w.~:+/% -]*$", max_length=5_000)]
 SegmentFolder = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~%/-]+$", max_length=10_000)]
