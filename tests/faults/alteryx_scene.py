@@ -62,6 +62,7 @@ class AlteryxScene(Scene):
             first="ab2345",
             wanted="ab",
             run=lambda hook, group, people: hook.remove_users(people, user_group_id=group),
+            answer="optional",
             extra={"max_concurrency": 1},
         ),
         "update": Operation(
@@ -93,7 +94,7 @@ class AlteryxScene(Scene):
         "exact": Operation(
             "create",
             "alteryx.create_group",
-            "TLGAAAGRR",
+            "TLGAAAGGRR",
             before="ab1",
             first=None,
             wanted="12345",
@@ -116,6 +117,14 @@ class AlteryxScene(Scene):
     } | {
         # A name that is taken is refused with 400, too.
         ("400", "create"): "TLCL RejectedRequest",
+        # The removal of one user that fails does not prevent the others.
+        ("404", "remove"): "<.> NotFound",
+        ("405", "remove"): "<.> RejectedRequest",
+        ("409", "remove"): "<.> Conflict",
+        # All are removed, and not only the first: see test_alteryx_answers.
+        ("truncated JSON", "remove"): None,
+        ("oversized", "remove"): None,
+        ("JSON of another shape", "remove"): "<.> UnexpectedReply maybe",
     }
 
     def new_hook(self, conn_id: str) -> Any:

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import RETRY
 from tests.members.model.many_real import Many, run_many
 
-SCHEDULES, PARTS = 100, 4
+SCHEDULES, PARTS = 60, 4
 SLOW_SCHEDULES = 1_000
 FRESH = 5
 SLOW_FRESH = 30

@@ -141,7 +141,7 @@ def _trusts_open_intents(patch: Patch) -> None:
         for batch in batches if until is not None else ():
             if batch.name not in answered:
                 place = {"kind": batch.kind, "batch": batch.name, "users": batch.users}
-                acknowledged.append(Acknowledgement(generation=1, token="", sent_at=until, **place))
+                acknowledged.append(Acknowledgement(generation=1, token="-", sent_at=until, **place))
         fold(members, store, batches, acknowledged, **named)
 
     patch.setattr(state, "fold", trusting)
