@@ -91,12 +91,13 @@ def airflow_db(migrated_db: Path) -> Path:
 
 
 @pytest.fixture
-def stored(request: pytest.FixtureRequest, airflow_db: Path) -> Callable[[str], list[str]]:
-    """Where in the metadata database a test has written a text: ``table.column`` of every cell that holds it."""
+def stored(request: pytest.FixtureRequest, airflow_db: Path) -> Callable[..., list[str]]:
+    """Where in the metadata database a test has written any of some texts: ``table.column`` of every cell with one."""
     before = request.node.stash.get(BEFORE, Counter())
 
-    def find(text: str) -> list[str]:
-        return sorted({place for place, cell in _cells(airflow_db) - before if text in cell})
+    def find(*texts: str) -> list[str]:
+        cells = _cells(airflow_db) - before
+        return sorted({place for place, cell in cells if any(text in cell for text in texts)})
 
     return find
 

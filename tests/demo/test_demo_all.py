@@ -25,6 +25,9 @@ from example_dags.demo.verdict import COLUMNS, Ran, table
 from example_dags.demo.watch import Step
 from tests.demo.conftest import EXAMPLES
 
+# Each of the examples has tests of its own; this runs all of them.
+pytestmark = pytest.mark.slow
+
 SECRETS = (WALKME_SECRET, DOCEBO_SECRET, API_SECRET, ZENDESK_SECRET, TOKEN_PREFIX)
 # Invented people: by address, and by the ids that the scenes give them.
 PERSON = re.compile(rb"\d@(mail\.)?example\.(com|org)|\buser-\d{3}\b|\bext-\d|\bstranger\d|\bnobody-\d")

@@ -128,7 +128,7 @@ does not write down that a replacement is pending | does not fence a replacement
 does not wait after a replacement that was tried twice | writes the witness when it commits only
 begins to number anew | writes no note of a late request | takes counts for a digest
 settles a doubt by any acknowledgement | forgets that an answer was lost | lets accepted removals pass for ever
-applies an approved plan to any generation | stops at a rejected user
+stops at a rejected user
 """
 # So many schedules do not catch these: tests of their own in test_suspension do.
 NOT_CAUGHT = {"dates doubts by the other run", "takes all clocks for the same"}

@@ -12,9 +12,9 @@ import pytest
 from tests.conftest import RETRY
 from tests.members.model.many_real import Many, run_many
 
-SCHEDULES, PARTS = 60, 4
+SCHEDULES, PARTS = 40, 4
 SLOW_SCHEDULES = 1_000
-FRESH = 5
+FRESH = 3
 SLOW_FRESH = 30
 
 pytestmark = [

@@ -54,7 +54,7 @@ def test_every_operator_in_one_dag(alteryx_sandbox, dag_file, stored):
     assert counts["alteryx.remove_user"] == 2
     assert stored('"members": 5')
     # Nothing of Airflow's holds a person; the DAG file itself, which Airflow 3 keeps, is its author's.
-    places = {place for person in people for place in stored(person)}
+    places = set(stored(*people))
     assert places <= {"dag_code.source_code", "serialized_dag.data", "serialized_dag.data_compressed"}
     with pytest.raises(NotFound):
         AlteryxServerHook().get_user_group(name="Analysts")

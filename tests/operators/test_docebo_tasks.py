@@ -47,7 +47,7 @@ def nobody_stored(stored):
     def check(people: list[int]) -> None:
         texts = [f"learner{person}" for person in people]
         texts += [f"{people[0]}{between}{people[1]}" for between in (", ", ",", '", "', "', '", '\\", \\"')]
-        places = {place for text in texts for place in stored(text)}
+        places = set(stored(*texts))
         assert places <= {"dag_code.source_code", "serialized_dag.data", "serialized_dag.data_compressed"}
 
     return check

@@ -100,9 +100,7 @@ def test_runs_follow_the_people_and_the_last_one_cleans_up(zendesk_sandbox, exam
     assert zendesk_sandbox.segments() == []
     assert zendesk_sandbox.articles()[0].user_segment_ids == []
 
-    for person, number in ids.items():
-        assert stored(person) == []
-        assert stored(str(number)) == []
+    assert stored(*ids, *map(str, ids.values())) == []
 
 
 @pytest.mark.parametrize("wrong", [{"article_id": 0}, {"article_id": 5, "tag": ""}])

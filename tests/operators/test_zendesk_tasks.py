@@ -44,7 +44,7 @@ def hidden(people, stored, capfd, caplog):
         logged = capfd.readouterr().out + caplog.text
         assert "DAG TEST" in logged
         return [
-            *[place for person in people for place in stored(str(person))],
+            *stored(*map(str, people)),
             *[f"log: {person}" for person in people if str(person) in logged],
         ]
 

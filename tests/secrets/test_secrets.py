@@ -9,6 +9,7 @@ import os
 import re
 import sqlite3
 import zlib
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,12 @@ class Told:
         forms = {form for person in self.people for form in (str(person), json.dumps(str(person))[1:-1])}
         alone = [form for form in forms if re.search(rf"(?<![\w.]){re.escape(form)}(?![\w.])", text)]
         return alone + found_in(text, tuple(self.emails))
+
+
+def finds(search: Callable[[str], list[str]], texts: Iterable[str]) -> list[str]:
+    """The texts in which something is found; all are searched at once first, which is far faster."""
+    texts = list(texts)
+    return [text for text in texts if search(text)] if search("\n".join(texts)) else []
 
 
 def cells(database_path: Any) -> list[tuple[str, str]]:
@@ -124,10 +131,10 @@ def test_operators(case, request, told, dag_file, airflow_db, capfd, caplog, tmp
     written = [cell for cell in cells(airflow_db) if cell not in before]
     assert any(case.conn_id in text for _, text in written)
     files = [(path.name, path.read_bytes().decode("latin-1")) for path in tmp_path.rglob("*") if path.is_file()]
-    assert {place for place, text in written + files if told.secrets_in(text)} == set()
+    assert finds(told.secrets_in, (text for _, text in written + files)) == []
     # Files are there to hold users.
-    kept = [(place, text) for place, text in written if place.rpartition(".")[2] not in NOT_PEOPLE]
-    assert {(place, *told.people_in(text)) for place, text in kept if told.people_in(text)} == set()
+    kept = [text for place, text in written if place.rpartition(".")[2] not in NOT_PEOPLE]
+    assert finds(told.people_in, kept) == []
     check_log(told, capfd, caplog)
 
 
@@ -139,8 +146,8 @@ def check_log(told: Told, capfd: pytest.CaptureFixture[str], caplog: pytest.LogC
     lines = [caplog.handler.format(record) for record in records]
     lines += [line for text in (printed.out, printed.err) for line in text.splitlines() if "/_sandbox/" not in line]
     assert lines
-    assert [line for line in lines if told.secrets_in(line) and "MaskSecret(" not in line] == []
-    assert [line for line in lines if told.people_in(line)] == []
+    assert finds(told.secrets_in, (line for line in lines if "MaskSecret(" not in line)) == []
+    assert finds(told.people_in, lines) == []
 
 
 @pytest.mark.parametrize("case", CONNECTIONS.values(), ids=CONNECTIONS)

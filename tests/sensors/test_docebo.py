@@ -599,7 +599,7 @@ class TestAsATask:
         assert stored('"users_missing": 0')
         # Nothing of Airflow's holds a person; the DAG file itself, which Airflow 3 keeps, is its author's.
         pairs = [f"{people[0]}{between}{people[1]}" for between in (", ", ",", '", "', "', '", '\\", \\"')]
-        places = {place for pair in pairs for place in stored(pair)}
+        places = set(stored(*pairs))
         assert places <= {"dag_code.source_code", "serialized_dag.data", "serialized_dag.data_compressed"}
 
     def test_a_deferral_that_finds_the_wrong_people_goes_on(self, dag_file, people, docebo_sandbox, slept, calls):
