@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from airflow_segments_provider.errors import LedgerUnavailable
+from airflow_segments_provider.errors import LedgerDamaged, LedgerUnavailable
+from airflow_segments_provider.members.ledger.manifest import RESTORE
 from airflow_segments_provider.members.ledger.names import (
     USER_ID,
     Count,
@@ -146,8 +147,10 @@ def make_plan(
         f"SELECT id, (CASE WHEN owned THEN {OWNED} ELSE 0 END + CASE WHEN uncertain IS NULL THEN 0 ELSE {UNCERTAIN} END"
         f" + CASE pending WHEN 'add' THEN {ADDING} WHEN 'remove' THEN {REMOVING} ELSE 0 END"
         f" + CASE WHEN rejected IS NULL THEN 0 WHEN rejected > {since} THEN {REJECTED + WAITING} ELSE {REJECTED} END"
-        f")::UTINYINT AS flags FROM known UNION ALL SELECT id, {REMOVING}::UTINYINT FROM ({REMOVED})"
+        ")::UTINYINT AS flags FROM known"
     )
+    if members.changed:
+        flags += f" UNION ALL SELECT id, {REMOVING}::UTINYINT FROM ({REMOVED})"
     listed = f"FULL JOIN (SELECT DISTINCT id, true AS live FROM {live}) AS live USING (id)" if live else ""
     action, new = _action(draft, settings, listed=live is not None, skip_removals=skip_removals)
     workspace.run(
@@ -162,9 +165,13 @@ def make_plan(
         WHERE action IS NOT NULL
         """
     )
-    summary = workspace.rows(f"SELECT action, count(*), count(*) FILTER (new) FROM {ACTIONS} GROUP BY action")
-    found = {kind: users for kind, users, _ in summary}
-    new_ones = {kind: users for kind, _, users in summary}
+    summary = workspace.rows(
+        f"SELECT action, count(*), count(*) FILTER (new), count(id) FROM {ACTIONS} GROUP BY action"
+    )
+    if any(users != named for _, users, _, named in summary):
+        raise LedgerDamaged(f"The ledger of {draft.key} has members without an ID. Nothing was sent. {RESTORE}")
+    found = {kind: users for kind, users, *_ in summary}
+    new_ones = {kind: users for kind, _, users, _ in summary}
     counts = {kind: found.get(kind, 0) for kind in KINDS}
     counts |= {"baseline": _baseline(workspace, live), "wanted": staged.wanted, "duplicates": staged.duplicates}
     counts |= {"changed": staged.changed, "invalid": sum(staged.invalid.values())}

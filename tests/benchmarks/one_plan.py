@@ -18,17 +18,19 @@ from tests.benchmarks.one_push import peak_mib
 CHANGED = 100  # one in so many leaves, and as many come
 JOIN_MEMORY = "512MB"
 NOW = 1_700_000_000_000
+KNOWN = "state/000000000001-00000000-snapshot.parquet"  # as in a ledger
 
 
 def files(folder: Path, count: int) -> None:
     """Make both files: whom the ledger vouches for, as a ledger stores them, and who is wanted, in another order."""
+    (folder / KNOWN).parent.mkdir()
     person = "'person' || lpad(n::VARCHAR, 9, '0') || '@example.com'"
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")}) as database:
         database.execute(
             f"COPY (SELECT {person} AS id, true AS owned, NULL::BIGINT AS uncertain, NULL::VARCHAR AS pending, "
             "NULL::BIGINT AS rejected, NULL::INTEGER AS size, NULL::VARCHAR AS reason "
             f"FROM range({count}) AS t(n) ORDER BY hash(n)) "
-            f"TO '{folder / 'known.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
+            f"TO '{folder / KNOWN}' (FORMAT parquet, COMPRESSION zstd)"
         )
         first = count // CHANGED
         database.execute(
@@ -48,7 +50,7 @@ def engine(folder: Path, count: int) -> tuple[int, int]:
     from airflow_segments_provider.members.target import Limits, SegmentKey
     from airflow_segments_provider.members.workspace import Workspace
 
-    snapshot = DataFile(name="known.parquet", rows=count, sha256=file_digest(folder / "known.parquet"))
+    snapshot = DataFile(name=KNOWN, rows=count, sha256=file_digest(folder / KNOWN))
     key = SegmentKey("walkme", "https://vendor.example", "system", "segment")
     with Workspace() as workspace:
         workspace.run(f"CREATE VIEW wanted AS SELECT id FROM read_parquet('{folder / 'wanted.parquet'}')")
@@ -73,7 +75,7 @@ def join(folder: Path, count: int) -> tuple[int, int]:
             f"""
             SELECT count(*) FILTER (known.id IS NULL), count(*) FILTER (wanted.id IS NULL)
             FROM read_parquet('{folder / "wanted.parquet"}') AS wanted
-            FULL JOIN read_parquet('{folder / "known.parquet"}') AS known USING (id)
+            FULL JOIN read_parquet('{folder / KNOWN}') AS known USING (id)
             """
         ).fetchone()
     assert found is not None

@@ -25,6 +25,7 @@ from airflow_segments_provider.members.ledger.history import (
     read_note,
 )
 from airflow_segments_provider.members.ledger.manifest import (
+    RESTORE,
     Acknowledgement,
     Action,
     Batch,
@@ -258,6 +259,11 @@ class Ledger:
 
         def write(number: int, kind: Action, retry: int, users: int, ids: str) -> Batch:
             content = ids.encode()
+            if content.count(b"\n") + 1 != users or b"\n\n" in b"\n" + content + b"\n":
+                raise LedgerDamaged(
+                    f"The ledger {self.folder} has user IDs that no source can have: a file of its state is damaged. "
+                    f"Nothing was sent. {RESTORE}"
+                )
             name = f"{folder}/{number:06d}-{kind}.txt"
             self._create(name, content)
             return Batch(name=name, kind=kind, retry=retry, users=users, sha256=digest_of(content))
