@@ -13,6 +13,14 @@ from typing import Any
 
 import duckdb
 
+from airflow_segments_provider.members.ledger.local_store import LocalStore
+from airflow_segments_provider.members.ledger.manifest import DataFile, State
+from airflow_segments_provider.members.ledger.state import Members, file_digest
+from airflow_segments_provider.members.plan import Plan, make_plan, write_actions
+from airflow_segments_provider.members.settings import Settings
+from airflow_segments_provider.members.staging import Staged
+from airflow_segments_provider.members.target import Limits, SegmentKey
+from airflow_segments_provider.members.workspace import Workspace
 from tests.benchmarks.one_push import peak_mib
 
 CHANGED = 100  # one in so many leaves, and as many come
@@ -41,15 +49,6 @@ def files(folder: Path, count: int) -> None:
 
 def engine(folder: Path, count: int) -> tuple[int, int]:
     """As a run does it: the state of the last commit, the comparison, the counts and the digest."""
-    from airflow_segments_provider.members.ledger.local_store import LocalStore
-    from airflow_segments_provider.members.ledger.manifest import DataFile, State
-    from airflow_segments_provider.members.ledger.state import Members, file_digest
-    from airflow_segments_provider.members.plan import Plan, make_plan, write_actions
-    from airflow_segments_provider.members.settings import Settings
-    from airflow_segments_provider.members.staging import Staged
-    from airflow_segments_provider.members.target import Limits, SegmentKey
-    from airflow_segments_provider.members.workspace import Workspace
-
     snapshot = DataFile(name=KNOWN, rows=count, sha256=file_digest(folder / KNOWN))
     key = SegmentKey("walkme", "https://vendor.example", "system", "segment")
     with Workspace() as workspace:
@@ -87,8 +86,6 @@ def main(what: str, folder: Path, count: int) -> dict[str, float]:
     if what == "files":
         files(folder, count)
         return {}
-    import airflow_segments_provider.members.plan  # noqa: F401
-
     began = time.perf_counter()
     changes = {"engine": engine, "join": join}[what](folder, count)
     seconds = time.perf_counter() - began
