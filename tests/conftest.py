@@ -35,7 +35,7 @@ os.environ.update(
 
 import airflow  # noqa: E402  # sets warning filters, which must come before pytest's
 
-from tests.masking import forget_secrets  # noqa: E402
+from tests.masking import forget_secrets, forget_tokens  # noqa: E402
 
 BEFORE = pytest.StashKey[Counter[tuple[str, str]]]()
 TRIED = "tried"
@@ -67,9 +67,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _forget_secrets() -> Iterator[None]:
+def _forget() -> Iterator[None]:
+    """A later server may get the port of an earlier one, and would be sent the token of that one."""
     yield
     forget_secrets()
+    forget_tokens()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""What Airflow has been told to mask: it makes one expression of all of it, anew for each; thousands slow it down."""
+"""Forget what a process keeps from one test to the next.
+
+Airflow makes one expression of all that it masks, anew for each secret; thousands slow it down.
+"""
 
 from __future__ import annotations
 
@@ -17,3 +20,9 @@ def forget_secrets() -> None:
     for module in filter(None, map(sys.modules.get, MASKERS)):
         masker = module._secrets_masker()
         masker.patterns, masker.replacer = set(), None
+
+
+def forget_tokens() -> None:
+    """Let this process fetch every token anew."""
+    if module := sys.modules.get("airflow_segments_provider.http.token"):
+        module._forget_states()

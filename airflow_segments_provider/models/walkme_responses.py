@@ -55,7 +55,10 @@ _UNCHANGED = frozenset({"existing", "already", "alreadyexisting", "alreadypresen
     "updated",
     "modified",
 }
-_MEMBERS = re.compile(r"(total)?(users?|members?|userids)?(total|count)|total(users|members)|numberof(users|members)")
+# A bare `count` may as well count the changes, which a repeated request does not make.
+_MEMBERS = re.compile(
+    r"(total)?(users?|members?|userids)(total|count)|total(count|users|members)?|numberof(users|members)"
+)
 _COUNTED = re.compile(r"^{0}+|{0}+$".format("(users?|members?|ids?|items?|records?|rows?|counts?|total|num|numberof)"))
 
 

@@ -202,6 +202,7 @@ SUCCESSES: dict[str, list[Any]] = {
         {"accepted": 1, "existing": 1},
         # A repeated request.
         {"added": 0},
+        {"count": 0},
         {"usersAdded": []},
         {"addedUsers": ["a", "b"], "total": 7},
         {"guid": HEX, "userIds": [], "default": "x"},
