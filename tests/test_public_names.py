@@ -10,7 +10,7 @@ import pytest
 
 PUBLIC = {
     "assets": ["segment_asset", "walkme_asset"],
-    "conformance": ["TargetConformance", "VendorFake", "Write"],
+    "testing.conformance": ["TargetConformance", "VendorFake", "Write"],
     "decorators.sync_members": ["sync_members_task"],
     "errors": [
         "AuthenticationError",
@@ -110,7 +110,7 @@ PUBLIC = {
         "ZendeskUpdateUserTagsOperator",
         "ZendeskUpdateUsersOperator",
     ],
-    "sandbox": [
+    "testing.sandbox": [
         "AlteryxSandboxClient",
         "DoceboSandboxClient",
         "ExtraMissing",

@@ -29,7 +29,7 @@ from example_dags.demo.scenes.walkme_sync import walkme_sync, walkme_sync_many  
 from example_dags.demo.scenes.zendesk import zendesk_user_segment  # noqa: E402
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.sandbox.calls import CallRecord
+    from airflow_segments_provider.testing.sandbox.calls import CallRecord
     from example_dags.demo.verdict import Ran
     from example_dags.demo.watch import Step
 
@@ -76,7 +76,7 @@ def example_dags() -> list[str]:
 
 def run(name: str, directory: Path, say: Progress) -> Ran:
     """Run one example DAG, in a sandbox of its own."""
-    from airflow_segments_provider.sandbox import SandboxServer
+    from airflow_segments_provider.testing.sandbox import SandboxServer
     from example_dags.demo.verdict import Ran
 
     if name not in SCENES:

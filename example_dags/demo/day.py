@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import starmap
 from typing import Any
 
-from airflow_segments_provider.sandbox.calls import CallRecord
+from airflow_segments_provider.testing.sandbox.calls import CallRecord
 from example_dags.demo.people import Audience
 from example_dags.demo.watch import Step
 

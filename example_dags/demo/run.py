@@ -20,7 +20,7 @@ from example_dags.demo.people import People  # noqa: E402
 from example_dags.demo.progress import Progress, shown  # noqa: E402
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.sandbox.client import SandboxClient
+    from airflow_segments_provider.testing.sandbox.client import SandboxClient
     from example_dags.demo.day import Day
     from example_dags.demo.watch import Step
 
@@ -58,7 +58,7 @@ def _run(people: People, directory: Path, lag: float, say: Progress) -> list[Day
     say("airflow", f"setting up its database in {shown(directory / 'airflow')}, some 10 s")
     home.migrate()
 
-    from airflow_segments_provider.sandbox import SandboxServer
+    from airflow_segments_provider.testing.sandbox import SandboxServer
 
     with SandboxServer(walkme={"editor_lag": lag}) as server:
         say("sandbox", f"speaks WalkMe's API on {server.url}; its Editor lags by {lag:g} s, not 600 s")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from example_dags.demo import home
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.sandbox.server import SandboxServer
+    from airflow_segments_provider.testing.sandbox.server import SandboxServer
 
 # Who is a member of what, by the name of the thing; what does not exist is absent.
 Members = dict[str, set[Any]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import starmap
 from typing import Any
 
-from airflow_segments_provider.sandbox.calls import CallRecord
+from airflow_segments_provider.testing.sandbox.calls import CallRecord
 from example_dags.demo.day import Fact
 from example_dags.demo.scene import Members, Scene
 from example_dags.demo.watch import Step

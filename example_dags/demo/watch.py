@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import hookimpl
 
-from airflow_segments_provider.sandbox.calls import CallRecord
+from airflow_segments_provider.testing.sandbox.calls import CallRecord
 
 Say = Callable[[str, str], None]
 

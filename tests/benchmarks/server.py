@@ -2,7 +2,7 @@
 
 One thread a connection, blocking sockets, bodies read whole into one buffer and not parsed. It runs in a process of
 its own, stops when its standard input closes, and keeps a fingerprint of what it was sent, so that a benchmark can make
-sure that two clients sent the same. For benchmarks only: ``airflow_segments_provider.sandbox`` is what to test with.
+sure that two clients sent the same. For benchmarks only; :mod:`airflow_segments_provider.testing.sandbox` is for tests.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
-from airflow_segments_provider.conformance import VendorFake, Write
 from airflow_segments_provider.errors import RateLimited, RejectedRequest, VendorUnavailable
 from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
+from airflow_segments_provider.testing.conformance import VendorFake, Write
 
 PAGE = 5
 TRIES = 2

@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from airflow_segments_provider.conformance import TargetConformance
 from airflow_segments_provider.errors import VendorError
+from airflow_segments_provider.testing.conformance import TargetConformance
 from tests.conformance.broken import BROKEN
 from tests.conformance.honest import HonestTarget, HonestVendor
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_segments_provider.conformance import TargetConformance, VendorFake, Write
 from airflow_segments_provider.targets.walkme import WalkMeSegment
+from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write
 
 NAME = "People on trial"
 

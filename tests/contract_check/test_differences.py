@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_segments_provider.__main__ import main
-from airflow_segments_provider.sandbox.alteryx.document import document
+from airflow_segments_provider.testing.sandbox.alteryx.document import document
 
 CHECK = ["check-contract", "--conn-id", "alteryx_server_default"]
 PATH = "/alteryx/webapi//swagger/docs/3"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_segments_provider.__main__ import main
-from airflow_segments_provider.sandbox.alteryx.document import document
+from airflow_segments_provider.testing.sandbox.alteryx.document import document
 
 ALTERYX = ["check-contract", "--conn-id", "alteryx_server_default"]
 PATHS = ("/alteryx/webapi//swagger/docs/3", "/alteryx/webapi/swagger/docs/3")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.__main__ import main
-from airflow_segments_provider.sandbox.docebo.document import document
+from airflow_segments_provider.testing.sandbox.docebo.document import document
 
 SERVICES = "/docebo/manage/v1/site/microservices"
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import airflow
 import pytest
 
-from airflow_segments_provider.sandbox.tokens import TOKEN_PREFIX
-from airflow_segments_provider.sandbox.walkme.constants import CLIENT_ID, CLIENT_SECRET
+from airflow_segments_provider.testing.sandbox.tokens import TOKEN_PREFIX
+from airflow_segments_provider.testing.sandbox.walkme.constants import CLIENT_ID, CLIENT_SECRET
 from tests.demo.conftest import EXAMPLES
 
 pytestmark = pytest.mark.skipif(not airflow.__version__.startswith("3.3."), reason="the demo is for the newest Airflow")

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_segments_provider.sandbox.alteryx.constants import API_SECRET
-from airflow_segments_provider.sandbox.calls import CallRecord
-from airflow_segments_provider.sandbox.docebo.constants import CLIENT_SECRET as DOCEBO_SECRET
-from airflow_segments_provider.sandbox.tokens import TOKEN_PREFIX
-from airflow_segments_provider.sandbox.walkme.constants import CLIENT_SECRET as WALKME_SECRET
-from airflow_segments_provider.sandbox.zendesk.constants import CLIENT_SECRET as ZENDESK_SECRET
+from airflow_segments_provider.testing.sandbox.alteryx.constants import API_SECRET
+from airflow_segments_provider.testing.sandbox.calls import CallRecord
+from airflow_segments_provider.testing.sandbox.docebo.constants import CLIENT_SECRET as DOCEBO_SECRET
+from airflow_segments_provider.testing.sandbox.tokens import TOKEN_PREFIX
+from airflow_segments_provider.testing.sandbox.walkme.constants import CLIENT_SECRET as WALKME_SECRET
+from airflow_segments_provider.testing.sandbox.zendesk.constants import CLIENT_SECRET as ZENDESK_SECRET
 from example_dags.demo.all import SCENES, example_dags, run
 from example_dags.demo.scene import Scene
 from example_dags.demo.verdict import COLUMNS, Ran, table

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_segments_provider.sandbox.calls import CallRecord
+from airflow_segments_provider.testing.sandbox.calls import CallRecord
 from example_dags.demo.day import STATES, Day, facts
 from example_dags.demo.people import Audience
 from example_dags.demo.report import table

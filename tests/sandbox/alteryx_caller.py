@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from airflow_segments_provider.sandbox import AlteryxSandboxClient
+from airflow_segments_provider.testing.sandbox import AlteryxSandboxClient
 
 NO_ID = "0123456789abcdef01234567"
 FORM = "application/x-www-form-urlencoded"

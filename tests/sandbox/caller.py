@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from airflow_segments_provider.sandbox.client import SandboxClient
+from airflow_segments_provider.testing.sandbox.client import SandboxClient
 
 FORM = "application/x-www-form-urlencoded"
 NO_GUID = "00000000-0000-4000-8000-000000000000"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_segments_provider.sandbox import AlteryxSandboxClient, SandboxClient, SandboxServer
+from airflow_segments_provider.testing.sandbox import AlteryxSandboxClient, SandboxClient, SandboxServer
 from tests.sandbox.alteryx_caller import AlteryxCaller
 from tests.sandbox.caller import Caller
 

@@ -7,9 +7,9 @@ import socket
 import pytest
 import requests
 
-from airflow_segments_provider.sandbox import SandboxClient, SandboxServer
-from airflow_segments_provider.sandbox.__main__ import main
-from airflow_segments_provider.sandbox.control_client import SandboxError
+from airflow_segments_provider.testing.sandbox import SandboxClient, SandboxServer
+from airflow_segments_provider.testing.sandbox.__main__ import main
+from airflow_segments_provider.testing.sandbox.control_client import SandboxError
 from tests.sandbox.caller import Caller
 
 COUNTS = "/_sandbox/calls/counts"

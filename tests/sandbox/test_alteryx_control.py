@@ -7,8 +7,8 @@ import time
 import pytest
 import requests
 
-from airflow_segments_provider.sandbox import AlteryxSandboxClient, SandboxError, SandboxServer
-from airflow_segments_provider.sandbox.alteryx.settings import AlteryxSettings
+from airflow_segments_provider.testing.sandbox import AlteryxSandboxClient, SandboxError, SandboxServer
+from airflow_segments_provider.testing.sandbox.alteryx.settings import AlteryxSettings
 from tests.sandbox.alteryx_caller import NO_ID, AlteryxCaller
 from tests.sandbox.test_pytest_plugin import run_pytest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_segments_provider.sandbox.case import contains, same
+from airflow_segments_provider.testing.sandbox.case import contains, same
 from tests.sandbox.test_zendesk_access import SUPPORT, calling
 
 OTHERS = [

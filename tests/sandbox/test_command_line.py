@@ -1,4 +1,4 @@
-"""``python -m airflow_segments_provider.sandbox``."""
+"""``python -m airflow_segments_provider.testing.sandbox``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import sys
 
 import pytest
 
-from airflow_segments_provider.sandbox import SandboxClient, extra
-from airflow_segments_provider.sandbox.__main__ import main
+from airflow_segments_provider.testing.sandbox import SandboxClient, extra
+from airflow_segments_provider.testing.sandbox.__main__ import main
 from tests.sandbox.caller import Caller
 
-MODULE = "airflow_segments_provider.sandbox"
+MODULE = "airflow_segments_provider.testing.sandbox"
 
 
 def test_it_serves_says_how_to_connect_and_ends_on_interrupt(tmp_path):

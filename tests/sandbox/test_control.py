@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_segments_provider.sandbox import SandboxClient, SandboxError
-from airflow_segments_provider.sandbox.walkme.settings import WalkMeSettings
+from airflow_segments_provider.testing.sandbox import SandboxClient, SandboxError
+from airflow_segments_provider.testing.sandbox.walkme.settings import WalkMeSettings
 from tests.sandbox.caller import NO_GUID, eventually
 
 

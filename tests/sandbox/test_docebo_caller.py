@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from airflow_segments_provider.sandbox import DoceboSandboxClient
+from airflow_segments_provider.testing.sandbox import DoceboSandboxClient
 
 NO_GROUP = "00000000-0000-4000-8000-000000000000"
 

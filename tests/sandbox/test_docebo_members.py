@@ -9,8 +9,8 @@ import threading
 import pytest
 import requests
 
-from airflow_segments_provider.sandbox import DoceboSandboxClient, SandboxError, SandboxServer
-from airflow_segments_provider.sandbox.docebo.settings import DoceboSettings
+from airflow_segments_provider.testing.sandbox import DoceboSandboxClient, SandboxError, SandboxServer
+from airflow_segments_provider.testing.sandbox.docebo.settings import DoceboSettings
 from tests.sandbox.caller import eventually
 from tests.sandbox.test_docebo_caller import NO_GROUP, DoceboCaller, branch_rules, caller_of
 

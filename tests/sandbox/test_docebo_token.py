@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from airflow_segments_provider.sandbox import SandboxError
-from airflow_segments_provider.sandbox.docebo.constants import PASSWORD, USERNAME
+from airflow_segments_provider.testing.sandbox import SandboxError
+from airflow_segments_provider.testing.sandbox.docebo.constants import PASSWORD, USERNAME
 from tests.sandbox.test_docebo_caller import DoceboCaller, caller_of
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -9,8 +9,8 @@ import time
 import pytest
 import requests
 
-from airflow_segments_provider.sandbox import SandboxError
-from airflow_segments_provider.sandbox.faults import KINDS
+from airflow_segments_provider.testing.sandbox import SandboxError
+from airflow_segments_provider.testing.sandbox.faults import KINDS
 from tests.sandbox.caller import eventually
 
 

@@ -58,7 +58,7 @@ def run_pytest(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "airflow_segments_provider.sandbox.pytest_plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "airflow_segments_provider.testing.sandbox.pytest_plugin"]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

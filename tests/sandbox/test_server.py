@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 import requests
 
-from airflow_segments_provider.sandbox import SandboxServer
-from airflow_segments_provider.sandbox.database import Database
+from airflow_segments_provider.testing.sandbox import SandboxServer
+from airflow_segments_provider.testing.sandbox.database import Database
 from tests.sandbox.caller import Caller
 
 
@@ -136,15 +136,18 @@ def _loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
+SANDBOX = "airflow_segments_provider.testing.sandbox"
+
+
 def test_the_sandbox_shares_nothing_with_the_package_and_needs_no_airflow():
-    loaded = _loaded_by("import airflow_segments_provider.sandbox.server, airflow_segments_provider.sandbox.__main__")
+    loaded = _loaded_by(f"import {SANDBOX}.server, {SANDBOX}.__main__")
     ours = {name for name in loaded if name.startswith("airflow_segments_provider.")}
-    assert {name for name in ours if not name.startswith("airflow_segments_provider.sandbox")} == set()
+    assert {name for name in ours if not name.startswith(SANDBOX)} == {"airflow_segments_provider.testing"}
     assert "airflow" not in loaded
 
 
 def test_importing_the_package_and_the_plugin_is_cheap():
     heavy = {"fastapi", "starlette", "uvicorn", "requests", "pydantic", "sqlite3", "asyncio"}
-    assert _loaded_by("import airflow_segments_provider.sandbox") & heavy == set()
-    extra = _loaded_by("import airflow_segments_provider.sandbox.pytest_plugin") - _loaded_by("import pytest, uuid")
+    assert _loaded_by(f"import {SANDBOX}") & heavy == set()
+    extra = _loaded_by(f"import {SANDBOX}.pytest_plugin") - _loaded_by("import pytest, uuid")
     assert {name for name in extra if not name.startswith("airflow_segments_provider")} == set()

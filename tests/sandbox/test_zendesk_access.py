@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_segments_provider.sandbox import SandboxServer, ZendeskSandboxClient
+from airflow_segments_provider.testing.sandbox import SandboxServer, ZendeskSandboxClient
 
 HC, SUPPORT = "/api/v2/help_center", "/api/v2"
 SEGMENTS = f"{HC}/user_segments"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_segments_provider.sandbox import SandboxServer
+from airflow_segments_provider.testing.sandbox import SandboxServer
 from tests.sandbox.test_zendesk_access import HC, SEGMENTS, SUPPORT, ZendeskCaller, calling
 
 USER = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_segments_provider.sandbox import SandboxError, SandboxServer
+from airflow_segments_provider.testing.sandbox import SandboxError, SandboxServer
 from tests.sandbox.test_zendesk_access import HC, SEGMENTS, SUPPORT, ZendeskCaller, calling
 
 COMMUNITY = "/api/v2/community"

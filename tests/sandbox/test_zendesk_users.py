@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_segments_provider.sandbox import SandboxServer
+from airflow_segments_provider.testing.sandbox import SandboxServer
 from tests.sandbox.test_pytest_plugin import run_pytest
 from tests.sandbox.test_zendesk_access import SUPPORT, ZendeskCaller, calling
 

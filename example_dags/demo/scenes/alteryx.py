@@ -14,7 +14,7 @@ PEOPLE, LEAVERS, UNKNOWN = 240, 40, 7
 
 def alteryx_user_group(world: World) -> Scene:
     """People whom the server does not know are in the source, too."""
-    from airflow_segments_provider.sandbox import AlteryxSandboxClient
+    from airflow_segments_provider.testing.sandbox import AlteryxSandboxClient
 
     sandbox = AlteryxSandboxClient(world.server.url)
     home.connect("alteryx_server_default", sandbox.connection())

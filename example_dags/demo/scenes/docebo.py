@@ -11,7 +11,7 @@ PEOPLE, DONE = 150, 30
 
 def docebo_group(world: World) -> Scene:
     """Few enough that Docebo adds them at once, so that nothing has to wait."""
-    from airflow_segments_provider.sandbox import DoceboSandboxClient
+    from airflow_segments_provider.testing.sandbox import DoceboSandboxClient
 
     sandbox = DoceboSandboxClient(world.server.url)
     home.connect("docebo_default", sandbox.connection())

@@ -15,7 +15,11 @@ LACKING = {"docebo": 2, "alteryx": 3, "zendesk": 1}
 
 def four_vendors(world: World) -> Scene:
     """WalkMe takes whoever is sent; the others know only those who were put there."""
-    from airflow_segments_provider.sandbox import AlteryxSandboxClient, DoceboSandboxClient, ZendeskSandboxClient
+    from airflow_segments_provider.testing.sandbox import (
+        AlteryxSandboxClient,
+        DoceboSandboxClient,
+        ZendeskSandboxClient,
+    )
 
     walkme, url = world.server.client, world.server.url
     docebo, alteryx, zendesk = DoceboSandboxClient(url), AlteryxSandboxClient(url), ZendeskSandboxClient(url)

@@ -14,7 +14,7 @@ PEOPLE, CONVERTED, UNKNOWN = 130, 25, 4
 
 def zendesk_user_segment(world: World) -> Scene:
     """The jobs are done as soon as they have begun, since the sandbox's clock is moved."""
-    from airflow_segments_provider.sandbox import ZendeskSandboxClient
+    from airflow_segments_provider.testing.sandbox import ZendeskSandboxClient
 
     sandbox = ZendeskSandboxClient(world.server.url)
     home.connect("zendesk_help_center_default", sandbox.connection())

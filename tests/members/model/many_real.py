@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from airflow_segments_provider.sandbox.client import SandboxClient
+from airflow_segments_provider.testing.sandbox.client import SandboxClient
 from tests.masking import forget_secrets
 from tests.members.model.broken import BROKEN
 from tests.members.model.one_run import Order, carry_out

@@ -1,0 +1,1 @@
+"""What tests of users import: the sandbox, and the conformance suite of targets."""
