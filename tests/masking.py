@@ -24,5 +24,5 @@ def forget_secrets() -> None:
 
 def forget_tokens() -> None:
     """Let this process fetch every token anew."""
-    if module := sys.modules.get("airflow_segments_provider.http.token"):
+    if module := sys.modules.get("airflow_segments_provider.http.auth"):
         module._forget_states()

@@ -32,7 +32,7 @@ from airflow_segments_provider.models.alteryx_given import UserGroupKey, select
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.identify import UnmatchedList
     from airflow_segments_provider.http import HttpClient, Reply
-    from airflow_segments_provider.http.reply import Call
+    from airflow_segments_provider.http.response import Call
     from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 
 Parsed = TypeVar("Parsed")

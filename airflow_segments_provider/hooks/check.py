@@ -13,7 +13,7 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorUnavailable,
 )
-from airflow_segments_provider.http.token import AccessToken
+from airflow_segments_provider.http.auth import AccessToken
 
 
 def token_or_reason(

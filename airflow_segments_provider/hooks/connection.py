@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.http.credentials import Credentials
+    from airflow_segments_provider.http.auth import Credentials
     from airflow_segments_provider.models.connection import ConnectionFields
 
     Fields = TypeVar("Fields", bound=ConnectionFields)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_segments_provider.http import RetryPolicy
-    from airflow_segments_provider.http.credentials import Credentials
+    from airflow_segments_provider.http.auth import Credentials
     from airflow_segments_provider.models.docebo import DoceboConnectionFields
 
 

@@ -15,7 +15,7 @@ from airflow_segments_provider.models.zendesk_users import PER_CALL, JobStatus, 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
-    from airflow_segments_provider.http.reply import Call
+    from airflow_segments_provider.http.response import Call
     from airflow_segments_provider.models.zendesk_users import UpdateUsers
     from airflow_segments_provider.sources.batches import UserIdBatch
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from airflow_segments_provider.http.auth import ClientCredentials, FixedAuthorization, JwtBearer, PasswordGrant
 from airflow_segments_provider.http.client import HttpClient, Person
-from airflow_segments_provider.http.credentials import ClientCredentials, FixedAuthorization, JwtBearer, PasswordGrant
-from airflow_segments_provider.http.reply import Reply
+from airflow_segments_provider.http.response import Reply
 from airflow_segments_provider.http.retry import RetryPolicy
 
 __all__ = [

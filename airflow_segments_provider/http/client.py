@@ -25,10 +25,9 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
-from airflow_segments_provider.http.credentials import Credentials
-from airflow_segments_provider.http.reply import Call, Reply, error_of, parse_body
+from airflow_segments_provider.http.auth import AccessToken, Credentials, parse_token, state_of
+from airflow_segments_provider.http.response import Call, Reply, error_of, parse_body
 from airflow_segments_provider.http.retry import RETRIED_STATUSES, RetryPolicy
-from airflow_segments_provider.http.token import AccessToken, parse_token, state_of
 from airflow_segments_provider.http.transport import READS, Answer, Transport, TransportSettings, check_base_url
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from urllib3.util import parse_url
 
 from airflow_segments_provider import __version__
 from airflow_segments_provider.errors import ConfigurationError, UnexpectedReply, VendorUnavailable
-from airflow_segments_provider.http.reply import Call, request_id
+from airflow_segments_provider.http.response import Call, request_id
 from airflow_segments_provider.http.wire import ACCEPTED, Adapter, TooSlow, UnknownEncoding, decoded, unlogged
 
 logger = logging.getLogger(__name__)

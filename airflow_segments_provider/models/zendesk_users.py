@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.http.reply import Call
+from airflow_segments_provider.http.response import Call
 from airflow_segments_provider.models.given import Given
 from airflow_segments_provider.models.zendesk import Id, IdentifyBy, People, Tag, whole
 from airflow_segments_provider.sources.case import without_case

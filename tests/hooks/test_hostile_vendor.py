@@ -24,7 +24,7 @@ from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
-from airflow_segments_provider.http import token
+from airflow_segments_provider.http import auth as token
 from tests.conftest import RETRY
 from tests.http.vendor import TOKEN_PATH, Answer, Received, Vendor
 from tests.secrets.encodings import ENCODINGS, GROUPS, found_in

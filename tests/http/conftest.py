@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_segments_provider.http import client, pace, token
+from airflow_segments_provider.http import auth as token
+from airflow_segments_provider.http import client
+from airflow_segments_provider.http import rate_limit as pace
 from tests.http.vendor import Vendor
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_segments_provider.http.clean import READ, SHOWN, clean
+from airflow_segments_provider.http.redact import READ, SHOWN, clean
 from tests.secrets.encodings import ENCODINGS, found_in
 
 # What ids are made of, but for the characters of "[user id]", which could form one by chance.

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from airflow_segments_provider.errors import AuthenticationError
 from airflow_segments_provider.http import ClientCredentials, FixedAuthorization, JwtBearer, PasswordGrant, RetryPolicy
-from airflow_segments_provider.http.credentials import Credentials
+from airflow_segments_provider.http.auth import Credentials
 from tests.http.vendor import TOKEN_PATH, Answer
 
 FORM = "application/x-www-form-urlencoded"

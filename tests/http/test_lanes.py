@@ -9,7 +9,7 @@ import pytest
 
 from airflow_segments_provider.errors import Stopped
 from airflow_segments_provider.http import RetryPolicy
-from airflow_segments_provider.http.token import MOST_LANES, ConnectionState
+from airflow_segments_provider.http.auth import MOST_LANES, ConnectionState
 from tests.http.vendor import Answer
 
 QUICK = RetryPolicy(base_delay=0, max_delay=0)

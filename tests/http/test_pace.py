@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.http import RetryPolicy
-from airflow_segments_provider.http.pace import Pace
+from airflow_segments_provider.http.rate_limit import Pace
 from tests.http.vendor import Answer
 
 

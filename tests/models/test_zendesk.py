@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
-from airflow_segments_provider.http.reply import Call
+from airflow_segments_provider.http.response import Call
 from airflow_segments_provider.models.zendesk import (
     UserSegment,
     UserSegmentKey,

@@ -23,7 +23,7 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
-from airflow_segments_provider.http.clean import clean
+from airflow_segments_provider.http.redact import clean
 from airflow_segments_provider.http.retry import http_date, retry_after
 
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-Correlation-Id", "X-Amzn-RequestId", "CF-Ray")
