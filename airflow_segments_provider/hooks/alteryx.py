@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         UserGroup,
         UserGroupChange,
     )
-    from airflow_segments_provider.models.given import ExactMemberLimits, OnUnmatched
     from airflow_segments_provider.sources.ids import OnInvalid
+    from airflow_segments_provider.vendors.base.parameters import ExactMemberLimits, OnUnmatched
 
 __all__ = ["AlteryxServerHook"]
 
@@ -66,7 +66,7 @@ class AlteryxServerHook(AlteryxSharingHook):
         :raises NotFound: there is no such group.
         """
         from airflow_segments_provider.models.alteryx_given import UserGroupKey
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         key = accepted("The look-up of a user group", UserGroupKey, {"user_group_id": user_group_id, **group})
         endpoints = self._endpoints()
@@ -78,7 +78,7 @@ class AlteryxServerHook(AlteryxSharingHook):
         :raises Conflict: several groups have that name.
         """
         from airflow_segments_provider.models.alteryx_given import UserGroupKey
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         return self._endpoints().find(accepted("The look-up of a user group", UserGroupKey, {"name": name}))
 
@@ -110,7 +110,7 @@ class AlteryxServerHook(AlteryxSharingHook):
         :param on_unmatched: the same for people whom the server does not know, or who share an address.
         :param on_refused: ``fail`` raises where the server refuses to add somebody; ``skip`` counts them by reason.
         :param limits: ``max_invalid_fraction``, ``max_unmatched_fraction`` and ``max_removed_fraction``, see
-            :mod:`airflow_segments_provider.models.given`.
+            :mod:`airflow_segments_provider.vendors.base.parameters`.
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``; or several groups have that name.
         :raises UnexpectedReply: with ``update``, the group does not show users who were added; then none is removed.

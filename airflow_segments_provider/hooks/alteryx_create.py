@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from airflow_segments_provider.errors import Conflict, RejectedRequest, UnexpectedReply
 from airflow_segments_provider.hooks.alteryx_change import VENDOR, add_and_check, remove_and_check
 from airflow_segments_provider.hooks.alteryx_people import same_users, server_ids
-from airflow_segments_provider.hooks.creation import check_removals, create_once, look_patiently
-from airflow_segments_provider.hooks.identify import Identified
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.alteryx import UserGroup, UserGroupChange, id_key, parse_created_id
 from airflow_segments_provider.models.alteryx_given import UserGroupKey
 from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.vendors.base.creation import check_removals, create_once, look_patiently
+from airflow_segments_provider.vendors.base.lookup import Identified
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints

@@ -30,10 +30,10 @@ from airflow_segments_provider.models.alteryx import (
 from airflow_segments_provider.models.alteryx_given import UserGroupKey, select
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.identify import UnmatchedList
     from airflow_segments_provider.http import HttpClient, Reply
     from airflow_segments_provider.http.response import Call
     from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
+    from airflow_segments_provider.vendors.base.lookup import UnmatchedList
 
 Parsed = TypeVar("Parsed")
 

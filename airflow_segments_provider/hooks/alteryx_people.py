@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import Conflict, NotFound, RejectedRequest, VendorError
-from airflow_segments_provider.hooks.identify import Identified, identified
 from airflow_segments_provider.http.client import Person
 from airflow_segments_provider.models.alteryx import User, id_key, parse_users, user_key
 from airflow_segments_provider.models.alteryx_given import MAX_ID_LENGTH
+from airflow_segments_provider.vendors.base.lookup import Identified, identified
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints

@@ -8,15 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
     from airflow_segments_provider.http import HttpClient
     from airflow_segments_provider.models.alteryx import AlteryxServerConnectionFields, ResourceType, User
-    from airflow_segments_provider.models.given import Given
     from airflow_segments_provider.sources.batches import StagedUserIds
+    from airflow_segments_provider.vendors.base.parameters import Given
 
     Model = TypeVar("Model", bound=Given)
 
@@ -32,15 +32,15 @@ class AlteryxSharingHook(VendorHook):
 
         :raises ConfigurationError: names every field that is missing or wrong.
         """
-        from airflow_segments_provider.hooks.connection import read_fields
         from airflow_segments_provider.models.alteryx import AlteryxServerConnectionFields
+        from airflow_segments_provider.vendors.base.connection import read_fields
 
         return read_fields(self.connection, AlteryxServerConnectionFields, needs=("host", "login", "password"))
 
     @cached_property
     def client(self) -> HttpClient:
         """The HTTP client of this connection."""
-        from airflow_segments_provider.hooks.connection import base_url
+        from airflow_segments_provider.vendors.base.connection import base_url
 
         return self.client_at(base_url(self.connection, "", {}))
 
@@ -49,8 +49,8 @@ class AlteryxSharingHook(VendorHook):
 
         :param url: at or below the connection's base URL; tokens come from the base URL.
         """
-        from airflow_segments_provider.hooks.connection import base_url, login_of, open_client
         from airflow_segments_provider.http import ClientCredentials
+        from airflow_segments_provider.vendors.base.connection import base_url, login_of, open_client
 
         credentials = ClientCredentials(
             f"{base_url(self.connection, '', {})}/oauth2/token",
@@ -58,7 +58,13 @@ class AlteryxSharingHook(VendorHook):
             placement=self.fields.client_auth,
         )
         return open_client(
-            "Alteryx Server", self.connection, self.fields, base_url=url, credentials=credentials, retry=self.retry
+            "Alteryx Server",
+            self.connection,
+            self.fields,
+            base_url=url,
+            credentials=credentials,
+            retry=self.retry,
+            mask=self.mask,
         )
 
     @property
@@ -133,7 +139,7 @@ class AlteryxSharingHook(VendorHook):
         """The endpoints, the input and the staged people of a write, once all of them are found to be right."""
         from airflow_segments_provider.hooks.alteryx_people import EMAILS_A_BATCH, MAX_EMAIL_LENGTH
         from airflow_segments_provider.models.alteryx_given import MAX_ID_LENGTH
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         max_length, per_request = MAX_ID_LENGTH, self.fields.users_per_request
         if given.get("identify_by") == "email":

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
-from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.sources.not_given import NOT_GIVEN
 from airflow_segments_provider.sources.values import UserSource
 
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     )
     from airflow_segments_provider.models.docebo_given import IfExists, IfMissing, SortDir
     from airflow_segments_provider.models.docebo_rules import Ruleset
-    from airflow_segments_provider.models.given import ExactMemberLimits, Given, OnUnmatched
     from airflow_segments_provider.sources.ids import OnInvalid
+    from airflow_segments_provider.vendors.base.parameters import ExactMemberLimits, Given, OnUnmatched
 
     Model = TypeVar("Model", bound=Given)
 
@@ -75,8 +75,8 @@ class DoceboHook(VendorHook):
 
         :raises ConfigurationError: names every field that is missing or wrong.
         """
-        from airflow_segments_provider.hooks.connection import read_fields
         from airflow_segments_provider.models.docebo import DoceboConnectionFields
+        from airflow_segments_provider.vendors.base.connection import read_fields
 
         return read_fields(self.connection, DoceboConnectionFields, needs=("host", "login", "password"))
 
@@ -85,7 +85,7 @@ class DoceboHook(VendorHook):
         """The HTTP client of this connection."""
         from airflow_segments_provider.hooks.docebo_connection import open_docebo
 
-        return open_docebo(self.connection, self.fields, self.retry)
+        return open_docebo(self.connection, self.fields, self.retry, self.mask)
 
     @property
     def platform_url(self) -> str:
@@ -112,7 +112,7 @@ class DoceboHook(VendorHook):
         :param search_text: is looked for in key, name and description.
         """
         from airflow_segments_provider.models.docebo_given import ListGroups
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         query = {"search_text": search_text, "sort_attr": sort_attr, "sort_dir": sort_dir}
         wanted = accepted("The list of groups", ListGroups, query)
@@ -132,7 +132,7 @@ class DoceboHook(VendorHook):
         :raises Conflict: several groups have that name; the message has their ids.
         """
         from airflow_segments_provider.models.docebo_given import GroupKey
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         wanted = accepted("The look-up of a group", GroupKey, {"name": name})
         return self.endpoints().find(str(wanted.name))
@@ -148,7 +148,7 @@ class DoceboHook(VendorHook):
         """The members of a group, or those whom a search finds, a page at a time."""
         from airflow_segments_provider.hooks.docebo_members import GroupMembers
         from airflow_segments_provider.models.docebo_given import ListMembers
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         query = {"search_text": search_text, "sort_attr": sort_attr, "sort_dir": sort_dir}
         wanted = accepted("The list of members", ListMembers, {**group, **query})
@@ -184,7 +184,7 @@ class DoceboHook(VendorHook):
         :raises UnexpectedReply: Docebo answered something else than CSV; nothing was written.
         """
         from airflow_segments_provider.hooks.docebo_export import Export, export
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         given = {**group, "path": path, "columns": columns, "include_header": include_header, "delimiter": delimiter}
         return export(self.endpoints(), accepted("The export of a group", Export, given))
@@ -207,7 +207,7 @@ class DoceboHook(VendorHook):
         :raises NotFound: names all ids that are unknown.
         """
         from airflow_segments_provider.models.docebo_given import ConvertGroupIds
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         wanted = accepted("The conversion of group ids", ConvertGroupIds, {"ids": ids})
         return self.endpoints().both_ids(wanted.ids)
@@ -256,8 +256,8 @@ class DoceboHook(VendorHook):
         :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
         :param on_unmatched: ``fail`` refuses where somebody is not found; ``skip`` leaves those out and counts them.
         :param limits: ``max_invalid_fraction``, ``max_unmatched_fraction`` and ``max_removed_fraction``, see
-            :mod:`airflow_segments_provider.models.given`. :meth:`add_users` and :meth:`remove_users` have the first
-            two.
+            :mod:`airflow_segments_provider.vendors.base.parameters`. :meth:`add_users` and :meth:`remove_users` have
+            the first two.
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``, or with the other type; or several groups have that name.
         :raises UnexpectedReply: with ``update``, the group does not show users who were added; then none is removed.
@@ -402,7 +402,7 @@ class DoceboHook(VendorHook):
     def _found(self, group: dict[str, Any]) -> tuple[GroupEndpoints, str]:
         """The endpoints, and the uuid of the group that is meant."""
         from airflow_segments_provider.models.docebo_given import GroupKey
-        from airflow_segments_provider.models.problems import accepted
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         key, endpoints = accepted("The look-up of a group", GroupKey, group), self.endpoints()
         return endpoints, endpoints.found_id(key)

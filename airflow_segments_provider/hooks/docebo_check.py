@@ -11,9 +11,9 @@ from airflow_segments_provider.errors import (
     PermissionDenied,
     VendorError,
 )
-from airflow_segments_provider.hooks.check import token_or_reason
 from airflow_segments_provider.hooks.docebo_endpoints import GROUPS, NOT_A_SUPERADMIN
 from airflow_segments_provider.models.docebo_replies import parse_group
+from airflow_segments_provider.vendors.base.diagnose import token_or_reason
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook

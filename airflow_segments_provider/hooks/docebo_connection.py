@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from airflow_segments_provider.hooks.connection import base_url, login_of, open_client
 from airflow_segments_provider.http import ClientCredentials, HttpClient, JwtBearer, PasswordGrant
+from airflow_segments_provider.vendors.base.connection import base_url, login_of, open_client
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from airflow_segments_provider.models.docebo import DoceboConnectionFields
 
 
-def open_docebo(connection: Connection, fields: DoceboConnectionFields, retry: RetryPolicy | None) -> HttpClient:
+def open_docebo(
+    connection: Connection, fields: DoceboConnectionFields, retry: RetryPolicy | None, mask: Callable[[str], None]
+) -> HttpClient:
     """The HTTP client of a connection.
 
     :raises ConfigurationError: the host, the token URL or a proxy cannot be used.
@@ -32,4 +35,4 @@ def open_docebo(connection: Connection, fields: DoceboConnectionFields, retry: R
         credentials = JwtBearer(*app, user, fields.private_key or "", audience, fields.scope)
     else:
         credentials = ClientCredentials(*app, fields.scope, placement="body")
-    return open_client("Docebo", connection, fields, base_url=url, credentials=credentials, retry=retry)
+    return open_client("Docebo", connection, fields, base_url=url, credentials=credentials, retry=retry, mask=mask)

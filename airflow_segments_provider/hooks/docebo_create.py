@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
-from airflow_segments_provider.hooks.creation import check_removals, create_once, look_patiently
 from airflow_segments_provider.hooks.docebo_change import change
 from airflow_segments_provider.hooks.docebo_endpoints import VENDOR
 from airflow_segments_provider.hooks.docebo_members import GroupMembers, check_add_route
 from airflow_segments_provider.models.docebo import GroupChange
 from airflow_segments_provider.models.docebo_replies import parse_created_id
+from airflow_segments_provider.vendors.base.creation import check_removals, create_once, look_patiently
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints

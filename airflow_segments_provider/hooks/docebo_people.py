@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_segments_provider.hooks.docebo_users import UserLookUp
-from airflow_segments_provider.hooks.identify import Identified, identified
 from airflow_segments_provider.models.docebo import IdentifyBy, UserMatches, user_key
 from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, AddUsers, FindUsers, too_many_rules
-from airflow_segments_provider.models.given import FoundUsers
-from airflow_segments_provider.models.problems import accepted
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.not_given import NotGiven
 from airflow_segments_provider.sources.values import UserSource
+from airflow_segments_provider.vendors.base.lookup import Identified, identified
+from airflow_segments_provider.vendors.base.parameters import FoundUsers, accepted
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook
     from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
-    from airflow_segments_provider.models.given import Given
+    from airflow_segments_provider.vendors.base.parameters import Given
 
     Model = TypeVar("Model", bound=Given)
 

@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.models.given import UserLimits
     from airflow_segments_provider.models.walkme import (
         Action,
         IfExists,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     )
     from airflow_segments_provider.sources.batches import StagedUserIds
     from airflow_segments_provider.sources.ids import OnInvalid
+    from airflow_segments_provider.vendors.base.parameters import UserLimits
 
     Model = TypeVar("Model", bound=LookUp)
 
@@ -63,23 +63,29 @@ class WalkMeHook(VendorHook):
 
         :raises ConfigurationError: names every field that is missing or wrong.
         """
-        from airflow_segments_provider.hooks.connection import read_fields
         from airflow_segments_provider.models.walkme import WalkMeConnectionFields
+        from airflow_segments_provider.vendors.base.connection import read_fields
 
         return read_fields(self.connection, WalkMeConnectionFields, needs=("login", "password"))
 
     @cached_property
     def client(self) -> HttpClient:
         """The HTTP client of this connection."""
-        from airflow_segments_provider.hooks.connection import base_url, login_of, open_client
         from airflow_segments_provider.http import ClientCredentials
         from airflow_segments_provider.models.walkme import REGIONS
+        from airflow_segments_provider.vendors.base.connection import base_url, login_of, open_client
 
         url = base_url(self.connection, REGIONS[self.fields.region], REGIONS)
         token_url = self.fields.token_url or f"{url}/accounts/connect/token"
         credentials = ClientCredentials(token_url, *login_of(self.connection))
         return open_client(
-            "WalkMe", self.connection, self.fields, base_url=url, credentials=credentials, retry=self.retry
+            "WalkMe",
+            self.connection,
+            self.fields,
+            base_url=url,
+            credentials=credentials,
+            retry=self.retry,
+            mask=self.mask,
         )
 
     @property
@@ -166,7 +172,7 @@ class WalkMeHook(VendorHook):
         :param on_invalid: ``fail`` refuses the whole list if it holds one unusable id; ``skip`` leaves those out and
             counts them in the result.
         :param limits: ``max_invalid_fraction``, see
-            :class:`~airflow_segments_provider.models.given.GivenUsers`.
+            :class:`~airflow_segments_provider.vendors.base.parameters.GivenUsers`.
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: ``if_exists="fail"`` and it does; or the name is taken by a segment with another external id.
         """
@@ -316,7 +322,7 @@ class WalkMeHook(VendorHook):
         staged: StagedUserIds | None = None,
     ) -> Model:
         """``given`` as a model, if nothing is wrong with it and there were no problems before."""
-        from airflow_segments_provider.models.problems import limit_problems, validated
+        from airflow_segments_provider.vendors.base.parameters import limit_problems, validated
 
         found: list[str] = []
         wanted = validated(model, given, found)

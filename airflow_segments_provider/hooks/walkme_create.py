@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError
-from airflow_segments_provider.hooks.creation import create_once, look_patiently
 from airflow_segments_provider.hooks.walkme_endpoints import moment_of
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.walkme import (
@@ -20,6 +19,7 @@ from airflow_segments_provider.models.walkme import (
     same_id,
 )
 from airflow_segments_provider.models.walkme_responses import parse_created_guid
+from airflow_segments_provider.vendors.base.creation import create_once, look_patiently
 
 if TYPE_CHECKING:
     from typing import Literal

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import RetryPolicy
-    from airflow_segments_provider.models.given import ExactMemberLimits, OnUnmatched
     from airflow_segments_provider.models.zendesk import (
         ChangeUsers,
         IdentifyBy,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     )
     from airflow_segments_provider.models.zendesk_content import AppliedSegment, Section, Topic
     from airflow_segments_provider.sources.ids import OnInvalid
+    from airflow_segments_provider.vendors.base.parameters import ExactMemberLimits, OnUnmatched
 
 __all__ = ["ZendeskHelpCenterHook"]
 
@@ -80,8 +80,8 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
             the agent is in as well: ``shared_only`` says so.
         """
         from airflow_segments_provider.hooks.zendesk_read import list_segments
-        from airflow_segments_provider.models.problems import accepted
         from airflow_segments_provider.models.zendesk import ListUserSegments
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         given = {"built_in": built_in, "applicable": applicable, "user_id": user_id}
         return list_segments(self.endpoints(), accepted("The list of user segments", ListUserSegments, given))
@@ -145,7 +145,8 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
         :param on_unmatched: the same for people whom Zendesk does not know.
         :param limits: ``max_invalid_fraction``, ``max_unmatched_fraction`` and ``max_removed_fraction``, see
-            :mod:`airflow_segments_provider.models.given`. Methods that remove nobody else have the first two.
+            :mod:`airflow_segments_provider.vendors.base.parameters`. Methods that remove nobody else have the first
+            two.
         :raises InvalidInput: before any change, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``; or several segments have that name.
         """
@@ -309,7 +310,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
             return change(*checked)
 
     def _key(self, given: dict[str, Any]) -> UserSegmentKey:
-        from airflow_segments_provider.models.problems import accepted
         from airflow_segments_provider.models.zendesk import UserSegmentKey
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         return accepted("The look-up of a user segment", UserSegmentKey, given)

@@ -13,9 +13,9 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorUnavailable,
 )
-from airflow_segments_provider.hooks.check import token_or_reason
 from airflow_segments_provider.hooks.zendesk_endpoints import NOT_A_MANAGER
 from airflow_segments_provider.models.zendesk import parse_segment
+from airflow_segments_provider.vendors.base.diagnose import token_or_reason
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook

@@ -6,14 +6,14 @@ import base64
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import ConfigurationError
-from airflow_segments_provider.hooks.connection import base_url, login_of, open_client, read_fields
 from airflow_segments_provider.http import ClientCredentials, FixedAuthorization
 from airflow_segments_provider.models.zendesk import NO_PASSWORDS, VENDOR, ZendeskConnectionFields
+from airflow_segments_provider.vendors.base.connection import base_url, login_of, open_client, read_fields
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -115,7 +115,7 @@ _NAMES = {"bearer": "OAuth access token", "api_token": "API token"}
 
 
 def open_zendesk_client(
-    connection: Connection, fields: ZendeskConnectionFields, retry: RetryPolicy | None
+    connection: Connection, fields: ZendeskConnectionFields, retry: RetryPolicy | None, mask: Callable[[str], None]
 ) -> HttpClient:
     """The HTTP client of a connection.
 
@@ -131,6 +131,7 @@ def open_zendesk_client(
         base_url=url,
         credentials=_credentials(connection, fields, url),
         retry=retry,
+        mask=mask,
         hold_after=hold_after,
     )
 

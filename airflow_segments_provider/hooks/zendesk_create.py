@@ -6,11 +6,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import Conflict
-from airflow_segments_provider.hooks.creation import create_once
 from airflow_segments_provider.hooks.zendesk_added import LOCK, People, check, check_replacement, known_people, write
 from airflow_segments_provider.hooks.zendesk_change import done, put
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentKey, parse_segment
+from airflow_segments_provider.vendors.base.creation import create_once
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints

@@ -8,16 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_segments_provider.hooks.identify import Identified, UnmatchedList, identified
-from airflow_segments_provider.models.given import FoundUsers
-from airflow_segments_provider.models.problems import accepted
 from airflow_segments_provider.models.zendesk import whole
 from airflow_segments_provider.models.zendesk_users import MAX_ID_LENGTH, MAX_VALUE_LENGTH, PER_CALL, user_key
 from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.vendors.base.lookup import Identified, UnmatchedList, identified
+from airflow_segments_provider.vendors.base.parameters import FoundUsers, accepted
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
-    from airflow_segments_provider.models.given import Given
+    from airflow_segments_provider.vendors.base.parameters import Given
 
     Model = TypeVar("Model", bound=Given)
 

@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from airflow_segments_provider.hooks.vendor import VendorHook
+from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
     from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import HttpClient
-    from airflow_segments_provider.models.given import FoundUserLimits, Given, OnUnmatched
     from airflow_segments_provider.models.zendesk import IdentifyBy, ZendeskConnectionFields
     from airflow_segments_provider.models.zendesk_users import JobStatus, User, UserMatches, UsersUpdate
     from airflow_segments_provider.sources.ids import OnInvalid
+    from airflow_segments_provider.vendors.base.parameters import FoundUserLimits, Given, OnUnmatched
 
     Model = TypeVar("Model", bound=Given)
 
@@ -49,7 +49,7 @@ class ZendeskUsersHook(VendorHook):
         """The HTTP client of this connection."""
         from airflow_segments_provider.hooks.zendesk_connection import open_zendesk_client
 
-        return open_zendesk_client(self.connection, self.fields, self.retry)
+        return open_zendesk_client(self.connection, self.fields, self.retry, self.mask)
 
     # Users ---------------------------------------------------------------------------------------------------------
 
@@ -68,8 +68,8 @@ class ZendeskUsersHook(VendorHook):
         Case does not count; nothing but a value that is the same otherwise does.
         """
         from airflow_segments_provider.hooks.zendesk_users import find_users
-        from airflow_segments_provider.models.problems import accepted
         from airflow_segments_provider.models.zendesk_users import FindUsers
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         wanted = accepted("The look-up of users", FindUsers, {"by": by})
         return find_users(self.endpoints(), values, wanted.by)
@@ -89,8 +89,8 @@ class ZendeskUsersHook(VendorHook):
     def get_user_tags(self, user_id: int | str) -> list[str]:
         """The tags of a user; those of the user's organizations are not among them."""
         from airflow_segments_provider.hooks.zendesk_users import get_tags
-        from airflow_segments_provider.models.problems import accepted
         from airflow_segments_provider.models.zendesk_users import UserTags
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         return get_tags(self.endpoints(), accepted("The look-up of tags", UserTags, {"user_id": user_id}).user_id)
 
@@ -133,7 +133,7 @@ class ZendeskUsersHook(VendorHook):
 
         :param change: in the API's words; ``tags`` replaces all tags that a user has when the job comes to it.
         :param limits: ``max_invalid_fraction`` and ``max_unmatched_fraction``, see
-            :mod:`airflow_segments_provider.models.given`.
+            :mod:`airflow_segments_provider.vendors.base.parameters`.
         """
         from airflow_segments_provider.hooks.zendesk_jobs import update_users
         from airflow_segments_provider.models.zendesk_users import UpdateUsers
@@ -155,7 +155,7 @@ class ZendeskUsersHook(VendorHook):
         """
         from airflow_segments_provider.hooks.zendesk_jobs import update_each_user
         from airflow_segments_provider.hooks.zendesk_people import Rows
-        from airflow_segments_provider.models.given import Given
+        from airflow_segments_provider.vendors.base.parameters import Given
 
         with self.checked("The update of users", Given, {}, Rows(changes)) as (endpoints, _, people):
             return update_each_user(endpoints, people)
@@ -170,8 +170,8 @@ class ZendeskUsersHook(VendorHook):
         :raises NotFound: Zendesk does not know one of them (any more).
         """
         from airflow_segments_provider.hooks.zendesk_jobs import get_jobs
-        from airflow_segments_provider.models.problems import accepted
         from airflow_segments_provider.models.zendesk_users import JobIds
+        from airflow_segments_provider.vendors.base.parameters import accepted
 
         wanted = accepted("The look-up of jobs", JobIds, {"job_ids": listed(job_ids)})
         return get_jobs(self.endpoints(), wanted.job_ids)

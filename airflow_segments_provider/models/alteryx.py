@@ -14,9 +14,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.models.connection import ConnectionFields
 from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.sources.ids import INVISIBLE
+from airflow_segments_provider.vendors.base.connection import ConnectionFields
 
 Role = Literal["NoAccess", "Viewer", "Member", "Artisan", "Curator", "Evaluated"]
 IfExists = Literal["reuse", "update", "fail"]

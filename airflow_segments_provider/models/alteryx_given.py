@@ -18,7 +18,7 @@ from airflow_segments_provider.models.alteryx import (
     UserGroup,
     id_key,
 )
-from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
+from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
 
 MAX_ID_LENGTH = 255
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from airflow_segments_provider.models.connection import ConnectionFields, Credential
 from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.vendors.base.connection import ConnectionFields, Credential
 
 Column = Literal["userid", "firstname", "lastname", "email"]
 IdentifyBy = Literal["id", "email", "username"]

@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from airflow_segments_provider.models.docebo import Column, IdentifyBy
 from airflow_segments_provider.models.docebo_rules import MAX_RULES, Number, Ruleset
-from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
 from airflow_segments_provider.sources.ids import MAX_DIGITS
+from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
 
 MAX_ID_LENGTH = 255
 MAX_NAME_LENGTH = 255

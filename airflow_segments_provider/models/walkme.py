@@ -24,8 +24,8 @@ from pydantic import (
 )
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
-from airflow_segments_provider.models.connection import ConnectionFields, Credential
-from airflow_segments_provider.models.given import Given, GivenUsers, with_result
+from airflow_segments_provider.vendors.base.connection import ConnectionFields, Credential
+from airflow_segments_provider.vendors.base.parameters import Given, GivenUsers, with_result
 
 MAX_USERS_PER_REQUEST = 25_000
 MAX_ID_LENGTH = 100

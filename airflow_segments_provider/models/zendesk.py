@@ -22,8 +22,8 @@ from pydantic import (
 )
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
-from airflow_segments_provider.models.connection import ConnectionFields, Credential
-from airflow_segments_provider.models.given import ExactMembers, FoundUsers, Given, with_result
+from airflow_segments_provider.vendors.base.connection import ConnectionFields, Credential
+from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
 
 VENDOR = "Zendesk"
 MAX_NAME_LENGTH = 255

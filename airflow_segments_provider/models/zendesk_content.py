@@ -12,8 +12,8 @@ from typing import Any, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.models.given import Given, with_result
 from airflow_segments_provider.models.zendesk import Id, Name, UserSegmentKey
+from airflow_segments_provider.vendors.base.parameters import Given, with_result
 
 
 class ApplyUserSegment(Given):

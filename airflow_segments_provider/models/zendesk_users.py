@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.http.response import Call
-from airflow_segments_provider.models.given import Given
 from airflow_segments_provider.models.zendesk import Id, IdentifyBy, People, Tag, whole
 from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.vendors.base.parameters import Given
 
 PER_CALL = 100
 MAX_ID_LENGTH = 20

@@ -18,7 +18,7 @@ MOST_CHARACTERS, DIGITS = 200, 40
 
 
 class UnmatchedFile:
-    """Implements :class:`~airflow_segments_provider.hooks.identify.UnmatchedList` for one try of a task.
+    """Implements :class:`~airflow_segments_provider.vendors.base.lookup.UnmatchedList` for one try of a task.
 
     Only the user that runs the tasks may read a local file. Files expire after ``[segments] keep_days``: the next file
     deletes them.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.hooks.identify import identified
-from airflow_segments_provider.models.given import FoundUsers
 from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.vendors.base.lookup import identified
+from airflow_segments_provider.vendors.base.parameters import FoundUsers
 
 KNOWN: dict[str, str | None] = {f"user{number}@example.com": str(number) for number in range(30)}
 KNOWN["twins@example.com"] = None

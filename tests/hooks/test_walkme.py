@@ -446,8 +446,8 @@ class TestConnection:
         assert "x-secret-x" not in message
 
     def test_a_broken_extra_does_not_count_as_none(self, monkeypatch):
-        from airflow_segments_provider.hooks.connection import read_fields
         from airflow_segments_provider.models.walkme import WalkMeConnectionFields
+        from airflow_segments_provider.vendors.base.connection import read_fields
 
         class Broken:
             conn_id, login, password, extra = "walkme_default", "id", "secret", '{"read_only": true'

@@ -25,7 +25,7 @@ from airflow_segments_provider.models.docebo_replies import (
     parse_user,
     parse_uuid,
 )
-from airflow_segments_provider.models.problems import validated
+from airflow_segments_provider.vendors.base.parameters import validated
 
 UUID = "0123abcd-4567-89ab-cdef-0123456789ab"
 RULESET = {

@@ -105,10 +105,10 @@ def test_everything_that_is_named_is_there():
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda entry: entry["connection-type"])
 def test_the_form_has_the_fields_that_the_hook_reads(entry):
     from airflow_segments_provider.models.alteryx import AlteryxServerConnectionFields
-    from airflow_segments_provider.models.connection import ConnectionFields
     from airflow_segments_provider.models.docebo import DoceboConnectionFields
     from airflow_segments_provider.models.walkme import WalkMeConnectionFields
     from airflow_segments_provider.models.zendesk import ZendeskConnectionFields
+    from airflow_segments_provider.vendors.base.connection import ConnectionFields
 
     models: dict[str, type[ConnectionFields]] = {
         "alteryx_server": AlteryxServerConnectionFields,

@@ -1,22 +1,133 @@
-"""Reads an Airflow connection: typed extra fields, base URL, credentials; or one error that names what is wrong."""
+"""The fields of a connection, and the HTTP client that they describe.
+
+In a URI connection every value is text, which is parsed.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
 from airflow_segments_provider.errors import ConfigurationError
+from airflow_segments_provider.http.retry import RetryPolicy
+from airflow_segments_provider.http.transport import TransportSettings
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_segments_provider.http import HttpClient, RetryPolicy
+    from airflow_segments_provider.http import HttpClient
     from airflow_segments_provider.http.auth import Credentials
-    from airflow_segments_provider.models.connection import ConnectionFields
 
-    Fields = TypeVar("Fields", bound=ConnectionFields)
+    Fields = TypeVar("Fields", bound="ConnectionFields")
+
+
+def _parsed(value: Any) -> Any:
+    """The object that a form or a URI stored as JSON text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("is not JSON") from None
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("holds a line break or another control character")
+    return value
+
+
+# What is sent as proof of who calls; a file or a paste often leaves a line break at its end.
+Credential = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
+
+
+def _proxy(value: str) -> str:
+    with suppress(ValueError, HTTPError):
+        parts, other = parse_url(value), urlsplit(value)
+        if parts.scheme in _PROXY_SCHEMES and parts.host and parts.port == other.port:
+            return value
+    raise ValueError("is not the address of a proxy, such as http://proxy.example.com:3128")
+
+
+_PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+
+
+class RetryFields(BaseModel):
+    """The ``retry`` field: any part of a :class:`RetryPolicy`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    max_attempts: int = Field(5, ge=1, le=100)
+    base_delay: float = Field(0.5, ge=0, le=60)
+    max_delay: float = Field(20, ge=0, le=3600)
+    max_total: float = Field(300, ge=0, le=86_400)
+    retry_after_cap: float = Field(120, ge=0, le=86_400)
+
+
+class ConnectionFields(BaseModel):
+    """The extra fields that every vendor's connection has.
+
+    Unknown fields are refused: a misspelt ``read_only`` that is passed over would let a staging Airflow write to
+    production.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    read_only: bool = False
+    timeout: float = Field(60, ge=0.1, le=3600)
+    rate_limit: float | None = Field(None, gt=0)
+    max_concurrency: int = Field(4, ge=1, le=64)
+    verify: bool | str = True
+    proxies: Annotated[dict[str, Annotated[Credential, AfterValidator(_proxy)]], BeforeValidator(_parsed)] = Field(
+        default_factory=dict, repr=False
+    )
+    retry: Annotated[RetryFields, BeforeValidator(_parsed)] = RetryFields()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, values: Any) -> Any:
+        """A form stores what was left empty as null or as an empty text."""
+        if isinstance(values, dict):
+            return {key: value for key, value in values.items() if value is not None and value != ""}
+        return values
+
+    @field_validator("verify", mode="before")
+    @classmethod
+    def _bool_or_path(cls, value: Any) -> Any:
+        named = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        return named.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+    @property
+    def transport(self) -> TransportSettings:
+        """How requests travel."""
+        return TransportSettings(
+            connect_timeout=min(10.0, self.timeout),
+            read_timeout=self.timeout,
+            verify=self.verify,
+            proxies=self.proxies,
+            pool_size=self.max_concurrency,
+        )
+
+    @property
+    def policy(self) -> RetryPolicy:
+        """How often a call is tried."""
+        return RetryPolicy(**self.retry.model_dump())
 
 
 def read_fields(connection: Connection, model: type[Fields], *, needs: tuple[str, ...]) -> Fields:
@@ -25,7 +136,7 @@ def read_fields(connection: Connection, model: type[Fields], *, needs: tuple[str
     :param needs: which of ``host``, ``login`` and ``password`` must be set.
     :raises ConfigurationError: names every field that is missing, wrong or unknown, and the connection. No values.
     """
-    from airflow_segments_provider.models.problems import validated
+    from airflow_segments_provider.vendors.base.parameters import validated
 
     labels = {
         "host": "`host` (the address of the API) is missing.",
@@ -102,21 +213,19 @@ def open_client(
     base_url: str,
     credentials: Credentials,
     retry: RetryPolicy | None,
+    mask: Callable[[str], None],
     hold_after: Callable[[Mapping[str, str]], float] = lambda headers: 0.0,
 ) -> HttpClient:
     """The HTTP client of a connection.
 
-    Credentials, tokens, and passwords in proxy addresses, are masked in Airflow's logs from the moment they are known.
-
+    :param mask: called with each credential, token and password of a proxy as soon as it is known.
     :param hold_after: reads from an answer's headers for how many seconds the vendor should be left alone.
     :raises ConfigurationError: the base URL, the token URL or a proxy cannot be used.
     """
-    from airflow.providers.common.compat.sdk import mask_secret
-
     from airflow_segments_provider.http import HttpClient
 
     for secret in (*credentials.secrets, *fields.transport.secrets):
-        mask_secret(secret)
+        mask(secret)
     try:
         return HttpClient(
             vendor,
@@ -127,7 +236,7 @@ def open_client(
             rate_limit=fields.rate_limit,
             read_only=fields.read_only,
             named=f"Airflow connection {connection.conn_id!r}",
-            on_token=mask_secret,
+            on_token=mask,
             hold_after=hold_after,
         )
     except ConfigurationError as error:

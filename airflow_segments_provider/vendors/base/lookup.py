@@ -17,7 +17,8 @@ from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.limits import breach_of_unmatched
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.models.given import FoundUsers
+    from airflow_segments_provider.vendors.base.parameters import FoundUsers
+
 
 # For each value that the vendor knows, its id; None where it belongs to several users.
 LookUp = Callable[[list[str]], Mapping[str, str | None]]

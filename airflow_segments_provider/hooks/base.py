@@ -1,4 +1,4 @@
-"""What every vendor's hook does in the same way: its connection, its form, and the check of a write's input."""
+"""What the hooks of all vendors share: the connection, its form, and the check of a write's users."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.provider_info import get_provider_info
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.identify import UnmatchedList
     from airflow_segments_provider.http import HttpClient, RetryPolicy
     from airflow_segments_provider.sources.batches import StagedUserIds
+    from airflow_segments_provider.vendors.base.lookup import UnmatchedList
 
 
 class VendorHook(BaseHook):
@@ -37,15 +38,11 @@ class VendorHook(BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Labels of the connection form, for Airflow before 3.2."""
-        from airflow_segments_provider.hooks.form import field_behaviour
-
         return field_behaviour(cls.conn_type)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Extra fields of the connection form, for Airflow before 3.2."""
-        from airflow_segments_provider.hooks.form import form_widgets
-
         return form_widgets(cls.conn_type)
 
     @cached_property
@@ -57,6 +54,13 @@ class VendorHook(BaseHook):
     def client(self) -> HttpClient:
         """The HTTP client of this connection."""
         raise NotImplementedError
+
+    @staticmethod
+    def mask(secret: str) -> None:
+        """Mask a secret in Airflow's logs."""
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        mask_secret(secret)
 
     def get_conn(self) -> HttpClient:
         """The HTTP client of this connection."""
@@ -100,3 +104,36 @@ class VendorHook(BaseHook):
                 if given.get("on_invalid") == "skip" and staged.invalid:
                     problems = []
             yield staged, problems
+
+
+def _connection_type(name: str) -> dict[str, Any]:
+    described: list[dict[str, Any]] = get_provider_info()["connection-types"]
+    return next(entry for entry in described if entry["connection-type"] == name)
+
+
+def field_behaviour(conn_type: str) -> dict[str, Any]:
+    """Hidden fields, labels and placeholders."""
+    behaviour: dict[str, Any] = _connection_type(conn_type)["ui-field-behaviour"]
+    return {
+        "hidden_fields": behaviour["hidden-fields"],
+        "relabeling": behaviour["relabeling"],
+        "placeholders": behaviour["placeholders"],
+    }
+
+
+def form_widgets(conn_type: str) -> dict[str, Any]:
+    """A form field for each extra field: text, hidden text for a secret, or a tick box for a yes or no."""
+    from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+    from wtforms import BooleanField, PasswordField, StringField
+
+    widgets: dict[str, Any] = {}
+    for name, field in _connection_type(conn_type)["conn-fields"].items():
+        if "boolean" in field["schema"]["type"]:
+            widgets[name] = BooleanField(field["label"], description=field["description"])
+        elif field["schema"].get("format") == "password":
+            widgets[name] = PasswordField(
+                field["label"], widget=BS3PasswordFieldWidget(), description=field["description"]
+            )
+        else:
+            widgets[name] = StringField(field["label"], widget=BS3TextFieldWidget(), description=field["description"])
+    return widgets

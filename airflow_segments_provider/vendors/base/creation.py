@@ -13,7 +13,8 @@ from airflow_segments_provider.http.retry import RETRIED_STATUSES
 from airflow_segments_provider.sources.limits import breach_of_removals
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.models.given import ExactMembers
+    from airflow_segments_provider.vendors.base.parameters import ExactMembers
+
 
 Found = TypeVar("Found")
 

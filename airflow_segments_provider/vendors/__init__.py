@@ -1,0 +1,1 @@
+"""The vendors' APIs, without Airflow. A vendor does not know another."""

@@ -1,0 +1,1 @@
+"""What the vendors have in common."""
