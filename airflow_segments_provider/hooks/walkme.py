@@ -12,20 +12,14 @@ from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.models.walkme import (
-        Action,
-        IfExists,
-        IfMissing,
-        LookUp,
-        Segment,
-        SegmentChange,
-        WalkMeConnectionFields,
-    )
     from airflow_segments_provider.sources.batches import StagedUserIds
     from airflow_segments_provider.sources.ids import OnInvalid
     from airflow_segments_provider.vendors.base.parameters import UserLimits
+    from airflow_segments_provider.vendors.walkme.api import SegmentEndpoints
+    from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
+    from airflow_segments_provider.vendors.walkme.parameters import Action, IfExists, IfMissing, LookUp
+    from airflow_segments_provider.vendors.walkme.responses import Segment, SegmentChange
 
     Model = TypeVar("Model", bound=LookUp)
 
@@ -36,7 +30,7 @@ class WalkMeHook(VendorHook):
     """Segments of a WalkMe system, with the credentials of an Airflow connection of type ``walkme``.
 
     The connection: host = base URL (or the name of a region, or empty), login = client id, password = client secret,
-    and the extra fields of :class:`~airflow_segments_provider.models.walkme.WalkMeConnectionFields`.
+    and the extra fields of :class:`~airflow_segments_provider.vendors.walkme.connection.WalkMeConnectionFields`.
 
     Wherever people's ids are taken, any iterable will do; it is read once, checked whole before the first call, and
     sent in requests of at most 25,000. Wherever a ``system_guid`` is taken, None means the connection's own.
@@ -63,8 +57,8 @@ class WalkMeHook(VendorHook):
 
         :raises ConfigurationError: names every field that is missing or wrong.
         """
-        from airflow_segments_provider.models.walkme import WalkMeConnectionFields
         from airflow_segments_provider.vendors.base.connection import read_fields
+        from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
 
         return read_fields(self.connection, WalkMeConnectionFields, needs=("login", "password"))
 
@@ -72,8 +66,8 @@ class WalkMeHook(VendorHook):
     def client(self) -> HttpClient:
         """The HTTP client of this connection."""
         from airflow_segments_provider.http import ClientCredentials
-        from airflow_segments_provider.models.walkme import REGIONS
         from airflow_segments_provider.vendors.base.connection import base_url, login_of, open_client
+        from airflow_segments_provider.vendors.walkme.connection import REGIONS
 
         url = base_url(self.connection, REGIONS[self.fields.region], REGIONS)
         token_url = self.fields.token_url or f"{url}/accounts/connect/token"
@@ -91,7 +85,7 @@ class WalkMeHook(VendorHook):
     @property
     def admin_url(self) -> str:
         """The Admin Center page that lists the account's systems, or an empty text where it is not known."""
-        from airflow_segments_provider.models.walkme import ADMIN_CENTERS, REGIONS
+        from airflow_segments_provider.vendors.walkme.connection import ADMIN_CENTERS, REGIONS
 
         if self.fields.admin_url:
             return self.fields.admin_url
@@ -103,7 +97,7 @@ class WalkMeHook(VendorHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether a segment could be managed, in plain words: what is wrong, and where to mend it. Changes nothing."""
-        from airflow_segments_provider.hooks.walkme_check import explain
+        from airflow_segments_provider.vendors.walkme.diagnose import explain
 
         return explain(self)
 
@@ -111,7 +105,7 @@ class WalkMeHook(VendorHook):
 
     def get_segments(self, system_guid: str | None = None) -> list[Segment]:
         """All segments of the system; WalkMe tells their names and ids, never their members."""
-        from airflow_segments_provider.models.walkme import LookUp
+        from airflow_segments_provider.vendors.walkme.parameters import LookUp
 
         wanted = self._validated("The list of WalkMe segments", LookUp, {"system_guid": system_guid})
         return self.endpoints(wanted.system_guid).segments()
@@ -131,7 +125,8 @@ class WalkMeHook(VendorHook):
         :raises InvalidInput: none of them is given, or the GUID is none.
         :raises Conflict: several segments have that name: WalkMe's Editor could not tell them apart, nor can we.
         """
-        from airflow_segments_provider.models.walkme import SegmentKey, select
+        from airflow_segments_provider.vendors.walkme.parameters import SegmentKey
+        from airflow_segments_provider.vendors.walkme.responses import select
 
         given = {
             "segment": segment,
@@ -176,8 +171,8 @@ class WalkMeHook(VendorHook):
         :raises InvalidInput: before any call, with every problem found.
         :raises Conflict: ``if_exists="fail"`` and it does; or the name is taken by a segment with another external id.
         """
-        from airflow_segments_provider.hooks.walkme_create import SegmentCreation
-        from airflow_segments_provider.models.walkme import CreateSegment
+        from airflow_segments_provider.vendors.walkme.parameters import CreateSegment
+        from airflow_segments_provider.vendors.walkme.segments import SegmentCreation
 
         given = {
             "name": name,
@@ -219,8 +214,8 @@ class WalkMeHook(VendorHook):
         :raises InvalidInput: before any call, with every problem found.
         :raises NotFound: the system or the segment does not exist.
         """
-        from airflow_segments_provider.hooks.walkme_update import update
-        from airflow_segments_provider.models.walkme import UpdateSegment
+        from airflow_segments_provider.vendors.walkme.parameters import UpdateSegment
+        from airflow_segments_provider.vendors.walkme.segments import update
 
         given = {
             "segment": segment,
@@ -269,8 +264,8 @@ class WalkMeHook(VendorHook):
         :param if_unsupported: ``fail`` raises rather than empties.
         :raises NotFound: the segment is not there, and ``if_missing="fail"``; or the system is not.
         """
-        from airflow_segments_provider.hooks.walkme_delete import SegmentDeletion
-        from airflow_segments_provider.models.walkme import DeleteSegment
+        from airflow_segments_provider.vendors.walkme.parameters import DeleteSegment
+        from airflow_segments_provider.vendors.walkme.segments import SegmentDeletion
 
         given = {
             "segment": segment,
@@ -295,7 +290,7 @@ class WalkMeHook(VendorHook):
         :raises ConfigurationError: the connection is read-only, or wrong.
         :raises InvalidInput: with every problem found.
         """
-        from airflow_segments_provider.models.walkme import MAX_ID_LENGTH, limits
+        from airflow_segments_provider.vendors.walkme.parameters import MAX_ID_LENGTH, limits
 
         with self.staged(
             subject,
@@ -335,6 +330,6 @@ class WalkMeHook(VendorHook):
 
     def endpoints(self, system_guid: str | None = None) -> SegmentEndpoints:
         """The endpoints of one system, by default the connection's own."""
-        from airflow_segments_provider.hooks.walkme_endpoints import SegmentEndpoints
+        from airflow_segments_provider.vendors.walkme.api import SegmentEndpoints
 
         return SegmentEndpoints(self.client, str(system_guid or self.fields.system_guid), self.walkme_conn_id)

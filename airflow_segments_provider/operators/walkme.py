@@ -17,7 +17,7 @@ from airflow_segments_provider.sources.values import UserSource
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_segments_provider.models.walkme import SegmentChange
+    from airflow_segments_provider.vendors.walkme.responses import SegmentChange
 
 __all__ = [
     "WalkMeCreateSegmentOperator",

@@ -143,8 +143,8 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
 
         :raises InvalidInput: with every problem found in what the sensor was given.
         """
-        from airflow_segments_provider.models.walkme import Propagation
         from airflow_segments_provider.vendors.base.parameters import validated
+        from airflow_segments_provider.vendors.walkme.parameters import Propagation
 
         problems: list[str] = []
         given = {**self._key, "changed_at": self.changed_at, "propagation_delay": self.propagation_delay}

@@ -14,7 +14,7 @@ from airflow_segments_provider.sources.ids import as_is
 
 if TYPE_CHECKING:
     from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
-    from airflow_segments_provider.models.walkme import Action
+    from airflow_segments_provider.vendors.walkme.parameters import Action
 
 __all__ = ["WalkMeSegment"]
 
@@ -74,7 +74,7 @@ class WalkMeTarget:
     def limits(self) -> Limits:
         """What one request takes."""
         from airflow_segments_provider.members.target import Limits
-        from airflow_segments_provider.models.walkme import MAX_ID_LENGTH
+        from airflow_segments_provider.vendors.walkme.parameters import MAX_ID_LENGTH
 
         fields = self.hook.fields
         most = fields.users_per_request
@@ -133,7 +133,7 @@ class WalkMeTarget:
 
     @property
     def _system(self) -> str:
-        from airflow_segments_provider.models.walkme import normalise_guid
+        from airflow_segments_provider.vendors.walkme.guids import normalise_guid
 
         return normalise_guid(str(self.spec.system_guid or self.hook.fields.system_guid))
 

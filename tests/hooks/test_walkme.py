@@ -187,7 +187,7 @@ def test_the_moment_of_a_change_is_never_before_the_change(hook):
 
 
 def test_a_vendor_whose_clock_is_ahead_is_believed(hook):
-    from airflow_segments_provider.hooks.walkme_endpoints import moment_of
+    from airflow_segments_provider.vendors.walkme.api import moment_of
 
     class Ahead:
         date = datetime.now(UTC) + timedelta(minutes=5)
@@ -446,8 +446,8 @@ class TestConnection:
         assert "x-secret-x" not in message
 
     def test_a_broken_extra_does_not_count_as_none(self, monkeypatch):
-        from airflow_segments_provider.models.walkme import WalkMeConnectionFields
         from airflow_segments_provider.vendors.base.connection import read_fields
+        from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
 
         class Broken:
             conn_id, login, password, extra = "walkme_default", "id", "secret", '{"read_only": true'

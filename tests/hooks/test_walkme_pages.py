@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_segments_provider.errors import UnexpectedReply, VendorUnavailable
-from airflow_segments_provider.hooks import walkme_pages
 from airflow_segments_provider.hooks.walkme import WalkMeHook
+from airflow_segments_provider.vendors.walkme import paging as walkme_pages
 from tests.conftest import RETRY
 from tests.http.vendor import TOKEN_PATH, Answer, Vendor
 

@@ -10,18 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.models.walkme import (
-    SegmentKey,
-    default_external_id,
-    normalise_guid,
-    same_id,
-    select,
-)
-from airflow_segments_provider.models.walkme_responses import (
+from airflow_segments_provider.vendors.walkme.guids import default_external_id, normalise_guid, same_id
+from airflow_segments_provider.vendors.walkme.parameters import SegmentKey
+from airflow_segments_provider.vendors.walkme.responses import (
     failure_of,
     find_entries,
     parse_created_guid,
     parse_segments,
+    select,
 )
 
 GUID = "0123abcd-4567-89ab-cdef-0123456789ab"

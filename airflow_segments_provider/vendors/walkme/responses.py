@@ -1,7 +1,4 @@
-"""What WalkMe's responses say.
-
-None of them is published, so each plausible form is read. What can be read in two ways is an error.
-"""
+"""WalkMe's responses. WalkMe does not publish them, so every likely form is read."""
 
 from __future__ import annotations
 
@@ -9,10 +6,99 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.models.walkme import Segment, default_external_id, normalise_guid, same_id
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+)
+
+from airflow_segments_provider.errors import Conflict, UnexpectedReply
+from airflow_segments_provider.vendors.walkme.guids import Guid, default_external_id, normalise_guid, same_id
+from airflow_segments_provider.vendors.walkme.parameters import SegmentKey
+
+
+class Segment(BaseModel):
+    """A segment as WalkMe lists it. WalkMe lists no members, here or anywhere.
+
+    Fields that the list does not have are not in ``model_fields_set``; a null in the list is.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    segment_guid: Guid
+    external_id: str | None = None
+    name: str | None = None
+
+
+class SegmentChange(BaseModel):
+    """What a create, update or delete did: the small result of its task.
+
+    :param outcome: what became of the segment: created, reused (it was there, people were added), updated, deleted,
+        emptied (WalkMe could not delete it) or missing (nothing to delete).
+    :param users_sent: ids that WalkMe acknowledged, repeats included.
+    :param users_rejected: ids that were left out, by reason (``on_invalid="skip"``).
+    :param requests: calls to the Segments API, repeats and look-ups included.
+    :param changed_at: the moment of the last acknowledged change, by WalkMe's clock or ours, whichever is later.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    system_guid: str
+    segment_guid: str | None
+    external_id: str | None = None
+    name: str | None = None
+    outcome: Literal["created", "reused", "updated", "deleted", "emptied", "missing"]
+    users_sent: int = 0
+    users_rejected: dict[str, int] = Field(default_factory=dict)
+    requests: int = 0
+    changed_at: datetime
+
+
+def select(segments: list[Segment], key: SegmentKey) -> Segment | None:
+    """The segment that ``key`` names, or None.
+
+    :raises Conflict: it names several: WalkMe's Editor could not tell them apart either.
+    :raises UnexpectedReply: it names none, and the list does not have that field.
+    """
+    if key.segment_guid:
+        found = [segment for segment in segments if segment.segment_guid == key.segment_guid]
+    elif key.external_id:
+        found = [segment for segment in segments if same_id(segment.external_id, key.external_id)]
+    else:
+        found = named(segments, str(key.name))
+    if len(found) > 1:
+        guids = ", ".join(segment.segment_guid for segment in found)
+        raise Conflict(
+            f"WalkMe has {len(found)} of the {key} ({guids}) and its Editor cannot tell them apart; nothing was "
+            "changed. Name the one that is meant by its GUID, or delete the others.",
+            vendor="WalkMe",
+        )
+    if not found and not key.segment_guid:
+        check_listed(segments, "external_id" if key.external_id else "name")
+    return found[0] if found else None
+
+
+def check_listed(segments: list[Segment], field: Literal["external_id", "name"]) -> None:
+    """Check that the list has a field at all, before its absence counts as the absence of a segment.
+
+    :raises UnexpectedReply: no entry has it.
+    """
+    if segments and not any(field in segment.model_fields_set for segment in segments):
+        expected = {"external_id": "`externalId`, or `id` beside `guid`", "name": "`name` or `displayName`"}[field]
+        raise UnexpectedReply(
+            f"WalkMe's list of segments lacks a field that is needed here (expected: {expected}), so whether the "
+            "segment exists is not known. Name it in another way, best by its GUID.",
+            vendor="WalkMe",
+        )
+
+
+def named(segments: list[Segment], name: str) -> list[Segment]:
+    """The segments of that name; spaces around it do not count."""
+    return [segment for segment in segments if segment.name is not None and segment.name.strip() == name]
+
 
 Write = Literal["create", "add", "remove", "override", "delete"]
 
@@ -62,7 +148,7 @@ _MEMBERS = re.compile(
 _COUNTED = re.compile(r"^{0}+|{0}+$".format("(users?|members?|ids?|items?|records?|rows?|counts?|total|num|numberof)"))
 
 
-class Field(NamedTuple):
+class ResponseField(NamedTuple):
     """A field of a response: its key in plain letters, as it was spelled, in what object, and its value."""
 
     plain: str
@@ -76,14 +162,14 @@ def plain(key: str) -> str:
     return re.sub(r"[^a-z0-9]", "", key.lower())
 
 
-def fields(answer: Any, parent: str = "", *, but: Any = None) -> Iterator[Field]:
+def fields(answer: Any, parent: str = "", *, but: Any = None) -> Iterator[ResponseField]:
     """Yield every field of the objects in a response, outer ones first.
 
     :param but: a list that is not looked into.
     """
     if isinstance(answer, Mapping):
         for key, value in answer.items():
-            yield Field(plain(key), key, parent, value)
+            yield ResponseField(plain(key), key, parent, value)
             if value is not but:
                 yield from fields(value, plain(key), but=but)
     elif isinstance(answer, list) and answer is not but:
@@ -245,7 +331,7 @@ def _is_object(item: Any) -> bool:
     return isinstance(item, Mapping)
 
 
-def _is_failure(field: Field, write: Write) -> bool:
+def _is_failure(field: ResponseField, write: Write) -> bool:
     name, value = field.plain, field.value
     if name in _SUCCESS:
         return value in (False, 0) or (isinstance(value, str) and not _DONE.fullmatch(value.strip().lower()))
@@ -264,7 +350,7 @@ def _says(value: Any) -> bool:
     return value.strip().lower() not in _NOTHING if isinstance(value, str) else bool(value)
 
 
-def _too_few(found: list[Field], write: Write, users: Callable[[], Iterable[str]]) -> str | None:
+def _too_few(found: list[ResponseField], write: Write, users: Callable[[], Iterable[str]]) -> str | None:
     """Return the field that counts fewer users than were sent."""
     counts = [
         (field, count)
@@ -283,7 +369,7 @@ def _too_few(found: list[Field], write: Write, users: Callable[[], Iterable[str]
     return least.key if count + unchanged < sent else None
 
 
-def _counts_members(field: Field) -> bool:
+def _counts_members(field: ResponseField) -> bool:
     """Return whether the field has all members; an empty list may just not be filled."""
     if isinstance(field.value, list):
         return bool(field.value) and field.plain in ("users", "members", "userids", "memberids")

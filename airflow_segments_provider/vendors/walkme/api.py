@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import NotFound, PermissionDenied, RejectedRequest, UnexpectedReply, VendorError
-from airflow_segments_provider.hooks.walkme_pages import SegmentList
-from airflow_segments_provider.models.walkme import Action, Segment
-from airflow_segments_provider.models.walkme_responses import Write, failure_of
 from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
+from airflow_segments_provider.vendors.walkme.paging import SegmentList
+from airflow_segments_provider.vendors.walkme.parameters import Action
+from airflow_segments_provider.vendors.walkme.responses import Segment, Write, failure_of
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
+
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import NotFound, PermissionDenied, UnexpectedReply, VendorError, VendorUnavailable
-from airflow_segments_provider.hooks.walkme_endpoints import SEGMENTS_API_IS_OFF
 from airflow_segments_provider.vendors.base.diagnose import token_or_reason
+from airflow_segments_provider.vendors.walkme.api import SEGMENTS_API_IS_OFF
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.walkme import WalkMeHook

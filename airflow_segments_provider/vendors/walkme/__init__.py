@@ -1,0 +1,1 @@
+"""WalkMe's Segments API."""

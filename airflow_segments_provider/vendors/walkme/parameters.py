@@ -1,0 +1,137 @@
+"""The parameters of the WalkMe hook's methods.
+
+Published at https://support.walkme.com/knowledge-base/segments-api/ and
+https://developer.walkme.com/reference/create-segment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from airflow_segments_provider.vendors.base.parameters import Given, GivenUsers, with_result
+from airflow_segments_provider.vendors.walkme.guids import Guid
+
+MAX_ID_LENGTH = 100
+MAX_NAME_LENGTH = 255
+
+Action = Literal["add", "remove", "override"]
+IfExists = Literal["reuse", "update", "fail"]
+IfMissing = Literal["skip", "fail"]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
+ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)]
+
+
+def _seconds(value: Any) -> Any:
+    """A number of seconds that a template rendered to text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+class LookUp(Given):
+    """What every call is given.
+
+    :param system_guid: by default the connection's own.
+    """
+
+    system_guid: Guid | None = None
+
+
+class CreateSegment(LookUp, GivenUsers):
+    """What a create is given, without the people."""
+
+    name: Name
+    external_id: ExternalId | None = None
+    if_exists: IfExists = "reuse"
+    allow_duplicate_name: bool = False
+    allow_empty: bool = False
+
+
+class SegmentKey(LookUp):
+    """What names one segment: GUID, else external id, else name.
+
+    :param segment: a :class:`Segment`, a :class:`SegmentChange`, or the result of a task that made one; it gives what
+        is not given beside it, the system included.
+    """
+
+    segment_guid: Guid | None = None
+    external_id: ExternalId | None = None
+    name: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_result(values, "segment", ("system_guid", "segment_guid", "external_id", "name"))
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if not (self.segment_guid or self.external_id or self.name):
+            raise ValueError("one of `segment`, `segment_guid`, `external_id` and `name` must be given")
+        return self
+
+    def __str__(self) -> str:
+        if self.segment_guid:
+            return f"segment {self.segment_guid}"
+        return f"segment with external id {self.external_id!r}" if self.external_id else f"segment {self.name!r}"
+
+
+class UpdateSegment(SegmentKey, GivenUsers):
+    """What an update is given, without the people."""
+
+    action: Action
+    allow_empty: bool = False
+
+
+class DeleteSegment(SegmentKey):
+    """What a deletion is given."""
+
+    if_missing: IfMissing = "skip"
+    if_unsupported: Literal["empty", "fail"] = "empty"
+
+
+class Propagation(SegmentKey):
+    """What a wait for the Editor is given.
+
+    :param changed_at: from ``segment``, if not given beside it.
+    """
+
+    changed_at: AwareDatetime
+    propagation_delay: Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moment_of_segment(cls, values: dict[str, Any]) -> dict[str, Any]:
+        segment = values.get("segment")
+        if isinstance(segment, BaseModel):
+            segment = segment.model_dump()
+        if isinstance(segment, Mapping) and not values.get("changed_at"):
+            return {**values, "changed_at": segment.get("changed_at")}
+        return values
+
+
+def limits(action: str | None, users: int, per_request: int, *, allow_empty: bool) -> list[str]:
+    """What is wrong with an update of so many people."""
+    if action != "override":
+        return []
+    if users > per_request:
+        problem = (
+            f"`override` of {users:,} user ids cannot be one request (of {per_request:,} at most), and each request of "
+            "an override replaces all members, so a second would undo the first. Use `remove` for those who left and "
+            "`add` for those who came."
+        )
+        return [problem]
+    if users == 0 and not allow_empty:
+        return ["`override` without user ids would empty the segment. If that is meant, use `allow_empty=True`."]
+    return []
