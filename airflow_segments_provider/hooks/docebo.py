@@ -14,25 +14,23 @@ from airflow_segments_provider.sources.values import UserSource
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
-    from airflow_segments_provider.hooks.docebo_people import People
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.models.docebo import (
-        Column,
-        DoceboConnectionFields,
+    from airflow_segments_provider.sources.ids import OnInvalid
+    from airflow_segments_provider.vendors.base.parameters import ExactMemberLimits, Given, OnUnmatched
+    from airflow_segments_provider.vendors.docebo.api import GroupEndpoints
+    from airflow_segments_provider.vendors.docebo.connection import DoceboConnectionFields
+    from airflow_segments_provider.vendors.docebo.parameters import Column, IdentifyBy, IfExists, IfMissing, SortDir
+    from airflow_segments_provider.vendors.docebo.responses import (
         Group,
         GroupChange,
         GroupExport,
         GroupIds,
         GroupPopulation,
-        IdentifyBy,
         Member,
         UserMatches,
     )
-    from airflow_segments_provider.models.docebo_given import IfExists, IfMissing, SortDir
-    from airflow_segments_provider.models.docebo_rules import Ruleset
-    from airflow_segments_provider.sources.ids import OnInvalid
-    from airflow_segments_provider.vendors.base.parameters import ExactMemberLimits, Given, OnUnmatched
+    from airflow_segments_provider.vendors.docebo.rules import Ruleset
+    from airflow_segments_provider.vendors.docebo.users import People
 
     Model = TypeVar("Model", bound=Given)
 
@@ -43,8 +41,8 @@ class DoceboHook(VendorHook):
     """Groups of a Docebo platform, with the API app of an Airflow connection of type ``docebo``.
 
     The connection: host = the platform's address, login = client id, password = client secret of an API app; and the
-    extra fields of :class:`~airflow_segments_provider.models.docebo.DoceboConnectionFields`. The user behind the token
-    must be a Superadmin.
+    extra fields of :class:`~airflow_segments_provider.vendors.docebo.connection.DoceboConnectionFields`. The user
+    behind the token must be a Superadmin.
 
     Wherever a group is meant, it is named by ``group_id``, its uuid or the number that it has in the former groups
     service (one call more); by ``name`` (one call or more); or by ``group``, the result of a create or update.
@@ -75,15 +73,15 @@ class DoceboHook(VendorHook):
 
         :raises ConfigurationError: names every field that is missing or wrong.
         """
-        from airflow_segments_provider.models.docebo import DoceboConnectionFields
         from airflow_segments_provider.vendors.base.connection import read_fields
+        from airflow_segments_provider.vendors.docebo.connection import DoceboConnectionFields
 
         return read_fields(self.connection, DoceboConnectionFields, needs=("host", "login", "password"))
 
     @cached_property
     def client(self) -> HttpClient:
         """The HTTP client of this connection."""
-        from airflow_segments_provider.hooks.docebo_connection import open_docebo
+        from airflow_segments_provider.vendors.docebo.connection import open_docebo
 
         return open_docebo(self.connection, self.fields, self.retry, self.mask)
 
@@ -94,7 +92,7 @@ class DoceboHook(VendorHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether groups could be managed, in plain words: what is wrong and where to mend it. Changes nothing."""
-        from airflow_segments_provider.hooks.docebo_check import explain
+        from airflow_segments_provider.vendors.docebo.diagnose import explain
 
         return explain(self)
 
@@ -111,8 +109,8 @@ class DoceboHook(VendorHook):
 
         :param search_text: is looked for in key, name and description.
         """
-        from airflow_segments_provider.models.docebo_given import ListGroups
         from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.docebo.parameters import ListGroups
 
         query = {"search_text": search_text, "sort_attr": sort_attr, "sort_dir": sort_dir}
         wanted = accepted("The list of groups", ListGroups, query)
@@ -131,8 +129,8 @@ class DoceboHook(VendorHook):
 
         :raises Conflict: several groups have that name; the message has their ids.
         """
-        from airflow_segments_provider.models.docebo_given import GroupKey
         from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.docebo.parameters import GroupKey
 
         wanted = accepted("The look-up of a group", GroupKey, {"name": name})
         return self.endpoints().find(str(wanted.name))
@@ -146,9 +144,9 @@ class DoceboHook(VendorHook):
         **group: Any,
     ) -> Iterator[Member]:
         """The members of a group, or those whom a search finds, a page at a time."""
-        from airflow_segments_provider.hooks.docebo_members import GroupMembers
-        from airflow_segments_provider.models.docebo_given import ListMembers
         from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.docebo.members import GroupMembers
+        from airflow_segments_provider.vendors.docebo.parameters import ListMembers
 
         query = {"search_text": search_text, "sort_attr": sort_attr, "sort_dir": sort_dir}
         wanted = accepted("The list of members", ListMembers, {**group, **query})
@@ -158,8 +156,8 @@ class DoceboHook(VendorHook):
 
     def get_population(self, **group: Any) -> GroupPopulation:
         """How many members a group has, and whether its rules are done; two calls where Docebo tells totals."""
-        from airflow_segments_provider.hooks.docebo_members import GroupMembers
-        from airflow_segments_provider.models.docebo import GroupPopulation
+        from airflow_segments_provider.vendors.docebo.members import GroupMembers
+        from airflow_segments_provider.vendors.docebo.responses import GroupPopulation
 
         endpoints, found = self._found(group)
         status = endpoints.group(found).ruleset_status
@@ -183,8 +181,8 @@ class DoceboHook(VendorHook):
         :param columns: of ``userid`` (the username), ``firstname``, ``lastname``, ``email``; they come in this order.
         :raises UnexpectedReply: Docebo answered something else than CSV; nothing was written.
         """
-        from airflow_segments_provider.hooks.docebo_export import Export, export
         from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.docebo.export import Export, export
 
         given = {**group, "path": path, "columns": columns, "include_header": include_header, "delimiter": delimiter}
         return export(self.endpoints(), accepted("The export of a group", Export, given))
@@ -194,8 +192,8 @@ class DoceboHook(VendorHook):
 
         Entries may name the person who made the change; keep that out of logs and XComs.
         """
-        from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
-        from airflow_segments_provider.models.docebo_replies import parse_change
+        from airflow_segments_provider.vendors.docebo.api import GROUPS
+        from airflow_segments_provider.vendors.docebo.responses import parse_change
 
         endpoints, found = self._found(group)
         pages = endpoints.pages((*GROUPS, found, "conditions-history"), parse_change, {}, sized=False)
@@ -206,8 +204,8 @@ class DoceboHook(VendorHook):
 
         :raises NotFound: names all ids that are unknown.
         """
-        from airflow_segments_provider.models.docebo_given import ConvertGroupIds
         from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.docebo.parameters import ConvertGroupIds
 
         wanted = accepted("The conversion of group ids", ConvertGroupIds, {"ids": ids})
         return self.endpoints().both_ids(wanted.ids)
@@ -218,7 +216,7 @@ class DoceboHook(VendorHook):
         For a few people each is looked up, ``max_concurrency`` of the connection at once; for many the list of all
         users is read once, where that takes fewer calls.
         """
-        from airflow_segments_provider.hooks.docebo_people import find
+        from airflow_segments_provider.vendors.docebo.users import find
 
         return find(self, values, by)
 
@@ -262,8 +260,8 @@ class DoceboHook(VendorHook):
         :raises Conflict: it exists and ``if_exists="fail"``, or with the other type; or several groups have that name.
         :raises UnexpectedReply: with ``update``, the group does not show users who were added; then none is removed.
         """
-        from airflow_segments_provider.hooks.docebo_create import GroupCreation
-        from airflow_segments_provider.models.docebo_given import CreateGroup
+        from airflow_segments_provider.vendors.docebo.groups import GroupCreation
+        from airflow_segments_provider.vendors.docebo.parameters import CreateGroup
 
         given = {
             "name": name,
@@ -301,8 +299,8 @@ class DoceboHook(VendorHook):
 
         :raises InvalidInput: a ruleset for a manual group.
         """
-        from airflow_segments_provider.hooks.docebo_change import update
-        from airflow_segments_provider.models.docebo_given import UpdateGroup
+        from airflow_segments_provider.vendors.docebo.groups import update
+        from airflow_segments_provider.vendors.docebo.parameters import UpdateGroup
 
         given = {
             **group,
@@ -319,8 +317,8 @@ class DoceboHook(VendorHook):
 
         :param if_missing: ``skip`` takes a group that is not there for deleted, ``fail`` raises.
         """
-        from airflow_segments_provider.hooks.docebo_change import delete
-        from airflow_segments_provider.models.docebo_given import DeleteGroup
+        from airflow_segments_provider.vendors.docebo.groups import delete
+        from airflow_segments_provider.vendors.docebo.parameters import DeleteGroup
 
         given = {**group, "if_missing": if_missing}
         with self._checked("The deletion of a group", DeleteGroup, given, ()) as (endpoints, wanted, _):
@@ -344,8 +342,8 @@ class DoceboHook(VendorHook):
         Docebo may do it in the background, see ``background_job`` of the result. An automatic group may be given users,
         too; they stay whatever its rules say.
         """
-        from airflow_segments_provider.hooks.docebo_change import add
-        from airflow_segments_provider.models.docebo_given import AddUsers
+        from airflow_segments_provider.vendors.docebo.groups import add
+        from airflow_segments_provider.vendors.docebo.parameters import AddUsers
 
         given = {
             **group,
@@ -377,8 +375,8 @@ class DoceboHook(VendorHook):
         :param user_filters: ``{"search": "..."}`` or a list of search texts; which of both a platform takes is not
             published, so they are sent as they are given.
         """
-        from airflow_segments_provider.hooks.docebo_change import remove
-        from airflow_segments_provider.models.docebo_given import RemoveUsers
+        from airflow_segments_provider.vendors.docebo.groups import remove
+        from airflow_segments_provider.vendors.docebo.parameters import RemoveUsers
 
         given = {
             **group,
@@ -395,14 +393,14 @@ class DoceboHook(VendorHook):
 
     def endpoints(self) -> GroupEndpoints:
         """The endpoints, with a count of requests that begins at nought."""
-        from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
+        from airflow_segments_provider.vendors.docebo.api import GroupEndpoints
 
         return GroupEndpoints(self.client, self.fields, self.docebo_conn_id)
 
     def _found(self, group: dict[str, Any]) -> tuple[GroupEndpoints, str]:
         """The endpoints, and the uuid of the group that is meant."""
-        from airflow_segments_provider.models.docebo_given import GroupKey
         from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.docebo.parameters import GroupKey
 
         key, endpoints = accepted("The look-up of a group", GroupKey, group), self.endpoints()
         return endpoints, endpoints.found_id(key)
@@ -411,6 +409,6 @@ class DoceboHook(VendorHook):
         self, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource
     ) -> AbstractContextManager[tuple[GroupEndpoints, Model, People]]:
         """The endpoints, the input and the people of a write, once all of them are found to be right."""
-        from airflow_segments_provider.hooks.docebo_people import checked
+        from airflow_segments_provider.vendors.docebo.users import checked
 
         return checked(self, subject, model, given, user_ids)

@@ -16,7 +16,7 @@ from airflow_segments_provider.sources.values import UserSource
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_segments_provider.models.docebo import GroupChange
+    from airflow_segments_provider.vendors.docebo.responses import GroupChange
 
 __all__ = [
     "DoceboCreateGroupOperator",
@@ -109,7 +109,7 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     :param identify_by: what ``user_ids`` holds: ``id`` (the user's number), ``email`` or ``username``; the latter are
         looked up first.
     :param type: ``manual``, or ``automatic``, which needs a ``ruleset``.
-    :param ruleset: a :class:`~airflow_segments_provider.models.docebo_rules.Ruleset`, or the dict that the API takes.
+    :param ruleset: a :class:`~airflow_segments_provider.vendors.docebo.rules.Ruleset`, or the dict that the API takes.
     :param branch_ids: branches whose people are added.
     :param group_ids: groups whose members are added, by either id.
     :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` gives it this description and

@@ -26,7 +26,7 @@ from airflow_segments_provider.sources.values import UserSource
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_segments_provider.models.docebo import GroupPopulation
+    from airflow_segments_provider.vendors.docebo.responses import GroupPopulation
 
 __all__ = ["DoceboGroupPopulatedSensor"]
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.hooks.docebo_users import FEW, UserLookUp
-from airflow_segments_provider.models.docebo import Column, IdentifyBy, user_key
-from airflow_segments_provider.models.docebo_given import MAX_ID_LENGTH, GroupKey
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.values import UserSource, chunks
 from airflow_segments_provider.vendors.base.parameters import GivenUsers, limit_problems, validated, with_result
+from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, Column, GroupKey, IdentifyBy
+from airflow_segments_provider.vendors.docebo.responses import user_key
+from airflow_segments_provider.vendors.docebo.users import FEW, UserLookUp
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook

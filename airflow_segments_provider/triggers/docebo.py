@@ -16,7 +16,7 @@ from airflow_segments_provider.triggers.polling import PASSING, SHORTEST_DEFERRA
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_segments_provider.models.docebo import GroupPopulation
+    from airflow_segments_provider.vendors.docebo.responses import GroupPopulation
 
 __all__ = ["DoceboGroupPopulatedTrigger"]
 

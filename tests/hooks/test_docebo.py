@@ -13,7 +13,7 @@ from airflow_segments_provider.errors import (
     VendorUnavailable,
 )
 from airflow_segments_provider.hooks.docebo import DoceboHook
-from airflow_segments_provider.models.docebo_rules import BranchRule, RuleSet, Ruleset
+from airflow_segments_provider.vendors.docebo.rules import BranchRule, RuleSet, Ruleset
 from tests.conftest import RETRY
 
 READS = (

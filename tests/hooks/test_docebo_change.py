@@ -12,7 +12,7 @@ from airflow_segments_provider.errors import (
     RejectedRequest,
 )
 from airflow_segments_provider.hooks.docebo import DoceboHook
-from airflow_segments_provider.models.docebo_rules import BranchRule, Rule, RuleSet, Ruleset
+from airflow_segments_provider.vendors.docebo.rules import BranchRule, Rule, RuleSet, Ruleset
 from tests.conftest import RETRY
 
 NOWHERE = str(uuid.UUID(int=7))

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_segments_provider.errors import InvalidInput, PermissionDenied, UnexpectedReply
 from airflow_segments_provider.hooks.docebo import DoceboHook
-from airflow_segments_provider.hooks.docebo_users import FEW
+from airflow_segments_provider.vendors.docebo.users import FEW
 from tests.conftest import RETRY
 
 

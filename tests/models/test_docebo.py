@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply
-from airflow_segments_provider.models.docebo import Group, GroupChange
-from airflow_segments_provider.models.docebo_given import AddUsers, CreateGroup, GroupKey, RemoveUsers, is_legacy
-from airflow_segments_provider.models.docebo_replies import (
+from airflow_segments_provider.vendors.base.parameters import validated
+from airflow_segments_provider.vendors.docebo.parameters import AddUsers, CreateGroup, GroupKey, RemoveUsers, is_legacy
+from airflow_segments_provider.vendors.docebo.responses import (
+    Group,
+    GroupChange,
     parse_background,
     parse_created_id,
     parse_group,
@@ -25,7 +27,6 @@ from airflow_segments_provider.models.docebo_replies import (
     parse_user,
     parse_uuid,
 )
-from airflow_segments_provider.vendors.base.parameters import validated
 
 UUID = "0123abcd-4567-89ab-cdef-0123456789ab"
 RULESET = {

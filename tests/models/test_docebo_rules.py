@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from airflow_segments_provider.models.docebo_rules import BranchRule, Rule, RuleSet, Ruleset, same_rules
+from airflow_segments_provider.vendors.docebo.rules import BranchRule, Rule, RuleSet, Ruleset, same_rules
 
 # What a public guide sends, and what a platform shows.
 DOCUMENTED = [

@@ -6,8 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from airflow_segments_provider.models.alteryx_given import CreateUserGroup
-from airflow_segments_provider.models.docebo_given import CreateGroup
 from airflow_segments_provider.models.zendesk import UserSegmentRules
+from airflow_segments_provider.vendors.docebo.parameters import CreateGroup
 from airflow_segments_provider.vendors.walkme.parameters import CreateSegment
 
 MODELS = [CreateSegment, CreateGroup, CreateUserGroup]

@@ -13,7 +13,7 @@ from airflow_segments_provider.errors import NotFound
 from airflow_segments_provider.hooks.docebo import DoceboHook
 
 IMPORTS = """
-from airflow_segments_provider.models.docebo_rules import BranchRule, Ruleset, RuleSet
+from airflow_segments_provider.vendors.docebo.rules import BranchRule, Ruleset, RuleSet
 from airflow_segments_provider.operators.docebo import *
 from airflow_segments_provider.operators.docebo_ids import *
 from airflow_segments_provider.operators.docebo_members import *

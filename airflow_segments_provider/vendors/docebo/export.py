@@ -12,14 +12,15 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator
 
 from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.hooks.docebo_endpoints import GROUPS
-from airflow_segments_provider.hooks.docebo_members import GroupMembers
-from airflow_segments_provider.models.docebo import COLUMNS, GroupExport
-from airflow_segments_provider.models.docebo_given import ExportUsers
+from airflow_segments_provider.vendors.docebo.api import GROUPS
+from airflow_segments_provider.vendors.docebo.members import GroupMembers
+from airflow_segments_provider.vendors.docebo.parameters import COLUMNS, ExportUsers
+from airflow_segments_provider.vendors.docebo.responses import GroupExport
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
     from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.vendors.docebo.api import GroupEndpoints
+
 
 # What a server may call a CSV file; a page or JSON is none, whatever is asked for.
 _CSV_TYPES = (

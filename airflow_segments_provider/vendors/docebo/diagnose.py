@@ -11,12 +11,13 @@ from airflow_segments_provider.errors import (
     PermissionDenied,
     VendorError,
 )
-from airflow_segments_provider.hooks.docebo_endpoints import GROUPS, NOT_A_SUPERADMIN
-from airflow_segments_provider.models.docebo_replies import parse_group
 from airflow_segments_provider.vendors.base.diagnose import token_or_reason
+from airflow_segments_provider.vendors.docebo.api import GROUPS, NOT_A_SUPERADMIN
+from airflow_segments_provider.vendors.docebo.responses import parse_group
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook
+
 
 _CREDENTIALS = {
     "client_credentials": "client id and secret. They are those of an API app with the client credentials grant "

@@ -1,4 +1,8 @@
-"""What the methods of the Docebo hook are given, checked before the first call."""
+"""The parameters of the Docebo hook's methods.
+
+Docebo's API calls groups audiences. Published at https://help.docebo.com/hc/en-us/articles/360020124359 and, for
+each platform, at https://<platform>/api-browser/.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from airflow_segments_provider.models.docebo import Column, IdentifyBy
-from airflow_segments_provider.models.docebo_rules import MAX_RULES, Number, Ruleset
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
+from airflow_segments_provider.vendors.docebo.rules import MAX_RULES, Number, Ruleset
+
+Column = Literal["userid", "firstname", "lastname", "email"]
+IdentifyBy = Literal["id", "email", "username"]
+
+#: The export's columns, in the order in which Docebo has them.
+COLUMNS: tuple[Column, ...] = ("userid", "firstname", "lastname", "email")
 
 MAX_ID_LENGTH = 255
 MAX_NAME_LENGTH = 255

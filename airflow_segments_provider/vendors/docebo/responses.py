@@ -1,4 +1,4 @@
-"""Reads what Docebo answers; where that is not published, every likely form of it is understood."""
+"""Docebo's responses; where a form is not published, every likely one is read."""
 
 from __future__ import annotations
 
@@ -6,13 +6,158 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply
-from airflow_segments_provider.models.docebo import Group, Member
+from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.vendors.docebo.parameters import Column
+
+
+def user_key(value: str) -> str:
+    """Return what usernames and e-mail addresses are compared by: white space around them and case do not count."""
+    return without_case(value.strip())
+
+
+def _moment(value: Any) -> Any:
+    """A time as Docebo writes it; zeros stand for none, and what cannot be read is none either."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Group(BaseModel):
+    """A group as Docebo shows it.
+
+    :param group_id: its uuid.
+    :param type: ``manual`` or ``automatic``.
+    :param ruleset: of an automatic group, in the API's own words; its ``status`` is READY once the group is filled.
+    :param updated_at: taken for UTC, as Docebo writes no zone.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    group_id: str
+    name: str
+    slug: str | None = None
+    description: str | None = None
+    type: str | None = None
+    ruleset: dict[str, Any] | None = None
+    exclude_deactivated_users: bool | None = None
+    updated_at: Annotated[datetime | None, BeforeValidator(_moment)] = None
+
+    @property
+    def ruleset_status(self) -> str | None:
+        """Of an automatic group: READY once it is filled."""
+        status = (self.ruleset or {}).get("status")
+        return None if status is None else str(status)
+
+
+class Member(BaseModel):
+    """A member of a group: a person, so nothing of it belongs into a log or an XCom.
+
+    :param user_id: the number that the API calls ``idst`` here and ``user_id`` elsewhere.
+    :param username: what the API calls ``userid`` here.
+    :param relation_type: what made the person a member, in the API's own words.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    user_id: str = Field(repr=False)
+    username: str | None = Field(None, repr=False)
+    first_name: str | None = Field(None, repr=False)
+    last_name: str | None = Field(None, repr=False)
+    email: str | None = Field(None, repr=False)
+    relation_type: str | None = None
+
+
+class UserMatches(BaseModel):
+    """What a look-up of users found: people, so nothing of it but its counts belongs into a log or an XCom.
+
+    :param found: user ids by the value that was looked up.
+    :param unmatched: values that no user has.
+    :param ambiguous: values that several users have.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    found: Mapping[str, str] = Field(repr=False)
+    unmatched: list[str] = Field(repr=False)
+    ambiguous: list[str] = Field(default_factory=list, repr=False)
+
+
+class GroupChange(BaseModel):
+    """What a create, update, delete or change of members did: the small result of its task.
+
+    :param users_sent: ids that Docebo acknowledged as added, or of a removal, as removed; those of users whom it does
+        not know, or whose membership did not change, are among them.
+    :param users_removed: members whom ``if_exists="update"`` removed.
+    :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
+    :param users_unmatched: people who were not found, by reason (``on_unmatched="skip"``).
+    :param unmatched_file: beside the ledger, that lists them.
+    :param background_job: Docebo does a part of it later; it gives no id to ask for.
+    :param requests: calls to the API, repeats and look-ups included.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    group_id: str | None
+    name: str | None = None
+    type: str | None = None
+    outcome: Literal["created", "reused", "updated", "deleted", "missing"]
+    users_sent: int = 0
+    users_removed: int = 0
+    users_rejected: dict[str, int] = Field(default_factory=dict)
+    users_unmatched: dict[str, int] = Field(default_factory=dict)
+    unmatched_file: str | None = None
+    background_job: bool = False
+    requests: int = 0
+    changed_at: datetime
+
+
+class GroupPopulation(BaseModel):
+    """How many members a group has, and how far its rules are.
+
+    :param ruleset_status: of an automatic group; READY once it is filled.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    members: int
+    ruleset_status: str | None = None
+
+
+class GroupExport(BaseModel):
+    """A file of a group's members.
+
+    :param bytes: the file's size.
+    :param users: its rows, without the header.
+    :param columns: in the order of the file.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    path: str
+    bytes: int
+    users: int
+    columns: list[Column]
+
+
+class GroupIds(BaseModel):
+    """The two ids of a group: the uuid, and the number that it has in the former groups service."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    group_id: str
+    legacy_id: int
+
 
 Entry = TypeVar("Entry")
 

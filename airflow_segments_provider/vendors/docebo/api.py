@@ -18,9 +18,9 @@ from airflow_segments_provider.errors import (
 )
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.http.pages import check_count
-from airflow_segments_provider.models.docebo import GroupIds
-from airflow_segments_provider.models.docebo_given import GroupKey, is_legacy
-from airflow_segments_provider.models.docebo_replies import (
+from airflow_segments_provider.vendors.docebo.parameters import GroupKey, is_legacy
+from airflow_segments_provider.vendors.docebo.responses import (
+    GroupIds,
     Page,
     parse_group,
     parse_legacy_id,
@@ -31,7 +31,9 @@ from airflow_segments_provider.models.docebo_replies import (
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
-    from airflow_segments_provider.models.docebo import DoceboConnectionFields, Group
+    from airflow_segments_provider.vendors.docebo.connection import DoceboConnectionFields
+    from airflow_segments_provider.vendors.docebo.responses import Group
+
 
 Parsed = TypeVar("Parsed")
 Given = TypeVar("Given")

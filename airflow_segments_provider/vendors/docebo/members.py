@@ -15,17 +15,18 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorError,
 )
-from airflow_segments_provider.hooks.docebo_endpoints import GROUPS, VENDOR
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.docebo_replies import parse_addition, parse_background, parse_member
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
+from airflow_segments_provider.vendors.docebo.api import GROUPS, VENDOR
+from airflow_segments_provider.vendors.docebo.responses import parse_addition, parse_background, parse_member
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.docebo_endpoints import GroupEndpoints
     from airflow_segments_provider.http import Reply
-    from airflow_segments_provider.models.docebo import Member
+    from airflow_segments_provider.vendors.docebo.api import GroupEndpoints
+    from airflow_segments_provider.vendors.docebo.responses import Member
+
 
 # The first is the only one seen in running code, and there with users only; the others are published, with all three.
 _FORMS = {

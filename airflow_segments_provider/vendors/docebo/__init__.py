@@ -1,0 +1,1 @@
+"""Docebo's audiences API."""
