@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from airflow_segments_provider.contract.operation import Operation, Shape
-from airflow_segments_provider.models.alteryx import Role
+from airflow_segments_provider.vendors.alteryx.parameters import Role
 
 _GROUP: Shape = {"name": "string", "role": get_args(Role)}
 _TERMS: dict[str, Shape] = {

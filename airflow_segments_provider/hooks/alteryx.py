@@ -1,35 +1,41 @@
-"""Alteryx Server user groups, API v3: see the models' module for the vendor's pages."""
+"""Alteryx Server user groups, API v3."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from urllib.parse import urlsplit
 
-from airflow_segments_provider.hooks.alteryx_sharing import AlteryxSharingHook
+from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
+    from airflow_segments_provider.http import HttpClient
+    from airflow_segments_provider.sources.batches import StagedUserIds
+    from airflow_segments_provider.vendors.alteryx.api import UserGroupEndpoints
+    from airflow_segments_provider.vendors.alteryx.connection import AlteryxServerConnectionFields
+    from airflow_segments_provider.vendors.alteryx.parameters import ResourceType
+    from airflow_segments_provider.vendors.alteryx.responses import User
+    from airflow_segments_provider.vendors.base.parameters import Given
+
+    Model = TypeVar("Model", bound=Given)
     from airflow_segments_provider.http import RetryPolicy
-    from airflow_segments_provider.models.alteryx import (
-        IdentifyBy,
-        IfExists,
-        IfMissing,
-        OnRefused,
-        Role,
-        UserGroup,
-        UserGroupChange,
-    )
     from airflow_segments_provider.sources.ids import OnInvalid
+    from airflow_segments_provider.vendors.alteryx.parameters import IdentifyBy, IfExists, IfMissing, OnRefused, Role
+    from airflow_segments_provider.vendors.alteryx.responses import UserGroup, UserGroupChange
     from airflow_segments_provider.vendors.base.parameters import ExactMemberLimits, OnUnmatched
 
 __all__ = ["AlteryxServerHook"]
 
 
-class AlteryxServerHook(AlteryxSharingHook):
+class AlteryxServerHook(VendorHook):
     """User groups of an Alteryx Server, with the API key of an Airflow connection of type ``alteryx_server``.
 
     The connection: host = Web API address, sub-path included (by default it ends in ``/webapi``), login = API access
     key, password = API access secret, of a Curator; and the extra fields of
-    :class:`~airflow_segments_provider.models.alteryx.AlteryxServerConnectionFields`.
+    :class:`~airflow_segments_provider.vendors.alteryx.connection.AlteryxServerConnectionFields`.
 
     Wherever a group is meant, it is named by ``user_group_id``, by ``name`` (one call more), or by ``user_group``, the
     result of a create or update. Wherever people are taken, any iterable will do; it is checked whole before the
@@ -50,9 +56,60 @@ class AlteryxServerHook(AlteryxSharingHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether user groups could be managed, in plain words: what is wrong and where to mend it. Changes nothing."""
-        from airflow_segments_provider.hooks.alteryx_check import explain
+        from airflow_segments_provider.vendors.alteryx.diagnose import explain
 
         return explain(self)
+
+    # The connection ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def fields(self) -> AlteryxServerConnectionFields:
+        """The connection's extra fields, parsed.
+
+        :raises ConfigurationError: names every field that is missing or wrong.
+        """
+        from airflow_segments_provider.vendors.alteryx.connection import AlteryxServerConnectionFields
+        from airflow_segments_provider.vendors.base.connection import read_fields
+
+        return read_fields(self.connection, AlteryxServerConnectionFields, needs=("host", "login", "password"))
+
+    @cached_property
+    def client(self) -> HttpClient:
+        """The HTTP client of this connection."""
+        from airflow_segments_provider.vendors.base.connection import base_url
+
+        return self.client_at(base_url(self.connection, "", {}))
+
+    def client_at(self, url: str) -> HttpClient:
+        """A client with this connection's credentials for another part of the same server.
+
+        :param url: at or below the connection's base URL; tokens come from the base URL.
+        """
+        from airflow_segments_provider.http import ClientCredentials
+        from airflow_segments_provider.vendors.base.connection import base_url, login_of, open_client
+
+        credentials = ClientCredentials(
+            f"{base_url(self.connection, '', {})}/oauth2/token",
+            *login_of(self.connection),
+            placement=self.fields.client_auth,
+        )
+        return open_client(
+            "Alteryx Server",
+            self.connection,
+            self.fields,
+            base_url=url,
+            credentials=credentials,
+            retry=self.retry,
+            mask=self.mask,
+        )
+
+    @property
+    def gallery_url(self) -> str:
+        """The server's own user interface: the connection's ``gallery_url``, or ``/gallery/`` on the API's host."""
+        if self.fields.gallery_url:
+            return self.fields.gallery_url
+        parts = urlsplit(self.client.base_url)
+        return f"{parts.scheme}://{parts.netloc}/gallery/"
 
     # Reading -------------------------------------------------------------------------------------------------------
 
@@ -65,7 +122,7 @@ class AlteryxServerHook(AlteryxSharingHook):
 
         :raises NotFound: there is no such group.
         """
-        from airflow_segments_provider.models.alteryx_given import UserGroupKey
+        from airflow_segments_provider.vendors.alteryx.parameters import UserGroupKey
         from airflow_segments_provider.vendors.base.parameters import accepted
 
         key = accepted("The look-up of a user group", UserGroupKey, {"user_group_id": user_group_id, **group})
@@ -77,7 +134,7 @@ class AlteryxServerHook(AlteryxSharingHook):
 
         :raises Conflict: several groups have that name.
         """
-        from airflow_segments_provider.models.alteryx_given import UserGroupKey
+        from airflow_segments_provider.vendors.alteryx.parameters import UserGroupKey
         from airflow_segments_provider.vendors.base.parameters import accepted
 
         return self._endpoints().find(accepted("The look-up of a user group", UserGroupKey, {"name": name}))
@@ -115,8 +172,8 @@ class AlteryxServerHook(AlteryxSharingHook):
         :raises Conflict: it exists and ``if_exists="fail"``; or several groups have that name.
         :raises UnexpectedReply: with ``update``, the group does not show users who were added; then none is removed.
         """
-        from airflow_segments_provider.hooks.alteryx_create import UserGroupCreation
-        from airflow_segments_provider.models.alteryx_given import CreateUserGroup
+        from airflow_segments_provider.vendors.alteryx.groups import UserGroupCreation
+        from airflow_segments_provider.vendors.alteryx.parameters import CreateUserGroup
 
         given = {
             "name": name,
@@ -136,8 +193,8 @@ class AlteryxServerHook(AlteryxSharingHook):
         self, *, new_name: str | None = None, role: Role | None = None, **group: Any
     ) -> UserGroupChange:
         """Give a group another name or role; what is not given stays. The API replaces both, so it is read first."""
-        from airflow_segments_provider.hooks.alteryx_change import rename
-        from airflow_segments_provider.models.alteryx_given import UpdateUserGroup
+        from airflow_segments_provider.vendors.alteryx.groups import rename
+        from airflow_segments_provider.vendors.alteryx.parameters import UpdateUserGroup
 
         given = {**group, "new_name": new_name, "role": role}
         with self._checked("The update of a user group", UpdateUserGroup, given, ()) as (endpoints, wanted, _):
@@ -151,8 +208,8 @@ class AlteryxServerHook(AlteryxSharingHook):
         :param force_delete: also one that has members; without it the server refuses.
         :param if_missing: ``skip`` takes a group that is not there for deleted, ``fail`` raises.
         """
-        from airflow_segments_provider.hooks.alteryx_change import delete
-        from airflow_segments_provider.models.alteryx_given import DeleteUserGroup
+        from airflow_segments_provider.vendors.alteryx.groups import delete
+        from airflow_segments_provider.vendors.alteryx.parameters import DeleteUserGroup
 
         given = {**group, "force_delete": force_delete, "if_missing": if_missing}
         with self._checked("The deletion of a user group", DeleteUserGroup, given, ()) as (endpoints, wanted, _):
@@ -176,8 +233,8 @@ class AlteryxServerHook(AlteryxSharingHook):
         are as for a create. Those whom the server
         refuses and who are members already do not count as refused.
         """
-        from airflow_segments_provider.hooks.alteryx_change import add
-        from airflow_segments_provider.models.alteryx_given import ChangeUsers
+        from airflow_segments_provider.vendors.alteryx.groups import add
+        from airflow_segments_provider.vendors.alteryx.parameters import ChangeUsers
 
         given = {
             **group,
@@ -204,8 +261,8 @@ class AlteryxServerHook(AlteryxSharingHook):
         ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits are as for a create. Somebody who is no
         member is no error.
         """
-        from airflow_segments_provider.hooks.alteryx_change import remove
-        from airflow_segments_provider.models.alteryx_given import ChangeUsers
+        from airflow_segments_provider.vendors.alteryx.groups import remove
+        from airflow_segments_provider.vendors.alteryx.parameters import ChangeUsers
 
         given = {**group, "identify_by": identify_by, "on_invalid": on_invalid, "on_unmatched": on_unmatched}
         with self._checked("The removal of users", ChangeUsers, given, user_ids) as checked:
@@ -220,10 +277,94 @@ class AlteryxServerHook(AlteryxSharingHook):
         self._change_active_directory_group("DELETE", sid, group)
 
     def _change_active_directory_group(self, method: str, sid: str, group: dict[str, Any]) -> None:
-        from airflow_segments_provider.hooks.alteryx_change import change_active_directory_group
-        from airflow_segments_provider.models.alteryx_given import ChangeActiveDirectoryGroup
+        from airflow_segments_provider.vendors.alteryx.groups import change_active_directory_group
+        from airflow_segments_provider.vendors.alteryx.parameters import ChangeActiveDirectoryGroup
 
         given = {**group, "sid": sid}
         subject = "The change of an Active Directory group"
         with self._checked(subject, ChangeActiveDirectoryGroup, given, ()) as (endpoints, wanted, _):
             change_active_directory_group(endpoints, method, wanted)
+
+    # Users ---------------------------------------------------------------------------------------------------------
+
+    def get_users(self, **filters: str) -> list[User]:
+        """The server's users, all at once: the API knows no pages.
+
+        :param filters: ``email``, ``role``, ``firstName``, ``lastName``, ``active``, ``createdAfter``,
+            ``createdBefore``, in the API's words. How exactly it matches is not published.
+        """
+        from airflow_segments_provider.vendors.alteryx.users import list_users
+
+        return list_users(self._endpoints(), filters)
+
+    def find_user(self, email: str) -> User | None:
+        """The user with exactly that e-mail address, in any case, or None.
+
+        :raises Conflict: several users have it.
+        """
+        from airflow_segments_provider.vendors.alteryx.users import find_by_email
+
+        return find_by_email(self._endpoints(), email)
+
+    def find_users(self, first_name: str, last_name: str) -> list[User]:
+        """The users with exactly these names, in any case; there may be several."""
+        from airflow_segments_provider.vendors.alteryx.users import find_by_name
+
+        return find_by_name(self._endpoints(), first_name, last_name)
+
+    # Where a user group is used ------------------------------------------------------------------------------------
+
+    def share(self, resource_type: ResourceType, resource_id: str, **given: Any) -> None:
+        """Share a collection, credential or data connection with a user group.
+
+        :param resource_type: ``collection``, ``credential`` or ``data_connection``.
+        :param given: the group, and for a collection ``permissions`` (see
+            :class:`~airflow_segments_provider.vendors.alteryx.parameters.CollectionPermissions`) and
+            ``expiration_date``.
+        """
+        self._change_share("POST", {**given, "resource_type": resource_type, "resource_id": resource_id})
+
+    def update_permissions(self, resource_id: str, permissions: dict[str, bool], **given: Any) -> None:
+        """Change what a user group may do in a collection that is shared with it."""
+        self._change_share(
+            "PUT", {**given, "resource_type": "collection", "resource_id": resource_id, "permissions": permissions}
+        )
+
+    def unshare(self, resource_type: ResourceType, resource_id: str, **given: Any) -> None:
+        """Take a collection, credential or data connection away from a user group."""
+        self._change_share("DELETE", {**given, "resource_type": resource_type, "resource_id": resource_id})
+
+    def _change_share(self, method: str, given: dict[str, Any]) -> None:
+        from airflow_segments_provider.vendors.alteryx.groups import change_share
+        from airflow_segments_provider.vendors.alteryx.parameters import Share
+
+        with self._checked("The change of sharing", Share, given, ()) as (endpoints, wanted, _):
+            change_share(endpoints, method, wanted)
+
+    # Checking ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _checked(
+        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource
+    ) -> Iterator[tuple[UserGroupEndpoints, Model, StagedUserIds]]:
+        """The endpoints, the input and the staged people of a write, once all of them are found to be right."""
+        from airflow_segments_provider.vendors.alteryx.parameters import MAX_ID_LENGTH
+        from airflow_segments_provider.vendors.alteryx.users import EMAILS_A_BATCH, MAX_EMAIL_LENGTH
+        from airflow_segments_provider.vendors.base.parameters import accepted
+
+        max_length, per_request = MAX_ID_LENGTH, self.fields.users_per_request
+        if given.get("identify_by") == "email":
+            max_length, per_request = MAX_EMAIL_LENGTH, EMAILS_A_BATCH
+        with self.staged(subject, given, user_ids, max_length=max_length, per_request=per_request) as (
+            staged,
+            problems,
+        ):
+            yield self._endpoints(), accepted(subject, model, given, problems, staged), staged
+
+    def _endpoints(self) -> UserGroupEndpoints:
+        from airflow_segments_provider.vendors.alteryx.api import UserGroupEndpoints
+
+        fields = self.fields
+        return UserGroupEndpoints(
+            self.client, self.conn_id, fields.max_concurrency, fields.users_per_request, self.unmatched_list
+        )

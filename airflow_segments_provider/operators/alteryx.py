@@ -16,7 +16,7 @@ from airflow_segments_provider.sources.values import UserSource
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_segments_provider.models.alteryx import UserGroupChange
+    from airflow_segments_provider.vendors.alteryx.responses import UserGroupChange
 
 __all__ = [
     "AlteryxServerAddUserGroupUsersOperator",

@@ -16,7 +16,7 @@ from airflow_segments_provider.errors import (
     VendorError,
 )
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
-from airflow_segments_provider.models.alteryx import Role
+from airflow_segments_provider.vendors.alteryx.parameters import Role
 from tests.conftest import RETRY
 from tests.contract_check.relay import Relay
 

@@ -1,8 +1,4 @@
-"""What Alteryx Server's API v3 answers about user groups, what of it a task tells, and the connection's fields.
-
-Published at https://help.alteryx.com/current/en/server/api-overview/alteryx-server-api-v3/server-api-v3-objects/
-user-group-endpoints.html; the sharing routes are in the server's own Swagger document.
-"""
+"""Alteryx Server's responses."""
 
 from __future__ import annotations
 
@@ -13,45 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.sources.case import without_case
-from airflow_segments_provider.sources.ids import INVISIBLE
-from airflow_segments_provider.vendors.base.connection import ConnectionFields
-
-Role = Literal["NoAccess", "Viewer", "Member", "Artisan", "Curator", "Evaluated"]
-IfExists = Literal["reuse", "update", "fail"]
-IfMissing = Literal["skip", "fail"]
-IdentifyBy = Literal["id", "email"]
-OnRefused = Literal["fail", "skip"]
-ResourceType = Literal["collection", "credential", "data_connection"]
-
-RESOURCES: dict[str, str] = {
-    "collection": "collections",
-    "credential": "credentials",
-    "data_connection": "serverDataConnections",
-}
+from airflow_segments_provider.errors import Conflict, UnexpectedReply
+from airflow_segments_provider.vendors.alteryx.parameters import UserGroupKey, id_key
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 # A removal is answered with the group, with nothing, or with one of these words.
 _DONE = {"", "ok", "true", "success", "done"}
-
-
-class AlteryxServerConnectionFields(ConnectionFields):
-    """The extra fields of a connection of type ``alteryx_server``."""
-
-    client_auth: Literal["basic", "body"] = "basic"
-    gallery_url: str | None = None
-    users_per_request: int = Field(1000, ge=1, le=100_000)
-
-
-def user_key(value: str) -> str:
-    """Return what e-mail addresses and names are compared by: white space around them and case do not count."""
-    return without_case(value.strip())
-
-
-def id_key(value: str) -> str:
-    """Return what ids are compared by: hexadecimal digits in any case, with or without braces and white space."""
-    return without_case(value.strip(f"{INVISIBLE}{{}}"))
 
 
 class UserGroup(BaseModel):
@@ -213,3 +176,22 @@ def _is_user(entry: Any) -> bool:
     if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or not entry["id"]:
         return False
     return all(isinstance(entry.get(name), str | None) for name in ("email", "firstName", "lastName"))
+
+
+def select(groups: list[UserGroup], key: UserGroupKey) -> UserGroup | None:
+    """The group that ``key`` names, or None.
+
+    :raises Conflict: several groups have that name.
+    """
+    if key.user_group_id:
+        wanted = id_key(key.user_group_id)
+        return next((group for group in groups if id_key(group.user_group_id) == wanted), None)
+    found = [group for group in groups if group.name.strip() == key.name]
+    if len(found) > 1:
+        ids = ", ".join(group.user_group_id for group in found)
+        raise Conflict(
+            f"Alteryx Server has {len(found)} of the {key} ({ids}); nothing was changed. Name the one that is meant by "
+            "its `user_group_id`.",
+            vendor="Alteryx Server",
+        )
+    return found[0] if found else None

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import Conflict, NotFound, RejectedRequest, VendorError
 from airflow_segments_provider.http.client import Person
-from airflow_segments_provider.models.alteryx import User, id_key, parse_users, user_key
-from airflow_segments_provider.models.alteryx_given import MAX_ID_LENGTH
+from airflow_segments_provider.vendors.alteryx.parameters import MAX_ID_LENGTH, id_key, user_key
+from airflow_segments_provider.vendors.alteryx.responses import User, parse_users
 from airflow_segments_provider.vendors.base.lookup import Identified, identified
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.alteryx_endpoints import UserGroupEndpoints
-    from airflow_segments_provider.models.alteryx_given import ChangeUsers, CreateUserGroup
     from airflow_segments_provider.sources.batches import StagedUserIds
+    from airflow_segments_provider.vendors.alteryx.api import UserGroupEndpoints
+    from airflow_segments_provider.vendors.alteryx.parameters import ChangeUsers, CreateUserGroup
+
 
 MAX_EMAIL_LENGTH = 320
 # Look-ups waiting at once; there are as many threads as the connection allows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import AuthenticationError, NotFound, PermissionDenied, VendorError
-from airflow_segments_provider.hooks.alteryx_endpoints import NOT_A_CURATOR
+from airflow_segments_provider.vendors.alteryx.api import NOT_A_CURATOR
 from airflow_segments_provider.vendors.base.diagnose import token_or_reason
 
 if TYPE_CHECKING:

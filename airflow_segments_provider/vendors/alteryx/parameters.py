@@ -1,24 +1,43 @@
-"""What the methods of the Alteryx Server hook are given, checked before the first call."""
+"""The parameters of the Alteryx Server hook's methods.
+
+Published at https://help.alteryx.com/current/en/server/api-overview/alteryx-server-api-v3/server-api-v3-objects/
+user-group-endpoints.html; the sharing routes are in the server's own Swagger document.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from airflow_segments_provider.errors import Conflict
-from airflow_segments_provider.models.alteryx import (
-    IdentifyBy,
-    IfExists,
-    IfMissing,
-    OnRefused,
-    ResourceType,
-    Role,
-    UserGroup,
-    id_key,
-)
+from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.sources.ids import INVISIBLE
 from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
+
+Role = Literal["NoAccess", "Viewer", "Member", "Artisan", "Curator", "Evaluated"]
+IfExists = Literal["reuse", "update", "fail"]
+IfMissing = Literal["skip", "fail"]
+IdentifyBy = Literal["id", "email"]
+OnRefused = Literal["fail", "skip"]
+ResourceType = Literal["collection", "credential", "data_connection"]
+
+RESOURCES: dict[str, str] = {
+    "collection": "collections",
+    "credential": "credentials",
+    "data_connection": "serverDataConnections",
+}
+
+
+def user_key(value: str) -> str:
+    """Return what e-mail addresses and names are compared by: white space around them and case do not count."""
+    return without_case(value.strip())
+
+
+def id_key(value: str) -> str:
+    """Return what ids are compared by: hexadecimal digits in any case, with or without braces and white space."""
+    return without_case(value.strip(f"{INVISIBLE}{{}}"))
+
 
 MAX_ID_LENGTH = 255
 
@@ -131,25 +150,6 @@ class Share(UserGroupKey):
         permissions = self.permissions or CollectionPermissions()
         expiry = {"expirationDate": self.expiration_date.isoformat()} if self.expiration_date else {}
         return {"collectionsPermissions": permissions.body, **expiry}
-
-
-def select(groups: list[UserGroup], key: UserGroupKey) -> UserGroup | None:
-    """The group that ``key`` names, or None.
-
-    :raises Conflict: several groups have that name.
-    """
-    if key.user_group_id:
-        wanted = id_key(key.user_group_id)
-        return next((group for group in groups if id_key(group.user_group_id) == wanted), None)
-    found = [group for group in groups if group.name.strip() == key.name]
-    if len(found) > 1:
-        ids = ", ".join(group.user_group_id for group in found)
-        raise Conflict(
-            f"Alteryx Server has {len(found)} of the {key} ({ids}); nothing was changed. Name the one that is meant by "
-            "its `user_group_id`.",
-            vendor="Alteryx Server",
-        )
-    return found[0] if found else None
 
 
 def _camel(name: str) -> str:

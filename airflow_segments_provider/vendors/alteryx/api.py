@@ -19,21 +19,22 @@ from airflow_segments_provider.errors import (
     VendorUnavailable,
 )
 from airflow_segments_provider.http.client import Person
-from airflow_segments_provider.models.alteryx import (
+from airflow_segments_provider.vendors.alteryx.parameters import UserGroupKey, id_key
+from airflow_segments_provider.vendors.alteryx.responses import (
     UserGroup,
     check_removal,
-    id_key,
     parse_added,
     parse_group,
     parse_groups,
+    select,
 )
-from airflow_segments_provider.models.alteryx_given import UserGroupKey, select
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
     from airflow_segments_provider.http.response import Call
     from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
     from airflow_segments_provider.vendors.base.lookup import UnmatchedList
+
 
 Parsed = TypeVar("Parsed")
 

@@ -1,0 +1,1 @@
+"""Alteryx Server's API v3."""
