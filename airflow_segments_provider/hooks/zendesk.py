@@ -1,41 +1,79 @@
-"""Zendesk Help Center user segments: see the models' modules for the vendor's pages."""
+"""User segments of a Zendesk Help Center, and Zendesk's users."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Unpack
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from airflow_segments_provider.hooks.zendesk_support import ZendeskUsersHook, listed
+from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.sources.values import UserSource
+from airflow_segments_provider.vendors.zendesk.connection import (
+    ZendeskConnectionFields,
+    _extra,
+    from_official,
+)
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
-    from airflow_segments_provider.hooks.zendesk_people import StagedPeople
-    from airflow_segments_provider.http import RetryPolicy
-    from airflow_segments_provider.models.zendesk import (
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_segments_provider.http import HttpClient, RetryPolicy
+    from airflow_segments_provider.sources.ids import OnInvalid
+    from airflow_segments_provider.vendors.base.parameters import FoundUserLimits, Given, OnUnmatched
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.zendesk.connection import ZendeskConnectionFields
+    from airflow_segments_provider.vendors.zendesk.parameters import IdentifyBy
+    from airflow_segments_provider.vendors.zendesk.responses import JobStatus, User, UserMatches, UsersUpdate
+    from airflow_segments_provider.vendors.zendesk.users import StagedPeople
+
+    Model = TypeVar("Model", bound=Given)
+    from airflow_segments_provider.vendors.base.parameters import ExactMemberLimits
+    from airflow_segments_provider.vendors.zendesk.parameters import (
         ChangeUsers,
-        IdentifyBy,
         IfExists,
         IfMissing,
-        UserSegment,
-        UserSegmentChange,
         UserSegmentKey,
-        UserSegments,
         UserType,
     )
-    from airflow_segments_provider.models.zendesk_content import AppliedSegment, Section, Topic
-    from airflow_segments_provider.sources.ids import OnInvalid
-    from airflow_segments_provider.vendors.base.parameters import ExactMemberLimits, OnUnmatched
+    from airflow_segments_provider.vendors.zendesk.responses import (
+        AppliedSegment,
+        Section,
+        Topic,
+        UserSegment,
+        UserSegmentChange,
+        UserSegments,
+    )
 
 __all__ = ["ZendeskHelpCenterHook"]
 
 
-class ZendeskHelpCenterHook(ZendeskUsersHook):
+def in_our_words(connection: Connection) -> Connection:
+    """The connection; one of the official provider's type as one of ours."""
+    from airflow.providers.common.compat.sdk import Connection
+
+    extra = _extra(connection)
+    if connection.conn_type != "zendesk" or extra is None:
+        return connection
+    return Connection(
+        conn_id=connection.conn_id,
+        conn_type="zendesk_help_center",
+        host=connection.host,
+        schema=connection.schema,
+        login=connection.login,
+        password=connection.password,
+        port=connection.port,
+        extra=json.dumps(from_official(extra, connection.login, connection.password)),
+    )
+
+
+class ZendeskHelpCenterHook(VendorHook):
     """User segments of a Zendesk Help Center, and the users and tags that fill them.
 
     The connection, of type ``zendesk_help_center``: host = ``acme``, ``acme.zendesk.com`` or a URL, login = OAuth
     client id, password = OAuth client secret; other ways to log in, and the rest, in the extra fields of
-    :class:`~airflow_segments_provider.models.zendesk.ZendeskConnectionFields`. A connection of the official
+    :class:`~airflow_segments_provider.vendors.zendesk.connection.ZendeskConnectionFields`. A connection of the official
     provider's type ``zendesk`` works, too. Segments need a Help Center manager (Guide admin).
 
     Wherever a segment is meant, it is named by ``user_segment_id``, by ``name`` (exact, not that of a built-in one), or
@@ -63,9 +101,33 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Whether user segments could be managed, in plain words, and what is wrong if not. Changes nothing."""
-        from airflow_segments_provider.hooks.zendesk_check import explain
+        from airflow_segments_provider.vendors.zendesk.diagnose import explain
 
         return explain(self)
+
+    # The connection ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def connection(self) -> Any:
+        """The Airflow connection, looked up once; one of the official provider's type is put in our words."""
+        return in_our_words(self.get_connection(self.conn_id))
+
+    @cached_property
+    def fields(self) -> ZendeskConnectionFields:
+        """The connection's extra fields, parsed.
+
+        :raises ConfigurationError: names every field that is missing or wrong.
+        """
+        from airflow_segments_provider.vendors.zendesk.connection import read_zendesk_fields
+
+        return read_zendesk_fields(self.connection)
+
+    @cached_property
+    def client(self) -> HttpClient:
+        """The HTTP client of this connection."""
+        from airflow_segments_provider.vendors.zendesk.connection import open_zendesk_client
+
+        return open_zendesk_client(self.connection, self.fields, self.retry, self.mask)
 
     # Reading user segments -----------------------------------------------------------------------------------------
 
@@ -79,9 +141,9 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         :param user_id: only those that this user is in. An agent who asks about somebody else is shown only those that
             the agent is in as well: ``shared_only`` says so.
         """
-        from airflow_segments_provider.hooks.zendesk_read import list_segments
-        from airflow_segments_provider.models.zendesk import ListUserSegments
         from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.zendesk.content import list_segments
+        from airflow_segments_provider.vendors.zendesk.parameters import ListUserSegments
 
         given = {"built_in": built_in, "applicable": applicable, "user_id": user_id}
         return list_segments(self.endpoints(), accepted("The list of user segments", ListUserSegments, given))
@@ -103,13 +165,13 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
 
     def get_sections(self, **user_segment: Any) -> Iterator[Section]:
         """The sections that a segment is applied to, page by page."""
-        from airflow_segments_provider.hooks.zendesk_read import sections
+        from airflow_segments_provider.vendors.zendesk.content import sections
 
         return sections(self.endpoints(), self._key(user_segment))
 
     def get_topics(self, **user_segment: Any) -> Iterator[Topic]:
         """The topics that a segment is applied to, page by page."""
-        from airflow_segments_provider.hooks.zendesk_read import topics
+        from airflow_segments_provider.vendors.zendesk.content import topics
 
         return topics(self.endpoints(), self._key(user_segment))
 
@@ -150,8 +212,8 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         :raises InvalidInput: before any change, with every problem found.
         :raises Conflict: it exists and ``if_exists="fail"``; or several segments have that name.
         """
-        from airflow_segments_provider.hooks.zendesk_create import UserSegmentCreation
-        from airflow_segments_provider.models.zendesk import CreateUserSegment
+        from airflow_segments_provider.vendors.zendesk.creation import UserSegmentCreation
+        from airflow_segments_provider.vendors.zendesk.parameters import CreateUserSegment
 
         given = {
             "name": name,
@@ -186,8 +248,8 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         :raises InvalidInput: it is built in.
         :raises Conflict: another segment has the new name.
         """
-        from airflow_segments_provider.hooks.zendesk_change import update
-        from airflow_segments_provider.models.zendesk import UpdateUserSegment
+        from airflow_segments_provider.vendors.zendesk.parameters import UpdateUserSegment
+        from airflow_segments_provider.vendors.zendesk.segments import update
 
         given = {
             **user_segment,
@@ -208,8 +270,8 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         :raises Conflict: it is in use; says where, as far as the API tells.
         :raises InvalidInput: it is built in.
         """
-        from airflow_segments_provider.hooks.zendesk_change import delete
-        from airflow_segments_provider.models.zendesk import DeleteUserSegment
+        from airflow_segments_provider.vendors.zendesk.parameters import DeleteUserSegment
+        from airflow_segments_provider.vendors.zendesk.segments import delete
 
         given = {**user_segment, "if_missing": if_missing}
         with self.checked("The deletion of a user segment", DeleteUserSegment, given) as (endpoints, wanted, _):
@@ -228,8 +290,8 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         :param clear: let everybody see it, anonymous visitors included; then without a segment.
         :raises InvalidInput: the plan does not let the segment be applied.
         """
-        from airflow_segments_provider.hooks.zendesk_apply import apply
-        from airflow_segments_provider.models.zendesk_content import ApplyUserSegment
+        from airflow_segments_provider.vendors.zendesk.content import apply
+        from airflow_segments_provider.vendors.zendesk.parameters import ApplyUserSegment
 
         given = {**user_segment, "article_id": article_id, "topic_id": topic_id, "clear": clear}
         with self.checked("The application of a user segment", ApplyUserSegment, given) as (endpoints, wanted, _):
@@ -252,7 +314,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         between our reading and our writing is lost. Nothing is written where nothing changes, and what was written is
         checked. All of them are in memory and in one request.
         """
-        from airflow_segments_provider.hooks.zendesk_added import add
+        from airflow_segments_provider.vendors.zendesk.added_users import add
 
         given = {**user_segment, "identify_by": identify_by, "on_invalid": on_invalid, "on_unmatched": on_unmatched}
         return self._change_users("The addition of people", add, user_ids, given)
@@ -270,7 +332,7 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
 
         Read, changed and written as by :meth:`add_users`, with the same loss. Somebody who was not added is no error.
         """
-        from airflow_segments_provider.hooks.zendesk_added import remove
+        from airflow_segments_provider.vendors.zendesk.added_users import remove
 
         given = {**user_segment, "identify_by": identify_by, "on_invalid": on_invalid, "on_unmatched": on_unmatched}
         return self._change_users("The removal of people", remove, user_ids, given)
@@ -289,8 +351,8 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
 
         :param allow_empty: without it, nobody at all is refused.
         """
-        from airflow_segments_provider.hooks.zendesk_added import replace
-        from airflow_segments_provider.models.zendesk import SetUsers
+        from airflow_segments_provider.vendors.zendesk.added_users import replace
+        from airflow_segments_provider.vendors.zendesk.parameters import SetUsers
 
         given = {**user_segment, "identify_by": identify_by, "on_invalid": on_invalid, "on_unmatched": on_unmatched}
         subject = "The list of people"
@@ -304,13 +366,172 @@ class ZendeskHelpCenterHook(ZendeskUsersHook):
         user_ids: UserSource,
         given: dict[str, Any],
     ) -> UserSegmentChange:
-        from airflow_segments_provider.models.zendesk import ChangeUsers
+        from airflow_segments_provider.vendors.zendesk.parameters import ChangeUsers
 
         with self.checked(subject, ChangeUsers, given, user_ids) as checked:
             return change(*checked)
 
     def _key(self, given: dict[str, Any]) -> UserSegmentKey:
-        from airflow_segments_provider.models.zendesk import UserSegmentKey
         from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
 
         return accepted("The look-up of a user segment", UserSegmentKey, given)
+
+    # Users ---------------------------------------------------------------------------------------------------------
+
+    def get_users(self, query: str | None = None) -> Iterator[User]:
+        """All users, page by page; or those whom Zendesk's search finds, 10,000 at most.
+
+        :param query: in Zendesk's search syntax, e.g. ``tags:vip role:end-user``.
+        """
+        from airflow_segments_provider.vendors.zendesk.users import all_users
+
+        return all_users(self.endpoints(), query)
+
+    def find_users(self, values: UserSource, *, by: IdentifyBy = "email") -> UserMatches:
+        """The ids of users by their e-mail addresses (one call each), external ids or ids (one call for 100).
+
+        Case does not count; nothing but a value that is the same otherwise does.
+        """
+        from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.zendesk.parameters import FindUsers
+        from airflow_segments_provider.vendors.zendesk.users import find_users
+
+        wanted = accepted("The look-up of users", FindUsers, {"by": by})
+        return find_users(self.endpoints(), values, wanted.by)
+
+    def update_user(self, user_id: int | str, change: Mapping[str, Any]) -> User:
+        """Change one user; Zendesk takes 5 changes of one user a minute, and 60 of all.
+
+        :param change: in the API's words; ``tags`` replaces all of the user's tags.
+        """
+        from airflow_segments_provider.vendors.zendesk.parameters import UpdateUser
+        from airflow_segments_provider.vendors.zendesk.users import update_user
+
+        given = {"user_id": user_id, "change": change}
+        with self.checked("The update of a user", UpdateUser, given) as (endpoints, wanted, _):
+            return update_user(endpoints, wanted)
+
+    def get_user_tags(self, user_id: int | str) -> list[str]:
+        """The tags of a user; those of the user's organizations are not among them."""
+        from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.zendesk.parameters import UserTags
+        from airflow_segments_provider.vendors.zendesk.users import get_tags
+
+        return get_tags(self.endpoints(), accepted("The look-up of tags", UserTags, {"user_id": user_id}).user_id)
+
+    def set_user_tags(self, user_id: int | str, tags: Iterable[str]) -> list[str]:
+        """Make a user's tags exactly these, and return what they are then."""
+        return self._change_tags("set", user_id, tags)
+
+    def add_user_tags(self, user_id: int | str, tags: Iterable[str]) -> list[str]:
+        """Add tags to a user's, and return what they are then."""
+        return self._change_tags("add", user_id, tags)
+
+    def remove_user_tags(self, user_id: int | str, tags: Iterable[str]) -> list[str]:
+        """Remove tags from a user's, and return what they are then."""
+        return self._change_tags("remove", user_id, tags)
+
+    def _change_tags(self, action: str, user_id: int | str, tags: Iterable[str]) -> list[str]:
+        from airflow_segments_provider.vendors.zendesk.parameters import UserTags
+        from airflow_segments_provider.vendors.zendesk.users import change_tags
+
+        given = {"user_id": user_id, "tags": listed(tags)}
+        with self.checked("The change of tags", UserTags, given) as (endpoints, wanted, _):
+            return change_tags(endpoints, action, wanted)
+
+    # Many users at once --------------------------------------------------------------------------------------------
+
+    def update_users(
+        self,
+        user_ids: UserSource,
+        change: Mapping[str, Any],
+        *,
+        identify_by: IdentifyBy = "id",
+        on_invalid: OnInvalid = "fail",
+        on_unmatched: OnUnmatched = "fail",
+        **limits: Unpack[FoundUserLimits],
+    ) -> UsersUpdate:
+        """Begin background jobs that make the same change to many users, 100 a job.
+
+        Zendesk runs 30 jobs at once, so this waits while more are to be begun; it does not wait for the last ones. A
+        job that completes may still have failed for some users: see :class:`JobStatus`.
+
+        :param change: in the API's words; ``tags`` replaces all tags that a user has when the job comes to it.
+        :param limits: ``max_invalid_fraction`` and ``max_unmatched_fraction``, see
+            :mod:`airflow_segments_provider.vendors.base.parameters`.
+        """
+        from airflow_segments_provider.vendors.zendesk.jobs import update_users
+        from airflow_segments_provider.vendors.zendesk.parameters import UpdateUsers
+
+        given = {
+            "change": change,
+            "identify_by": identify_by,
+            "on_invalid": on_invalid,
+            "on_unmatched": on_unmatched,
+            **limits,
+        }
+        with self.checked("The update of users", UpdateUsers, given, user_ids) as checked:
+            return update_users(*checked)
+
+    def update_each_user(self, changes: Iterable[Mapping[str, Any]]) -> UsersUpdate:
+        """Begin background jobs that change each user in its own way, 100 a job; otherwise as :meth:`update_users`.
+
+        :param changes: each with ``id`` or ``external_id``, and what is to change.
+        """
+        from airflow_segments_provider.vendors.base.parameters import Given
+        from airflow_segments_provider.vendors.zendesk.jobs import update_each_user
+        from airflow_segments_provider.vendors.zendesk.users import Rows
+
+        with self.checked("The update of users", Given, {}, Rows(changes)) as (endpoints, _, people):
+            return update_each_user(endpoints, people)
+
+    def get_job_status(self, job_id: str) -> JobStatus:
+        """One background job."""
+        return self.get_job_statuses([job_id])[0]
+
+    def get_job_statuses(self, job_ids: Iterable[str]) -> list[JobStatus]:
+        """Background jobs, in the order asked for; one call for 100.
+
+        :raises NotFound: Zendesk does not know one of them (any more).
+        """
+        from airflow_segments_provider.vendors.base.parameters import accepted
+        from airflow_segments_provider.vendors.zendesk.jobs import get_jobs
+        from airflow_segments_provider.vendors.zendesk.parameters import JobIds
+
+        wanted = accepted("The look-up of jobs", JobIds, {"job_ids": listed(job_ids)})
+        return get_jobs(self.endpoints(), wanted.job_ids)
+
+    # Checking ------------------------------------------------------------------------------------------------------
+
+    def endpoints(self) -> ZendeskEndpoints:
+        """The endpoints of this connection, for one method's work."""
+        from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+
+        return ZendeskEndpoints(self.client, self.conn_id, self.fields)
+
+    @contextmanager
+    def checked(
+        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource = ()
+    ) -> Iterator[tuple[ZendeskEndpoints, Model, StagedPeople]]:
+        """The endpoints, the input and the people of a write, once all of them are found to be right."""
+        from airflow_segments_provider.vendors.zendesk.parameters import PER_CALL
+        from airflow_segments_provider.vendors.zendesk.users import Rows, checked_people, longest
+
+        length = longest(user_ids, given)
+        numbered = not isinstance(user_ids, Rows) and given.get("identify_by", "id") == "id"
+        with self.staged(subject, given, user_ids, max_length=length, per_request=PER_CALL, whole_numbers=numbered) as (
+            staged,
+            problems,
+        ):
+            endpoints = self.endpoints()
+            with checked_people(endpoints, staged, user_ids, subject, model, given, problems, self.unmatched_list) as (
+                wanted,
+                people,
+            ):
+                yield endpoints, wanted, people
+
+
+def listed(values: Any) -> Any:
+    """A list of what is iterable; anything else is for the model to refuse."""
+    return list(values) if isinstance(values, (tuple, set, frozenset, range)) or hasattr(values, "__next__") else values

@@ -12,7 +12,7 @@ from airflow_segments_provider.operators.vendor import VendorOperator
 from airflow_segments_provider.operators.zendesk_arguments import from_text
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.models.zendesk import UserSegmentChange
+    from airflow_segments_provider.vendors.zendesk.responses import UserSegmentChange
 
 
 class ZendeskOperator(VendorOperator):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_segments_provider.errors import InvalidInput, VendorError
-from airflow_segments_provider.hooks.zendesk_added import check_replacement
-from airflow_segments_provider.hooks.zendesk_change import found_to_update
-from airflow_segments_provider.models.zendesk import SetUsers, UpdateUserSegment
+from airflow_segments_provider.vendors.zendesk.added_users import check_replacement
+from airflow_segments_provider.vendors.zendesk.parameters import SetUsers, UpdateUserSegment
+from airflow_segments_provider.vendors.zendesk.segments import found_to_update
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
-    from airflow_segments_provider.hooks.zendesk_people import StagedPeople
-    from airflow_segments_provider.models.zendesk import UserSegmentChange
+    from airflow_segments_provider.vendors.zendesk.responses import UserSegmentChange
+    from airflow_segments_provider.vendors.zendesk.users import StagedPeople
 
 SUBJECT = "The update of a user segment"
 

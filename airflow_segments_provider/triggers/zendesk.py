@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_segments_provider.errors import SegmentsError
-from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
-from airflow_segments_provider.hooks.zendesk_connection import in_our_words
+from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook, in_our_words
 from airflow_segments_provider.triggers.polling import PASSING, SHORTEST_DEFERRAL, connection_of, in_thread, one_try
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
-    from airflow_segments_provider.models.zendesk_users import JobStatus
+    from airflow_segments_provider.vendors.zendesk.responses import JobStatus
 
 __all__ = ["ZendeskJobStatusTrigger"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import RateLimited, RejectedRequest, UnexpectedReply
-from airflow_segments_provider.hooks import zendesk_jobs
+from airflow_segments_provider.vendors.zendesk import jobs as zendesk_jobs
 from tests.faults.scene import NAME
 from tests.faults.zendesk_scene import ZendeskScene
 

@@ -15,7 +15,7 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
 )
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
-from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
+from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
 from tests.hooks.test_zendesk import FARAH, NAME, SIGNED_IN, STAFF, counts, zendesk_hook
 
 
@@ -216,7 +216,7 @@ class TestDelete:
             hook.delete_user_segment(name=NAME)
 
     def test_articles_are_looked_through_to_a_limit(self, hook, zendesk_sandbox, monkeypatch):
-        monkeypatch.setattr("airflow_segments_provider.hooks.zendesk_read.MOST_PAGES", 1)
+        monkeypatch.setattr("airflow_segments_provider.vendors.zendesk.content.MOST_PAGES", 1)
         made = zendesk_sandbox.create_segment(NAME)
         for number in range(98):
             zendesk_sandbox.create_article(f"Article {number}", [made] if number < 7 else [])

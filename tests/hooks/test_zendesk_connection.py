@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from airflow_segments_provider.errors import AuthenticationError, ConfigurationError, PermissionDenied
-from airflow_segments_provider.hooks import zendesk_connection
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from airflow_segments_provider.vendors.zendesk import connection as zendesk_connection
 from tests.conftest import RETRY
 from tests.hooks.test_zendesk import FARAH, NAME, counts
 

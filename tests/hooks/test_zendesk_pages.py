@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from airflow_segments_provider.errors import RateLimited, UnexpectedReply
-from airflow_segments_provider.hooks.zendesk_connection import hold_after
+from airflow_segments_provider.vendors.zendesk.connection import hold_after
 from tests.hooks.test_zendesk import FARAH, NAME, SIGNED_IN, counts, zendesk_hook
 
 USER = {"id": FARAH, "email": "farah.haddad@example.com"}
@@ -181,7 +181,7 @@ class TestRate:
     @pytest.mark.parametrize("half", ["help_center", "support"])
     def test_a_429_is_waited_out_whatever_it_looks_like(self, hook, zendesk_sandbox, monkeypatch, body, half):
         zendesk_sandbox.settings(rate_limit=2, rate_limit_body=body)
-        monkeypatch.setattr("airflow_segments_provider.hooks.zendesk_connection.LOW", -1)
+        monkeypatch.setattr("airflow_segments_provider.vendors.zendesk.connection.LOW", -1)
         monkeypatch.setattr(hook.client, "rest", zendesk_sandbox.advance)
         hook.client.retry = hook.client.retry.__class__(max_attempts=3, retry_after_cap=120)
         endpoint, call = {

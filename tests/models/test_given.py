@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from airflow_segments_provider.models.zendesk import UserSegmentRules
 from airflow_segments_provider.vendors.alteryx.parameters import CreateUserGroup
 from airflow_segments_provider.vendors.docebo.parameters import CreateGroup
 from airflow_segments_provider.vendors.walkme.parameters import CreateSegment
+from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentRules
 
 MODELS = [CreateSegment, CreateGroup, CreateUserGroup]
 

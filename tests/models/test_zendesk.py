@@ -10,16 +10,22 @@ from hypothesis import strategies as st
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.http.response import Call
-from airflow_segments_provider.models.zendesk import (
+from airflow_segments_provider.vendors.zendesk.connection import ZendeskConnectionFields
+from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey, whole
+from airflow_segments_provider.vendors.zendesk.responses import (
+    NOT_REPORTED,
+    Article,
+    Content,
+    Section,
+    Topic,
     UserSegment,
-    UserSegmentKey,
-    ZendeskConnectionFields,
+    parse_content,
+    parse_job,
     parse_segment,
+    parse_tags,
+    parse_user,
     select,
-    whole,
 )
-from airflow_segments_provider.models.zendesk_content import Article, Content, Section, Topic, parse_content
-from airflow_segments_provider.models.zendesk_users import NOT_REPORTED, parse_job, parse_tags, parse_user
 
 ID = "V3-0123456789abcdef0123456789abcdef"
 

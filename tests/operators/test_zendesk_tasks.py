@@ -235,7 +235,7 @@ tag >> untag >> tags >> only >> update >> wait
 
 def test_however_many_users_leave_no_long_list(zendesk_sandbox, dag_file, monkeypatch):
     zendesk_sandbox.settings(job_queue_seconds=0, job_seconds_per_row=0, rate_limit="none")
-    monkeypatch.setattr("airflow_segments_provider.hooks.zendesk_jobs.INTERVAL", 0.01)
+    monkeypatch.setattr("airflow_segments_provider.vendors.zendesk.jobs.INTERVAL", 0.01)
     people = zendesk_sandbox.seed_users(4000)
     monkeypatch.setenv("PEOPLE", json.dumps(list(people)))
     dag = dag_file(

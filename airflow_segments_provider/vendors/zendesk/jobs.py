@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import NotFound, RateLimited, UnexpectedReply, VendorError
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.zendesk import VENDOR
-from airflow_segments_provider.models.zendesk_users import PER_CALL, JobStatus, UsersUpdate, parse_job
+from airflow_segments_provider.vendors.zendesk.connection import VENDOR
+from airflow_segments_provider.vendors.zendesk.parameters import PER_CALL
+from airflow_segments_provider.vendors.zendesk.responses import JobStatus, UsersUpdate, parse_job
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
-    from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http.response import Call
-    from airflow_segments_provider.models.zendesk_users import UpdateUsers
     from airflow_segments_provider.sources.batches import UserIdBatch
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.zendesk.parameters import UpdateUsers
+    from airflow_segments_provider.vendors.zendesk.users import StagedPeople
+
 
 # https://developer.zendesk.com/api-reference/introduction/rate-limits/: queued or running, for the whole account.
 MOST_AT_ONCE = 30

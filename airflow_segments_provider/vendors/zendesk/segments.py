@@ -1,4 +1,4 @@
-"""Changing a Zendesk user segment that exists: its name and rules, and its end."""
+"""Update and delete a Zendesk user segment."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from airflow_segments_provider.errors import (
     RejectedRequest,
     VendorError,
 )
-from airflow_segments_provider.hooks.zendesk_read import where_used
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.zendesk import (
-    VENDOR,
+from airflow_segments_provider.vendors.zendesk.connection import VENDOR
+from airflow_segments_provider.vendors.zendesk.content import where_used
+from airflow_segments_provider.vendors.zendesk.responses import (
     UserSegment,
     UserSegmentChange,
     custom_named,
@@ -27,8 +27,9 @@ from airflow_segments_provider.models.zendesk import (
 )
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
-    from airflow_segments_provider.models.zendesk import DeleteUserSegment, UpdateUserSegment
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.zendesk.parameters import DeleteUserSegment, UpdateUserSegment
+
 
 Outcome = Literal["created", "reused", "updated", "deleted"]
 

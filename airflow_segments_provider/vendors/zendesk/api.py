@@ -17,12 +17,14 @@ from airflow_segments_provider.errors import (
     VendorError,
 )
 from airflow_segments_provider.http.pages import pages
-from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentKey, parse_segment, select
-from airflow_segments_provider.models.zendesk_users import User, parse_user
+from airflow_segments_provider.vendors.zendesk.connection import VENDOR
+from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
+from airflow_segments_provider.vendors.zendesk.responses import User, UserSegment, parse_segment, parse_user, select
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
-    from airflow_segments_provider.models.zendesk import ZendeskConnectionFields
+    from airflow_segments_provider.vendors.zendesk.connection import ZendeskConnectionFields
+
 
 logger = logging.getLogger(__name__)
 

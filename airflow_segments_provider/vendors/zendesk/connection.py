@@ -1,4 +1,4 @@
-"""Reads a Zendesk connection: which way to log in, under which host, and how Zendesk tells what is left of a rate."""
+"""The fields of a Zendesk connection, and the HTTP client that they describe."""
 
 from __future__ import annotations
 
@@ -8,17 +8,68 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+)
 
 from airflow_segments_provider.errors import ConfigurationError
 from airflow_segments_provider.http import ClientCredentials, FixedAuthorization
-from airflow_segments_provider.models.zendesk import NO_PASSWORDS, VENDOR, ZendeskConnectionFields
-from airflow_segments_provider.vendors.base.connection import base_url, login_of, open_client, read_fields
+from airflow_segments_provider.vendors.base.connection import (
+    ConnectionFields,
+    Credential,
+    base_url,
+    login_of,
+    open_client,
+    read_fields,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_segments_provider.http import HttpClient, RetryPolicy
+
+
+VENDOR = "Zendesk"
+Auth = Literal["oauth", "bearer", "api_token"]
+
+NO_PASSWORDS = (
+    "Zendesk ended log-in by e-mail and password in January 2026. Use an OAuth client: its identifier as `login`, its "
+    "secret as `password`, `auth` oauth (Admin Center > Apps and integrations > OAuth clients; a confidential one)"
+)
+
+
+def _known_way(value: Any) -> Any:
+    if value in ("password", "basic"):
+        raise ValueError(NO_PASSWORDS)
+    return value
+
+
+def _one_text(value: Any) -> Any:
+    """Zendesk takes a list of scopes at first, and then answers every call with 403."""
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+
+
+class ZendeskConnectionFields(ConnectionFields):
+    """The extra fields of a connection of type ``zendesk_help_center``.
+
+    :param auth: ``oauth`` (login = client id, password = client secret), ``bearer`` (``token``, or the password, is an
+        access token that is not renewed), or ``api_token`` (``email``, or the login, and ``token``, or the password).
+    :param scope: of the OAuth token; ``hc:read hc:write`` is enough for user segments and what they are applied to.
+    :param expires_in: seconds that the OAuth token should live; it is renewed in time.
+    :param warnings_are_errors: take it for an error where Zendesk says that it dropped a field of a request.
+    """
+
+    auth: Annotated[Auth, BeforeValidator(_known_way)] = "oauth"
+    token: Credential | None = Field(None, repr=False)
+    email: Credential | None = Field(None, repr=False)
+    scope: Annotated[Credential, BeforeValidator(_one_text)] = "read write"
+    expires_in: int = Field(7200, gt=300, lt=172_800)
+    token_url: Credential | None = None
+    warnings_are_errors: bool = False
+
 
 logger = logging.getLogger(__name__)
 
@@ -26,25 +77,6 @@ logger = logging.getLogger(__name__)
 LOW = 0.1
 
 _SUBDOMAIN = re.compile(r"(?!localhost$)[a-z0-9][a-z0-9-]*", re.IGNORECASE)
-
-
-def in_our_words(connection: Connection) -> Connection:
-    """The connection; one of the official provider's type as one of ours."""
-    from airflow.providers.common.compat.sdk import Connection
-
-    extra = _extra(connection)
-    if connection.conn_type != "zendesk" or extra is None:
-        return connection
-    return Connection(
-        conn_id=connection.conn_id,
-        conn_type="zendesk_help_center",
-        host=connection.host,
-        schema=connection.schema,
-        login=connection.login,
-        password=connection.password,
-        port=connection.port,
-        extra=json.dumps(from_official(extra, connection.login, connection.password)),
-    )
 
 
 def from_official(extra: dict[str, Any], login: str | None, password: str | None) -> dict[str, Any]:

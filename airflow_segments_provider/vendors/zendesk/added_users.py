@@ -16,17 +16,19 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
-from airflow_segments_provider.hooks.zendesk_change import done, put, refuse_built_in
 from airflow_segments_provider.http.retry import RETRIED_STATUSES
-from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentChange
 from airflow_segments_provider.vendors.base.creation import check_removals
+from airflow_segments_provider.vendors.zendesk.connection import VENDOR
+from airflow_segments_provider.vendors.zendesk.responses import UserSegment, UserSegmentChange
+from airflow_segments_provider.vendors.zendesk.segments import done, put, refuse_built_in
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
-    from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import RetryPolicy
-    from airflow_segments_provider.models.zendesk import ChangeUsers, SetUsers
     from airflow_segments_provider.vendors.base.parameters import ExactMembers
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.zendesk.parameters import ChangeUsers, SetUsers
+    from airflow_segments_provider.vendors.zendesk.users import StagedPeople
+
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,14 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorUnavailable,
 )
-from airflow_segments_provider.hooks.zendesk_endpoints import NOT_A_MANAGER
-from airflow_segments_provider.models.zendesk import parse_segment
 from airflow_segments_provider.vendors.base.diagnose import token_or_reason
+from airflow_segments_provider.vendors.zendesk.api import NOT_A_MANAGER
+from airflow_segments_provider.vendors.zendesk.responses import parse_segment
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
-    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+
 
 _CREDENTIALS = {
     "oauth": "OAuth client id and secret (login and password; the identifier and secret of a confidential client)",

@@ -6,17 +6,28 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import Conflict
-from airflow_segments_provider.hooks.zendesk_added import LOCK, People, check, check_replacement, known_people, write
-from airflow_segments_provider.hooks.zendesk_change import done, put
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.models.zendesk import VENDOR, UserSegment, UserSegmentKey, parse_segment
 from airflow_segments_provider.vendors.base.creation import create_once
+from airflow_segments_provider.vendors.zendesk.added_users import (
+    LOCK,
+    People,
+    check,
+    check_replacement,
+    known_people,
+    write,
+)
+from airflow_segments_provider.vendors.zendesk.connection import VENDOR
+from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
+from airflow_segments_provider.vendors.zendesk.responses import UserSegment, parse_segment
+from airflow_segments_provider.vendors.zendesk.segments import done, put
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.zendesk_endpoints import ZendeskEndpoints
-    from airflow_segments_provider.hooks.zendesk_people import StagedPeople
     from airflow_segments_provider.http import Reply
-    from airflow_segments_provider.models.zendesk import CreateUserSegment, UserSegmentChange
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.zendesk.parameters import CreateUserSegment
+    from airflow_segments_provider.vendors.zendesk.responses import UserSegmentChange
+    from airflow_segments_provider.vendors.zendesk.users import StagedPeople
+
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,0 @@
-"""What vendors send and take, and what users may give: checked before the first call."""

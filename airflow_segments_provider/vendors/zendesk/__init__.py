@@ -1,0 +1,1 @@
+"""Zendesk's Help Center and Support APIs."""

@@ -1,0 +1,224 @@
+"""The parameters of the Zendesk hook's methods.
+
+Published at https://developer.zendesk.com/api-reference/help_center/help-center-api/user_segments/ and
+https://developer.zendesk.com/api-reference/ticketing/users/users/.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
+
+MAX_NAME_LENGTH = 255
+LISTS = ("tags", "or_tags", "organization_ids", "group_ids")
+
+UserType = Literal["signed_in_users", "staff"]
+IdentifyBy = Literal["id", "email", "external_id"]
+IfExists = Literal["reuse", "update", "fail"]
+IfMissing = Literal["skip", "fail"]
+
+_WHOLE = re.compile(r"[1-9][0-9]{0,18}")
+
+
+def whole(value: Any) -> Any:
+    """An id as Zendesk has them: a whole number, or its text as a template renders it.
+
+    :raises ValueError: it is something else.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    raise ValueError("is not a whole number")
+
+
+Id = Annotated[int, BeforeValidator(whole)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+
+
+class UserSegmentRules(Given):
+    """Who belongs to a segment by rule; an empty list restricts nobody, None leaves what is there."""
+
+    tags: list[Tag] | None = None
+    or_tags: list[Tag] | None = None
+    organization_ids: list[Id] | None = None
+    group_ids: list[Id] | None = None
+
+    @property
+    def rules(self) -> dict[str, list[Any]]:
+        """Those that are given, each without repetitions."""
+        given = {key: getattr(self, key) for key in LISTS}
+        return {key: list(dict.fromkeys(value)) for key, value in given.items() if value is not None}
+
+
+class People(FoundUsers):
+    """How the people of a change are given."""
+
+    identify_by: IdentifyBy = "id"
+
+
+class CreateUserSegment(UserSegmentRules, People, ExactMembers):
+    """What a create is given, without the people."""
+
+    name: Name
+    user_type: UserType = "signed_in_users"
+    if_exists: IfExists = "reuse"
+
+
+class UserSegmentKey(Given):
+    """What names one user segment: its id, else its name.
+
+    :param user_segment: the result of a task that made or changed it; gives what is not given beside it.
+    """
+
+    user_segment_id: Id | None = None
+    name: Name | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_result(values, "user_segment", ("user_segment_id", "name"))
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if not (self.user_segment_id or self.name):
+            raise ValueError("one of `user_segment`, `user_segment_id` and `name` must be given")
+        return self
+
+    def __str__(self) -> str:
+        return f"user segment {self.user_segment_id}" if self.user_segment_id else f"user segment {self.name!r}"
+
+
+class UpdateUserSegment(UserSegmentKey, UserSegmentRules):
+    """What an update is given."""
+
+    new_name: Name | None = None
+    user_type: UserType | None = None
+
+    @model_validator(mode="after")
+    def _something_new(self) -> Self:
+        if not self.changes:
+            raise ValueError(
+                "one of `new_name`, `user_type`, `tags`, `or_tags`, `organization_ids` and `group_ids` must be given"
+            )
+        return self
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What the API is sent."""
+        texts = {"name": self.new_name, "user_type": self.user_type}
+        return {key: value for key, value in texts.items() if value} | self.rules
+
+
+class ChangeUsers(UserSegmentKey, People):
+    """What a change of the added users is given, without the people."""
+
+
+class SetUsers(ChangeUsers, ExactMembers):
+    """What a replacement of the added users is given, without the people."""
+
+
+class DeleteUserSegment(UserSegmentKey):
+    """What a deletion is given."""
+
+    if_missing: IfMissing = "skip"
+
+
+class ListUserSegments(Given):
+    """Which segments are listed."""
+
+    built_in: bool | None = None
+    applicable: bool = False
+    user_id: Id | None = Field(None, repr=False)
+
+    @model_validator(mode="after")
+    def _one_list(self) -> Self:
+        if self.applicable and self.user_id:
+            raise ValueError("`applicable` and `user_id` cannot be given together: each is a list of its own")
+        return self
+
+
+PER_CALL = 100
+MAX_ID_LENGTH = 20
+MAX_VALUE_LENGTH = 255
+
+
+def user_key(value: str) -> str:
+    """Return what e-mail addresses, external ids and tags are compared by: case does not count."""
+    return without_case(value)
+
+
+class UserTags(Given):
+    """Whose tags, and which."""
+
+    user_id: Id = Field(repr=False)
+    tags: list[Tag] = Field(default_factory=list)
+
+
+class FindUsers(Given):
+    """What users are looked for by."""
+
+    by: IdentifyBy = "email"
+
+
+class UpdateUser(Given):
+    """A change of one user."""
+
+    user_id: Id = Field(repr=False)
+    change: dict[str, Any] = Field(min_length=1, repr=False)
+
+
+class UpdateUsers(People):
+    """The same change of many users.
+
+    :param change: in the API's words; ``tags`` replaces all of a user's tags.
+    """
+
+    change: dict[str, Any] = Field(min_length=1, repr=False)
+
+
+class JobIds(Given):
+    """The jobs that are asked for."""
+
+    job_ids: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]]
+
+
+class ApplyUserSegment(Given):
+    """What an application of a segment is given."""
+
+    user_segment_id: Id | None = None
+    name: Name | None = None
+    article_id: Id | None = None
+    topic_id: Id | None = None
+    clear: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_result(values, "user_segment", ("user_segment_id", "name"))
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if bool(self.article_id) == bool(self.topic_id):
+            raise ValueError("one of `article_id` and `topic_id` must be given, and not both")
+        if self.clear == bool(self.user_segment_id or self.name):
+            raise ValueError(
+                "one of `user_segment`, `user_segment_id` and `name` must be given, or `clear=True` without any"
+            )
+        return self
+
+    @property
+    def key(self) -> UserSegmentKey:
+        """What names the segment."""
+        return UserSegmentKey(user_segment_id=self.user_segment_id, name=self.name)

@@ -1,0 +1,381 @@
+"""Zendesk's responses."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    computed_field,
+)
+
+from airflow_segments_provider.errors import Conflict, UnexpectedReply
+from airflow_segments_provider.http.response import Call
+from airflow_segments_provider.vendors.zendesk.connection import VENDOR
+from airflow_segments_provider.vendors.zendesk.parameters import (
+    UserSegmentKey,
+    whole,
+)
+
+
+class UserSegment(BaseModel):
+    """A user segment as Zendesk shows it.
+
+    :param added_user_ids: the people who are in it whatever the tags say; None where the answer lacks them. Never
+        shown: only ``added_users``, their number, is.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    user_segment_id: int
+    name: str | None = None
+    user_type: str | None = None
+    built_in: bool = False
+    tags: list[str] = Field(default_factory=list)
+    or_tags: list[str] = Field(default_factory=list)
+    organization_ids: list[int] = Field(default_factory=list)
+    group_ids: list[int] = Field(default_factory=list)
+    added_user_ids: frozenset[int] | None = Field(None, repr=False, exclude=True)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def added_users(self) -> int | None:
+        """How many people were added by their ids."""
+        return None if self.added_user_ids is None else len(self.added_user_ids)
+
+
+class UserSegments(BaseModel):
+    """A list of user segments.
+
+    :param shared_only: an agent asked about somebody else and sees only the segments that the agent is in, too.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    segments: list[UserSegment]
+    shared_only: bool = False
+
+
+class UserSegmentChange(BaseModel):
+    """What a create, update, delete or change of the added users did: the small result of its task.
+
+    :param users_sent: people given whom Zendesk knows, repeats included.
+    :param users_added: those of them who were not among the added users before.
+    :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
+    :param users_unmatched: people whom Zendesk does not know, by reason (``on_unmatched="skip"``).
+    :param unmatched_file: beside the ledger, that lists them.
+    :param requests: calls to the API, repeats and look-ups included.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    user_segment_id: int | None
+    name: str | None = None
+    user_type: str | None = None
+    outcome: Literal["created", "reused", "updated", "deleted", "missing"]
+    users_sent: int = 0
+    users_added: int = 0
+    users_removed: int = 0
+    users_rejected: dict[str, int] = Field(default_factory=dict)
+    users_unmatched: dict[str, int] = Field(default_factory=dict)
+    unmatched_file: str | None = None
+    requests: int = 0
+    changed_at: datetime
+
+
+def parse_segment(entry: Any) -> UserSegment:
+    """A user segment in an answer; absent and null lists are empty ones.
+
+    :raises UnexpectedReply: it has no id, or a field of another type. The message quotes nothing of it.
+    """
+    if not isinstance(entry, Mapping):
+        raise UnexpectedReply("Zendesk's answer holds something else than a user segment.")
+    given = {key: value for key, value in entry.items() if key in UserSegment.model_fields and value is not None}
+    try:
+        return UserSegment.model_validate({**given, "user_segment_id": whole(entry.get("id"))})
+    except ValidationError as error:
+        fields = ", ".join(sorted({f"`{detail['loc'][0]}`" for detail in error.errors() if detail["loc"]}))
+        wrong = f"whose {fields} cannot be read"
+    except ValueError:
+        wrong = "without an id"
+    # Out of the handlers: raised in one, it would keep the answer's text in its context.
+    raise UnexpectedReply(f"Zendesk's answer holds a user segment {wrong}.")
+
+
+def custom_named(segments: list[UserSegment], name: str) -> list[UserSegment]:
+    """The segments of that name that are not built in; spaces around it do not count."""
+    return [one for one in segments if not one.built_in and one.name is not None and one.name.strip() == name]
+
+
+def select(segments: list[UserSegment], key: UserSegmentKey) -> UserSegment | None:
+    """The segment that ``key`` names, or None; a name is looked for among those that are not built in.
+
+    :raises Conflict: several segments have that name.
+    """
+    if key.user_segment_id:
+        return next((one for one in segments if one.user_segment_id == key.user_segment_id), None)
+    found = custom_named(segments, str(key.name))
+    if len(found) > 1:
+        ids = ", ".join(str(one.user_segment_id) for one in found)
+        raise Conflict(
+            f"Zendesk has {len(found)} of the {key} ({ids}); nothing was changed. Name the one that is meant by its "
+            "`user_segment_id`, or delete the others.",
+            vendor=VENDOR,
+        )
+    return found[0] if found else None
+
+
+NOT_REPORTED = "not reported"
+
+_KIND = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+)+")
+_FAILED = ("failed", "error")
+
+
+class User(BaseModel):
+    """A user of Zendesk: a person, so nothing of it belongs into a log or an XCom."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    user_id: int = Field(repr=False)
+    name: str | None = Field(None, repr=False)
+    email: str | None = Field(None, repr=False)
+    external_id: str | None = Field(None, repr=False)
+    role: str | None = None
+    tags: list[str] = Field(default_factory=list, repr=False)
+
+
+class UserMatches(BaseModel):
+    """Users who were looked for: people, so nothing of it belongs into a log or an XCom.
+
+    :param found: the id of each value that belongs to exactly one user.
+    :param unmatched: values that belong to no user.
+    :param ambiguous: values that belong to several users.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    found: dict[str, int] = Field(repr=False)
+    unmatched: list[str] = Field(repr=False)
+    ambiguous: list[str] = Field(default_factory=list, repr=False)
+
+
+class JobStatus(BaseModel):
+    """A background job.
+
+    :param succeeded: rows that were changed, once it is finished; None where it does not say.
+    :param failed: rows that were not, by Zendesk's reason. A completed job may have some: see ``success``.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    job_id: str
+    url: str | None = None
+    status: str
+    total: int | None = None
+    progress: int | None = None
+    message: str | None = None
+    succeeded: int | None = None
+    failed: dict[str, int] = Field(default_factory=dict)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status not in ("queued", "working")
+
+    @property
+    def success(self) -> bool:
+        """Whether it is completed, and no row of it failed."""
+        return self.status == "completed" and not self.failed
+
+
+class UsersUpdate(BaseModel):
+    """The jobs that an update of many users began: the small result of its task.
+
+    :param jobs: as last seen; most are still to run.
+    :param unmatched_file: beside the ledger, that lists those of ``users_unmatched``.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    jobs: list[JobStatus]
+    users_sent: int = 0
+    users_rejected: dict[str, int] = Field(default_factory=dict)
+    users_unmatched: dict[str, int] = Field(default_factory=dict)
+    unmatched_file: str | None = None
+    requests: int = 0
+
+    @property
+    def job_ids(self) -> list[str]:
+        """The jobs' ids."""
+        return [job.job_id for job in self.jobs]
+
+
+def parse_user(entry: Any) -> User:
+    """A user in an answer.
+
+    :raises UnexpectedReply: there is no id, or a field has another type. The message quotes nothing of it.
+    """
+    with suppress(AttributeError, ValueError):
+        texts = {key: entry.get(key) for key in ("name", "email", "external_id", "role")}
+        texts = {key: None if value is None else str(value) for key, value in texts.items()}
+        return User(user_id=whole(entry.get("id")), tags=parse_tags(entry.get("tags") or []), **texts)
+    raise UnexpectedReply("Zendesk's answer holds something else than a user with an id.")
+
+
+def parse_tags(tags: Any) -> list[str]:
+    """A list of tags in an answer.
+
+    :raises UnexpectedReply: it is no list of texts.
+    """
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise UnexpectedReply("Zendesk's answer holds no list of tags.")
+    return list(tags)
+
+
+def parse_job(entry: Any, call: Call) -> JobStatus:
+    """A job in an answer. Only the kinds of failures are kept: their details may name people.
+
+    :param call: what was answered.
+    :raises UnexpectedReply: it has no id or status.
+    """
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or not entry["id"]:
+        raise UnexpectedReply("Zendesk's answer holds a job without an id.")
+    status, message, url = entry.get("status"), entry.get("message"), entry.get("url")
+    if not isinstance(status, str):
+        raise UnexpectedReply("Zendesk's answer holds a job without a status.")
+    total = _count(entry.get("total"))
+    job = JobStatus(
+        job_id=entry["id"],
+        url=url if isinstance(url, str) else None,
+        status=status,
+        total=total,
+        progress=_count(entry.get("progress")),
+        message=call.clean(message, people=_people(entry.get("results"))) if isinstance(message, str) else None,
+    )
+    if not job.finished:
+        return job
+    succeeded, failed = _results(entry.get("results"), total, call)
+    return job.model_copy(update={"succeeded": succeeded, "failed": failed})
+
+
+def _results(results: Any, total: int | None, call: Call) -> tuple[int | None, dict[str, int]]:
+    """How many rows succeeded, and how many failed by reason.
+
+    Deletions of many answer with one object for all, updates with a row each.
+    """
+    if isinstance(results, Mapping):
+        return (total, {}) if results.get("success") is True else (0, {_reason(results, call): total or 1})
+    if not isinstance(results, list):
+        return None, {}
+    failed = Counter(_reason(row, call) for row in results if not _succeeded(row))
+    succeeded = len(results) - failed.total()
+    if total is not None and total > len(results):
+        failed[NOT_REPORTED] = total - len(results)
+    return succeeded, dict(failed)
+
+
+def _succeeded(row: Any) -> bool:
+    """Whether a row says nothing of a failure: rows of some kinds have neither ``success`` nor a status."""
+    if not isinstance(row, Mapping) or row.get("error") or row.get("errors"):
+        return False
+    if "success" in row:
+        return row["success"] is True
+    return str(row.get("status")).lower() not in _FAILED and any(row.get(key) for key in ("id", "status", "action"))
+
+
+def _reason(row: Any, call: Call) -> str:
+    """The kind of an error, which is one word such as UserUpdateFailed; anything else may name a person."""
+    error = row.get("error") if isinstance(row, Mapping) else None
+    known = isinstance(error, str) and _KIND.fullmatch(error) and call.clean(error) == error
+    return str(error) if known else "failed"
+
+
+def _people(results: Any) -> list[str]:
+    """The users whom a job's rows name."""
+    rows = [row for row in results if isinstance(row, Mapping)] if isinstance(results, list) else []
+    return [str(row[key]) for row in rows for key in ("id", "external_id", "email") if row.get(key)]
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+class AppliedSegment(BaseModel):
+    """What was applied to what: the small result of its task.
+
+    :param user_segment_id: None where everybody may see it now, anonymous visitors included.
+    :param changed: False where it was so already.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    article_id: int | None = None
+    topic_id: int | None = None
+    user_segment_id: int | None = None
+    changed: bool
+
+
+class Content(BaseModel):
+    """An article, topic or section, with whatever Zendesk says of it besides."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="allow")
+
+    id: int
+    name: str | None = None
+    html_url: str | None = None
+
+
+class Section(Content):
+    """A section of the Help Center."""
+
+
+class Restricted(Content):
+    """What a segment can be applied to.
+
+    :param user_segment_ids: on plans where an article may have several; None on others.
+    """
+
+    user_segment_id: int | None = None
+    user_segment_ids: list[int] | None = None
+
+    @property
+    def applied(self) -> list[int]:
+        """The segments whose people may see it; empty where everybody may."""
+        one = [] if self.user_segment_id is None else [self.user_segment_id]
+        return list(dict.fromkeys([*one, *(self.user_segment_ids or [])]))
+
+
+class Topic(Restricted):
+    """A topic of the community."""
+
+
+class Article(Restricted):
+    """An article."""
+
+    title: str | None = None
+
+
+Kind = TypeVar("Kind", bound=Content)
+
+
+def parse_content(model: type[Kind], entry: Any) -> Kind:
+    """An article, topic or section in an answer.
+
+    :raises UnexpectedReply: it has no id, or a field of another type.
+    """
+    what = f"{'an' if model is Article else 'a'} {model.__name__.lower()}"
+    if not isinstance(entry, Mapping):
+        raise UnexpectedReply(f"Zendesk's answer holds something else than {what}.")
+    with suppress(ValidationError):
+        return model.model_validate(entry)
+    raise UnexpectedReply(f"Zendesk's answer holds {what} that cannot be read.")
