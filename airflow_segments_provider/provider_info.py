@@ -65,7 +65,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "WalkMe",
                 "python-modules": [
-                    "airflow_segments_provider.operators.members",
+                    "airflow_segments_provider.operators.sync",
                     "airflow_segments_provider.operators.walkme",
                 ],
             },
@@ -73,24 +73,24 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Docebo",
                 "python-modules": [
                     "airflow_segments_provider.operators.docebo",
-                    "airflow_segments_provider.operators.docebo_ids",
-                    "airflow_segments_provider.operators.docebo_members",
+                    "airflow_segments_provider.operators.docebo",
+                    "airflow_segments_provider.operators.docebo",
                 ],
             },
             {
                 "integration-name": "Alteryx Server",
                 "python-modules": [
                     "airflow_segments_provider.operators.alteryx",
-                    "airflow_segments_provider.operators.alteryx_directory",
-                    "airflow_segments_provider.operators.alteryx_sharing",
+                    "airflow_segments_provider.operators.alteryx",
+                    "airflow_segments_provider.operators.alteryx",
                 ],
             },
             {
                 "integration-name": "Zendesk Help Center",
                 "python-modules": [
                     "airflow_segments_provider.operators.zendesk",
-                    "airflow_segments_provider.operators.zendesk_content",
-                    "airflow_segments_provider.operators.zendesk_users",
+                    "airflow_segments_provider.operators.zendesk",
+                    "airflow_segments_provider.operators.zendesk",
                 ],
             },
         ],

@@ -20,8 +20,8 @@ from airflow_segments_provider.operators.alteryx import (
     AlteryxServerDeleteUserGroupOperator,
     AlteryxServerGetUserGroupOperator,
     AlteryxServerRemoveUserGroupUsersOperator,
+    AlteryxServerShareWithUserGroupOperator,
 )
-from airflow_segments_provider.operators.alteryx_sharing import AlteryxServerShareWithUserGroupOperator
 from airflow_segments_provider.sources.sql import SqlMembers
 
 

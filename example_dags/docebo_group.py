@@ -13,8 +13,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_segments_provider.operators.docebo import DoceboCreateGroupOperator, DoceboDeleteGroupOperator
-from airflow_segments_provider.operators.docebo_members import (
+from airflow_segments_provider.operators.docebo import (
+    DoceboCreateGroupOperator,
+    DoceboDeleteGroupOperator,
     DoceboListGroupUsersOperator,
     DoceboRemoveGroupUsersOperator,
 )

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 
 from airflow.providers.common.compat.sdk import DAG, Param
 
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.sensors.walkme import WalkMeSegmentPropagationSensor
 from airflow_segments_provider.sources.sql import SqlMembers
 from airflow_segments_provider.targets.walkme import WalkMeSegment

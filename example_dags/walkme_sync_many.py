@@ -20,7 +20,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, BaseHook, Param, task
 
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.sensors.walkme import WalkMeSegmentPropagationSensor
 from airflow_segments_provider.sources.sql import SqlMembers
 

@@ -14,12 +14,12 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_segments_provider.operators.zendesk import (
+    ZendeskApplyUserSegmentOperator,
     ZendeskCreateUserSegmentOperator,
     ZendeskDeleteUserSegmentOperator,
     ZendeskUpdateUserSegmentOperator,
+    ZendeskUpdateUsersOperator,
 )
-from airflow_segments_provider.operators.zendesk_content import ZendeskApplyUserSegmentOperator
-from airflow_segments_provider.operators.zendesk_users import ZendeskUpdateUsersOperator
 from airflow_segments_provider.sensors.zendesk import ZendeskJobStatusSensor
 from airflow_segments_provider.sources.sql import SqlMembers
 

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 PUBLIC = {
-    "assets": ["segment_asset", "walkme_asset"],
-    "testing.conformance": ["TargetConformance", "VendorFake", "Write"],
-    "decorators.sync_members": ["sync_members_task"],
+    "assets": [
+        "segment_asset",
+        "walkme_asset",
+    ],
+    "decorators.sync_members": [
+        "sync_members_task",
+    ],
     "errors": [
         "AuthenticationError",
         "ConfigurationError",
@@ -37,10 +41,18 @@ PUBLIC = {
         "VendorError",
         "VendorUnavailable",
     ],
-    "hooks.alteryx": ["AlteryxServerHook"],
-    "hooks.docebo": ["DoceboHook"],
-    "hooks.walkme": ["WalkMeHook"],
-    "hooks.zendesk": ["ZendeskHelpCenterHook"],
+    "hooks.alteryx": [
+        "AlteryxServerHook",
+    ],
+    "hooks.docebo": [
+        "DoceboHook",
+    ],
+    "hooks.walkme": [
+        "WalkMeHook",
+    ],
+    "hooks.zendesk": [
+        "ZendeskHelpCenterHook",
+    ],
     "http": [
         "ClientCredentials",
         "FixedAuthorization",
@@ -51,42 +63,42 @@ PUBLIC = {
         "Reply",
         "RetryPolicy",
     ],
-    "links": ["AlteryxServerLink", "DoceboLink", "WalkMeSystemLink", "ZendeskHelpCenterLink"],
-    "sources.files": ["FileMembers"],
-    "sources.sql": ["SqlMembers"],
+    "links": [
+        "AlteryxServerLink",
+        "DoceboLink",
+        "WalkMeSystemLink",
+        "ZendeskHelpCenterLink",
+    ],
     "operators.alteryx": [
+        "AlteryxServerAddActiveDirectoryGroupOperator",
         "AlteryxServerAddUserGroupUsersOperator",
         "AlteryxServerCreateUserGroupOperator",
         "AlteryxServerDeleteUserGroupOperator",
         "AlteryxServerGetUserGroupOperator",
         "AlteryxServerListUserGroupsOperator",
-        "AlteryxServerRemoveUserGroupUsersOperator",
-        "AlteryxServerUpdateUserGroupOperator",
-    ],
-    "operators.alteryx_directory": [
-        "AlteryxServerAddActiveDirectoryGroupOperator",
         "AlteryxServerRemoveActiveDirectoryGroupOperator",
-    ],
-    "operators.alteryx_sharing": [
+        "AlteryxServerRemoveUserGroupUsersOperator",
         "AlteryxServerShareWithUserGroupOperator",
         "AlteryxServerUnshareFromUserGroupOperator",
+        "AlteryxServerUpdateUserGroupOperator",
         "AlteryxServerUpdateUserGroupPermissionsOperator",
     ],
     "operators.docebo": [
+        "DoceboAddGroupUsersOperator",
+        "DoceboConvertGroupIdOperator",
         "DoceboCreateGroupOperator",
         "DoceboDeleteGroupOperator",
+        "DoceboExportGroupUsersOperator",
+        "DoceboGetConditionsHistoryOperator",
         "DoceboGetGroupOperator",
+        "DoceboListGroupUsersOperator",
         "DoceboListGroupsOperator",
+        "DoceboRemoveGroupUsersOperator",
         "DoceboUpdateGroupOperator",
     ],
-    "operators.docebo_ids": ["DoceboConvertGroupIdOperator", "DoceboGetConditionsHistoryOperator"],
-    "operators.docebo_members": [
-        "DoceboAddGroupUsersOperator",
-        "DoceboExportGroupUsersOperator",
-        "DoceboListGroupUsersOperator",
-        "DoceboRemoveGroupUsersOperator",
+    "operators.sync": [
+        "SyncMembersOperator",
     ],
-    "operators.members": ["SyncMembersOperator"],
     "operators.walkme": [
         "WalkMeCreateSegmentOperator",
         "WalkMeDeleteSegmentOperator",
@@ -94,21 +106,40 @@ PUBLIC = {
         "WalkMeUpdateSegmentOperator",
     ],
     "operators.zendesk": [
+        "ZendeskApplyUserSegmentOperator",
         "ZendeskCreateUserSegmentOperator",
         "ZendeskDeleteUserSegmentOperator",
         "ZendeskGetUserSegmentOperator",
-        "ZendeskListUserSegmentsOperator",
-        "ZendeskUpdateUserSegmentOperator",
-    ],
-    "operators.zendesk_content": [
-        "ZendeskApplyUserSegmentOperator",
+        "ZendeskGetUserTagsOperator",
         "ZendeskListUserSegmentSectionsOperator",
         "ZendeskListUserSegmentTopicsOperator",
-    ],
-    "operators.zendesk_users": [
-        "ZendeskGetUserTagsOperator",
+        "ZendeskListUserSegmentsOperator",
+        "ZendeskUpdateUserSegmentOperator",
         "ZendeskUpdateUserTagsOperator",
         "ZendeskUpdateUsersOperator",
+    ],
+    "sensors.docebo": [
+        "DoceboGroupPopulatedSensor",
+    ],
+    "sensors.walkme": [
+        "WalkMeSegmentPropagationSensor",
+    ],
+    "sensors.zendesk": [
+        "ZendeskJobStatusSensor",
+    ],
+    "sources.files": [
+        "FileMembers",
+    ],
+    "sources.sql": [
+        "SqlMembers",
+    ],
+    "targets.walkme": [
+        "WalkMeSegment",
+    ],
+    "testing.conformance": [
+        "TargetConformance",
+        "VendorFake",
+        "Write",
     ],
     "testing.sandbox": [
         "AlteryxSandboxClient",
@@ -119,12 +150,12 @@ PUBLIC = {
         "SandboxServer",
         "ZendeskSandboxClient",
     ],
-    "sensors.docebo": ["DoceboGroupPopulatedSensor"],
-    "sensors.walkme": ["WalkMeSegmentPropagationSensor"],
-    "sensors.zendesk": ["ZendeskJobStatusSensor"],
-    "targets.walkme": ["WalkMeSegment"],
-    "triggers.docebo": ["DoceboGroupPopulatedTrigger"],
-    "triggers.zendesk": ["ZendeskJobStatusTrigger"],
+    "triggers.docebo": [
+        "DoceboGroupPopulatedTrigger",
+    ],
+    "triggers.zendesk": [
+        "ZendeskJobStatusTrigger",
+    ],
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_segments_provider.operators.base import depend_on_nested_results
-from airflow_segments_provider.operators.concealed import conceal
+from airflow_segments_provider.operators.rendering import conceal
 
 __all__ = ["ArgumentsField", "concealing"]
 

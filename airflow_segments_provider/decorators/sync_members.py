@@ -15,8 +15,8 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_segments_provider.decorators.arguments import ArgumentsField, concealing
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.operators.concealed import reveal
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.rendering import reveal
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -1,16 +1,16 @@
-"""Create, update, delete, get and list Alteryx Server user groups, and change their members."""
+"""Operators for Alteryx Server user groups, their members, and what is shared with them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.links import AlteryxServerLink
+from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
-from airflow_segments_provider.operators.users import ExactMembersOperator, FoundUsersOperator
-from airflow_segments_provider.operators.vendor import VendorOperator
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from airflow_segments_provider.vendors.alteryx.responses import UserGroupChange
 
 __all__ = [
+    "AlteryxServerAddActiveDirectoryGroupOperator",
     "AlteryxServerAddUserGroupUsersOperator",
     "AlteryxServerCreateUserGroupOperator",
     "AlteryxServerDeleteUserGroupOperator",
     "AlteryxServerGetUserGroupOperator",
     "AlteryxServerListUserGroupsOperator",
+    "AlteryxServerRemoveActiveDirectoryGroupOperator",
     "AlteryxServerRemoveUserGroupUsersOperator",
+    "AlteryxServerShareWithUserGroupOperator",
+    "AlteryxServerUnshareFromUserGroupOperator",
     "AlteryxServerUpdateUserGroupOperator",
+    "AlteryxServerUpdateUserGroupPermissionsOperator",
 ]
 
 
@@ -107,7 +112,7 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
     :param on_refused: ``fail`` fails where the server refuses to add somebody; ``skip`` counts them by reason.
     :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
         ``max_removed_fraction`` what ``update`` removes: see
-        :class:`~airflow_segments_provider.operators.users.ExactMembersOperator`.
+        :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -333,3 +338,149 @@ class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServe
             **self.key,
         )
         return self.result_of(change)
+
+
+class AlteryxServerAddActiveDirectoryGroupOperator(AlteryxServerUserGroupOperator):
+    """Put an Active Directory group into a user group.
+
+    :param sid: its security identifier, ``S-1-…``.
+    """
+
+    template_fields: Sequence[str] = (*AlteryxServerUserGroupOperator.template_fields, "sid")
+
+    def __init__(self, *, sid: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sid = sid
+
+    def execute(self, context: Context) -> None:
+        """Add it."""
+        self.push_link(context, self.hook.gallery_url)
+        self.hook.add_active_directory_group(self.sid, **self.key)
+        self.log.info("Active Directory group %s is in the user group.", self.sid)
+
+
+class AlteryxServerRemoveActiveDirectoryGroupOperator(AlteryxServerUserGroupOperator):
+    """Take an Active Directory group out of a user group.
+
+    :param sid: its security identifier, ``S-1-…``.
+    """
+
+    template_fields: Sequence[str] = (*AlteryxServerUserGroupOperator.template_fields, "sid")
+
+    def __init__(self, *, sid: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sid = sid
+
+    def execute(self, context: Context) -> None:
+        """Remove it."""
+        self.push_link(context, self.hook.gallery_url)
+        self.hook.remove_active_directory_group(self.sid, **self.key)
+        self.log.info("Active Directory group %s is no longer in the user group.", self.sid)
+
+
+class AlteryxServerShareWithUserGroupOperator(AlteryxServerUserGroupOperator):
+    """Share a resource with a user group.
+
+    :param resource_type: ``collection``, ``credential`` or ``data_connection``.
+    :param resource_id: the server's id of it.
+    :param permissions: for a collection, any of ``is_admin, can_add_assets, can_remove_assets, can_update_assets,
+        can_add_users, can_remove_users``; what is not named is not allowed.
+    :param expiration_date: for a collection, when the sharing ends.
+    """
+
+    template_fields: Sequence[str] = (
+        *AlteryxServerUserGroupOperator.template_fields,
+        "resource_type",
+        "resource_id",
+        "permissions",
+        "expiration_date",
+    )
+
+    def __init__(
+        self,
+        *,
+        resource_type: str,
+        resource_id: str,
+        permissions: dict[str, bool] | None = None,
+        expiration_date: datetime | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.resource_type = resource_type
+        self.resource_id = resource_id
+        self.permissions = permissions
+        self.expiration_date = expiration_date
+
+    def execute(self, context: Context) -> None:
+        """Share it."""
+        self.push_link(context, self.hook.gallery_url)
+        self.hook.share(
+            self.resource_type,  # type: ignore[arg-type]
+            self.resource_id,
+            permissions=self.permissions,
+            expiration_date=self.expiration_date,
+            **self.key,
+        )
+        self.log.info("The %s %s is shared with the user group.", self.resource_type, self.resource_id)
+
+
+class AlteryxServerUpdateUserGroupPermissionsOperator(AlteryxServerUserGroupOperator):
+    """Change what a user group may do in a collection that is shared with it.
+
+    :param collection_id: the server's id of the collection.
+    :param permissions: as for sharing; they replace those of before.
+    :param expiration_date: when the sharing ends.
+    """
+
+    template_fields: Sequence[str] = (
+        *AlteryxServerUserGroupOperator.template_fields,
+        "collection_id",
+        "permissions",
+        "expiration_date",
+    )
+
+    def __init__(
+        self,
+        *,
+        collection_id: str,
+        permissions: dict[str, bool],
+        expiration_date: datetime | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.collection_id = collection_id
+        self.permissions = permissions
+        self.expiration_date = expiration_date
+
+    def execute(self, context: Context) -> None:
+        """Change the permissions."""
+        self.push_link(context, self.hook.gallery_url)
+        self.hook.update_permissions(
+            self.collection_id, self.permissions, expiration_date=self.expiration_date, **self.key
+        )
+        self.log.info("The permissions of the user group in collection %s are changed.", self.collection_id)
+
+
+class AlteryxServerUnshareFromUserGroupOperator(AlteryxServerUserGroupOperator):
+    """Take a resource away from a user group.
+
+    :param resource_type: ``collection``, ``credential`` or ``data_connection``.
+    :param resource_id: the server's id of it.
+    """
+
+    template_fields: Sequence[str] = (
+        *AlteryxServerUserGroupOperator.template_fields,
+        "resource_type",
+        "resource_id",
+    )
+
+    def __init__(self, *, resource_type: str, resource_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.resource_type = resource_type
+        self.resource_id = resource_id
+
+    def execute(self, context: Context) -> None:
+        """Unshare it."""
+        self.push_link(context, self.hook.gallery_url)
+        self.hook.unshare(self.resource_type, self.resource_id, **self.key)  # type: ignore[arg-type]
+        self.log.info("The %s %s is no longer shared with the user group.", self.resource_type, self.resource_id)

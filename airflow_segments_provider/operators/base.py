@@ -1,18 +1,19 @@
-"""What all operators and sensors do alike: they render what the DAG's author wrote, and nothing else."""
+"""What all operators and sensors share: they render only what the DAG's author wrote."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, XComArg
 
-from airflow_segments_provider.operators.concealed import Concealed, is_result
-from airflow_segments_provider.operators.rendering import Rendering
+from airflow_segments_provider.links import VendorLink
+from airflow_segments_provider.operators.rendering import Concealed, Rendering, is_result
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.providers.common.compat.sdk import Context
+
 
 _NOT_GIVEN = object()
 
@@ -178,3 +179,81 @@ def _written_of_mapped(mapped: Any, map_index: int) -> set[str]:
         return {name for name, values in mapped.items() if not is_result(values)}
     group = mapped[map_index] if isinstance(mapped, (list, tuple)) else None
     return set(group) if isinstance(group, Mapping) else set()
+
+
+class VendorOperator(SegmentsOperator):
+    """An operator with a ``hook`` and one link, which works while the task is still running."""
+
+    hook: Any
+
+    def on_kill(self) -> None:
+        """Finish the request under way and begin no further one."""
+        if "hook" in self.__dict__:
+            self.hook.stop()
+
+    def push_link(self, context: Context, url: str) -> None:
+        """Keep where the link leads."""
+        self.vendor_url = url
+        for link in self.operator_extra_links:
+            if isinstance(link, VendorLink):
+                link.push(context, url)
+
+    def log_left_out(self, *counts: dict[str, int]) -> None:
+        """Warn of the people who were left out, by reason."""
+        for reason, count in (item for counted in counts for item in counted.items()):
+            self.log.warning("User ids left out, %s: %s.", reason, f"{count:,}")
+
+
+class UsersOperator(VendorOperator):
+    """An operator that takes users.
+
+    :param max_invalid_fraction: with ``on_invalid="skip"``, fail where a larger share of 100 user IDs or more is
+        invalid; 0.2 by default. Where all are invalid, the task always fails.
+    """
+
+    limit_fields: ClassVar[tuple[str, ...]] = ("max_invalid_fraction",)
+
+    def __init__(self, *, max_invalid_fraction: float | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_invalid_fraction = max_invalid_fraction
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The limits that the DAG's author set; the others have the defaults of the vendor's model."""
+        given = {name: getattr(self, name) for name in self.limit_fields}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+class FoundUsersOperator(UsersOperator):
+    """An operator that may have to look its users up.
+
+    :param max_unmatched_fraction: with ``on_unmatched="skip"``, fail where a larger share of 100 users or more is not
+        found; 0.2 by default. Where none is found, the task always fails. With ``[segments] ledger_path``, a file
+        beside the ledger lists those who are not found: see the log, or ``unmatched_file`` of the result.
+    """
+
+    limit_fields: ClassVar[tuple[str, ...]] = (*UsersOperator.limit_fields, "max_unmatched_fraction")
+
+    def __init__(self, *, max_unmatched_fraction: float | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_unmatched_fraction = max_unmatched_fraction
+
+    def list_unmatched(self, context: Context) -> None:
+        """Let the hook list users that are not found in a file of this try of the task."""
+        from airflow_segments_provider.operators.unmatched import UnmatchedFile
+
+        self.hook.unmatched_list = UnmatchedFile(context["ti"], self.log)
+
+
+class ExactMembersOperator(FoundUsersOperator):
+    """An operator that may make the members exactly its users.
+
+    :param max_removed_fraction: fail where a larger share of 100 members or more would be removed; 0.2 by default. Of
+        fewer members, more than 10 and more than half (or than this share, if it is larger) are too many.
+    """
+
+    limit_fields: ClassVar[tuple[str, ...]] = (*FoundUsersOperator.limit_fields, "max_removed_fraction")
+
+    def __init__(self, *, max_removed_fraction: float | str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.max_removed_fraction = max_removed_fraction

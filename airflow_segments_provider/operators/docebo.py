@@ -1,28 +1,39 @@
-"""Create, update, delete, get and list Docebo groups, which Docebo's API calls audiences."""
+"""Operators for Docebo groups, which Docebo's API calls audiences, and their members."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.links import DoceboLink
+from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
+from airflow_segments_provider.operators.rendering import ConcealedField, reveal
 from airflow_segments_provider.operators.user_ids import UserIdsField
-from airflow_segments_provider.operators.users import ExactMembersOperator
-from airflow_segments_provider.operators.vendor import VendorOperator
+from airflow_segments_provider.sources.not_given import NOT_GIVEN
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_segments_provider.vendors.docebo.responses import GroupChange
 
 __all__ = [
+    "DoceboAddGroupUsersOperator",
+    "DoceboConvertGroupIdOperator",
     "DoceboCreateGroupOperator",
     "DoceboDeleteGroupOperator",
+    "DoceboExportGroupUsersOperator",
+    "DoceboGetConditionsHistoryOperator",
     "DoceboGetGroupOperator",
+    "DoceboListGroupUsersOperator",
     "DoceboListGroupsOperator",
+    "DoceboRemoveGroupUsersOperator",
     "DoceboUpdateGroupOperator",
 ]
 
@@ -119,7 +130,7 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     :param on_unmatched: ``fail`` refuses where somebody is not found; ``skip`` leaves those out and counts them.
     :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
         ``max_removed_fraction`` what ``update`` removes: see
-        :class:`~airflow_segments_provider.operators.users.ExactMembersOperator`.
+        :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -320,3 +331,309 @@ class DoceboListGroupsOperator(DoceboOperator):
         found = [group.model_dump(mode="json", include={"group_id", "name", "type"}) for group in groups]
         self.log.info("Found %s groups.", f"{len(found):,}")
         return found
+
+
+# In the names of what tells who made a change.
+_PEOPLE = ("author", "user", "by", "name", "mail", "idst")
+
+
+class DoceboGetConditionsHistoryOperator(DoceboGroupOperator):
+    """Get the rules that an automatic group has had, the latest first.
+
+    Returns ``[{date, ruleset}, …]``, and what else Docebo tells of each but for the person who made the change.
+
+    :param limit: how many at most; None for all.
+    """
+
+    template_fields: Sequence[str] = (*DoceboGroupOperator.template_fields, "limit")
+
+    def __init__(self, *, limit: int | str | None = 50, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.limit = limit
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Get the history."""
+        limit = str(self.limit or "None").strip()
+        if limit != "None" and not (limit.isascii() and limit.isdigit()):
+            raise InvalidInput("The history of a group's rules", ["`limit` is neither a whole number nor None."])
+        self.push_link(context, self.hook.platform_url)
+        entries = self.hook.get_conditions_history(**self.key)
+        found = [_told(entry) for entry in islice(entries, None if limit == "None" else int(limit))]
+        self.log.info("Read %d rulesets that the group has had.", len(found))
+        return found
+
+
+class DoceboConvertGroupIdOperator(DoceboOperator):
+    """Find both ids of groups: the uuid, and the number that it had in the groups service of before 2020.
+
+    A DAG that was written for the old service keeps its numbers, converts them here, and maps the result over other
+    operators. One call for each id. Returns ``[{group_id, legacy_id}, …]`` in the order of ``ids``; an id of no group
+    fails the task, which names all such ids.
+
+    :param ids: uuids and numbers, mixed at will: a list, an upstream result, or a template that renders to a list.
+    """
+
+    template_fields: Sequence[str] = ("ids", "docebo_conn_id")
+
+    def __init__(self, *, ids: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ids = ids
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Convert the ids."""
+        self.push_link(context, self.hook.platform_url)
+        found = self.hook.convert_group_ids(self.ids)
+        self.log.info("Found both ids of %d groups.", len(found))
+        return [ids.model_dump(mode="json") for ids in found]
+
+
+def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The ruleset and what is plain; nobody who had a hand in it."""
+    return {
+        key: value
+        for key, value in entry.items()
+        if key == "ruleset" or not (isinstance(value, (Mapping, list)) or any(word in key.lower() for word in _PEOPLE))
+    }
+
+
+class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
+    """Add users to a group, and the people of branches and other groups. Adding a member again changes nothing.
+
+    Docebo may do it in the background; ``background_job`` of the result says so, and DoceboGroupPopulatedSensor waits
+    for it. Returns what the create returns.
+
+    :param user_ids: as for a create, as are ``identify_by``, ``branch_ids``, ``group_ids``, ``on_invalid``,
+        ``on_unmatched`` and their limits. One of ``user_ids``, ``branch_ids`` and ``group_ids`` must be given; an
+        empty list adds nobody.
+    """
+
+    template_fields: Sequence[str] = (
+        *DoceboGroupOperator.template_fields,
+        "user_ids",
+        "identify_by",
+        "branch_ids",
+        "group_ids",
+        "on_invalid",
+        "on_unmatched",
+        *FoundUsersOperator.limit_fields,
+    )
+    user_ids = UserIdsField()
+
+    def __init__(
+        self,
+        *,
+        user_ids: UserSource | str = NOT_GIVEN,
+        identify_by: str = "id",
+        branch_ids: Any = None,
+        group_ids: Any = None,
+        on_invalid: str = "fail",
+        on_unmatched: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.user_ids = user_ids
+        self.identify_by = identify_by
+        self.branch_ids = branch_ids
+        self.group_ids = group_ids
+        self.on_invalid = on_invalid
+        self.on_unmatched = on_unmatched
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Add the users."""
+        self.push_link(context, self.hook.platform_url)
+        self.list_unmatched(context)
+        change = self.hook.add_users(
+            self.user_ids,
+            identify_by=self.identify_by,  # type: ignore[arg-type]
+            branch_ids=self.branch_ids,
+            group_ids=self.group_ids,
+            on_invalid=self.on_invalid,  # type: ignore[arg-type]
+            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.limits,
+            **self.key,
+        )
+        return self.result_of(change)
+
+
+class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
+    """Remove users from a group. Somebody who is no member is no error.
+
+    Docebo may do it in the background, as an addition. Members whom the rules of an automatic group brought may come
+    back with its next evaluation. Returns what the create returns.
+
+    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits.
+    :param user_all: remove everybody; with ``user_filters`` everybody whom they find.
+    :param user_filters: ``{"search": "…"}`` or a list of search texts. Because it may name a user, Airflow's UI and
+        database show its size only.
+    """
+
+    template_fields: Sequence[str] = (
+        *DoceboGroupOperator.template_fields,
+        "user_ids",
+        "user_all",
+        "user_filters",
+        "identify_by",
+        "on_invalid",
+        "on_unmatched",
+        *FoundUsersOperator.limit_fields,
+    )
+    user_ids = UserIdsField()
+    user_filters = ConcealedField()
+
+    def __init__(
+        self,
+        *,
+        user_ids: UserSource | str = (),
+        user_all: bool | str = False,
+        user_filters: Any = None,
+        identify_by: str = "id",
+        on_invalid: str = "fail",
+        on_unmatched: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.user_ids = user_ids
+        self.user_all = user_all
+        self.user_filters = user_filters
+        self.identify_by = identify_by
+        self.on_invalid = on_invalid
+        self.on_unmatched = on_unmatched
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Remove the users."""
+        self.push_link(context, self.hook.platform_url)
+        self.list_unmatched(context)
+        change = self.hook.remove_users(
+            self.user_ids,
+            user_all=self.user_all,  # type: ignore[arg-type]
+            user_filters=reveal(self.user_filters),
+            identify_by=self.identify_by,  # type: ignore[arg-type]
+            on_invalid=self.on_invalid,  # type: ignore[arg-type]
+            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.limits,
+            **self.key,
+        )
+        return self.result_of(change)
+
+
+class DoceboListGroupUsersOperator(DoceboGroupOperator):
+    """List the members of a group, or those whom a search finds, into a file; a call for each 200.
+
+    Where only username, name and address are wanted, :class:`DoceboExportGroupUsersOperator` needs one call in all; for
+    the bare number, :class:`~airflow_segments_provider.operators.docebo.DoceboGetGroupOperator` does.
+
+    Returns ``members, path``, where ``members`` is their number.
+
+    :param path: gets one JSON object a line: ``user_id, username, first_name, last_name, email, relation_type``. A
+        local path, or the URL of an object storage; what is there is replaced. Without it they are only counted.
+    :param search_text: is looked for in what Docebo searches. It is concealed, as ``user_filters`` of a removal.
+    :param sort_attr: ``idst``, ``userid``, ``firstname``, ``lastname`` or ``email``.
+    :param sort_dir: ``asc`` or ``desc``.
+    """
+
+    template_fields: Sequence[str] = (
+        *DoceboGroupOperator.template_fields,
+        "path",
+        "search_text",
+        "sort_attr",
+        "sort_dir",
+    )
+    search_text = ConcealedField()
+
+    def __init__(
+        self,
+        *,
+        path: ObjectStoragePath | str | None = None,
+        search_text: str | None = None,
+        sort_attr: str | None = None,
+        sort_dir: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.search_text = search_text
+        self.sort_attr = sort_attr
+        self.sort_dir = sort_dir
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """List the members; the file is written once all are known, so that it is never a part of them."""
+        target = _target(self.path) if self.path else None
+        self.push_link(context, self.hook.platform_url)
+        members = self.hook.get_members(
+            search_text=reveal(self.search_text),
+            sort_attr=self.sort_attr,  # type: ignore[arg-type]
+            sort_dir=self.sort_dir,  # type: ignore[arg-type]
+            **self.key,
+        )
+        count = 0
+        with tempfile.TemporaryFile(prefix="segments-") as rows:
+            for member in members:
+                count += 1
+                if target:
+                    rows.write(member.model_dump_json().encode() + b"\n")
+            if target:
+                rows.seek(0)
+                with target.open("wb") as file:  # type: ignore[no-untyped-call]
+                    shutil.copyfileobj(rows, file)
+        self.log.info("%s members listed.", f"{count:,}")
+        return {"members": count, "path": str(self.path) if target else None}
+
+
+class DoceboExportGroupUsersOperator(DoceboGroupOperator):
+    """Write the members of a group into a CSV file, in one call however many they are.
+
+    Returns ``path, bytes, users, columns``.
+
+    :param path: a local path, or the URL of an object storage; what is there is replaced, once all was read and found
+        to be right.
+    :param columns: of ``userid`` (the username), ``firstname``, ``lastname`` and ``email``; in this order.
+    :param include_header: begin with the columns' names.
+    :param delimiter: one character.
+    """
+
+    template_fields: Sequence[str] = (
+        *DoceboGroupOperator.template_fields,
+        "path",
+        "columns",
+        "include_header",
+        "delimiter",
+    )
+
+    def __init__(
+        self,
+        *,
+        path: ObjectStoragePath | str,
+        columns: Any = ("userid", "email"),
+        include_header: bool | str = True,
+        delimiter: str = ",",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.path = path
+        self.columns = columns
+        self.include_header = include_header
+        self.delimiter = delimiter
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Export the members."""
+        self.push_link(context, self.hook.platform_url)
+        export = self.hook.export_users(
+            self.path,
+            columns=self.columns,
+            include_header=self.include_header,  # type: ignore[arg-type]
+            delimiter=self.delimiter,
+            **self.key,
+        )
+        self.log.info("%s members exported, %s bytes.", f"{export.users:,}", f"{export.bytes:,}")
+        return export.model_dump(mode="json")
+
+
+def _target(path: ObjectStoragePath | str) -> ObjectStoragePath:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    try:
+        target = ObjectStoragePath(path)
+        _ = target.fs  # where Airflow 2.11 finds out whether there is such a storage
+    except (ValueError, TypeError, ImportError) as error:
+        raise InvalidInput("The list of a group's members", [f"`path` leads nowhere: {error}."]) from None
+    return target

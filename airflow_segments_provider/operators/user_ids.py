@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.operators.concealed import is_result
+from airflow_segments_provider.operators.rendering import is_result
 from airflow_segments_provider.sources.values import concatenated, read_values
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_segments_provider.assets import declare, record_change, walkme_asset
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.links import WalkMeSystemLink
+from airflow_segments_provider.operators.base import UsersOperator, VendorOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
-from airflow_segments_provider.operators.users import UsersOperator
-from airflow_segments_provider.operators.vendor import VendorOperator
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
@@ -104,7 +103,7 @@ class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
     :param on_invalid: ``fail`` refuses all if one id is blank, longer than 100 characters or no text; ``skip`` leaves
         those out and counts them by reason in the result.
     :param max_invalid_fraction: limits what is left out: see
-        :class:`~airflow_segments_provider.operators.users.UsersOperator`.
+        :class:`~airflow_segments_provider.operators.base.UsersOperator`.
     """
 
     template_fields: Sequence[str] = (

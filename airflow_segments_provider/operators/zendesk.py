@@ -1,32 +1,138 @@
-"""Create, update, delete, get and list Zendesk Help Center user segments."""
+"""Operators for Zendesk user segments, the content that they restrict, and Zendesk's users."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.operators.user_ids import UserIdsField
-from airflow_segments_provider.operators.users import ExactMembersOperator
-from airflow_segments_provider.operators.zendesk_arguments import (
-    OptionalUserIdsField,
-    UserIdField,
-    from_text,
-    the_user_id,
-)
-from airflow_segments_provider.operators.zendesk_operator import ZendeskOperator, ZendeskUserSegmentOperator
-from airflow_segments_provider.sources.values import UserSource
+from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from airflow_segments_provider.links import ZendeskHelpCenterLink
+from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
+from airflow_segments_provider.operators.user_ids import UserIds, UserIdsField
+from airflow_segments_provider.sources.values import UserSource, read_values
+from airflow_segments_provider.vendors.base.template_text import from_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_segments_provider.vendors.zendesk.responses import UserSegmentChange
+
 __all__ = [
+    "ZendeskApplyUserSegmentOperator",
     "ZendeskCreateUserSegmentOperator",
     "ZendeskDeleteUserSegmentOperator",
     "ZendeskGetUserSegmentOperator",
+    "ZendeskGetUserTagsOperator",
+    "ZendeskListUserSegmentSectionsOperator",
+    "ZendeskListUserSegmentTopicsOperator",
     "ZendeskListUserSegmentsOperator",
     "ZendeskUpdateUserSegmentOperator",
+    "ZendeskUpdateUserTagsOperator",
+    "ZendeskUpdateUsersOperator",
 ]
+
+
+class OptionalUserIdsField(UserIdsField):
+    """People's ids, or None where the DAG's author gives none; a template that renders to None is no such None."""
+
+    def __set__(self, instance: object, value: Any) -> None:
+        """Conceal what is given."""
+        if value is None and instance.__dict__.get(self._slot) is None:
+            instance.__dict__[self._slot] = None
+        else:
+            super().__set__(instance, value)
+
+
+class UserIdField(OptionalUserIdsField):
+    """The id of one person, or None; held as a list of one, so that it shows as a count."""
+
+    def __set__(self, instance: object, value: Any) -> None:
+        """Conceal what is given."""
+        held = value is None or isinstance(value, (list, UserIds))
+        super().__set__(instance, value if held else [value])
+
+
+def the_user_id(user_ids: Any) -> Any:
+    """The id that a :class:`UserIdField` holds.
+
+    :raises InvalidInput: it holds none, as where a template rendered to nothing, or several.
+    """
+    given = () if user_ids is None else read_values(user_ids)
+    ids = [value for value in given if value is not None and value not in ("", "None")]
+    if len(ids) != 1:
+        raise InvalidInput("The task", [f"`user_id` must be the id of one user; it holds {len(ids)}."])
+    return ids[0]
+
+
+class ZendeskOperator(VendorOperator):
+    """What the operators of Zendesk share.
+
+    :param zendesk_conn_id: the connection.
+    """
+
+    template_fields: Sequence[str] = ("zendesk_conn_id",)
+    operator_extra_links = (ZendeskHelpCenterLink(),)
+    ui_color = "#e9f3ec"
+
+    def __init__(self, *, zendesk_conn_id: str = ZendeskHelpCenterHook.default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.zendesk_conn_id = zendesk_conn_id
+
+    @cached_property
+    def hook(self) -> ZendeskHelpCenterHook:
+        """The hook of the rendered connection id."""
+        return ZendeskHelpCenterHook(self.zendesk_conn_id)
+
+    def result_of(self, change: UserSegmentChange) -> dict[str, Any]:
+        """Say what was done, how many were left out and why, and return the task's result."""
+        self.log.info(
+            "User segment %r (%s) %s: %s user ids sent, %s added, %s removed, in %d requests.",
+            change.name,
+            change.user_segment_id,
+            change.outcome,
+            f"{change.users_sent:,}",
+            f"{change.users_added:,}",
+            f"{change.users_removed:,}",
+            change.requests,
+        )
+        self.log_left_out(change.users_rejected, change.users_unmatched)
+        return change.model_dump(mode="json")
+
+
+class ZendeskUserSegmentOperator(ZendeskOperator):
+    """What those share that are about one user segment that exists.
+
+    :param user_segment: the result of a create or update (``create.output``).
+    :param user_segment_id: in place of it.
+    :param name: in place of both, exactly; that of a built-in segment is not looked for. One list of segments more.
+    """
+
+    template_fields: Sequence[str] = ("user_segment", "user_segment_id", "name", "zendesk_conn_id")
+
+    def __init__(
+        self,
+        *,
+        user_segment: Any = None,
+        user_segment_id: int | str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.user_segment = user_segment
+        self.user_segment_id = user_segment_id
+        self.name = name
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What names the segment."""
+        return {
+            "user_segment": from_text(self.user_segment),
+            "user_segment_id": self.user_segment_id,
+            "name": self.name,
+        }
+
 
 _RULES = ("tags", "or_tags", "organization_ids", "group_ids")
 
@@ -51,7 +157,7 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
     :param on_unmatched: the same for people whom Zendesk does not know.
     :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
         ``max_removed_fraction`` what ``update`` removes: see
-        :class:`~airflow_segments_provider.operators.users.ExactMembersOperator`.
+        :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -205,7 +311,7 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
             **self.limits,
         }
         if any(value is not None and value != "" for value in rest.values()):
-            from airflow_segments_provider.operators.zendesk_update import update_with_users
+            from airflow_segments_provider.vendors.zendesk.update import update_with_users
 
             given |= {"action": self.action, "allow_empty": self.allow_empty}
             return self.result_of(update_with_users(self.hook, self.user_ids, rest, **given))
@@ -303,3 +409,218 @@ class ZendeskListUserSegmentsOperator(ZendeskOperator):
             "user_segments": [segment.model_dump(mode="json") for segment in found.segments],
             "shared_only": found.shared_only,
         }
+
+
+class ZendeskGetUserTagsOperator(ZendeskOperator):
+    """Get a user's tags: ``{tags}``. Those of the user's organizations, which count in segments, are not among them.
+
+    :param user_id: Zendesk's id of the user. Airflow's UI and database show "1 user id".
+    """
+
+    template_fields: Sequence[str] = ("user_id", "zendesk_conn_id")
+    user_id = UserIdField()
+
+    def __init__(self, *, user_id: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.user_id = user_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Get the tags."""
+        self.push_link(context, self.hook.help_center_url)
+        tags = self.hook.get_user_tags(the_user_id(self.user_id))
+        self.log.info("The user has %d tags.", len(tags))
+        return {"tags": tags}
+
+
+class ZendeskUpdateUserTagsOperator(ZendeskOperator):
+    """Add tags to a user's, remove them, or make them the only ones. Can be repeated at will.
+
+    Returns ``{tags}``: what the user has then. For many users see :class:`ZendeskUpdateUsersOperator`.
+
+    :param user_id: Zendesk's id of the user. Airflow's UI and database show "1 user id".
+    :param tags: a list, or a text that holds one (JSON).
+    :param action: ``add``, ``remove`` or ``set``; ``set`` without tags removes all.
+    """
+
+    template_fields: Sequence[str] = ("user_id", "tags", "action", "zendesk_conn_id")
+    user_id = UserIdField()
+
+    def __init__(self, *, user_id: Any, tags: Iterable[str] | str, action: str = "add", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.user_id = user_id
+        self.tags = tags
+        self.action = action
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Change the tags.
+
+        :raises InvalidInput: ``action`` is none of the three.
+        """
+        self.push_link(context, self.hook.help_center_url)
+        change = {
+            "add": self.hook.add_user_tags,
+            "remove": self.hook.remove_user_tags,
+            "set": self.hook.set_user_tags,
+        }.get(self.action)
+        if change is None:
+            raise InvalidInput("The change of tags", ["`action` must be 'add', 'remove' or 'set'."])
+        tags = change(the_user_id(self.user_id), from_text(self.tags))
+        self.log.info("The user's tags are changed (%s): %d now.", self.action, len(tags))
+        return {"tags": tags}
+
+
+class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
+    """Make the same change to many users, in background jobs of 100 users each.
+
+    Returns ``job_ids, jobs, users_sent, users_updated, users_rejected, users_unmatched, unmatched_file, requests``:
+    ``jobs`` is the number of all, ``job_ids`` are those that were not known to have succeeded, so that a million users
+    leave no long list. The last 30 jobs are still to run then: wait for them, and see what failed in them, with
+    :class:`~airflow_segments_provider.sensors.zendesk.ZendeskJobStatusSensor`.
+
+    :param user_ids: a list, an upstream result, a template that renders to a list, any iterable, or a source. Airflow's
+        UI and database show their number.
+    :param change: in the API's words, or a text that holds such an object (JSON), e.g. ``{"tags": ["trial"]}``: note
+        that Zendesk then takes away all other tags that these users have.
+    :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
+    :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
+    :param on_unmatched: the same for people whom Zendesk does not know.
+    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does: see
+        :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        "user_ids",
+        "change",
+        "identify_by",
+        "on_invalid",
+        "on_unmatched",
+        "zendesk_conn_id",
+        *FoundUsersOperator.limit_fields,
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"change": "json"}
+    value_fields: Sequence[str] = ("change",)
+    user_ids = UserIdsField()
+
+    def __init__(
+        self,
+        *,
+        user_ids: UserSource | str,
+        change: Mapping[str, Any] | str,
+        identify_by: str = "id",
+        on_invalid: str = "fail",
+        on_unmatched: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.user_ids = user_ids
+        self.change = change
+        self.identify_by = identify_by
+        self.on_invalid = on_invalid
+        self.on_unmatched = on_unmatched
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Begin the jobs."""
+        self.push_link(context, self.hook.help_center_url)
+        self.list_unmatched(context)
+        update = self.hook.update_users(
+            self.user_ids,
+            from_text(self.change),
+            identify_by=self.identify_by,  # type: ignore[arg-type]
+            on_invalid=self.on_invalid,  # type: ignore[arg-type]
+            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
+            **self.limits,
+        )
+        open_jobs = [job.job_id for job in update.jobs if not job.success]
+        self.log.info(
+            "%s users sent in %d background jobs, of which %d have succeeded so far, in %d requests.",
+            f"{update.users_sent:,}",
+            len(update.jobs),
+            len(update.jobs) - len(open_jobs),
+            update.requests,
+        )
+        self.log_left_out(update.users_rejected, update.users_unmatched)
+        return {
+            "job_ids": open_jobs,
+            "jobs": len(update.jobs),
+            "users_updated": sum(job.succeeded or 0 for job in update.jobs if job.success),
+            **update.model_dump(mode="json", exclude={"jobs"}),
+        }
+
+
+class ZendeskApplyUserSegmentOperator(ZendeskUserSegmentOperator):
+    """Let only the people of a user segment see an article or a topic, or let everybody see it again.
+
+    Returns ``article_id, topic_id, user_segment_id, changed``. The segment takes the place of every other one there.
+    Refused where the plan does not let the segment be applied.
+
+    :param article_id: one of this and ``topic_id``.
+    :param clear: without a segment: everybody sees it, visitors who are not signed in included.
+    """
+
+    template_fields: Sequence[str] = (
+        *ZendeskUserSegmentOperator.template_fields,
+        "article_id",
+        "topic_id",
+        "clear",
+    )
+
+    def __init__(
+        self,
+        *,
+        article_id: int | str | None = None,
+        topic_id: int | str | None = None,
+        clear: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.article_id = article_id
+        self.topic_id = topic_id
+        self.clear = clear
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Apply the segment."""
+        self.push_link(context, self.hook.help_center_url)
+        applied = self.hook.apply_user_segment(
+            article_id=self.article_id,
+            topic_id=self.topic_id,
+            clear=self.clear,  # type: ignore[arg-type]
+            **self.key,
+        )
+        self.log.info(
+            "%s %s: %s%s.",
+            "Topic" if applied.article_id is None else "Article",
+            applied.article_id or applied.topic_id,
+            "everybody may see it"
+            if applied.user_segment_id is None
+            else f"only user segment {applied.user_segment_id} may see it",
+            "" if applied.changed else ", as before",
+        )
+        return applied.model_dump(mode="json")
+
+
+class ZendeskListUserSegmentSectionsOperator(ZendeskUserSegmentOperator):
+    """List the sections that a user segment is applied to: ``[{id, name, html_url}, …]``."""
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """List the sections."""
+        self.push_link(context, self.hook.help_center_url)
+        found = [
+            section.model_dump(mode="json", include={"id", "name", "html_url"})
+            for section in self.hook.get_sections(**self.key)
+        ]
+        self.log.info("The user segment is applied to %d sections.", len(found))
+        return found
+
+
+class ZendeskListUserSegmentTopicsOperator(ZendeskUserSegmentOperator):
+    """List the topics that a user segment is applied to: ``[{id, name, html_url}, …]``."""
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """List the topics."""
+        self.push_link(context, self.hook.help_center_url)
+        found = [
+            topic.model_dump(mode="json", include={"id", "name", "html_url"})
+            for topic in self.hook.get_topics(**self.key)
+        ]
+        self.log.info("The user segment is applied to %d topics.", len(found))
+        return found

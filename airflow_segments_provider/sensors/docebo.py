@@ -158,7 +158,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:  # noqa: ARG002
         """Look once; a deferrable wait is deferred if that was not enough."""
-        from airflow_segments_provider.triggers.polling import PASSING
+        from airflow_segments_provider.triggers.base import PASSING
 
         result = None
         try:
@@ -180,7 +180,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
         :raises AirflowSensorTimeout: the group was not populated within ``timeout``.
         :raises SegmentsError: what the trigger met, as the same error; or its event is none that is known.
         """
-        from airflow_segments_provider.triggers.polling import PASSING
+        from airflow_segments_provider.triggers.base import PASSING
 
         group_id, deadline, members = _understood(event)
         with self._reading():
@@ -203,7 +203,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Have the wait and its people at hand."""
-        from airflow_segments_provider.sensors.docebo_wait import read_wait
+        from airflow_segments_provider.vendors.docebo.population import read_wait
 
         given = {field: getattr(self, field) for field in self.template_fields if field not in _NOT_OF_THE_WAIT}
         self._wait, self._expected = read_wait(given, self.expected_user_ids)

@@ -24,7 +24,7 @@ from airflow_segments_provider.operators.base import SegmentsOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_segments_provider.sensors.zendesk_wait import JobWait
+    from airflow_segments_provider.vendors.zendesk.job_wait import JobWait
 
 __all__ = ["ZendeskJobStatusSensor"]
 
@@ -41,7 +41,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
     a retry of this task: run the update again, which makes the same change twice where it had succeeded. See
     https://developer.zendesk.com/api-reference/ticketing/ticket-management/job_statuses/.
 
-    :param job_ids: the result of :class:`~airflow_segments_provider.operators.zendesk_users.ZendeskUpdateUsersOperator`
+    :param job_ids: the result of :class:`~airflow_segments_provider.operators.zendesk.ZendeskUpdateUsersOperator`
         (``update.output``); or a job's id, or several; or a text that holds any of these (JSON). None at all is a
         success without a call.
     :param on_failed: ``fail`` fails if a completed job has failed for some users; ``skip`` counts them by reason in the
@@ -109,7 +109,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
 
         :raises RejectedRequest: what failed, once all jobs are done.
         """
-        from airflow_segments_provider.triggers.polling import PASSING
+        from airflow_segments_provider.triggers.base import PASSING
         from airflow_segments_provider.triggers.zendesk import outcome
 
         jobs = None
@@ -156,7 +156,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
                 )
 
     def _read_wait(self) -> JobWait:
-        from airflow_segments_provider.sensors.zendesk_wait import read_wait
+        from airflow_segments_provider.vendors.zendesk.job_wait import read_wait
 
         return read_wait(self.job_ids, on_failed=self.on_failed, max_failures=self.max_failures)
 

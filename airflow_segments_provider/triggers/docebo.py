@@ -11,7 +11,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.hooks.docebo import DoceboHook
-from airflow_segments_provider.triggers.polling import PASSING, SHORTEST_DEFERRAL, connection_of, in_thread, one_try
+from airflow_segments_provider.triggers.base import PASSING, SHORTEST_DEFERRAL, connection_of, in_thread, one_try
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection

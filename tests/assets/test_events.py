@@ -96,7 +96,7 @@ def test_a_sync_tells_of_a_change_and_of_nothing_else(dags, deployment, uri, seg
     target = {"vendor": "walkme", "segment_guid": segment.segment_guid}
     dag = dags(
         f"""
-        from airflow_segments_provider.operators.members import SyncMembersOperator
+        from airflow_segments_provider.operators.sync import SyncMembersOperator
 
         SyncMembersOperator(
             task_id="sync", target={target!r}, source=["p001", "p002"], first_sync="add", ledger_path={str(tmp_path)!r}
@@ -118,7 +118,7 @@ def test_a_change_by_a_run_that_failed_is_told_by_the_next(dags, deployment, uri
     target = {"vendor": "walkme", "segment_guid": segment.segment_guid}
     dag = dags(
         f"""
-        from airflow_segments_provider.operators.members import SyncMembersOperator
+        from airflow_segments_provider.operators.sync import SyncMembersOperator
 
         SyncMembersOperator(
             task_id="sync",

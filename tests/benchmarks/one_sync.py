@@ -72,9 +72,8 @@ def main(count: int) -> dict[str, Any]:
     import duckdb  # noqa: F401
     import requests  # noqa: F401
 
-    import airflow_segments_provider.members.sync
-    import airflow_segments_provider.operators.members  # noqa: F401
     from airflow_segments_provider.hooks.walkme import WalkMeHook
+    from airflow_segments_provider.operators.sync import SyncMembersOperator  # noqa: F401
 
     # Before the clock starts, too: only members are compared.
     WalkMeHook("walkme_bench").create_segment(NAME, external_id=EXTERNAL_ID)

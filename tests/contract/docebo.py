@@ -20,7 +20,7 @@ class Docebo(Contracted):
     members_endpoint, members_a_page = "docebo.list_members", 7
     imports = """
 from airflow_segments_provider.operators.docebo import *
-from airflow_segments_provider.operators.docebo_members import *
+from airflow_segments_provider.operators.docebo import *
 """
     operators = {
         "create": 'DoceboCreateGroupOperator(name="Trial users", user_ids=PEOPLE[:2], ...)',

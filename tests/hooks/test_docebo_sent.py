@@ -8,7 +8,7 @@ import pytest
 
 from airflow_segments_provider.errors import ConfigurationError, InvalidInput, NotFound, RejectedRequest
 from airflow_segments_provider.hooks.docebo import DoceboHook
-from airflow_segments_provider.operators.docebo_members import DoceboAddGroupUsersOperator
+from airflow_segments_provider.operators.docebo import DoceboAddGroupUsersOperator
 from tests.conftest import RETRY
 from tests.contract_check.relay import Relay
 from tests.operators.task import context

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_segments_provider.operators import ledger_variable
+from airflow_segments_provider.operators import witness_variable as ledger_variable
 from tests.operators.runs import Runs
 
 

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 import airflow_segments_provider.operators
 import airflow_segments_provider.sensors
-from airflow_segments_provider.operators.concealed import reveal
+from airflow_segments_provider.operators.rendering import reveal
 from airflow_segments_provider.operators.user_ids import UserIds
 
 

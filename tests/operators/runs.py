@@ -15,7 +15,7 @@ FIRST = datetime(2026, 1, 10, tzinfo=UTC)
 
 DAG_FILE = """
 from airflow.providers.common.compat.sdk import Asset
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 
 PEOPLE = "{{{{ dag_run.conf['people'] | tojson }}}}"
 ARGUMENTS = {{"task_id": "sync", "ledger_path": {ledger!r}, "first_sync": "add"}}

@@ -18,7 +18,7 @@ def test_every_operator_in_one_dag(alteryx_sandbox, dag_file, stored):
     dag = dag_file(
         f"""
         from airflow_segments_provider.operators.alteryx import *
-        from airflow_segments_provider.operators.alteryx_sharing import *
+        from airflow_segments_provider.operators.alteryx import *
 
         create = AlteryxServerCreateUserGroupOperator(task_id="create", name="Analysts", user_ids=["{people[0]}"])
         add = AlteryxServerAddUserGroupUsersOperator(
@@ -65,7 +65,7 @@ def test_active_directory_groups(alteryx_sandbox, dag_file):
     alteryx_sandbox.create_group("Analysts")
     dag = dag_file(
         """
-        from airflow_segments_provider.operators.alteryx_directory import *
+        from airflow_segments_provider.operators.alteryx import *
 
         add = AlteryxServerAddActiveDirectoryGroupOperator(task_id="add", name="Analysts", sid="S-1-5-21-{{ 1004 }}")
         remove = AlteryxServerRemoveActiveDirectoryGroupOperator(task_id="remove", name="Analysts", sid="S-1-5-21-7")

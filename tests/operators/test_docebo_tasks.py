@@ -15,8 +15,8 @@ from airflow_segments_provider.hooks.docebo import DoceboHook
 IMPORTS = """
 from airflow_segments_provider.vendors.docebo.rules import BranchRule, Ruleset, RuleSet
 from airflow_segments_provider.operators.docebo import *
-from airflow_segments_provider.operators.docebo_ids import *
-from airflow_segments_provider.operators.docebo_members import *
+from airflow_segments_provider.operators.docebo import *
+from airflow_segments_provider.operators.docebo import *
 """
 
 
@@ -271,7 +271,9 @@ def test_a_group_that_is_gone(docebo_sandbox, run):
 
 
 def test_no_operator_calls_anything_when_it_is_made(docebo_sandbox):
-    from airflow_segments_provider.operators import docebo, docebo_ids, docebo_members
+    from airflow_segments_provider.operators import docebo
+    from airflow_segments_provider.operators import docebo as docebo_ids
+    from airflow_segments_provider.operators import docebo as docebo_members
 
     made = {name: getattr(module, name) for module in (docebo, docebo_ids, docebo_members) for name in module.__all__}
     assert len(made) == 11

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.members.ledger.witness import Seen
-from airflow_segments_provider.operators.ledger_variable import LedgerVariable
+from airflow_segments_provider.operators.witness_variable import LedgerVariable
 
 FOLDER = "walkme/eu-api.walkme.com/system/segment"
 
@@ -127,7 +127,7 @@ TASKS = """
 @task
 def run(**context):
     from airflow_segments_provider.members.ledger.witness import Seen
-    from airflow_segments_provider.operators.ledger_variable import LedgerVariable
+    from airflow_segments_provider.operators.witness_variable import LedgerVariable
 
     variable = LedgerVariable("FOLDER")
     before = variable.read()
@@ -158,7 +158,7 @@ def test_outside_of_a_task_it_only_warns(variable, monkeypatch, caplog):
     def fail(*given):
         raise ImportError("SUPERVISOR_COMMS")
 
-    monkeypatch.setattr("airflow_segments_provider.operators.ledger_variable.Variable.set", fail)
+    monkeypatch.setattr("airflow_segments_provider.operators.witness_variable.Variable.set", fail)
     variable.write(seen(1))
     assert variable.read() == seen(1)
     assert "is not an Airflow task" in caplog.text

@@ -47,7 +47,7 @@ FIELDS = {
 }
 HEAD = """
 import os
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.sources.files import FileMembers
 from airflow_segments_provider.targets.walkme import WalkMeSegment

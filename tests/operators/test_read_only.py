@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_segments_provider.errors import ConfigurationError
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 from tests.conftest import RETRY
 from tests.secrets.cases import OPERATORS, as_env, dag_of

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.sources.sql import SqlMembers
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 from tests.operators.every import OPERATORS, held

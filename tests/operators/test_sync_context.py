@@ -11,7 +11,7 @@ import pytest
 
 from airflow_segments_provider.members.ledger.timing import Timing
 from airflow_segments_provider.members.target import Limits, SegmentKey
-from airflow_segments_provider.operators import sync_context
+from airflow_segments_provider.operators import sync as sync_context
 from tests.assets.conftest import AIRFLOW_2
 
 START, END, LATER = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 9))
@@ -72,7 +72,7 @@ def test_without_a_run_there_is_none():
 REPORT = """
 @task
 def report(dag_run=None, **context):
-    from airflow_segments_provider.operators.sync_context import as_of
+    from airflow_segments_provider.operators.sync import as_of
     return [str(dag_run.run_type), as_of({"dag_run": dag_run, **context})]
 
 report()

@@ -13,7 +13,7 @@ from airflow_segments_provider.targets.given import target_of
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 TASK = """
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 SyncMembersOperator(task_id="sync", source={source}, target={target}, ledger_path="{ledger}", {options})

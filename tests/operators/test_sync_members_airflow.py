@@ -12,7 +12,7 @@ from airflow_segments_provider.members.ledger.ledger import Ledger
 from airflow_segments_provider.members.ledger.manifest import Writer
 from airflow_segments_provider.members.ledger.places import open_store
 from airflow_segments_provider.members.workspace import Workspace
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 from tests.operators.task import context as new_context
 

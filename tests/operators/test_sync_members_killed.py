@@ -9,7 +9,7 @@ import pytest
 
 from airflow_segments_provider.decorators.sync_members import SyncMembersDecoratedOperator
 from airflow_segments_provider.errors import Stopped
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 from tests.operators.task import context as new_context
 

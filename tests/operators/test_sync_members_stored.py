@@ -12,7 +12,7 @@ PARAMS = 'params={"b": "b"}'
 # Made of parts, because Airflow stores the DAG file itself.
 PERSON = "grace.hopper.4711"
 HEAD = """
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 PERSON = "grace." + "hopper.4711"

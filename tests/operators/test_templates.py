@@ -17,7 +17,7 @@ SHAPES = [ATTACK, [ATTACK, "x"], {"name": ATTACK, "deep": [{"one": ATTACK}]}]
 
 HEAD = """
 from tests.operators.every import OPERATORS, look
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.sources.files import FileMembers
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 

@@ -14,17 +14,17 @@ from airflow_segments_provider.operators.alteryx import (
     AlteryxServerCreateUserGroupOperator,
     AlteryxServerRemoveUserGroupUsersOperator,
 )
-from airflow_segments_provider.operators.docebo import DoceboCreateGroupOperator
-from airflow_segments_provider.operators.docebo_members import (
+from airflow_segments_provider.operators.docebo import (
     DoceboAddGroupUsersOperator,
+    DoceboCreateGroupOperator,
     DoceboRemoveGroupUsersOperator,
 )
 from airflow_segments_provider.operators.walkme import WalkMeCreateSegmentOperator, WalkMeUpdateSegmentOperator
 from airflow_segments_provider.operators.zendesk import (
     ZendeskCreateUserSegmentOperator,
     ZendeskUpdateUserSegmentOperator,
+    ZendeskUpdateUsersOperator,
 )
-from airflow_segments_provider.operators.zendesk_users import ZendeskUpdateUsersOperator
 from tests.operators.task import context
 
 NAME = "Trial users"

@@ -12,7 +12,7 @@ from tests.assets.conftest import AIRFLOW_2
 TASKS = """
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 
 @task
 def frame():

@@ -8,12 +8,8 @@ import pytest
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.user_ids import UserIds
-from airflow_segments_provider.operators.zendesk_arguments import (
-    OptionalUserIdsField,
-    UserIdField,
-    from_text,
-    the_user_id,
-)
+from airflow_segments_provider.operators.zendesk import OptionalUserIdsField, UserIdField, the_user_id
+from airflow_segments_provider.vendors.base.template_text import from_text
 
 
 class Operator:

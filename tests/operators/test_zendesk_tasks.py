@@ -13,8 +13,8 @@ from tests.conftest import RETRY
 HEAD = """
 import json, os
 from airflow_segments_provider.operators.zendesk import *
-from airflow_segments_provider.operators.zendesk_content import *
-from airflow_segments_provider.operators.zendesk_users import *
+from airflow_segments_provider.operators.zendesk import *
+from airflow_segments_provider.operators.zendesk import *
 from airflow_segments_provider.sensors.zendesk import *
 
 people = json.loads(os.environ["PEOPLE"])
@@ -145,7 +145,7 @@ def test_what_a_segment_is_applied_to(zendesk_sandbox, dag_file):
     zendesk_sandbox.restrict_section("Announcements", [number])
     dag = dag_file(
         f"""
-        from airflow_segments_provider.operators.zendesk_content import *
+        from airflow_segments_provider.operators.zendesk import *
 
         article = ZendeskApplyUserSegmentOperator(task_id="article", user_segment_id="{number}", article_id="{article}")
         same = ZendeskApplyUserSegmentOperator(task_id="same", user_segment_id={number}, article_id={article})

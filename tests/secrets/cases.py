@@ -167,8 +167,8 @@ WalkMeDeleteSegmentOperator(task_id="delete", name="Trial users")
 """
 _ALTERYX = """
 from airflow_segments_provider.operators.alteryx import *
-from airflow_segments_provider.operators.alteryx_directory import *
-from airflow_segments_provider.operators.alteryx_sharing import *
+from airflow_segments_provider.operators.alteryx import *
+from airflow_segments_provider.operators.alteryx import *
 
 group, shared = {"name": "Analysts"}, {"resource_type": "collection", "resource_id": MADE["collection"]}
 AlteryxServerCreateUserGroupOperator(task_id="create", user_ids=PEOPLE[:1], **group)
@@ -188,8 +188,8 @@ AlteryxServerDeleteUserGroupOperator(task_id="delete", force_delete=True, **grou
 """
 _DOCEBO = """
 from airflow_segments_provider.operators.docebo import *
-from airflow_segments_provider.operators.docebo_ids import *
-from airflow_segments_provider.operators.docebo_members import *
+from airflow_segments_provider.operators.docebo import *
+from airflow_segments_provider.operators.docebo import *
 from airflow_segments_provider.sensors.docebo import *
 
 group = {"name": "Analysts"}
@@ -213,8 +213,8 @@ DoceboDeleteGroupOperator(task_id="delete", **group)
 """
 _ZENDESK = """
 from airflow_segments_provider.operators.zendesk import *
-from airflow_segments_provider.operators.zendesk_content import *
-from airflow_segments_provider.operators.zendesk_users import *
+from airflow_segments_provider.operators.zendesk import *
+from airflow_segments_provider.operators.zendesk import *
 from airflow_segments_provider.sensors.zendesk import *
 
 segment = {"name": "Trial users"}

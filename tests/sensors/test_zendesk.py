@@ -387,7 +387,7 @@ class TestAsATask:
         dag = dag_file(
             f"""
             import os
-            from airflow_segments_provider.operators.zendesk_users import *
+            from airflow_segments_provider.operators.zendesk import *
             from airflow_segments_provider.sensors.zendesk import *
 
             update = ZendeskUpdateUsersOperator(

@@ -10,7 +10,7 @@ SECRET = "zq71.user@x.example"
 GOOD = "user_id,remark\n" + "".join(f"p{number:03},15 inch\n" for number in range(100))
 
 TASK = """
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.sources.files import FileMembers
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 

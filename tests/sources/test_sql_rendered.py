@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 TASKS = """
-from airflow_segments_provider.operators.members import SyncMembersOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 @task

@@ -23,6 +23,7 @@ from airflow_segments_provider.vendors.docebo.users import FEW, UserLookUp
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook
 
+
 SUBJECT = "The wait for a Docebo group"
 PER_LOOK_UP = 1_000
 

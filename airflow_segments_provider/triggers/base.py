@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Parameters = ParamSpec("Parameters")
     Result = TypeVar("Result")
 
+
 # What a later poll may well not meet again.
 PASSING = (RateLimited, UnexpectedReply, VendorUnavailable)
 

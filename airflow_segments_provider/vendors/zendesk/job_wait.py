@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from airflow_segments_provider.operators.zendesk_arguments import from_text
 from airflow_segments_provider.vendors.base.parameters import Given, accepted
+from airflow_segments_provider.vendors.base.template_text import from_text
 
 
 class JobWait(Given):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.vendors.zendesk.responses import UserSegmentChange
     from airflow_segments_provider.vendors.zendesk.users import StagedPeople
 
+
 SUBJECT = "The update of a user segment"
 
 

@@ -14,6 +14,7 @@ from airflow_segments_provider.members.ledger.witness import Seen
 
 __all__ = ["LedgerVariable"]
 
+
 logger = logging.getLogger(__name__)
 
 

@@ -1,17 +1,20 @@
-"""Keep the members of a segment in sync with a source."""
+"""The operator that keeps the members of a segment equal to a source."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
-from airflow_segments_provider.errors import InvalidInput, LedgerBusy, RunSuperseded
+from airflow_segments_provider.errors import InvalidInput, LedgerBusy, RunSuperseded, SyncIncomplete
 from airflow_segments_provider.links import WalkMeSystemLink
-from airflow_segments_provider.operators import sync_context, sync_result
+from airflow_segments_provider.members.ledger.timing import now_ms
 from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.sources.values import UserSource, read_values
@@ -20,10 +23,170 @@ from airflow_segments_provider.targets.walkme import WalkMeSegment, WalkMeTarget
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_segments_provider.members.apply import Progress
+    from airflow_segments_provider.members.ledger.ledger import Ledger
+    from airflow_segments_provider.members.ledger.timing import Timing
     from airflow_segments_provider.members.plan import Plan
     from airflow_segments_provider.members.sync import Synced
+    from airflow_segments_provider.members.target import SegmentKey, Target
 
 __all__ = ["SyncMembersOperator"]
+
+
+# The types of the runs that a timetable creates, as Airflow 2.11 and 3 name them.
+_AUTOMATED = ("scheduled", "backfill")
+# What Airflow's default pattern for run IDs permits.
+_PLAIN = "~:+"
+
+
+def previews_only() -> bool:
+    """Return whether ``[segments] plan_only`` makes every sync of this deployment a preview."""
+    return bool(conf.getboolean("segments", "plan_only", fallback=False))
+
+
+def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | None, timing: Timing) -> Ledger:
+    """Return the ledger of a segment, written by this task instance.
+
+    :param path: in place of ``[segments] ledger_path``.
+    """
+    from airflow_segments_provider.members.ledger.ledger import Ledger
+    from airflow_segments_provider.members.ledger.manifest import Writer
+    from airflow_segments_provider.members.ledger.places import ledger_path, open_store
+    from airflow_segments_provider.operators.witness_variable import LedgerVariable
+
+    ti = context["ti"]
+    writer = Writer(
+        token=uuid.uuid4().hex,
+        owner=f"{ti.dag_id}.{ti.task_id}",
+        run=f"{ti.dag_id}/{quote(ti.run_id, safe=_PLAIN)}/{ti.task_id}/{ti.map_index}",
+        try_number=ti.try_number,
+    )
+    return Ledger(
+        open_store(path or ledger_path(), key.folder),
+        key.folder,
+        writer,
+        target.limits.request_timeout,
+        timing,
+        witness=LedgerVariable(key.folder),
+    )
+
+
+def approver(context: Context) -> str:
+    """Return who approves a plan by the argument ``approve``, as far as Airflow records it."""
+    user = getattr(context.get("dag_run"), "triggering_user_name", None)
+    return f"{user}, who triggered the run, by `approve`" if user else "`approve`"
+
+
+def as_of(context: Context) -> int | None:
+    """Return the time that the data of a run represents, in milliseconds since 1970, and never later than now.
+
+    It orders the runs of one segment, in whatever order they are executed:
+
+    - Scheduled runs and backfills: the end of the data interval. Only then is the data of the interval complete.
+    - Other runs with a logical date: that date. Airflow gives a manual run an interval that ends when the run is
+      created, also where the user asked for a date in the past. On Airflow 2.11 this includes runs that a dataset
+      triggered; their logical date is the time of the event.
+    - Runs without a logical date: the date of the partition, else the time from which the run may start. These remain
+      the same when the run is cleared a week later.
+
+    Later than now would be wrong: one run with a date in the year 2036 would make all other runs look outdated.
+
+    :return: None outside of a DAG run, for example in a unit test.
+    """
+    run: Any = context.get("dag_run")
+    moment: Any = context.get("logical_date")
+    if getattr(run, "run_type", None) in _AUTOMATED:
+        moment = context.get("data_interval_end") or moment
+    moment = moment or getattr(run, "partition_date", None) or getattr(run, "run_after", None)
+    return min(int(moment.timestamp() * 1000), now_ms()) if moment else None
+
+
+# Seconds between two lines of progress.
+PROGRESS_EVERY = 5.0
+
+
+def progress_log(log: Any) -> Callable[[Progress], None]:
+    """Say every few seconds how far a run is, how fast, and how much longer it takes.
+
+    :param log: an operator's; its class differs between Airflow versions.
+    """
+    began = said = time.monotonic()
+
+    def tell(progress: Progress) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if progress.done < progress.total and now - said < PROGRESS_EVERY:
+            return
+        said, rate = now, progress.done / max(now - began, 0.001)
+        log.info(
+            "%s of %s people sent, %s a second, about %d s left.",
+            f"{progress.done:,}",
+            f"{progress.total:,}",
+            f"{rate:,.0f}",
+            (progress.total - progress.done) / rate if rate else 0.0,
+        )
+
+    return tell
+
+
+def log_result(log: Any, synced: Synced) -> None:
+    """Say what came of a run."""
+    plan, counts = synced.plan, synced.counts
+    if synced.outcome == "planned":
+        said = "; it would be refused: " + "; ".join(synced.breaches) if synced.breaches else ""
+        log.info("Only planned, nothing was sent%s.", said)
+    else:
+        log.info(
+            "%s is in sync: %s people wanted, %s changes applied, %s refused.",
+            plan.key,
+            f"{counts['wanted']:,}",
+            f"{counts['applied']:,}",
+            f"{counts['rejected']:,}",
+        )
+    for reason, count in {**plan.invalid, **synced.rejected}.items():
+        log.warning("People left out, %s: %s.", reason, f"{count:,}")
+    for notice in synced.notices:
+        log.warning("%s", notice)
+    if synced.report:
+        log.info("The plan, and the rows that were left out, are written down in %s.", synced.report)
+
+
+def result_of(synced: Synced) -> dict[str, Any]:
+    """The task's result; see the operator."""
+    key = synced.plan.key
+    return {
+        "vendor": key.vendor,
+        "system": key.system,
+        "segment": key.segment,
+        "outcome": synced.outcome,
+        "counts": synced.counts,
+        "rejected": synced.rejected,
+        "invalid": synced.plan.invalid,
+        "digest": synced.plan.digest,
+        "breaches": list(synced.breaches),
+        "changed_in": synced.changed_in,
+        "report": synced.report,
+        "changed_at": synced.changed_at and datetime.fromtimestamp(synced.changed_at / 1000, UTC).isoformat(),
+    }
+
+
+def check_complete(synced: Synced, *, max_invalid: int | None, max_refused: int | None) -> None:
+    """Nobody was left out beyond what is allowed.
+
+    :raises SyncIncomplete: somebody was.
+    """
+    counts = synced.counts
+    invalid, refused = counts["invalid"], sum(counts.get(kind, 0) for kind in ("rejected", "waiting", "deferred"))
+    problems = []
+    if max_invalid is not None and invalid > max_invalid:
+        problems.append(f"{invalid:,} rows of the source are invalid, the limit is {max_invalid:,} (`max_invalid`)")
+    if max_refused is not None and refused > max_refused:
+        problems.append(f"{refused:,} people were refused by the vendor, the limit is {max_refused:,} (`max_refused`)")
+    if problems:
+        raise SyncIncomplete(
+            f"{synced.plan.key} is in sync but for some: {'; '.join(problems)}. The others were sent, and that is "
+            "written down. Correct the source, or raise the limit."
+        )
 
 
 class SyncMembersOperator(SegmentsOperator):
@@ -218,7 +381,7 @@ class SyncMembersOperator(SegmentsOperator):
 
         timing = places.timing()
         given = {name: getattr(self, name) for name in Settings.model_fields}
-        settings = parse_settings({**given, "plan_only": sync_context.previews_only() or self.plan_only})
+        settings = parse_settings({**given, "plan_only": previews_only() or self.plan_only})
         source, target = self.source, target_of(self.target)
         try:
             read_values(source)  # what cannot be read at all is rejected before the first request
@@ -234,13 +397,13 @@ class SyncMembersOperator(SegmentsOperator):
             sync = Sync(
                 reached,
                 source,
-                lambda key: sync_context.ledger_of(context, reached, key, self.ledger_path, timing),
+                lambda key: ledger_of(context, reached, key, self.ledger_path, timing),
                 workspace,
                 settings,
-                as_of=sync_context.as_of(context),
-                approver=sync_context.approver(context),
+                as_of=as_of(context),
+                approver=approver(context),
                 stopped=self._is_killed,
-                tell=sync_result.progress_log(self.log),
+                tell=progress_log(self.log),
                 show=lambda plan: self._show(context, plan),
             )
             try:
@@ -249,10 +412,10 @@ class SyncMembersOperator(SegmentsOperator):
                 if settings.on_older != "skip":
                     raise
                 raise AirflowSkipException(str(newer)) from None
-        sync_result.log_result(self.log, synced)
-        result = {**sync_result.result(synced), **reached.names}
+        log_result(self.log, synced)
+        result = {**result_of(synced), **reached.names}
         if synced.outcome != "planned":
-            sync_result.check_complete(synced, max_invalid=settings.max_invalid, max_refused=settings.max_refused)
+            check_complete(synced, max_invalid=settings.max_invalid, max_refused=settings.max_refused)
             self._report_change(context, synced, result)
         return result
 
@@ -261,7 +424,7 @@ class SyncMembersOperator(SegmentsOperator):
 
         An earlier run may have made the change and then failed: Airflow records events of tasks that succeed.
         """
-        from airflow_segments_provider.operators.ledger_variable import LedgerVariable
+        from airflow_segments_provider.operators.witness_variable import LedgerVariable
 
         key = synced.plan.key
         variable = LedgerVariable(key.folder)
@@ -280,7 +443,7 @@ class SyncMembersOperator(SegmentsOperator):
     def _wait(self, until: int) -> NoReturn:
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
-        from airflow_segments_provider.triggers.polling import SHORTEST_DEFERRAL
+        from airflow_segments_provider.triggers.base import SHORTEST_DEFERRAL
 
         # Airflow loses track of a task whose wait ends as soon as it has begun.
         earliest = datetime.now(UTC) + timedelta(seconds=SHORTEST_DEFERRAL)
