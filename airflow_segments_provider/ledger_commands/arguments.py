@@ -131,7 +131,7 @@ def list_ledgers(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger list``."""
     from airflow_segments_provider.ledger_commands.ledgers import find
     from airflow_segments_provider.ledger_commands.overview import overview
-    from airflow_segments_provider.members.ledger.places import ledger_path
+    from airflow_segments_provider.sync.ledger.location import ledger_path
 
     path = options.ledger_path or ledger_path()
     ledgers = find(path)
@@ -192,7 +192,7 @@ def erase_person(options: argparse.Namespace) -> tuple[int, list[str]]:
     from airflow_segments_provider.ledger_commands.erasure import Scope, erase
     from airflow_segments_provider.ledger_commands.id_list import named_ids
     from airflow_segments_provider.ledger_commands.ledgers import find
-    from airflow_segments_provider.members.ledger.places import ledger_path, store_at
+    from airflow_segments_provider.sync.ledger.location import ledger_path, store_at
 
     ids = named_ids(options.ids, options.from_file)
     path = options.ledger_path or ledger_path()

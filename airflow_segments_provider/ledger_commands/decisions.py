@@ -11,13 +11,13 @@ from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.ledger_commands.arguments import DECLINED, DONE
 from airflow_segments_provider.ledger_commands.details import can_be_approved
 from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
-from airflow_segments_provider.members import approvals
-from airflow_segments_provider.members.ledger import retention
-from airflow_segments_provider.members.ledger.history import Head, read_head
-from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.plan import Plan
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.ledger import retention
+from airflow_segments_provider.sync.ledger.history import Head, read_head
+from airflow_segments_provider.sync.ledger.lease import moment
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.plan import Plan
+from airflow_segments_provider.sync.workspace import Workspace
 
 _DIGEST = re.compile("(sha256:)?[0-9a-f]{8,64}")
 

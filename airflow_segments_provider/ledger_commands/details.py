@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
 from airflow_segments_provider.ledger_commands.overview import known_counts, replacement, under_way
-from airflow_segments_provider.members.approvals import kept
-from airflow_segments_provider.members.ledger.history import generations, manifest_name
-from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Manifest, parse_manifest
-from airflow_segments_provider.members.ledger.names import REPORT
-from airflow_segments_provider.members.ledger.retention import REPORTS
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.approvals import kept
+from airflow_segments_provider.sync.ledger.history import generations, manifest_name
+from airflow_segments_provider.sync.ledger.lease import moment
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Manifest, parse_manifest
+from airflow_segments_provider.sync.ledger.names import REPORT
+from airflow_segments_provider.sync.ledger.retention import REPORTS
+from airflow_segments_provider.sync.workspace import Workspace
 
 # The counts of a plan that say what changes.
 SHOWN = ("wanted", "baseline", "add", "again", "remove", "remove_again", "gone", "applied", "rejected", "erased")

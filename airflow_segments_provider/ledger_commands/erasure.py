@@ -18,16 +18,16 @@ from airflow_segments_provider.ledger_commands.id_list import NamedId
 from airflow_segments_provider.ledger_commands.ledgers import AnyStore, KeptLedger
 from airflow_segments_provider.ledger_commands.patience import Patience
 from airflow_segments_provider.ledger_commands.places import LEFTOVERS, Places
-from airflow_segments_provider.members.ledger import retention
-from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, NOTES, read_head
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.local_store import TEMPORARY
-from airflow_segments_provider.members.ledger.object_store import ObjectStore
-from airflow_segments_provider.members.ledger.places import UNMATCHED
-from airflow_segments_provider.members.ledger.timing import milliseconds, now_ms
-from airflow_segments_provider.members.workspace import Workspace, remove_leftovers, working_directories
 from airflow_segments_provider.sources.ids import INVISIBLE
-from airflow_segments_provider.targets.comparison import Normalise, normaliser
+from airflow_segments_provider.sync.ledger import retention
+from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, NOTES, read_head
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.local_store import TEMPORARY
+from airflow_segments_provider.sync.ledger.location import UNMATCHED
+from airflow_segments_provider.sync.ledger.object_store import ObjectStore
+from airflow_segments_provider.sync.ledger.timing import milliseconds, now_ms
+from airflow_segments_provider.sync.workspace import Workspace, remove_leftovers, working_directories
+from airflow_segments_provider.targets.parse import Normalise, normaliser
 
 OUTSIDE = (
     "Copies elsewhere (backups, older versions that an object store keeps, exports, what killed runs left on other "

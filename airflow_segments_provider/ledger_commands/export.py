@@ -9,10 +9,10 @@ from typing import IO
 
 from airflow_segments_provider.errors import InvalidInput, LedgerUnavailable
 from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
-from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.sources.ids import INVISIBLE
+from airflow_segments_provider.sync.ledger.lease import moment
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.workspace import Workspace
 
 COLUMNS = ("id", "owned", "uncertain", "pending", "rejected", "reason")
 FETCHED_AT_ONCE = 25_000

@@ -17,18 +17,18 @@ from typing import Any
 from airflow_segments_provider.errors import LedgerUnavailable
 from airflow_segments_provider.ledger_commands.id_list import NamedId, trimmed
 from airflow_segments_provider.ledger_commands.ledgers import AnyStore
-from airflow_segments_provider.members.approvals import Approval, Ending
-from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
-from airflow_segments_provider.members.ledger.lease import LEASES
-from airflow_segments_provider.members.ledger.local_store import TEMPORARY
-from airflow_segments_provider.members.ledger.making import MAKING
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, File, Manifest, Note, Release
-from airflow_segments_provider.members.ledger.places import UNMATCHED
-from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS, REPORTS
-from airflow_segments_provider.members.ledger.state import COLUMNS
-from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.sources.ids import INVISIBLE
+from airflow_segments_provider.sync.approvals import Approval, Ending
+from airflow_segments_provider.sync.ledger.creation_marker import MAKING
+from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
+from airflow_segments_provider.sync.ledger.lease import LEASES
+from airflow_segments_provider.sync.ledger.local_store import TEMPORARY
+from airflow_segments_provider.sync.ledger.location import UNMATCHED
+from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, File, Manifest, Note, Release
+from airflow_segments_provider.sync.ledger.retention import APPROVALS, PLANS, REPORTS
+from airflow_segments_provider.sync.ledger.state import COLUMNS
+from airflow_segments_provider.sync.workspace import Workspace
 
 # What is written in a format of the ledger's own, by folder.
 FORMATS: dict[str, tuple[type[File], ...]] = {

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.ledger.names import FOLDER
-from airflow_segments_provider.members.ledger.object_store import ObjectStore
-from airflow_segments_provider.members.ledger.places import ledger_path, store_at
-from airflow_segments_provider.members.ledger.retention import APPROVALS, BATCHES, PLANS, REPORTS, STATE
+from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.location import ledger_path, store_at
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.ledger.names import FOLDER
+from airflow_segments_provider.sync.ledger.object_store import ObjectStore
+from airflow_segments_provider.sync.ledger.retention import APPROVALS, BATCHES, PLANS, REPORTS, STATE
 
 # Vendor, host, system, segment; below them are the folders of one ledger.
 DEPTH = 4

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from airflow_segments_provider.errors import LedgerBusy, LedgerError
 from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
-from airflow_segments_provider.members.ledger.lease import moment, read_release
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.ledger.lease import moment, read_release
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.workspace import Workspace
 
 COLUMNS = (
     "segment",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from airflow_segments_provider.members.ledger.timing import now_ms
+from airflow_segments_provider.sync.ledger.timing import now_ms
 
 PAUSE = 1.0
 

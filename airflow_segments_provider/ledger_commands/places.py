@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from airflow_segments_provider.ledger_commands.holding import Found
 from airflow_segments_provider.ledger_commands.id_list import NamedId
 from airflow_segments_provider.ledger_commands.ledgers import FOLDERS
-from airflow_segments_provider.members.ledger.local_store import TEMPORARY
+from airflow_segments_provider.sync.ledger.local_store import TEMPORARY
 
 LEFTOVERS = "working directories of killed runs"
 UNFINISHED = "half-written files"

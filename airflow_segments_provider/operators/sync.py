@@ -14,21 +14,21 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 from airflow_segments_provider.assets import declare, record_change, segment_asset
 from airflow_segments_provider.errors import InvalidInput, LedgerBusy, RunSuperseded, SyncIncomplete
 from airflow_segments_provider.links import WalkMeSystemLink
-from airflow_segments_provider.members.ledger.timing import now_ms
 from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.sources.values import UserSource, read_values
+from airflow_segments_provider.sync.ledger.timing import now_ms
 from airflow_segments_provider.targets.walkme import WalkMeSegment, WalkMeTarget
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_segments_provider.members.apply import Progress
-    from airflow_segments_provider.members.ledger.ledger import Ledger
-    from airflow_segments_provider.members.ledger.timing import Timing
-    from airflow_segments_provider.members.plan import Plan
-    from airflow_segments_provider.members.sync import Synced
-    from airflow_segments_provider.members.target import SegmentKey, Target
+    from airflow_segments_provider.sync.apply import Progress
+    from airflow_segments_provider.sync.engine import Synced
+    from airflow_segments_provider.sync.ledger.ledger import Ledger
+    from airflow_segments_provider.sync.ledger.timing import Timing
+    from airflow_segments_provider.sync.plan import Plan
+    from airflow_segments_provider.sync.target import SegmentKey, Target
 
 __all__ = ["SyncMembersOperator"]
 
@@ -49,10 +49,10 @@ def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | Non
 
     :param path: in place of ``[segments] ledger_path``.
     """
-    from airflow_segments_provider.members.ledger.ledger import Ledger
-    from airflow_segments_provider.members.ledger.manifest import Writer
-    from airflow_segments_provider.members.ledger.places import ledger_path, open_store
     from airflow_segments_provider.operators.witness_variable import LedgerVariable
+    from airflow_segments_provider.sync.ledger.ledger import Ledger
+    from airflow_segments_provider.sync.ledger.location import ledger_path, open_store
+    from airflow_segments_provider.sync.ledger.manifest import Writer
 
     ti = context["ti"]
     writer = Writer(
@@ -373,11 +373,11 @@ class SyncMembersOperator(SegmentsOperator):
             self._reached.hook.stop()
 
     def _sync(self, context: Context) -> dict[str, Any]:
-        from airflow_segments_provider.members.ledger import places
-        from airflow_segments_provider.members.settings import Settings, parse_settings
-        from airflow_segments_provider.members.sync import Sync
-        from airflow_segments_provider.members.workspace import Workspace
-        from airflow_segments_provider.targets.given import target_of
+        from airflow_segments_provider.sync.engine import Sync
+        from airflow_segments_provider.sync.ledger import location as places
+        from airflow_segments_provider.sync.settings import Settings, parse_settings
+        from airflow_segments_provider.sync.workspace import Workspace
+        from airflow_segments_provider.targets.parse import target_of
 
         timing = places.timing()
         given = {name: getattr(self, name) for name in Settings.model_fields}
@@ -435,7 +435,7 @@ class SyncMembersOperator(SegmentsOperator):
 
     def _show(self, context: Context, plan: Plan) -> None:
         """Log the plan, and push its counts, before anything is decided about it."""
-        from airflow_segments_provider.members.plan_text import markdown
+        from airflow_segments_provider.sync.report import markdown
 
         self.log.info("Plan for %s:\n%s", plan.key, markdown(plan))
         context["ti"].xcom_push(key="plan", value={"counts": plan.counts, "digest": plan.digest})

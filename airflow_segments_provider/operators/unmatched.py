@@ -11,7 +11,7 @@ from urllib.parse import quote
 from airflow_segments_provider.errors import SegmentsError
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.members.ledger.store import Store
+    from airflow_segments_provider.sync.ledger.store import Store
 
 # Of a part of a path.
 MOST_CHARACTERS, DIGITS = 200, 40
@@ -39,7 +39,7 @@ class UnmatchedFile:
         return sentence
 
     def _keep(self, path: Path) -> str:
-        from airflow_segments_provider.members.ledger.places import UNMATCHED, configured_ledger_path, store_at, timing
+        from airflow_segments_provider.sync.ledger.location import UNMATCHED, configured_ledger_path, store_at, timing
 
         root = configured_ledger_path()
         if root is None:

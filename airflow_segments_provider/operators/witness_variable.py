@@ -9,8 +9,8 @@ from airflow.providers.common.compat.sdk import Variable
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_segments_provider.errors import LedgerError
-from airflow_segments_provider.members.ledger.names import Moment
-from airflow_segments_provider.members.ledger.witness import Seen
+from airflow_segments_provider.sync.ledger.names import Moment
+from airflow_segments_provider.sync.ledger.witness import Seen
 
 __all__ = ["LedgerVariable"]
 
@@ -34,7 +34,7 @@ class _Stored(BaseModel):
 
 
 class LedgerVariable:
-    """Implements :class:`~airflow_segments_provider.members.ledger.witness.Witness`.
+    """Implements :class:`~airflow_segments_provider.sync.ledger.witness.Witness`.
 
     A variable belongs to the segment. Therefore it survives retries, for which Airflow deletes the XComs of a task, and
     does not depend on the order of runs, map indexes, ``do_xcom_push`` or which task keeps the segment. It holds no

@@ -13,7 +13,7 @@ from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.sources.ids import as_is
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
+    from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey
     from airflow_segments_provider.vendors.walkme.parameters import Action
 
 __all__ = ["WalkMeSegment"]
@@ -61,7 +61,7 @@ class WalkMeSegment:
 
 
 class WalkMeTarget:
-    """A WalkMe segment as the sync engine reaches it; see :class:`~airflow_segments_provider.members.target.Target`."""
+    """A WalkMe segment as the sync engine reaches it; see :class:`~airflow_segments_provider.sync.target.Target`."""
 
     lists = False
 
@@ -73,7 +73,7 @@ class WalkMeTarget:
     @cached_property
     def limits(self) -> Limits:
         """What one request takes."""
-        from airflow_segments_provider.members.target import Limits
+        from airflow_segments_provider.sync.target import Limits
         from airflow_segments_provider.vendors.walkme.parameters import MAX_ID_LENGTH
 
         fields = self.hook.fields
@@ -98,7 +98,7 @@ class WalkMeTarget:
 
     def key(self) -> SegmentKey:
         """Who the segment is."""
-        from airflow_segments_provider.members.target import SegmentKey
+        from airflow_segments_provider.sync.target import SegmentKey
 
         guid = self.segment.segment_guid if self.segment else ""
         return SegmentKey("walkme", self.hook.client.base_url, self._system, guid)
@@ -157,7 +157,7 @@ class WalkMeTarget:
 
     def _send(self, action: Action, ids: Sequence[str], *, idempotent: bool = True) -> Applied:
         from airflow_segments_provider.http.client import encode
-        from airflow_segments_provider.members.target import Applied
+        from airflow_segments_provider.sync.target import Applied
 
         body: Mapping[str, Any] = {"action": action, "userIds": list(ids)}
         reply = self.hook.endpoints(self._system).write(

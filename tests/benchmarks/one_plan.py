@@ -13,14 +13,14 @@ from typing import Any
 
 import duckdb
 
-from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.ledger.manifest import DataFile, State
-from airflow_segments_provider.members.ledger.state import Members, file_digest
-from airflow_segments_provider.members.plan import Plan, make_plan, write_actions
-from airflow_segments_provider.members.settings import Settings
-from airflow_segments_provider.members.staging import Staged
-from airflow_segments_provider.members.target import Limits, SegmentKey
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.manifest import DataFile, State
+from airflow_segments_provider.sync.ledger.state import Members, file_digest
+from airflow_segments_provider.sync.plan import Plan, make_plan, write_actions
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.staging import Staged
+from airflow_segments_provider.sync.target import Limits, SegmentKey
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.benchmarks.one_push import peak_mib
 
 CHANGED = 100  # one in so many leaves, and as many come

@@ -39,10 +39,10 @@ def files(folder: Path, count: int) -> None:
 
 def engine(kind: str, folder: Path) -> int:
     """Stage the users as a sync does: read, checked and without repeats."""
-    from airflow_segments_provider.members.staging import stage
-    from airflow_segments_provider.members.workspace import Workspace
     from airflow_segments_provider.sources.files import FileMembers
     from airflow_segments_provider.sources.sql import SqlMembers
+    from airflow_segments_provider.sync.staging import stage
+    from airflow_segments_provider.sync.workspace import Workspace
 
     source: Any = FileMembers(str(folder / f"users.{kind}"), "id")
     if kind == "query":
@@ -76,9 +76,9 @@ def main(what: str, kind: str, folder: Path, count: int) -> dict[str, float]:
     if what == "files":
         files(folder, count)
         return {}
-    import airflow_segments_provider.members.staging
     import airflow_segments_provider.sources.files
     import airflow_segments_provider.sources.sql  # noqa: F401
+    from airflow_segments_provider.sync.staging import stage  # noqa: F401
 
     began = time.perf_counter()
     distinct = "DISTINCT" if what == "reader" else ""

@@ -40,12 +40,12 @@ class Clock:
 
 def run(ids: Iterable[str], ledgers: Path, try_number: int) -> dict[str, float]:
     """One run of the engine, as the operator makes it."""
-    from airflow_segments_provider.members.ledger.ledger import Ledger
-    from airflow_segments_provider.members.ledger.local_store import LocalStore
-    from airflow_segments_provider.members.ledger.manifest import Writer
-    from airflow_segments_provider.members.settings import Settings
-    from airflow_segments_provider.members.sync import Sync
-    from airflow_segments_provider.members.workspace import Workspace
+    from airflow_segments_provider.sync.engine import Sync
+    from airflow_segments_provider.sync.ledger.ledger import Ledger
+    from airflow_segments_provider.sync.ledger.local_store import LocalStore
+    from airflow_segments_provider.sync.ledger.manifest import Writer
+    from airflow_segments_provider.sync.settings import Settings
+    from airflow_segments_provider.sync.workspace import Workspace
     from airflow_segments_provider.targets.walkme import WalkMeSegment
 
     clock = Clock()

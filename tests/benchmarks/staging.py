@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from airflow_segments_provider.members.workspace import MEMORY_LIMIT
+from airflow_segments_provider.sync.workspace import MEMORY_LIMIT
 from tests.benchmarks.one import measure
 from tests.benchmarks.one_staging import READER_MEMORY
 from tests.benchmarks.report import Figure, progress, spread

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from airflow_segments_provider.errors import LedgerOvertaken, RejectedRequest, VendorUnavailable
-from airflow_segments_provider.members.target import Applied, SegmentKey
+from airflow_segments_provider.sync.target import Applied, SegmentKey
 from tests.conformance.honest import HonestTarget, HonestVendor
 
 COUNT = itertools.count()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from airflow_segments_provider.errors import RateLimited, RejectedRequest, VendorUnavailable
-from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
+from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey
 from airflow_segments_provider.testing.conformance import VendorFake, Write
 
 PAGE = 5

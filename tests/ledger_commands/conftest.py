@@ -16,8 +16,8 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_segments_provider.__main__ import main
 from airflow_segments_provider.errors import PlanRefused
-from airflow_segments_provider.members.ledger.places import store_at
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.ledger.location import store_at
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.conftest import Segment, people
 from tests.members.model.memory import KEY
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput, LedgerError, LedgerLost, PlanRefused
-from airflow_segments_provider.members.approvals import KeptPlan
-from airflow_segments_provider.members.ledger.history import generations, read_head
-from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.sync.approvals import KeptPlan
+from airflow_segments_provider.sync.ledger.history import generations, read_head
+from airflow_segments_provider.sync.ledger.ledger import Ledger
 from tests.ledger_commands.test_looking import interrupt
 from tests.members.conftest import people
 from tests.members.model.memory import Crash

@@ -12,10 +12,10 @@ import time
 import pytest
 
 from airflow_segments_provider.errors import LedgerBusy, LedgerOvertaken, PlanRefused
-from airflow_segments_provider.members import approvals
-from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.target import Applied
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.target import Applied
 from tests.ledger_commands.conftest import FREE, files_of, found, known
 from tests.ledger_commands.test_looking import interrupt
 from tests.members.conftest import people

@@ -20,13 +20,13 @@ import s3fs
 
 from airflow_segments_provider.errors import LedgerOvertaken, PlanRefused
 from airflow_segments_provider.ledger_commands import erasure, patience
-from airflow_segments_provider.members.ledger import retention
-from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Release
-from airflow_segments_provider.members.ledger.places import UNMATCHED, store_at
-from airflow_segments_provider.members.workspace import Workspace
-from airflow_segments_provider.targets import comparison
+from airflow_segments_provider.sync.ledger import retention
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.location import UNMATCHED, store_at
+from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Release
+from airflow_segments_provider.sync.workspace import Workspace
+from airflow_segments_provider.targets import parse as comparison
 from tests.ledger_commands.conftest import FREE, KeptSegment, files_of, found, known
 from tests.ledger_commands.test_looking import interrupt
 from tests.members.conftest import people, small_database
@@ -373,7 +373,7 @@ def test_a_note_that_no_one_has_accounted_for_is_not_lost(left, erase, monkeypat
 
 KILLED = """
 import os, signal, sys
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.workspace import Workspace
 with Workspace() as workspace:
     workspace.run("COPY (SELECT 'ghost' AS id) TO '" + str(workspace.folder / "part-0.parquet") + "'")
     (workspace.folder / "actions.txt").write_text("add\\tother\\nremove\\tghost\\n")

@@ -10,9 +10,9 @@ import pytest
 from airflow_segments_provider.errors import LedgerUnavailable
 from airflow_segments_provider.ledger_commands.holding import Search
 from airflow_segments_provider.ledger_commands.id_list import NamedId
-from airflow_segments_provider.members.approvals import Approval
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Note, Release
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.approvals import Approval
+from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Note, Release
+from airflow_segments_provider.sync.workspace import Workspace
 
 N1, N2 = "000000000001", "000000000002"
 KNOWN = "'true'::BOOLEAN AS owned, NULL::BIGINT AS uncertain, 'add' AS pending, NULL::BIGINT AS rejected, 1 AS size"

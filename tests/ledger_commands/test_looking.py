@@ -19,8 +19,8 @@ from airflow_segments_provider.errors import LedgerBusy, LedgerError, PlanRefuse
 from airflow_segments_provider.ledger_commands.details import details
 from airflow_segments_provider.ledger_commands.ledgers import REQUEST_TIMEOUT, KeptLedger
 from airflow_segments_provider.ledger_commands.overview import COLUMNS, overview
-from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.timing import now_ms
+from airflow_segments_provider.sync.ledger.lease import moment
+from airflow_segments_provider.sync.ledger.timing import now_ms
 from tests.members.conftest import people, small_database
 from tests.members.ledger.scenes import Scene, approved, settling
 from tests.members.model.memory import KEY, Crash

@@ -8,12 +8,12 @@ from datetime import timedelta
 import duckdb
 import pytest
 
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.ledger.timing import Timing
-from airflow_segments_provider.members.settings import Settings
-from airflow_segments_provider.members.sync import Sync
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.engine import Sync
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.ledger.timing import Timing
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.model.memory import MemoryStore, MemoryTarget, Vendor
 
 NOW = 1_700_000_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import RejectedRequest
-from airflow_segments_provider.members import apply
+from airflow_segments_provider.sync import apply
 from tests.members.conftest import people
 from tests.members.model.memory import Crash
 

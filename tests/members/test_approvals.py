@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 
 from airflow_segments_provider.errors import LedgerError, PlanRefused
-from airflow_segments_provider.members import approvals
-from airflow_segments_provider.members.approvals import KeptPlan
-from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.ledger import Ledger
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.approvals import KeptPlan
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.ledger.lease import moment
+from airflow_segments_provider.sync.ledger.ledger import Ledger
 from tests.members.conftest import people
 from tests.members.model.memory import KEY, Crash
 from tests.members.test_sync import Unread

@@ -23,8 +23,8 @@ from airflow_segments_provider.errors import (
     Stopped,
     VendorUnavailable,
 )
-from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.conftest import people
 from tests.members.model.memory import KEY, Crash
 

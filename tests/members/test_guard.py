@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_segments_provider.members import guard
-from airflow_segments_provider.members.plan import KINDS, Plan
-from airflow_segments_provider.members.plan_text import markdown
-from airflow_segments_provider.members.settings import Settings
-from airflow_segments_provider.members.target import SegmentKey
+from airflow_segments_provider.sync import guard
+from airflow_segments_provider.sync.plan import KINDS, Plan
+from airflow_segments_provider.sync.report import markdown
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.target import SegmentKey
 
 KEY = SegmentKey("memory", "https://vendor.example", "", "1")
 COUNTS = dict.fromkeys((*KINDS, "wanted", "baseline"), 0)

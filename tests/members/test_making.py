@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput, PermissionDenied, VendorUnavailable
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.settings import Settings
-from airflow_segments_provider.members.sync import Sync
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.engine import Sync
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.conftest import NOW, people
 from tests.members.model.memory import KEY, Crash, MemoryStore, MemoryTarget, Vendor
 

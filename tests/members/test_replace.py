@@ -15,9 +15,9 @@ from airflow_segments_provider.errors import (
     SyncIncomplete,
     VendorUnavailable,
 )
-from airflow_segments_provider.members import apply
-from airflow_segments_provider.members.plan_text import markdown
-from airflow_segments_provider.members.settings import parse_settings
+from airflow_segments_provider.sync import apply
+from airflow_segments_provider.sync.report import markdown
+from airflow_segments_provider.sync.settings import parse_settings
 from tests.members.conftest import people
 from tests.members.model.memory import Crash, MemoryTarget
 

@@ -10,11 +10,11 @@ from datetime import timedelta
 import pytest
 
 from airflow_segments_provider.errors import PlanRefused
-from airflow_segments_provider.members.approvals import KeptPlan
-from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.plan_text import markdown
-from airflow_segments_provider.members.shapes import samples, shape
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.approvals import KeptPlan
+from airflow_segments_provider.sync.id_patterns import samples, shape
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.report import markdown
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.conftest import people
 
 MAILS = [f"first{'x' * (number % 7)}.person@example.com" for number in range(200)]
@@ -110,7 +110,7 @@ def test_no_file_of_a_report_holds_an_id(segment):
 
 def test_a_wrong_format_of_ids_shows_at_once(segment, monkeypatch):
     segment.limit = 1_000
-    monkeypatch.setattr("airflow_segments_provider.members.sync.stage", staged_as_they_are)
+    monkeypatch.setattr("airflow_segments_provider.sync.engine.stage", staged_as_they_are)
     segment.sync(MAILS)
     plan = segment.sync([str(100_000 + number) for number in range(50)], plan_only=True).plan
     assert plan.samples == {"add": {"999…": 50}, "remove": {"aaa….aaa…@aaa….aaa": 7}}
@@ -118,7 +118,7 @@ def test_a_wrong_format_of_ids_shows_at_once(segment, monkeypatch):
 
 
 def staged_as_they_are(workspace, source, **given):
-    from airflow_segments_provider.members.staging import stage
+    from airflow_segments_provider.sync.staging import stage
 
     return stage(workspace, source, **{**given, "max_length": 100})
 
@@ -168,7 +168,7 @@ def test_a_plan_is_read_as_it_was_kept(segment):
 
 def test_what_ids_look_like_is_no_part_of_the_digest(segment, monkeypatch):
     before = segment.sync(people(0, 5), plan_only=True).plan
-    monkeypatch.setattr("airflow_segments_provider.members.plan.samples", lambda *given: {})
+    monkeypatch.setattr("airflow_segments_provider.sync.plan.samples", lambda *given: {})
     assert segment.sync(people(0, 5), plan_only=True).plan.digest == before.digest
 
 

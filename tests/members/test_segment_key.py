@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_segments_provider.members.target import SegmentKey
+from airflow_segments_provider.sync.target import SegmentKey
 
 KEY = SegmentKey("walkme", "https://eu-api.walkme.com", "system", "segment")
 

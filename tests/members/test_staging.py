@@ -7,9 +7,9 @@ import json
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.members.staging import stage
-from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.sources.values import CHUNK
+from airflow_segments_provider.sync.staging import stage
+from airflow_segments_provider.sync.workspace import Workspace
 
 
 @pytest.fixture

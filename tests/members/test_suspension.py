@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from airflow_segments_provider.errors import ConfigurationError, LedgerBusy, LedgerOvertaken, VendorUnavailable
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.ledger.timing import Timing
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.ledger.timing import Timing
 from tests.members.conftest import people
 from tests.members.model.memory import KEY, Crash, MemoryStore, MemoryTarget
 

@@ -19,8 +19,8 @@ from airflow_segments_provider.errors import (
     RunSuperseded,
     VendorUnavailable,
 )
-from airflow_segments_provider.members.ledger.history import GENERATIONS
-from airflow_segments_provider.members.target import Limits
+from airflow_segments_provider.sync.ledger.history import GENERATIONS
+from airflow_segments_provider.sync.target import Limits
 from tests.members.conftest import people
 from tests.members.model.memory import Crash, MemoryTarget
 

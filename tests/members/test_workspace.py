@@ -20,14 +20,14 @@ import duckdb
 import pytest
 
 from airflow_segments_provider.errors import ConfigurationError
-from airflow_segments_provider.members import workspace as module
-from airflow_segments_provider.members.workspace import Workspace, remove_leftovers
+from airflow_segments_provider.sync import workspace as module
+from airflow_segments_provider.sync.workspace import Workspace, remove_leftovers
 
 PERSON = "person-0000001@example.org"
 # Fills a database, beyond its memory where there are many users, and waits to be killed.
 RUN = """
 import os, signal, sys
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.workspace import Workspace
 
 with Workspace("20MB") as workspace:
     workspace.run("SET threads = 1")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from airflow_segments_provider.members.ledger.timing import Timing
-from airflow_segments_provider.members.target import Limits, SegmentKey
 from airflow_segments_provider.operators import sync as sync_context
+from airflow_segments_provider.sync.ledger.timing import Timing
+from airflow_segments_provider.sync.target import Limits, SegmentKey
 from tests.assets.conftest import AIRFLOW_2
 
 START, END, LATER = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 9))

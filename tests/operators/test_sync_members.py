@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.targets.given import target_of
+from airflow_segments_provider.targets.parse import target_of
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 TASK = """

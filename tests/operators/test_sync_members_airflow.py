@@ -8,11 +8,11 @@ import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_segments_provider.errors import ConfigurationError, LedgerBusy
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.ledger.places import open_store
-from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.operators.sync import SyncMembersOperator
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.location import open_store
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.workspace import Workspace
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 from tests.operators.task import context as new_context
 

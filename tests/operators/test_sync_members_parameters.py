@@ -7,8 +7,8 @@ import inspect
 import pytest
 
 from airflow_segments_provider.decorators.sync_members import SyncMembersDecoratedOperator
-from airflow_segments_provider.members.settings import Settings
 from airflow_segments_provider.operators.sync import SyncMembersOperator
+from airflow_segments_provider.sync.settings import Settings
 
 # Arguments of the operator that are no settings of the engine.
 OWN = ["target", "source", "ledger_path", "memory_limit", "deferrable"]

@@ -16,10 +16,10 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.members.ledger.places import store_at
 from airflow_segments_provider.operators.alteryx import AlteryxServerAddUserGroupUsersOperator
 from airflow_segments_provider.operators.docebo import DoceboCreateGroupOperator
 from airflow_segments_provider.operators.zendesk import ZendeskUpdateUsersOperator
+from airflow_segments_provider.sync.ledger.location import store_at
 from tests.operators.task import context
 
 KNOWN = "ada.sandford@example.com"

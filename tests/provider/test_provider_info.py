@@ -78,7 +78,7 @@ def test_airflow_finds_the_addresses_of_segments():
 def test_airflow_knows_the_settings():
     from airflow.providers.common.compat.sdk import conf
 
-    from airflow_segments_provider.members.ledger.places import ledger_path, timing
+    from airflow_segments_provider.sync.ledger.location import ledger_path, timing
 
     # Airflow before 3.2 reads what providers bring when one of its commands starts.
     if Version(airflow.__version__) < Version("3.2"):

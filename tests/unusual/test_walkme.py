@@ -24,12 +24,6 @@ from airflow_segments_provider.errors import (
     VendorError,
 )
 from airflow_segments_provider.hooks.walkme import WalkMeHook
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.ledger.timing import Timing
-from airflow_segments_provider.members.settings import Settings
-from airflow_segments_provider.members.sync import Sync
-from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.operators.walkme import (
     WalkMeCreateSegmentOperator,
     WalkMeDeleteSegmentOperator,
@@ -37,6 +31,12 @@ from airflow_segments_provider.operators.walkme import (
     WalkMeUpdateSegmentOperator,
 )
 from airflow_segments_provider.sensors.walkme import WalkMeSegmentPropagationSensor
+from airflow_segments_provider.sync.engine import Sync
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.ledger.timing import Timing
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.workspace import Workspace
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 from tests.members.conftest import Remembered, small_database
 from tests.members.model.memory import MemoryStore

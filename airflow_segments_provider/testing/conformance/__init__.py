@@ -1,6 +1,6 @@
 """What every target of a sync must keep to, as tests that come with the package.
 
-Whoever writes a :class:`~airflow_segments_provider.members.target.Target` for a vendor, writes a fake of that vendor
+Whoever writes a :class:`~airflow_segments_provider.sync.target.Target` for a vendor, writes a fake of that vendor
 besides, and gets all the tests by a class in a test module::
 
     import pytest

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.settings import Settings
-from airflow_segments_provider.members.sync import Sync, Synced
-from airflow_segments_provider.members.target import SegmentKey, Target
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.engine import Sync, Synced
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.target import SegmentKey, Target
+from airflow_segments_provider.sync.workspace import Workspace
 
 
 def sync(target: Target, wanted: Iterable[str], folder: Path, **settings: Any) -> Synced:

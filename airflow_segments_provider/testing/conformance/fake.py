@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from airflow_segments_provider.members.target import Target
+from airflow_segments_provider.sync.target import Target
 
 ODD = (
     "user+tag@example.org",

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from airflow_segments_provider.members.approvals import Approval, Ending, KeptPlan
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, File, Manifest, Note, Release
+from airflow_segments_provider.sync.approvals import Approval, Ending, KeptPlan
+from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, File, Manifest, Note, Release
 from tests.members.ledger.scenes import Scene
 
 FORMS: dict[str, type[File]] = {

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from airflow_segments_provider.errors import LedgerBusy, PlanRefused, SegmentsError, VendorUnavailable
-from airflow_segments_provider.members import approvals
-from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.ledger.lease import LEASES
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.ledger.lease import LEASES
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.conftest import Segment, people
 from tests.members.model.memory import KEY, Crash
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_segments_provider.errors import LedgerBusy, LedgerError, LedgerLost, PlanRefused, RunSuperseded
-from airflow_segments_provider.members.ledger.history import generations, read_head
+from airflow_segments_provider.sync.ledger.history import generations, read_head
 from tests.members.conftest import people
 from tests.members.ledger.scenes import (
     FREE,

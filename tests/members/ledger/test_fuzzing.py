@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from airflow_segments_provider.errors import LedgerDamaged, LedgerError, PlanRefused, RunSuperseded, SegmentsError
-from airflow_segments_provider.members.ledger.manifest import digest_of
-from airflow_segments_provider.members.ledger.names import USER_ID
+from airflow_segments_provider.sync.ledger.manifest import digest_of
+from airflow_segments_provider.sync.ledger.names import USER_ID
 from tests.members.conftest import Segment, people
 from tests.members.ledger.fuzzing import CANARY, SQL, USER, cases, sealed
 from tests.members.ledger.scenes import SCENES, Scene, committed, failed

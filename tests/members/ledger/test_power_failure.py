@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from airflow_segments_provider.errors import LedgerBusy, LedgerUnavailable, PlanRefused
-from airflow_segments_provider.members import approvals
-from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.ledger.local_store import TEMPORARY, LocalStore
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.ledger.local_store import TEMPORARY, LocalStore
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.conftest import Segment, people
 from tests.members.ledger.fuzzing import form_of
 from tests.members.ledger.scenes import FREE, HOUR, end_at

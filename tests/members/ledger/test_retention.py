@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput, LedgerOvertaken, PlanRefused
-from airflow_segments_provider.members import approvals
-from airflow_segments_provider.members.ledger import ledger as ledgers
-from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.ledger.retention import clean
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.ledger import ledger as ledgers
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.retention import clean
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.conftest import people
 from tests.members.model.memory import KEY, Crash
 

@@ -18,9 +18,9 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from airflow_segments_provider.errors import ConfigurationError, LedgerError, LedgerUnavailable
-from airflow_segments_provider.members.ledger import object_store
-from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
-from airflow_segments_provider.members.ledger.places import open_store, store_at
+from airflow_segments_provider.sync.ledger import object_store
+from airflow_segments_provider.sync.ledger.location import open_store, store_at
+from airflow_segments_provider.sync.ledger.object_store import ObjectStore, check_exclusive
 from tests.members.conftest import people
 
 attach = import_module("airflow.io.store" if airflow.__version__.startswith("2.") else "airflow.sdk.io").attach

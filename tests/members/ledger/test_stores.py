@@ -17,11 +17,11 @@ import fsspec
 import pytest
 
 from airflow_segments_provider.errors import ConfigurationError, LedgerError, LedgerUnavailable
-from airflow_segments_provider.members.ledger import object_store
-from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.ledger.object_store import ObjectStore, check_exclusive
-from airflow_segments_provider.members.ledger.places import ledger_path, open_store, store_at
-from airflow_segments_provider.members.target import SegmentKey
+from airflow_segments_provider.sync.ledger import object_store
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.location import ledger_path, open_store, store_at
+from airflow_segments_provider.sync.ledger.object_store import ObjectStore, check_exclusive
+from airflow_segments_provider.sync.target import SegmentKey
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -405,7 +405,7 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path):
 import resource, sys
 from pathlib import Path
 from airflow_segments_provider.errors import LedgerUnavailable
-from airflow_segments_provider.members.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
 
 store = LocalStore(Path(sys.argv[1]))
 source = Path(sys.argv[2])
@@ -433,7 +433,7 @@ def test_a_ledger_of_another_user():
 import os, sys
 from pathlib import Path
 from airflow_segments_provider.errors import LedgerUnavailable
-from airflow_segments_provider.members.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
 from tests.members.ledger.test_stores import USES
 
 os.setuid(65534)

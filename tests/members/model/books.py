@@ -11,11 +11,11 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import PlanRefused
-from airflow_segments_provider.members import sync
-from airflow_segments_provider.members.ledger.lease import RELEASED
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Manifest
-from airflow_segments_provider.members.plan import ACTIONS, Plan
-from airflow_segments_provider.members.sync import Synced
+from airflow_segments_provider.sync import engine as sync
+from airflow_segments_provider.sync.engine import Synced
+from airflow_segments_provider.sync.ledger.lease import RELEASED
+from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Manifest
+from airflow_segments_provider.sync.plan import ACTIONS, Plan
 from tests.members.model.engine import FEW_USERS, GROWTH_BASELINE, SMALL_BASELINE, SMALL_REMOVALS
 from tests.members.model.world import LEASE, MINUTE, REQUEST_TIMEOUT, START, Written
 

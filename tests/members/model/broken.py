@@ -11,17 +11,19 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_segments_provider.errors import LedgerError, RejectedRequest
-from airflow_segments_provider.members import apply, approvals, guard, plan, staging, sync
-from airflow_segments_provider.members.apply import Sending
-from airflow_segments_provider.members.ledger import claim, history, ledger, state
-from airflow_segments_provider.members.ledger.history import manifest_name
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement
-from airflow_segments_provider.members.ledger.retention import PLANS
-from airflow_segments_provider.members.ledger.timing import Timing, milliseconds
-from airflow_segments_provider.members.sync import Sync, Synced
-from airflow_segments_provider.members.target import Applied
 from airflow_segments_provider.sources import limits
+from airflow_segments_provider.sync import apply, approvals, guard, plan, staging
+from airflow_segments_provider.sync import engine as sync
+from airflow_segments_provider.sync.apply import Sending
+from airflow_segments_provider.sync.engine import Sync, Synced
+from airflow_segments_provider.sync.ledger import history, ledger, state
+from airflow_segments_provider.sync.ledger import ownership as claim
+from airflow_segments_provider.sync.ledger.history import manifest_name
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Acknowledgement
+from airflow_segments_provider.sync.ledger.retention import PLANS
+from airflow_segments_provider.sync.ledger.timing import Timing, milliseconds
+from airflow_segments_provider.sync.target import Applied
 from tests.members.model.weather import (
     CRASHES,
     DOUBTS,

@@ -10,9 +10,10 @@ from typing import Any, Self
 
 import pytest
 
-from airflow_segments_provider.members import apply, guard, plan, sync
-from airflow_segments_provider.members.ledger import ledger
 from airflow_segments_provider.sources import limits
+from airflow_segments_provider.sync import apply, guard, plan
+from airflow_segments_provider.sync import engine as sync
+from airflow_segments_provider.sync.ledger import ledger
 from tests.members.model.weather import Weather
 
 # Beyond these the guard looks at shares.
@@ -67,7 +68,7 @@ def small_engine() -> Iterator[None]:
         patch.setattr(limits, "FEW_USERS", FEW_USERS)
         patch.setattr(apply, "SPLIT_BUDGET", apply.SPLIT_BUDGET)
         patch.setattr(apply, "HOPELESS", apply.HOPELESS)
-        patch.setattr("airflow_segments_provider.members.ledger.ledger.uuid", NAMES)
+        patch.setattr("airflow_segments_provider.sync.ledger.ledger.uuid", NAMES)
         yield
 
 

@@ -14,7 +14,7 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
-from airflow_segments_provider.members.target import Applied, Limits, SegmentKey
+from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey
 from tests.members.model.weather import CALM, Weather
 
 KEY = SegmentKey("memory", "https://vendor.example", "system", "segment")

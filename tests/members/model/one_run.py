@@ -20,13 +20,13 @@ import duckdb
 
 from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.http.transport import Transport
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.local_store import LocalStore
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.ledger.timing import Timing, now_ms
-from airflow_segments_provider.members.settings import Settings
-from airflow_segments_provider.members.sync import Sync
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.engine import Sync
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.ledger.timing import Timing, now_ms
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.workspace import Workspace
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 SEGMENT = "People on trial"

@@ -63,12 +63,12 @@ from airflow_segments_provider.errors import (
     RejectedRequest,
     SyncIncomplete,
 )
-from airflow_segments_provider.members import approvals
-from airflow_segments_provider.members.ledger.history import read_head
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Writer
-from airflow_segments_provider.members.ledger.retention import APPROVALS
-from airflow_segments_provider.members.settings import Mode
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.ledger.retention import APPROVALS
+from airflow_segments_provider.sync.settings import Mode
 from tests.members.model.engine import set_up
 from tests.members.model.memory import KEY, SETTLE, MemoryStore
 from tests.members.model.worker import AT_ONCE, NEVER, Options, Task, Worker

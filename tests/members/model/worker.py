@@ -11,15 +11,15 @@ from typing import Any
 import duckdb
 
 from airflow_segments_provider.errors import PlanRefused, SegmentsError
-from airflow_segments_provider.members.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES, Head
-from airflow_segments_provider.members.ledger.lease import LEASES
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Manifest, Writer
-from airflow_segments_provider.members.ledger.timing import Timing
-from airflow_segments_provider.members.ledger.witness import Seen
-from airflow_segments_provider.members.settings import Mode, Settings
-from airflow_segments_provider.members.sync import Sync, Synced
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.engine import Sync, Synced
+from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES, Head
+from airflow_segments_provider.sync.ledger.lease import LEASES
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Manifest, Writer
+from airflow_segments_provider.sync.ledger.timing import Timing
+from airflow_segments_provider.sync.ledger.witness import Seen
+from airflow_segments_provider.sync.settings import Mode, Settings
+from airflow_segments_provider.sync.workspace import Workspace
 from tests.members.model.books import Books
 from tests.members.model.memory import KEY, SETTLE, Crash, MemoryStore, MemoryTarget
 from tests.members.model.world import LEASE, MINUTE, REQUEST_TIMEOUT, SKEW, Diverged, World

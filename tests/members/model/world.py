@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_segments_provider.members.ledger.history import GENERATIONS, generation_of
-from airflow_segments_provider.members.ledger.witness import Seen
+from airflow_segments_provider.sync.ledger.history import GENERATIONS, generation_of
+from airflow_segments_provider.sync.ledger.witness import Seen
 from tests.members.model.memory import Vendor
 from tests.members.model.weather import drawn
 

@@ -25,6 +25,7 @@ from airflow_segments_provider.errors import ConfigurationError, LedgerUnavailab
 if TYPE_CHECKING:
     import duckdb
 
+
 MEMORY_LIMIT = "420MB"
 
 # So that a run does not spend long on what others left.

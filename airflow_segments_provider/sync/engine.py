@@ -13,20 +13,21 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, Literal
 
 from airflow_segments_provider.errors import InvalidInput, PlanRefused, Stopped
-from airflow_segments_provider.members import approvals, report
-from airflow_segments_provider.members.apply import TOUCHED, Progress, Sending, check_hope, planned_batches
-from airflow_segments_provider.members.guard import breaches
-from airflow_segments_provider.members.ledger import making, state
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import Acknowledgement, Batch, Manifest
-from airflow_segments_provider.members.ledger.state import Members
-from airflow_segments_provider.members.ledger.timing import now_ms
-from airflow_segments_provider.members.plan import ACTIONS, SETTLED, Plan, make_plan, write_actions
-from airflow_segments_provider.members.settings import Settings
-from airflow_segments_provider.members.staging import Staged, stage
-from airflow_segments_provider.members.target import SegmentKey, Target
-from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.sources.limits import breach_of_invalid
+from airflow_segments_provider.sync import approvals, report
+from airflow_segments_provider.sync.apply import TOUCHED, Progress, Sending, check_hope, planned_batches
+from airflow_segments_provider.sync.guard import breaches
+from airflow_segments_provider.sync.ledger import creation_marker as making
+from airflow_segments_provider.sync.ledger import state
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Batch, Manifest
+from airflow_segments_provider.sync.ledger.state import Members
+from airflow_segments_provider.sync.ledger.timing import now_ms
+from airflow_segments_provider.sync.plan import ACTIONS, SETTLED, Plan, make_plan, write_actions
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.staging import Staged, stage
+from airflow_segments_provider.sync.target import SegmentKey, Target
+from airflow_segments_provider.sync.workspace import Workspace
 
 Outcome = Literal["planned", "unchanged", "changed"]
 

@@ -17,19 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow_segments_provider.errors import LedgerDamaged, LedgerUnavailable
-from airflow_segments_provider.members.ledger.manifest import (
-    RESTORE,
-    Acknowledgement,
-    Batch,
-    DataFile,
-    State,
-    digest_of,
-)
-from airflow_segments_provider.members.ledger.names import CONTROL, EARLIEST, LATEST
-from airflow_segments_provider.members.ledger.store import Store
-from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.sources.id_table import literal
 from airflow_segments_provider.sources.ids import INVISIBLE
+from airflow_segments_provider.sync.ledger.manifest import RESTORE, Acknowledgement, Batch, DataFile, State, digest_of
+from airflow_segments_provider.sync.ledger.names import CONTROL, EARLIEST, LATEST
+from airflow_segments_provider.sync.ledger.store import Store
+from airflow_segments_provider.sync.workspace import Workspace
 
 COLUMNS = {
     "id": "VARCHAR",

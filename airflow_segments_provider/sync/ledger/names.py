@@ -13,7 +13,8 @@ from pydantic import Field
 from airflow_segments_provider.sources.ids import INVISIBLE
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.members.ledger.store import Store
+    from airflow_segments_provider.sync.ledger.store import Store
+
 
 _NUMBER, _HEX = "[0-9]{12}", "[0-9a-f]"
 

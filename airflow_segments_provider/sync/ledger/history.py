@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_segments_provider.errors import LedgerDamaged
-from airflow_segments_provider.members.ledger.manifest import (
+from airflow_segments_provider.sync.ledger.manifest import (
     RESTORE,
     Acknowledgement,
     Batch,
@@ -18,8 +18,8 @@ from airflow_segments_provider.members.ledger.manifest import (
     digest_of,
     parse_manifest,
 )
-from airflow_segments_provider.members.ledger.names import ACKNOWLEDGEMENT, GENERATION, named
-from airflow_segments_provider.members.ledger.store import Store
+from airflow_segments_provider.sync.ledger.names import ACKNOWLEDGEMENT, GENERATION, named
+from airflow_segments_provider.sync.ledger.store import Store
 
 GENERATIONS = "generations"
 ACKNOWLEDGED = "acknowledged"

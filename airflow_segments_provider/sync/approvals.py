@@ -11,11 +11,11 @@ from typing import TypeVar
 from pydantic import ConfigDict
 
 from airflow_segments_provider.errors import LedgerError, PlanRefused, SegmentsError
-from airflow_segments_provider.members.ledger.history import generation_of
-from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.manifest import File
-from airflow_segments_provider.members.ledger.names import (
+from airflow_segments_provider.sync.ledger.history import generation_of
+from airflow_segments_provider.sync.ledger.lease import moment
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.manifest import File
+from airflow_segments_provider.sync.ledger.names import (
     APPROVAL,
     ENDING,
     PLAN,
@@ -26,12 +26,12 @@ from airflow_segments_provider.members.ledger.names import (
     named,
     text,
 )
-from airflow_segments_provider.members.ledger.retention import APPROVALS, PLANS, REPORTS
-from airflow_segments_provider.members.ledger.store import Store
-from airflow_segments_provider.members.ledger.timing import milliseconds
-from airflow_segments_provider.members.plan import ACTIONS_FILE, Plan, digest_of, read_actions
-from airflow_segments_provider.members.target import SegmentKey
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.ledger.retention import APPROVALS, PLANS, REPORTS
+from airflow_segments_provider.sync.ledger.store import Store
+from airflow_segments_provider.sync.ledger.timing import milliseconds
+from airflow_segments_provider.sync.plan import ACTIONS_FILE, Plan, digest_of, read_actions
+from airflow_segments_provider.sync.target import SegmentKey
+from airflow_segments_provider.sync.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.members.ledger.names import PlanDigest
 from airflow_segments_provider.sources.limits import MAX_INVALID_FRACTION, MAX_REMOVED_FRACTION, Share
+from airflow_segments_provider.sync.ledger.names import PlanDigest
 
 _NOT_SET = ("", "None")
 

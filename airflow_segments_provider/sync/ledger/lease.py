@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from airflow_segments_provider.errors import LedgerBusy
-from airflow_segments_provider.members.ledger.history import Head
-from airflow_segments_provider.members.ledger.manifest import Release, Writer
-from airflow_segments_provider.members.ledger.names import LATEST, RENEWAL, named
-from airflow_segments_provider.members.ledger.store import Store
+from airflow_segments_provider.sync.ledger.history import Head
+from airflow_segments_provider.sync.ledger.manifest import Release, Writer
+from airflow_segments_provider.sync.ledger.names import LATEST, RENEWAL, named
+from airflow_segments_provider.sync.ledger.store import Store
 
 LEASES = "leases"
 RELEASED = "released"

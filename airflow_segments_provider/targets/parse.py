@@ -1,13 +1,14 @@
-"""From what an operator is given to a target: the object itself, a dict, or an address."""
+"""A target from what an operator takes, and the vendor's rule by which its user IDs are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.targets.walkme import WalkMeSegment
+from airflow_segments_provider.sources.ids import as_is
+from airflow_segments_provider.targets.walkme import WalkMeSegment, WalkMeTarget
 
 TARGETS = {"walkme": WalkMeSegment}
 
@@ -45,3 +46,16 @@ def _from_address(address: str) -> dict[str, Any]:
         "name": unquote(parts.path.lstrip("/")),
         **query,
     }
+
+
+Normalise = Callable[[Sequence[str]], Sequence[str]]
+
+NORMALISE: dict[str, Normalise] = {WalkMeSegment.vendor: WalkMeTarget.normalise}
+
+
+def normaliser(vendor: str) -> Normalise:
+    """Return what makes equal the IDs that a vendor takes for one user's; without a rule they are compared exactly.
+
+    :param vendor: as in :attr:`~airflow_segments_provider.sync.target.SegmentKey.vendor`.
+    """
+    return NORMALISE.get(vendor, as_is)

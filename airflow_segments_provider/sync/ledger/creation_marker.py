@@ -12,9 +12,9 @@ from contextlib import suppress
 from datetime import timedelta
 
 from airflow_segments_provider.errors import SegmentsError
-from airflow_segments_provider.members.ledger.ledger import Ledger
-from airflow_segments_provider.members.ledger.timing import milliseconds
-from airflow_segments_provider.members.target import Target
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.timing import milliseconds
+from airflow_segments_provider.sync.target import Target
 
 MAKING = "making"
 # Long enough for the next run of a task that failed; a segment of that name made later is another one.

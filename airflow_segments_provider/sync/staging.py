@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from airflow_segments_provider.members.workspace import Workspace
 from airflow_segments_provider.sources.ids import PLAIN, IdCheck, as_is
 from airflow_segments_provider.sources.values import CHUNK, chunks, read_values
+from airflow_segments_provider.sync.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from airflow_segments_provider.errors import LedgerError, LedgerLost, RunSuperseded
-from airflow_segments_provider.members.ledger.history import Head, manifest_name
-from airflow_segments_provider.members.ledger.lease import moment
-from airflow_segments_provider.members.ledger.manifest import Writer, digest_of
-from airflow_segments_provider.members.ledger.retention import FORGOTTEN
-from airflow_segments_provider.members.ledger.store import Store
-from airflow_segments_provider.members.ledger.witness import Seen
+from airflow_segments_provider.sync.ledger.history import Head, manifest_name
+from airflow_segments_provider.sync.ledger.lease import moment
+from airflow_segments_provider.sync.ledger.manifest import Writer, digest_of
+from airflow_segments_provider.sync.ledger.retention import FORGOTTEN
+from airflow_segments_provider.sync.ledger.store import Store
+from airflow_segments_provider.sync.ledger.witness import Seen
 
 
 def is_lost(store: Store, head: Head, seen: Seen | None) -> bool:

@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from airflow_segments_provider.errors import LedgerDamaged, LedgerUnavailable
-from airflow_segments_provider.members.ledger.manifest import RESTORE
-from airflow_segments_provider.members.ledger.names import (
+from airflow_segments_provider.sources.id_table import literal
+from airflow_segments_provider.sync.id_patterns import CHANGES, LONGEST, samples
+from airflow_segments_provider.sync.ledger.manifest import RESTORE
+from airflow_segments_provider.sync.ledger.names import (
     USER_ID,
     Count,
     Counts,
@@ -25,14 +27,12 @@ from airflow_segments_provider.members.ledger.names import (
     Run,
     Text,
 )
-from airflow_segments_provider.members.ledger.state import REMOVED, Members
-from airflow_segments_provider.members.ledger.timing import milliseconds
-from airflow_segments_provider.members.settings import Mode, Settings
-from airflow_segments_provider.members.shapes import CHANGES, LONGEST, samples
-from airflow_segments_provider.members.staging import Staged
-from airflow_segments_provider.members.target import Limits, SegmentKey
-from airflow_segments_provider.members.workspace import Workspace
-from airflow_segments_provider.sources.id_table import literal
+from airflow_segments_provider.sync.ledger.state import REMOVED, Members
+from airflow_segments_provider.sync.ledger.timing import milliseconds
+from airflow_segments_provider.sync.settings import Mode, Settings
+from airflow_segments_provider.sync.staging import Staged
+from airflow_segments_provider.sync.target import Limits, SegmentKey
+from airflow_segments_provider.sync.workspace import Workspace
 
 ACTIONS = "actions"
 ACTIONS_FILE = "actions.txt"

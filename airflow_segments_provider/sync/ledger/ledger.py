@@ -13,8 +13,9 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_segments_provider.errors import LedgerBusy, LedgerDamaged, LedgerOvertaken
-from airflow_segments_provider.members.ledger import claim, lease, retention, state
-from airflow_segments_provider.members.ledger.history import (
+from airflow_segments_provider.sync.ledger import lease, retention, state
+from airflow_segments_provider.sync.ledger import ownership as claim
+from airflow_segments_provider.sync.ledger.history import (
     NOTES,
     Head,
     acknowledgements,
@@ -24,7 +25,7 @@ from airflow_segments_provider.members.ledger.history import (
     read_head,
     read_note,
 )
-from airflow_segments_provider.members.ledger.manifest import (
+from airflow_segments_provider.sync.ledger.manifest import (
     RESTORE,
     Acknowledgement,
     Action,
@@ -39,12 +40,12 @@ from airflow_segments_provider.members.ledger.manifest import (
     Writer,
     digest_of,
 )
-from airflow_segments_provider.members.ledger.names import NOTE, named
-from airflow_segments_provider.members.ledger.state import Members
-from airflow_segments_provider.members.ledger.store import Store
-from airflow_segments_provider.members.ledger.timing import Timing, milliseconds, now_ms, running_ms
-from airflow_segments_provider.members.ledger.witness import NoWitness, Seen, Witness
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.ledger.names import NOTE, named
+from airflow_segments_provider.sync.ledger.state import Members
+from airflow_segments_provider.sync.ledger.store import Store
+from airflow_segments_provider.sync.ledger.timing import Timing, milliseconds, now_ms, running_ms
+from airflow_segments_provider.sync.ledger.witness import NoWitness, Seen, Witness
+from airflow_segments_provider.sync.workspace import Workspace
 
 # A new snapshot is written where its deltas are more, or larger as a fraction of it.
 MOST_DELTAS = 20

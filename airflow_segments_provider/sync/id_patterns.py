@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Container
 from functools import cache
 
-from airflow_segments_provider.members.workspace import Workspace
+from airflow_segments_provider.sync.workspace import Workspace
 
 # Of each kind; the same ones each time.
 LOOKED_AT = 10_000

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from airflow_segments_provider.members.ledger.manifest import Manifest
-from airflow_segments_provider.members.plan import Plan
-from airflow_segments_provider.members.settings import Settings
 from airflow_segments_provider.sources.limits import breach_of_removals, exceeds
+from airflow_segments_provider.sync.ledger.manifest import Manifest
+from airflow_segments_provider.sync.plan import Plan
+from airflow_segments_provider.sync.settings import Settings
 
 GROWTH_BASELINE = 1_000
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_segments_provider.errors import LedgerDamaged, LedgerError
-from airflow_segments_provider.members.ledger.names import (
+from airflow_segments_provider.sync.ledger.names import (
     BATCH_FILE,
     LATEST,
     STATE_FILE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_segments_provider.members.ledger.history import (
+from airflow_segments_provider.sync.ledger.history import (
     ACKNOWLEDGED,
     GENERATIONS,
     NOTES,
@@ -17,9 +17,9 @@ from airflow_segments_provider.members.ledger.history import (
     generations,
     manifest_name,
 )
-from airflow_segments_provider.members.ledger.lease import LEASES
-from airflow_segments_provider.members.ledger.manifest import Manifest, State, parse_manifest
-from airflow_segments_provider.members.ledger.store import Store
+from airflow_segments_provider.sync.ledger.lease import LEASES
+from airflow_segments_provider.sync.ledger.manifest import Manifest, State, parse_manifest
+from airflow_segments_provider.sync.ledger.store import Store
 
 STATE = "state"
 BATCHES = "batches"

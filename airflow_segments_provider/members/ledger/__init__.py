@@ -1,1 +1,0 @@
-"""What was intended and what was acknowledged, durable before the first call."""

@@ -1,0 +1,1 @@
+"""What was intended and what was acknowledged, durable before the first request."""
