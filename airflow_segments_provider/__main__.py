@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from airflow_segments_provider.ledger_commands.arguments import DECLINED, FAILED, add_parser
+from airflow_segments_provider.cli.ledger.arguments import DECLINED, FAILED, add_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _check_contract(options: argparse.Namespace) -> int:
     def work() -> tuple[int, Iterable[str]]:
-        from airflow_segments_provider.contract.check import check
+        from airflow_segments_provider.cli.contract.check import check
 
         return check(options.conn_id, options.document)
 

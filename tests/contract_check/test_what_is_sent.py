@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_segments_provider.contract.alteryx import ALTERYX
-from airflow_segments_provider.contract.docebo import DOCEBO
-from airflow_segments_provider.contract.operation import ANY, Operation, Shape, always, sent
+from airflow_segments_provider.cli.contract.alteryx import ALTERYX
+from airflow_segments_provider.cli.contract.docebo import DOCEBO
+from airflow_segments_provider.cli.contract.operation import ANY, Operation, Shape, always, sent
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from tests.contract_check.conftest import through

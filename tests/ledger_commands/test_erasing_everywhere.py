@@ -18,8 +18,8 @@ import airflow
 import pytest
 import s3fs
 
+from airflow_segments_provider.cli.ledger import erasure, patience
 from airflow_segments_provider.errors import LedgerOvertaken, PlanRefused
-from airflow_segments_provider.ledger_commands import erasure, patience
 from airflow_segments_provider.sync.ledger import retention
 from airflow_segments_provider.sync.ledger.history import read_head
 from airflow_segments_provider.sync.ledger.ledger import Ledger

@@ -9,9 +9,9 @@ import os
 
 import pytest
 
+from airflow_segments_provider.cli.ledger.export import escaped, unescaped
+from airflow_segments_provider.cli.ledger.id_list import named_ids
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.ledger_commands.export import escaped, unescaped
-from airflow_segments_provider.ledger_commands.id_list import named_ids
 
 FORMULAS = [
     "=1+1",

@@ -7,9 +7,9 @@ import gzip
 import duckdb
 import pytest
 
+from airflow_segments_provider.cli.ledger.file_search import Search
+from airflow_segments_provider.cli.ledger.id_list import NamedId
 from airflow_segments_provider.errors import LedgerUnavailable
-from airflow_segments_provider.ledger_commands.holding import Search
-from airflow_segments_provider.ledger_commands.id_list import NamedId
 from airflow_segments_provider.sync.approvals import Approval
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Note, Release
 from airflow_segments_provider.sync.workspace import Workspace

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
+from airflow_segments_provider.cli.ledger.export import COLUMNS
+from airflow_segments_provider.cli.ledger.id_list import MOST_NAMED, named_ids
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.ledger_commands.export import COLUMNS
-from airflow_segments_provider.ledger_commands.id_list import MOST_NAMED, named_ids
 
 HEADER = ",".join(COLUMNS)
 

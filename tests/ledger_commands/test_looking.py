@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from airflow_segments_provider.__main__ import main
+from airflow_segments_provider.cli.ledger.details import details
+from airflow_segments_provider.cli.ledger.ledgers import REQUEST_TIMEOUT, KeptLedger
+from airflow_segments_provider.cli.ledger.overview import COLUMNS, overview
 from airflow_segments_provider.errors import LedgerBusy, LedgerError, PlanRefused, RateLimited, VendorUnavailable
-from airflow_segments_provider.ledger_commands.details import details
-from airflow_segments_provider.ledger_commands.ledgers import REQUEST_TIMEOUT, KeptLedger
-from airflow_segments_provider.ledger_commands.overview import COLUMNS, overview
 from airflow_segments_provider.sync.ledger.lease import moment
 from airflow_segments_provider.sync.ledger.timing import now_ms
 from tests.members.conftest import people, small_database

@@ -151,7 +151,7 @@ def test_in_an_object_store(docebo, monkeypatch):
 
 
 def test_the_folder_is_not_taken_for_a_ledger(docebo, ledger):
-    from airflow_segments_provider.ledger_commands.ledgers import find
+    from airflow_segments_provider.cli.ledger.ledgers import find
 
     create(on_unmatched="skip")
     assert find(str(ledger)) == []

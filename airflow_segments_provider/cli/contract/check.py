@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_segments_provider.contract.alteryx import ALTERYX
-from airflow_segments_provider.contract.compare import Comparison, compare
-from airflow_segments_provider.contract.docebo import DOCEBO
-from airflow_segments_provider.contract.fetch import Found, from_alteryx, from_docebo, from_files
-from airflow_segments_provider.contract.operation import Operation
-from airflow_segments_provider.contract.report import lines
+from airflow_segments_provider.cli.contract.alteryx import ALTERYX
+from airflow_segments_provider.cli.contract.compare import Comparison, compare
+from airflow_segments_provider.cli.contract.docebo import DOCEBO
+from airflow_segments_provider.cli.contract.fetch import Found, from_alteryx, from_docebo, from_files
+from airflow_segments_provider.cli.contract.operation import Operation
+from airflow_segments_provider.cli.contract.report import lines
 
 AGREE, DIFFER, UNKNOWN = 0, 1, 2
 

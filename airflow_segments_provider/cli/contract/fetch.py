@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
-from airflow_segments_provider.contract.document import Document
-from airflow_segments_provider.contract.schema import Unreadable, shown
+from airflow_segments_provider.cli.contract.document import Document
+from airflow_segments_provider.cli.contract.schema import Unreadable, shown
 from airflow_segments_provider.errors import NotFound, SegmentsError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from airflow_segments_provider.contract.operation import Operation, Shape
+from airflow_segments_provider.cli.contract.operation import Operation, Shape
 from airflow_segments_provider.vendors.alteryx.parameters import Role
 
 _GROUP: Shape = {"name": "string", "role": get_args(Role)}

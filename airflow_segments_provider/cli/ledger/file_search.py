@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from airflow_segments_provider.cli.ledger.id_list import NamedId, trimmed
+from airflow_segments_provider.cli.ledger.ledgers import AnyStore
 from airflow_segments_provider.errors import LedgerUnavailable
-from airflow_segments_provider.ledger_commands.id_list import NamedId, trimmed
-from airflow_segments_provider.ledger_commands.ledgers import AnyStore
 from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.sources.ids import INVISIBLE
 from airflow_segments_provider.sync.approvals import Approval, Ending

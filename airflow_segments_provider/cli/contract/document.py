@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_segments_provider.contract.schema import Schema, Unreadable, as_object, resolved, shown
+from airflow_segments_provider.cli.contract.schema import Schema, Unreadable, as_object, resolved, shown
 
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 _VARIES = re.compile(r"\{[^{}/]*\}")

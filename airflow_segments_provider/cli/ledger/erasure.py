@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from airflow_segments_provider.cli.ledger.arguments import DECLINED, DONE, FAILED
+from airflow_segments_provider.cli.ledger.file_search import Found, Search
+from airflow_segments_provider.cli.ledger.id_list import NamedId
+from airflow_segments_provider.cli.ledger.ledgers import AnyStore, KeptLedger
+from airflow_segments_provider.cli.ledger.locations import LEFTOVERS, Places
+from airflow_segments_provider.cli.ledger.patience import Patience
 from airflow_segments_provider.errors import LedgerBusy, LedgerOvertaken, LedgerUnavailable
-from airflow_segments_provider.ledger_commands.arguments import DECLINED, DONE, FAILED
-from airflow_segments_provider.ledger_commands.holding import Found, Search
-from airflow_segments_provider.ledger_commands.id_list import NamedId
-from airflow_segments_provider.ledger_commands.ledgers import AnyStore, KeptLedger
-from airflow_segments_provider.ledger_commands.patience import Patience
-from airflow_segments_provider.ledger_commands.places import LEFTOVERS, Places
 from airflow_segments_provider.sources.ids import INVISIBLE
 from airflow_segments_provider.sync.ledger import retention
 from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, NOTES, read_head

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import IO
 
+from airflow_segments_provider.cli.ledger.ledgers import KeptLedger
 from airflow_segments_provider.errors import InvalidInput, LedgerUnavailable
-from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
 from airflow_segments_provider.sources.ids import INVISIBLE
 from airflow_segments_provider.sync.ledger.lease import moment
 from airflow_segments_provider.sync.ledger.local_store import LocalStore

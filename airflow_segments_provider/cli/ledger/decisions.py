@@ -7,10 +7,10 @@ import pwd
 import re
 from collections.abc import Sequence
 
+from airflow_segments_provider.cli.ledger.arguments import DECLINED, DONE
+from airflow_segments_provider.cli.ledger.details import can_be_approved
+from airflow_segments_provider.cli.ledger.ledgers import KeptLedger
 from airflow_segments_provider.errors import LedgerError
-from airflow_segments_provider.ledger_commands.arguments import DECLINED, DONE
-from airflow_segments_provider.ledger_commands.details import can_be_approved
-from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
 from airflow_segments_provider.sync import approvals
 from airflow_segments_provider.sync.ledger import retention
 from airflow_segments_provider.sync.ledger.history import Head, read_head

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_segments_provider.cli.ledger.ledgers import KeptLedger
 from airflow_segments_provider.errors import LedgerBusy, LedgerError
-from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
 from airflow_segments_provider.sync.ledger.lease import moment, read_release
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.workspace import Workspace

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from airflow_segments_provider.cli.ledger.export import COLUMNS, unescaped
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.ledger_commands.export import COLUMNS, unescaped
 from airflow_segments_provider.sources.ids import INVISIBLE
 
 MOST_NAMED = 50

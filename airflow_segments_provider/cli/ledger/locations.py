@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from airflow_segments_provider.ledger_commands.holding import Found
-from airflow_segments_provider.ledger_commands.id_list import NamedId
-from airflow_segments_provider.ledger_commands.ledgers import FOLDERS
+from airflow_segments_provider.cli.ledger.file_search import Found
+from airflow_segments_provider.cli.ledger.id_list import NamedId
+from airflow_segments_provider.cli.ledger.ledgers import FOLDERS
 from airflow_segments_provider.sync.ledger.local_store import TEMPORARY
 
 LEFTOVERS = "working directories of killed runs"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
+    from airflow_segments_provider.cli.ledger.ledgers import KeptLedger
+
 
 DONE = 0
 DECLINED = 1
@@ -129,8 +130,8 @@ def _parser(parsers: Any, name: str, run: Any, told: str, epilog: str = STATUS) 
 
 def list_ledgers(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger list``."""
-    from airflow_segments_provider.ledger_commands.ledgers import find
-    from airflow_segments_provider.ledger_commands.overview import overview
+    from airflow_segments_provider.cli.ledger.ledgers import find
+    from airflow_segments_provider.cli.ledger.overview import overview
     from airflow_segments_provider.sync.ledger.location import ledger_path
 
     path = options.ledger_path or ledger_path()
@@ -140,14 +141,14 @@ def list_ledgers(options: argparse.Namespace) -> tuple[int, list[str]]:
 
 def show_ledger(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger show``."""
-    from airflow_segments_provider.ledger_commands.details import details
+    from airflow_segments_provider.cli.ledger.details import details
 
     return DONE, details(_chosen(options))
 
 
 def export_members(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger export``; writes to ``options.stdout`` where no file is named."""
-    from airflow_segments_provider.ledger_commands.export import export
+    from airflow_segments_provider.cli.ledger.export import export
 
     if options.output is None and options.stdout.isatty():
         return DECLINED, ["These are people's IDs: name a file by --output, or - to show them here."]
@@ -159,39 +160,39 @@ def export_members(options: argparse.Namespace) -> tuple[int, list[str]]:
 
 def approve_plan(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger approve``."""
-    from airflow_segments_provider.ledger_commands.decisions import approve
+    from airflow_segments_provider.cli.ledger.decisions import approve
 
     return approve(_chosen(options), options.digest, options.by)
 
 
 def list_approvals(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger approvals``."""
-    from airflow_segments_provider.ledger_commands.decisions import approvals_of
-    from airflow_segments_provider.ledger_commands.ledgers import find
+    from airflow_segments_provider.cli.ledger.decisions import approvals_of
+    from airflow_segments_provider.cli.ledger.ledgers import find
 
     return approvals_of([_chosen(options)] if options.segment else find(options.ledger_path))
 
 
 def withdraw_approval(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger withdraw``."""
-    from airflow_segments_provider.ledger_commands.decisions import withdraw
+    from airflow_segments_provider.cli.ledger.decisions import withdraw
 
     return withdraw(_chosen(options), options.digest, options.by)
 
 
 def forget_ledger(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger forget``."""
-    from airflow_segments_provider.ledger_commands.decisions import forget
-    from airflow_segments_provider.ledger_commands.ledgers import choose
+    from airflow_segments_provider.cli.ledger.decisions import forget
+    from airflow_segments_provider.cli.ledger.ledgers import choose
 
     return forget(choose(options.ledger_path, options.segment, must_exist=False), yes=options.yes)
 
 
 def erase_person(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger erase-person``."""
-    from airflow_segments_provider.ledger_commands.erasure import Scope, erase
-    from airflow_segments_provider.ledger_commands.id_list import named_ids
-    from airflow_segments_provider.ledger_commands.ledgers import find
+    from airflow_segments_provider.cli.ledger.erasure import Scope, erase
+    from airflow_segments_provider.cli.ledger.id_list import named_ids
+    from airflow_segments_provider.cli.ledger.ledgers import find
     from airflow_segments_provider.sync.ledger.location import ledger_path, store_at
 
     ids = named_ids(options.ids, options.from_file)
@@ -201,6 +202,6 @@ def erase_person(options: argparse.Namespace) -> tuple[int, list[str]]:
 
 
 def _chosen(options: argparse.Namespace) -> KeptLedger:
-    from airflow_segments_provider.ledger_commands.ledgers import choose
+    from airflow_segments_provider.cli.ledger.ledgers import choose
 
     return choose(options.ledger_path, options.segment)

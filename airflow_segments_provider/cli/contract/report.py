@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airflow_segments_provider.contract.compare import Comparison
-from airflow_segments_provider.contract.fetch import Found
+from airflow_segments_provider.cli.contract.compare import Comparison
+from airflow_segments_provider.cli.contract.fetch import Found
 
 
 def lines(subject: str, ours: int, found: Found, comparison: Comparison) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_segments_provider.contract.operation import ANY, Operation
+from airflow_segments_provider.cli.contract.operation import ANY, Operation
 
 _PAGE = ("page", "page_size", "cursor?", "sort_attr?", "sort_dir?", "search_text?")
 _ASSIGN = "PUT /audiences/v1/audience/{}/assign_users"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from airflow_segments_provider.contract.document import Body, Described, Document, is_json, normal
-from airflow_segments_provider.contract.operation import ANY, Operation, Shape, always, sent
-from airflow_segments_provider.contract.schema import Schema, Unreadable, shown
+from airflow_segments_provider.cli.contract.document import Body, Described, Document, is_json, normal
+from airflow_segments_provider.cli.contract.operation import ANY, Operation, Shape, always, sent
+from airflow_segments_provider.cli.contract.schema import Schema, Unreadable, shown
 
 DEEPEST_ALTERNATIVES = 4
 

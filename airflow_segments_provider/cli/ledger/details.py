@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from airflow_segments_provider.cli.ledger.ledgers import KeptLedger
+from airflow_segments_provider.cli.ledger.overview import known_counts, replacement, under_way
 from airflow_segments_provider.errors import LedgerError
-from airflow_segments_provider.ledger_commands.ledgers import KeptLedger
-from airflow_segments_provider.ledger_commands.overview import known_counts, replacement, under_way
 from airflow_segments_provider.sync.approvals import kept
 from airflow_segments_provider.sync.ledger.history import generations, manifest_name
 from airflow_segments_provider.sync.ledger.lease import moment

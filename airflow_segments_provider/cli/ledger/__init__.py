@@ -1,0 +1,1 @@
+"""The `ledger` commands: each returns its exit status and the lines that it prints."""
