@@ -33,8 +33,8 @@ test-all: $(addprefix test-,$(or $(VERSIONS),$(TESTED)))  ## all tests on every 
 test-all: ALL := yes
 
 # What knows little of Airflow, or is known by the rest as well: `make test` runs it on the newest version only.
-APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/contract_check tests/faults tests/hooks \
-	tests/http tests/ledger_commands tests/members tests/models tests/packaging tests/sandbox tests/unusual tests/demo/test_demo_all.py \
+APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/cli/contract tests/faults tests/hooks \
+	tests/http tests/cli/ledger tests/sync tests/vendors tests/packaging tests/sandbox tests/unusual tests/demo/test_demo_all.py \
 	$(addprefix tests/sources/test_,batches.py case.py database_errors.py files_damage.py files_load.py files_memory.py id_set.py ids.py \
 	statement.py values.py)
 LEFT_OUT = $(if $(ALL)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))

@@ -17,8 +17,8 @@ from airflow_segments_provider.errors import (
 )
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.vendors.alteryx.parameters import Role
+from tests.cli.contract.relay import Relay
 from tests.conftest import RETRY
-from tests.contract_check.relay import Relay
 
 NOBODY = "0123456789abcdef01234567"
 

@@ -14,8 +14,8 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
 )
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from tests.cli.contract.relay import Relay
 from tests.conftest import RETRY
-from tests.contract_check.relay import Relay
 
 NAME = "Analysts"
 JSON, TEXT, HTML = "application/json", "text/plain", "text/html"

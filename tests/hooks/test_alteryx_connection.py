@@ -9,9 +9,9 @@ import pytest
 
 from airflow_segments_provider.errors import AuthenticationError, ConfigurationError
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from tests.cli.contract.relay import Relay
+from tests.cli.contract.tls import self_signed
 from tests.conftest import RETRY
-from tests.contract_check.relay import Relay
-from tests.contract_check.tls import self_signed
 
 NOBODY = "0123456789abcdef01234567"
 

@@ -18,8 +18,8 @@ from airflow_segments_provider.errors import (
     VendorError,
 )
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from tests.cli.contract.relay import Relay
 from tests.conftest import RETRY
-from tests.contract_check.relay import Relay
 
 
 @pytest.fixture

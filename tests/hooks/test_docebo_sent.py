@@ -9,8 +9,8 @@ import pytest
 from airflow_segments_provider.errors import ConfigurationError, InvalidInput, NotFound, RejectedRequest
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.operators.docebo import DoceboAddGroupUsersOperator
+from tests.cli.contract.relay import Relay
 from tests.conftest import RETRY
-from tests.contract_check.relay import Relay
 from tests.operators.task import context
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from tests.cli.contract.relay import Relay
 from tests.conftest import RETRY
-from tests.contract_check.relay import Relay
 
 NAME = "Trial users"
 TEXTS = {

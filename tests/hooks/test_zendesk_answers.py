@@ -8,7 +8,7 @@ import time
 import pytest
 
 from airflow_segments_provider.errors import PermissionDenied, UnexpectedReply
-from tests.contract_check.relay import Relay
+from tests.cli.contract.relay import Relay
 from tests.hooks.test_zendesk import FARAH, HANA, NAME, zendesk_hook
 
 JOB = "V3-b0b9a66a0cf48b92650ab84aad4e1a17"

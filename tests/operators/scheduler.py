@@ -12,7 +12,7 @@ from typing import Any, Self
 import sqlalchemy
 
 from tests.assets.conftest import AIRFLOW_2
-from tests.members.kill.deployment import Deployment, wait_until
+from tests.sync.kill.deployment import Deployment, wait_until
 
 UNFINISHED = {"None", "scheduled", "queued", "running", "restarting", "up_for_retry", "deferred", "up_for_reschedule"}
 

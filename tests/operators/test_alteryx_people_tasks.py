@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.cli.contract.relay import Relay
+from tests.cli.contract.tls import self_signed
 from tests.conftest import RETRY
-from tests.contract_check.relay import Relay
-from tests.contract_check.tls import self_signed
 
 OPERATORS = "from airflow_segments_provider.operators.alteryx import *\n"
 UNKNOWN = "0123456789abcdef01234567"

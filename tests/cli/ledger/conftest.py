@@ -1,0 +1,132 @@
+"""Segments whose ledgers lie below a ledger path, and the command run there."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import replace
+
+import duckdb
+import fsspec
+import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_segments_provider.__main__ import main
+from airflow_segments_provider.errors import PlanRefused
+from airflow_segments_provider.sync.ledger.location import store_at
+from airflow_segments_provider.sync.workspace import Workspace
+from tests.sync.conftest import Segment, people
+from tests.sync.model.memory import KEY
+
+HOUR = 3_600_000
+FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
+
+
+class KeptSegment(Segment):
+    """A segment with its ledger below a path; the last of its runs was less than an hour ago."""
+
+    def __init__(self, database, path, name):
+        super().__init__(database)
+        self.folder = f"{KEY.folder.rpartition('/')[0]}/{name}"
+        self.store = store_at(path, self.folder)  # type: ignore[assignment]
+        self.now = time.time_ns() // 1_000_000 - HOUR
+
+    def ledger(self, **given):
+        """The ledger of a run."""
+        return replace(super().ledger(**given), folder=self.folder)
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path):
+    """A folder for temporary files of the test's own: `erase-person` waits for runs that have working directories."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        patch.setenv("TMPDIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(params=["local", "memory"])
+def path(request, tmp_path):
+    """A ledger path: on the disk, and in an object store."""
+    if request.param == "local":
+        return str(tmp_path / "ledgers")
+    # Airflow knows no such scheme of its own; where `attach` is differs by its version.
+    sys.modules[ObjectStoragePath.__module__].attach("memory", fs=fsspec.filesystem("memory"))
+    return f"memory:///{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def make(path):
+    """Make a segment below the path."""
+    database = duckdb.connect(config={"threads": 1})
+    database.execute("PRAGMA disable_optimizer")
+    yield lambda name="segment": KeptSegment(database, path, name)
+    database.close()
+
+
+@pytest.fixture
+def ledger(path, capsys):
+    """Run ``ledger`` with these arguments; returns its status, and what it printed where."""
+
+    def run(command, *arguments):
+        status = main(["ledger", command, "--ledger-path", path, *arguments])
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def left(make):
+    """A segment that p000 has left, and whose vendor rejected p003; both are in many files of its ledger."""
+    segment = make()
+    segment.vendor.bad = {"p003"}
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused):
+        segment.sync(people(150, 200))
+    segment.sync(people(1, 203))
+    segment.sync(people(1, 204))
+    return segment
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """Run commands on another machine, on which the working directories of this one are not."""
+
+    @contextmanager
+    def moved():
+        with pytest.MonkeyPatch.context() as patch:
+            (tmp_path / "elsewhere").mkdir(exist_ok=True)
+            patch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
+            yield
+
+    return moved
+
+
+def found(segment, user, tmp_path):
+    """The folders in which a user is, by opening every file in another way than the command does."""
+    names = []
+    for name in segment.store.files():
+        content = segment.store.read(name)
+        if name.endswith(".parquet"):
+            copy = tmp_path / "copy.parquet"
+            copy.write_bytes(content)
+            content = str(duckdb.read_parquet(str(copy)).fetchall()).encode()
+        if user.encode() in content:
+            names.append(name.partition("/")[0])
+    return sorted(set(names))
+
+
+def known(segment):
+    with Workspace(database=segment.database) as workspace:
+        segment.ledger().look(workspace)
+        return {row[0]: row[1:] for row in workspace.rows("SELECT * FROM known")}
+
+
+def files_of(segment):
+    return {name: segment.store.read(name) for name in segment.store.files()}

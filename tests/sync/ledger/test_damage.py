@@ -1,0 +1,231 @@
+"""A ledger that is not what was written: the sync is right, or refused with the way out; never a wrong one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_segments_provider.errors import LedgerBusy, LedgerError, LedgerLost, PlanRefused, RunSuperseded
+from airflow_segments_provider.sync.ledger.history import generations, read_head
+from tests.sync.conftest import people
+from tests.sync.ledger.scenes import (
+    FREE,
+    HOUR,
+    SCENES,
+    Scene,
+    approved,
+    committed,
+    failed,
+    noted,
+    older,
+    replaced,
+)
+from tests.sync.model.memory import KEY
+
+WAYS_OUT = ("replace=True", "Delete", "Use that version")
+WANTED = people(30, 75)
+
+
+@pytest.fixture(scope="module", params=SCENES, ids=lambda build: build.__name__)
+def scene(request, database):
+    return Scene(request.param, database)
+
+
+def test_a_run_on_a_damaged_ledger_does_what_it_should_or_nothing(scene):
+    compare(scene, range(2))
+
+
+@pytest.mark.slow
+def test_a_run_on_a_damaged_ledger_does_what_it_should_or_nothing_many_times(scene):
+    compare(scene, range(2, 40))
+
+
+def compare(scene, seeds):
+    for number, (name, content, what) in enumerate(scene.damages(seeds)):
+        # Without a witness, a ledger whose newest generation is missing is the one before.
+        witness = number % 2 == 0 or (content is None and name.startswith("generations/"))
+        found, right = scene.play({name: content}, witness=witness), scene.right
+        if found.error is not None:
+            assert found.requests == 0, what
+            if isinstance(found.error, LedgerError) and not isinstance(found.error, RunSuperseded):
+                assert any(way in str(found.error) for way in WAYS_OUT), what
+            continue
+        assert right.error is None, what
+        assert found.members == right.members, what
+        assert found.owned == right.owned, what
+        assert (found.as_of, found.replacement) == (right.as_of, right.replacement), what
+        # A user who is uncertain without need is sent once more.
+        assert all(found.uncertain.get(user, 0) >= since for user, since in right.uncertain.items()), what
+
+
+def test_what_earlier_generations_left_is_not_needed(scene):
+    found = scene.play({name: None for name in scene.files if name not in scene.needed})
+    assert (type(found.error), found.members) == (type(scene.right.error), scene.right.members)
+    assert (found.owned, found.uncertain) == (scene.right.owned, scene.right.uncertain)
+
+
+def replace_all(segment):
+    """Do runs with ``replace=True`` until one succeeds, and return it: one waits, and one needs an approval."""
+    requests = segment.vendor.requests
+    with pytest.raises(LedgerBusy, match="may still be carried out") as busy:
+        segment.sync(WANTED, run="recovery", replace=True)
+    segment.now = busy.value.until - 120_000
+    with pytest.raises(LedgerBusy):
+        segment.sync(WANTED, run="recovery", replace=True)
+    with pytest.raises(PlanRefused, match="the ledger was lost, so it is unknown how many members") as refused:
+        segment.sync(WANTED, run="recovery", replace=True)
+    assert segment.vendor.requests == requests
+    return segment.sync(WANTED, run="recovery", replace=True, approve=refused.value.digest)
+
+
+RECOVERED = [
+    *((build, "generations", None) for build in (failed, noted, committed, replaced)),
+    *((build, "generations", b"{") for build in (failed, noted, committed, replaced)),
+    *((build, "state", None) for build in (failed, noted, committed, replaced)),
+    *((build, "state", b"{") for build in (failed, noted, committed, replaced)),
+    *((build, "batches", None) for build in (failed, replaced)),
+    *((build, "acknowledged", b"{") for build in (failed, replaced)),
+    (noted, "notes", b"{"),
+]
+
+
+@pytest.mark.parametrize(
+    ("build", "folder", "content"), RECOVERED, ids=lambda given: getattr(given, "__name__", str(given))
+)
+def test_a_replacement_recovers_from_it(database, build, folder, content):
+    scene = Scene(build, database)
+    name = [name for name in scene.needed if name.startswith(folder)][-1]
+    segment = scene.reset({name: content})
+    segment.vendor.bad, segment.vendor.members = set(), {*segment.vendor.members, "by hand"}
+    # An older manifest may be that of a run whose lease has not ended.
+    segment.now += HOUR
+    with pytest.raises(LedgerError):
+        segment.sync(WANTED, run="recovery")
+    assert segment.vendor.requests == 0
+    assert replace_all(segment).outcome == "changed"
+    assert segment.vendor.members == set(WANTED)
+    assert segment.sync(WANTED, run="recovery").outcome == "unchanged"
+    segment.sync(people(31, 76), run="next")
+    assert segment.vendor.members == set(people(31, 76))
+
+
+@pytest.mark.parametrize("witness", [True, False], ids=["witness", "no witness"])
+def test_a_replacement_on_a_damaged_ledger_goes_on_from_its_number_and_time(database, witness):
+    scene = Scene(older, database)
+    name = f"generations/{scene.head.generation:012d}.json"
+    segment = scene.reset({name: b"{"}, witness=witness)
+    if witness:
+        # The time is that of the witness; without one it is not known.
+        with pytest.raises(RunSuperseded):
+            segment.sync(WANTED, as_of=segment.now - 2 * HOUR, replace=True)
+    replace_all(segment)
+    assert generations(segment.store)[-3:] == [scene.head.generation + number for number in (1, 2, 3)]
+
+
+def copies(segment):
+    """Sync some times; yields what the ledger was after each of its generations, and the first time it was empty."""
+    found = [dict(segment.store.files)]
+    create = segment.store.create
+
+    def creating(name, content):
+        created = create(name, content)
+        if name.startswith("generations/"):
+            found.append(dict(segment.store.files))
+        return created
+
+    segment.store.create = creating
+    for last in (20, 22, 23, 23):
+        segment.sync(people(0, last))
+    segment.store.create = create
+    return found
+
+
+def test_an_older_copy_or_an_empty_folder_is_refused_until_a_replacement(segment):
+    before = copies(segment)
+    newest, seen = before.pop(), segment.witness.seen
+    assert len(before) == 7
+    for files in before:
+        segment.store.files, segment.witness.seen = dict(files), seen
+        segment.vendor.members, segment.vendor.requests = {*people(0, 23), "by hand"}, 0
+        head = read_head(segment.store, KEY.folder).generation
+        with pytest.raises(LedgerLost, match=f"its generation {seen.generation}\\)") as lost:
+            segment.sync(people(0, 24), run="next")
+        assert "Nothing was sent" in str(lost.value)
+        with pytest.raises(RunSuperseded):
+            segment.sync(people(0, 24), as_of=seen.as_of - 1, run="next", replace=True)
+        assert generations(segment.store)[-1:] == ([head] if head else [])
+        replace_all(segment)
+        assert segment.vendor.members == set(WANTED)
+        assert [number for number in generations(segment.store) if number > head] == [
+            seen.generation + number for number in (1, 2, 3)
+        ]
+    # The newest copy is no older one.
+    segment.store.files, segment.witness.seen = newest, seen
+    segment.vendor.members = set(people(0, 23))
+    assert segment.sync(people(0, 23)).outcome == "unchanged"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 2}'])
+def test_the_message_of_a_damaged_manifest(segment, content):
+    segment.sync(people(0, 10))
+    segment.store.files["generations/000000000002.json"] = content
+    with pytest.raises(LedgerError, match=r"generations/000000000002\.json is damaged\. .* set `replace=True`"):
+        segment.sync(people(0, 10))
+
+
+def test_the_message_of_another_version(segment):
+    segment.sync(people(0, 10))
+    name = "generations/000000000002.json"
+    segment.store.files[name] = segment.store.files[name].replace(b'"format": 2', b'"format": 3')
+    with pytest.raises(LedgerError, match="another version of this package"):
+        segment.sync(people(0, 10))
+
+
+def test_the_message_of_another_segment(segment):
+    segment.sync(people(0, 10))
+    manifest = read_head(segment.store, KEY.folder).manifest
+    assert manifest is not None
+    copied = manifest.model_copy(update={"folder": "memory/elsewhere/-/2"})
+    segment.store.files["generations/000000000002.json"] = copied.encoded
+    with pytest.raises(LedgerError, match="own folder below the ledger path"):
+        segment.sync(people(0, 10))
+
+
+def test_a_damaged_acknowledgement_can_be_deleted(database):
+    scene = Scene(failed, database)
+    name = next(name for name in scene.needed if name.startswith("acknowledged/"))
+    assert f"{name} of {KEY.folder} is damaged. Nothing was sent. Delete that file" in str(
+        scene.play({name: b"{"}).error
+    )
+    found = scene.play({name: None})
+    assert (found.members, found.owned, found.error) == (scene.right.members, scene.right.owned, None)
+
+
+def test_a_damaged_plan_or_a_lost_approval_is_not_applied(database):
+    scene = Scene(approved, database)
+    plans, approvals = ([name for name in scene.needed if name.startswith(f)] for f in ("plans/", "approvals/"))
+    users = next(name for name in plans if name.endswith(".txt") and approvals[0].rpartition("/")[2][:-5] in name)
+    other = scene.files[users].replace(b"p020", b"p000")
+    assert "a file was changed or is damaged" in str(scene.play({users: other}).error)
+    assert isinstance(scene.play({approvals[0]: None}).error, PlanRefused)
+
+
+def test_deltas_become_a_snapshot_when_they_are_many_or_large(segment):
+    segment.limit = 1_000
+    segment.sync(people(0, 400))
+    for number in range(1, 30):
+        segment.sync(people(0, 400 + number), **FREE)
+        state = json.loads(segment.store.files[newest(segment)])["state"]
+        assert len(state["deltas"]) <= 20
+        assert sum(part["rows"] for part in state["deltas"]) <= 0.25 * state["snapshot"]["rows"]
+    segment.sync(people(0, 800), **FREE)
+    state = json.loads(segment.store.files[newest(segment)])["state"]
+    assert (state["deltas"], state["snapshot"]["rows"]) == ([], 800)
+    segment.sync(people(300, 800), **FREE)
+    assert segment.vendor.members == set(people(300, 800))
+    assert segment.sync(people(300, 800)).outcome == "unchanged"
+
+
+def newest(segment):
+    return max(name for name in segment.store.files if name.startswith("generations/"))

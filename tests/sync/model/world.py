@@ -1,0 +1,229 @@
+"""One segment, its ledger, the time, and what people do to them."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_segments_provider.sync.ledger.history import GENERATIONS, generation_of
+from airflow_segments_provider.sync.ledger.witness import Seen
+from tests.sync.model.memory import Vendor
+from tests.sync.model.weather import drawn
+
+if TYPE_CHECKING:
+    from tests.sync.model.books import Kept
+    from tests.sync.model.worker import Worker
+
+EVERYBODY = tuple(str(number) for number in range(12))
+
+# In minutes, as SETTLE.
+REQUEST_TIMEOUT, LEASE, SKEW = 3, 12, 2
+
+MINUTE = 60_000
+START = 1_700_000_000_000
+
+
+class Diverged(AssertionError):
+    """A claim does not hold."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the ledger was given, in order.
+
+    :param digest: of a generation; a note has none.
+    :param commit: it is one, and no intent or fence.
+    :param pending: it says that a replacement is pending.
+    """
+
+    digest: str = ""
+    commit: bool = False
+    pending: bool = False
+
+
+@dataclass
+class World:
+    """The segment, and all that happens to it.
+
+    :ivar sources: who is wanted, by the time that it represents; ``reads`` numbers each reading.
+    :ivar written: everything of note that was written to the ledger and not restored away; ``witnessed``: the digests
+        of the generations that the witness was given; ``last``: the last generation, also where it was restored away.
+    :ivar restores: how often the ledger was restored.
+    :ivar newest: the time and the reading of the data of the last successful run.
+    :ivar removals: users whose removal was accepted, by a plan within the limits or approved, and whom no committed
+        source has wanted since; ``additions`` likewise; ``begun``: the removals of the last accepted plan that are not
+        settled.
+    :ivar lost: a ledger that was written and witnessed is gone, and no generation says so yet; ``blind``: and no
+        replacement has made up for it yet.
+    :ivar refused: plans that the guard refused; ``granted``: of those that were approved, the digest and whom they add
+        and remove.
+    :ivar astray: workers that sent a request too late, and have not written their note yet.
+    :ivar story: what happened, a line each, for whoever repeats a schedule.
+    :ivar excused: something happened that the promise does not cover.
+    """
+
+    seed: int
+    chosen: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rng = rng = random.Random(self.seed)
+        self.weather = drawn(rng, **self.chosen)
+        self.now = 0
+        self.seen: Counter[str] = Counter()
+        self.divergence: Diverged | None = None
+        self.excused = ""
+        self.story: list[str] = []
+        self.files: dict[str, bytes] = {}
+        self.copies: list[tuple[int, dict[str, bytes]]] = []
+        self.written: list[Written] = []
+        self.last = ""
+        self.restores = 0
+        self.witness: Seen | None = None
+        self.witnessed: set[str] = set()
+        self.vendor = vendor = Vendor(rng, weather=self.weather, clock=lambda: self.now)
+        vendor.members = {user for user in EVERYBODY if rng.random() < 0.15}
+        vendor.strangers = set(vendor.members)
+        vendor.bad = {user for user in EVERYBODY if rng.random() < self.weather.bad} - vendor.members
+        vendor.stuck = {user for user in EVERYBODY if rng.random() < self.weather.stuck}
+        self.sources: dict[int, frozenset[str]] = {}
+        self.reads, self.settled = 0, False
+        self.newest = (-1, -1)
+        self.removals: set[str] = set()
+        self.additions: set[str] = set()
+        self.begun: set[str] = set()
+        self.lost = self.blind = False
+        self.late_at = self.removed_by_hand_at = -1
+        self.added_by_hand: dict[str, int] = {}
+        self.touched: dict[Worker, int] = {}
+        self.astray: set[Worker] = set()
+        self.granted: set[tuple[str, frozenset[str], frozenset[str]]] = set()
+        self.refused: list[Kept] = []
+
+    def claim(self, name: str, holds: object, *about: object) -> None:
+        """Check a claim."""
+        if not holds:
+            raise self.diverged(name, *about)
+
+    def diverged(self, name: str, *about: object) -> Diverged:
+        """Note a divergence, because the engine may catch the error, and return the first one."""
+        self.divergence = self.divergence or Diverged(f"{name}: {' '.join(map(str, about))}")
+        return self.divergence
+
+    def note(self, who: object, *what: object) -> None:
+        """Add to the story."""
+        self.story.append(f"{self.now:4} {who}: {' '.join(map(str, what))}")
+
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """Let nothing go wrong at the vendor, until the end of the block."""
+        self.vendor.faulty = False
+        try:
+            yield
+        finally:
+            self.vendor.faulty = True
+
+    # Time ----------------------------------------------------------------------------------------------------------
+
+    def advance(self, minutes: int) -> None:
+        """Let time pass; what was sent long ago is carried out meanwhile."""
+        for _ in range(minutes):
+            self.now += 1
+            if self.vendor.late and self.vendor.land(self.weather.prompt):
+                self.late_at = self.now
+                self.note("vendor", "carried out a late request; members", sorted(self.vendor.members))
+                self.seen["requests carried out late"] += 1
+
+    def moment(self, minutes: int) -> int:
+        """As milliseconds since 1970."""
+        return START + minutes * MINUTE
+
+    # People --------------------------------------------------------------------------------------------------------
+
+    def by_hand(self) -> None:
+        """Somebody changes the segment without telling anybody."""
+        vendor, user = self.vendor, self.rng.choice(EVERYBODY)
+        if user in vendor.members:
+            if user not in vendor.strangers and not self.weather.lists:
+                vendor.unseen.add(user)
+            vendor.members = vendor.members - {user}
+            vendor.strangers = vendor.strangers - {user}
+            self.removed_by_hand_at = self.now
+            self.seen["removed by hand"] += 1
+            self.note("somebody", "removed", user)
+        elif user not in vendor.bad:
+            vendor.members = vendor.members | {user}
+            vendor.leaving = vendor.leaving - {user}
+            if user not in vendor.unseen:
+                vendor.strangers = vendor.strangers | {user}
+            vendor.unseen = vendor.unseen - {user}
+            self.added_by_hand[user] = self.now
+            self.begun.discard(user)
+            self.seen["added by hand"] += 1
+            self.note("somebody", "added", user)
+
+    def read(self, as_of: int) -> tuple[frozenset[str], int]:
+        """Read the source for a time; return who is wanted, and the number of the reading."""
+        self.reads += 1
+        rng = self.rng
+        known = as_of in self.sources
+        if not known or (rng.random() < self.weather.corrected and not self.settled):
+            self.sources[as_of] = self._changed()
+            self.seen["source corrected between two reads"] += known
+        return self.sources[as_of], self.reads
+
+    def _changed(self) -> frozenset[str]:
+        """Draw who is wanted from now on."""
+        rng, weather = self.rng, self.weather
+        latest = self.sources[max(self.sources)] if self.sources else frozenset[str]()
+        dice = rng.random()
+        if dice < weather.empty:
+            return frozenset()
+        if dice < weather.empty + weather.undo and latest:
+            return frozenset(EVERYBODY) - latest
+        base = latest if rng.random() < 0.7 else frozenset()
+        changed = 0.15 if base else rng.choice([0.1, 0.5, 0.9])
+        return base ^ {user for user in EVERYBODY if rng.random() < changed}
+
+    # The ledger's files --------------------------------------------------------------------------------------------
+
+    def head(self) -> str:
+        """The digest of the newest manifest; empty for a new ledger."""
+        names = [name for name in self.files if name.startswith(f"{GENERATIONS}/")]
+        return hashlib.sha256(self.files[max(names)]).hexdigest() if names else ""
+
+    def newest_generation(self) -> int:
+        prefix = f"{GENERATIONS}/"
+        found = [generation_of(name.removeprefix(prefix)) or 0 for name in self.files if name.startswith(prefix)]
+        return max(found, default=0)
+
+    def back_up(self) -> None:
+        """Somebody, or some machine, copies the ledger, at any instant."""
+        self.copies.append((len(self.written), dict(self.files)))
+
+    def restore(self) -> bool:
+        """Put an older copy of the ledger back, or none; return whether the promise still holds."""
+        rng = self.rng
+        kept, files = rng.choice([(0, {}), rng.choice(self.copies)]) if self.copies else (0, dict[str, bytes]())
+        self.restores += 1
+        gone = self.written[kept:]
+        del self.written[kept:]
+        self.copies = [copy for copy in self.copies if copy[0] <= kept]
+        self.files.clear()
+        self.files.update(files)
+        self.seen["ledger restored to an older copy" if files else "ledger lost"] += bool(gone)
+        self.note("somebody", "restored the ledger to generation", self.newest_generation())
+        if any(not entry.digest for entry in gone):
+            self.excused = "a note was restored away"
+        if any(entry.commit and entry.digest not in self.witnessed for entry in gone):
+            self.excused = "a commit that was not witnessed was restored away"
+        if any(entry.digest in self.witnessed for entry in gone if entry.digest):
+            self.lost = self.blind = True
+        elif not any(entry.pending for entry in self.written):
+            # A replacement that had sent nothing is forgotten: whoever asked must ask again.
+            self.vendor.leaving = set()
+        return not self.excused

@@ -1,0 +1,175 @@
+"""Rejected users: split within a budget, tried again last, and never in the way of other changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.errors import RejectedRequest
+from airflow_segments_provider.sync import apply
+from tests.sync.conftest import people
+from tests.sync.model.memory import Crash
+
+DAY = 24 * 3600 * 1000
+FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
+
+
+def sent(segment):
+    """The requests from now on: kind and users."""
+    requests, request = [], segment.vendor.request
+
+    def noted(kind, ids):
+        requests.append((kind, frozenset(ids)))
+        return request(kind, ids)
+
+    segment.vendor.request = noted
+    return requests
+
+
+@pytest.mark.parametrize("bad", [{"p000"}, {"p127"}, {"p064"}, {"p003", "p004"}, {"p000", "p127"}])
+def test_few_requests_find_the_bad_ids_of_a_batch(segment, bad):
+    segment.limit = 128
+    segment.vendor.bad = bad
+    done = segment.sync(people(0, 128))
+    assert segment.vendor.members == set(people(0, 128)) - bad
+    assert done.counts["rejected"] == len(bad)
+    # A bad id costs at most two requests for each halving; a batch of 128 is halved seven times.
+    assert segment.vendor.requests <= 1 + 14 * len(bad)
+
+
+def test_a_batch_of_bad_ids_alone(segment):
+    segment.vendor.bad = set(people(0, 5))
+    assert segment.sync(people(0, 5)).counts["rejected"] == 5
+    assert segment.vendor.members == set()
+
+
+def test_a_vendor_that_accepts_nothing_is_not_taken_for_one_that_rejects_users(segment):
+    segment.limit = 1_000
+    segment.vendor.bad = set(people(0, 1_000))
+    with pytest.raises(
+        RejectedRequest, match=r"rejected each of \d+ requests, \d+ of them with one user \(status 400\)"
+    ):
+        segment.sync(people(0, 1_000))
+
+
+def test_one_accepted_request_of_the_run_is_enough_to_go_on(segment):
+    segment.sync(people(0, 100))
+    segment.limit = 1_000
+    segment.vendor.bad = set(people(200, 260))
+    done = segment.sync([*people(1, 100), *people(200, 260)], max_refused=None)
+    assert (done.counts["rejected"], done.counts["applied"]) == (60, 1)
+    assert segment.vendor.members == set(people(1, 100))
+
+
+@pytest.mark.parametrize("kind", ["add", "remove"])
+def test_thirty_rejected_users_do_not_block_other_changes(segment, kind):
+    segment.limit = 1_000
+    segment.sync(people(100, 300))
+    rejected = set(people(0, 30) if kind == "add" else people(100, 130))
+    segment.vendor.bad, segment.vendor.stuck = (rejected, set()) if kind == "add" else (set(), rejected)
+    wanted = [*people(0, 30), "new", *people(100, 300)] if kind == "add" else people(130, 299)
+    assert segment.sync(wanted, **FREE).counts["rejected"] == 30
+    for _ in range(3):
+        segment.now += DAY
+        wanted = wanted[:-1]
+        requests = sent(segment)
+        done = segment.sync(wanted, **FREE)
+        assert segment.vendor.members <= set(wanted) | rejected | {"new"}
+        assert done.counts["rejected"] == 30
+        # What is new comes first.
+        assert requests[0][0] == "remove"
+        assert not requests[0][1] & rejected
+
+
+def test_retries_take_one_request_each_at_half_the_size_and_the_oldest_first(segment):
+    segment.limit = 1_000
+    segment.vendor.bad = set(people(0, 1_000))
+    with pytest.raises(RejectedRequest):
+        segment.sync(people(0, 1_000))
+    segment.now += DAY
+    segment.vendor.bad = set()
+    requests = sent(segment)
+    done = segment.sync(people(0, 1_000))
+    assert (done.counts["applied"], done.counts["rejected"]) == (1_000, 0)
+    assert len(requests[0][1]) <= 2  # four were rejected at most
+    assert len(requests) < 40
+    assert segment.sync(people(0, 1_000)).outcome == "unchanged"
+
+
+def test_retries_that_are_rejected_never_fail_the_run(segment):
+    segment.limit = 1_000
+    segment.vendor.bad = set(people(0, 50))
+    segment.sync(people(0, 200))
+    for _ in range(3):
+        segment.now += DAY
+        done = segment.sync(people(0, 200))
+        assert (done.outcome, done.counts["again"], done.counts["rejected"]) == ("unchanged", 50, 50)
+    assert segment.sync(people(0, 200)).counts["waiting"] == 50
+
+
+@pytest.mark.parametrize("share", [0.01, 0.1, 1.0])
+def test_splitting_has_a_budget_of_requests(segment, share, monkeypatch):
+    monkeypatch.setattr(apply, "SPLIT_BUDGET", 50)
+    segment.limit = 1_000
+    everybody = [f"q{number:04}" for number in range(1_000)]
+    segment.vendor.bad = set(everybody[1 :: round(1 / share)]) - {"q0000"}
+    segment.sync(["q0000"])
+    done = segment.sync(everybody, max_added_fraction=None)
+    assert segment.vendor.requests <= 1 + 2 * 50
+    assert done.counts["applied"] + done.counts["rejected"] == len(everybody) - 1
+    # Whoever is not rejected gets in sooner or later: each day, smaller parts are tried.
+    for _ in range(20):
+        segment.now += DAY
+        before = segment.vendor.requests
+        segment.sync(everybody, max_added_fraction=None)
+        assert segment.vendor.requests - before <= 3 * 50
+    if share < 1:
+        assert segment.vendor.members == set(everybody) - segment.vendor.bad
+
+
+def test_the_budget_is_the_one_that_is_documented():
+    assert apply.SPLIT_BUDGET == 500
+
+
+def test_the_parts_of_a_split_batch_are_acknowledged_as_they_come(segment):
+    segment.limit = 1_000
+    segment.vendor.bad = {"p003"}
+    carry_out, calls = segment.vendor.carry_out, []
+
+    def dies_later(kind, ids):
+        calls.append(ids)
+        if len(calls) == 6:
+            raise Crash
+        carry_out(kind, ids)
+
+    segment.vendor.carry_out = dies_later
+    with pytest.raises(Crash):
+        segment.sync(people(0, 1_000))
+    segment.vendor.carry_out = carry_out
+    acknowledged, requests = set().union(*calls[:5]), sent(segment)
+    segment.sync(people(0, 1_000))
+    assert not acknowledged & set().union(*(ids for _, ids in requests))
+    assert segment.vendor.members == set(people(0, 1_000)) - {"p003"}
+
+
+def test_the_mode_remove_leaves_rejected_users_alone_for_a_day(segment):
+    segment.sync(people(0, 100))
+    segment.vendor.stuck = {"p007"}
+    assert segment.sync(people(0, 8), mode="remove").counts["rejected"] == 1
+    requests = sent(segment)
+    assert segment.sync(people(0, 8), mode="remove").counts["waiting"] == 1
+    assert requests == [("remove", frozenset(people(0, 8)) - {"p007"})]
+    segment.now += DAY
+    assert segment.sync(people(0, 8), mode="remove").counts["remove_again"] == 1
+
+
+def test_a_rejection_changes_neither_who_is_owned_nor_who_is_uncertain(segment):
+    """A request of unknown outcome, then a rejection: the user may be a member, and has to leave when not wanted."""
+    segment.vendor.request = lambda kind, ids: "lost"
+    with pytest.raises(Exception, match="lost"):
+        segment.sync(["p000"])
+    del segment.vendor.request
+    segment.vendor.members = {"p000"}
+    segment.vendor.bad = {"p000"}
+    assert segment.sync(["p000"], max_refused=1).counts["rejected"] == 1
+    segment.sync([], allow_empty=True)
+    assert segment.vendor.members == set()

@@ -1,0 +1,275 @@
+"""An approval applies to exactly one plan: the digest covers every user, and what is kept is checked against it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from airflow_segments_provider.errors import LedgerError, PlanRefused
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.approvals import KeptPlan
+from airflow_segments_provider.sync.ledger.history import read_head
+from airflow_segments_provider.sync.ledger.lease import moment
+from airflow_segments_provider.sync.ledger.ledger import Ledger
+from tests.sync.conftest import people
+from tests.sync.model.memory import KEY, Crash
+from tests.sync.test_sync import Unread
+
+DAY = 24 * 3600 * 1000
+
+
+@pytest.fixture
+def segment(segment):
+    segment.sync(people(0, 200), as_of=segment.now)
+    return segment
+
+
+def refused(segment, wanted, **settings):
+    with pytest.raises(PlanRefused) as error:
+        segment.sync(wanted, **settings)
+    return error.value.digest
+
+
+def approved_by_file(segment, digest):
+    ledger = segment.ledger()
+    ledger.head = read_head(segment.store, KEY.folder)
+    approvals.approve(ledger, digest, "ada")
+
+
+@pytest.mark.parametrize("swapped", [("p199", "p149"), ("p150", "p000"), ("p199", "evil")])
+def test_one_other_user_makes_another_digest(segment, swapped):
+    """Also where as many are added and removed."""
+    one = segment.sync([*people(150, 200), "good"], plan_only=True).plan
+    others = dict([swapped, ("good", "bad")]) if swapped[1] == "evil" else dict([swapped])
+    two = segment.sync([others.get(user, user) for user in [*people(150, 200), "good"]], plan_only=True).plan
+    assert one.digest != two.digest
+    if swapped[1] != "evil":
+        assert one.counts == two.counts
+
+
+def test_the_order_of_the_source_makes_none(segment):
+    digests = {
+        segment.sync(wanted, plan_only=True).plan.digest for wanted in (people(150, 200), people(150, 200)[::-1])
+    }
+    assert len(digests) == 1
+
+
+def test_nor_does_the_database_that_makes_it(segment):
+    """It can be computed without: the SHA-256 of a line of JSON, and of the actions in the order of their bytes."""
+    plan = segment.sync(people(150, 200), plan_only=True).plan
+    lines = sorted(f"remove\t{user}\n" for user in people(0, 150))
+    assert plan.digest == "sha256:" + hashlib.sha256(plan.header + "".join(lines).encode()).hexdigest()
+
+
+@pytest.mark.parametrize("ending", ["txt", "json"])
+@pytest.mark.parametrize("how", ["argument", "file"])
+def test_a_kept_plan_that_was_changed_is_not_applied(segment, ending, how):
+    digest = refused(segment, people(150, 200))
+    (name,) = [name for name in segment.store.files if name.startswith("plans/") and name.endswith(ending)]
+    content = segment.store.files[name]
+    if ending == "txt":
+        segment.store.files[name] = content.replace(b"p000", b"p160")
+    else:
+        stored = KeptPlan.decode(content)
+        changed = stored.model_copy(update={"plan": replace(stored.plan, mode="add")})
+        segment.store.files[name] = changed.encoded
+    if how == "file":
+        approved_by_file(segment, digest)
+    with pytest.raises(LedgerError, match="is not what is kept"):
+        segment.sync(people(150, 200), approve=digest if how == "argument" else None)
+    assert segment.vendor.members == set(people(0, 200))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"plan": {}, "breaches": []}', b'{"plan": null}'])
+def test_nor_is_one_that_is_damaged(segment, content):
+    digest = refused(segment, people(150, 200))
+    (name,) = [name for name in segment.store.files if name.startswith("plans/") and name.endswith("json")]
+    segment.store.files[name] = content
+    with pytest.raises(LedgerError, match="is damaged"):
+        segment.sync(people(150, 200), approve=digest)
+
+
+def test_each_of_two_approvals_is_for_its_own_plan(segment):
+    one, two = refused(segment, people(150, 200)), refused(segment, people(140, 200))
+    approved_by_file(segment, one)
+    segment.sync([], approve=two)
+    assert segment.vendor.members == set(people(140, 200))
+    # The other one is no longer true: what it would remove now has to be approved anew.
+    with pytest.raises(PlanRefused):
+        segment.sync(people(199, 200))
+    with pytest.raises(PlanRefused):
+        segment.sync(people(199, 200), approve=one)
+
+
+def test_of_two_approvals_beside_the_ledger_the_one_with_newer_data_applies(segment):
+    older = refused(segment, people(150, 200), as_of=segment.now)
+    newer = refused(segment, people(140, 200), as_of=segment.now + DAY // 48)
+    for digest in (newer, older):
+        approved_by_file(segment, digest)
+    segment.sync([])
+    assert segment.vendor.members == set(people(140, 200))
+
+
+def test_an_approval_that_matches_no_plan_is_reported(segment):
+    nothing = "sha256:" + 64 * "0"
+    done = segment.sync(people(0, 201), approve=nothing)
+    assert nothing in done.notices[0]
+    assert "no plan of that digest is kept" in done.notices[0]
+    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+        segment.sync(people(199, 200), approve=nothing)
+
+
+def test_an_approved_plan_is_applied_without_its_source(segment):
+    digest = refused(segment, people(150, 200))
+    done = segment.sync(Unread(), approve=digest)
+    assert (done.plan.approved, done.plan.digest, done.counts["applied"]) == (True, digest, 150)
+
+
+def test_it_commits_the_time_that_its_own_data_represents(segment):
+    made = segment.now
+    digest = refused(segment, people(150, 200), as_of=made)
+    segment.now += DAY
+    segment.sync([], approve=digest, as_of=segment.now)
+    # So the run that was refused can be cleared, and so can those after it.
+    segment.sync(people(150, 200), as_of=made)
+    segment.sync(people(151, 200), as_of=made + 1)
+
+
+def test_it_is_no_longer_true_after_another_run(segment):
+    digest = refused(segment, people(150, 200))
+    segment.sync(people(0, 201))
+    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+        segment.sync(people(150, 200), approve=digest)
+
+
+def test_nor_after_a_late_sender_has_written_a_note(segment):
+    digest = refused(segment, people(150, 200))
+    ledger = segment.ledger()
+    ledger.head = read_head(segment.store, KEY.folder)
+    ledger.note("add", ["p777"])
+    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+        segment.sync(people(150, 200), approve=digest)
+
+
+def test_it_can_be_approved_where_nothing_old_is_kept(segment):
+    segment.keep = timedelta(0)
+    digest = refused(segment, people(150, 200))
+    segment.sync([], approve=digest)
+    assert segment.vendor.members == set(people(150, 200))
+
+
+@pytest.mark.parametrize("wanted", [people(0, 30), people(2, 30)], ids=["the same", "fewer"])
+def test_removals_that_were_approved_and_acknowledged_need_no_second_approval(segment, monkeypatch, wanted):
+    given = {"mode": "remove", "max_removals": 5}
+    digest = refused(segment, people(0, 30), **given)
+    carry_out = segment.vendor.carry_out
+
+    def once(*request):
+        carry_out(*request)
+        monkeypatch.setattr(segment.vendor, "carry_out", crash)
+
+    def crash(*request):
+        raise Crash
+
+    monkeypatch.setattr(segment.vendor, "carry_out", once)
+    with pytest.raises(Crash):
+        segment.sync(people(0, 30), approve=digest, **given)
+    monkeypatch.setattr(segment.vendor, "carry_out", carry_out)
+    assert segment.vendor.members == set(people(10, 200))
+    # A vendor that lists no members gets all of them again.
+    segment.sync(wanted, **given)
+    assert segment.vendor.members == set(people(30, 200))
+    refused(segment, wanted, **given)
+
+
+def withdrawn(segment, digest):
+    ledger = segment.ledger()
+    ledger.head = read_head(segment.store, KEY.folder)
+    return approvals.withdraw(ledger, digest, "bob")
+
+
+@pytest.mark.parametrize("how", ["argument", "file"])
+def test_an_approval_that_was_withdrawn_never_applies(segment, how):
+    digest = refused(segment, people(150, 200))
+    if how == "file":
+        approved_by_file(segment, digest)
+    assert withdrawn(segment, digest).by == "bob"
+    with pytest.raises(PlanRefused) as error:
+        segment.sync(people(150, 200), approve=digest if how == "argument" else None)
+    assert ("withdrawn" in str(error.value)) == (how == "argument")
+    assert segment.vendor.members == set(people(0, 200))
+    approved_by_file(segment, digest)
+    segment.sync([])
+    assert segment.vendor.members == set(people(150, 200))
+
+
+def test_nor_where_that_happens_while_a_run_prepares_its_requests(segment, monkeypatch):
+    digest = refused(segment, people(150, 200))
+    approved_by_file(segment, digest)
+    keep = Ledger.keep
+
+    def kept(ledger, batches):
+        found = keep(ledger, batches)
+        withdrawn(segment, digest)
+        return found
+
+    monkeypatch.setattr(Ledger, "keep", kept)
+    generation = read_head(segment.store, KEY.folder).generation
+    with pytest.raises(PlanRefused, match=r"was withdrawn by bob at .* Nothing was sent"):
+        segment.sync([])
+    assert segment.vendor.members == set(people(0, 200))
+    assert read_head(segment.store, KEY.folder).generation == generation
+
+
+def test_it_cannot_be_withdrawn_once_a_run_has_taken_it(segment, monkeypatch):
+    digest = refused(segment, people(150, 200))
+    approved_by_file(segment, digest)
+    monkeypatch.setattr(Ledger, "begin", lambda self, *given, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        segment.sync([], run="first")
+    assert (withdrawn(segment, digest).withdrawn, withdrawn(segment, digest).by) == (False, "first")
+    monkeypatch.undo()
+    segment.sync([], run="second")
+    assert segment.vendor.members == set(people(150, 200))
+
+
+def test_the_report_says_who_approved_and_when(segment):
+    digest = refused(segment, people(150, 200))
+    at = moment(segment.now)
+    approved_by_file(segment, digest)
+    done = segment.sync([])
+    assert done.plan.approved_by == f"ada at {at}"
+    name = f"{done.report.rpartition('reports/')[2]}"
+    assert f"Approved by ada at {at}." in segment.store.files[f"reports/{name}/plan.md"].decode()
+    assert json.loads(segment.store.files[f"reports/{name}/plan.json"])["approved_by"] == f"ada at {at}"
+
+
+def test_an_approval_is_for_the_plan_whose_name_it_has(segment):
+    digest = refused(segment, people(150, 200))
+    other = refused(segment, people(199, 200))
+    approved_by_file(segment, digest)
+    (name,) = [name for name in segment.store.files if name.startswith("approvals/")]
+    segment.store.files[name.replace(digest[7:], other[7:])] = segment.store.files.pop(name)
+    with pytest.raises(LedgerError, match=r"approvals/.* is damaged. Nothing was sent. Delete"):
+        segment.sync(people(150, 200))
+
+
+@pytest.mark.parametrize("counts", [{"remove": 149}, {"remove": 0, "gone": 150}, {"add": 1}, {"waiting": None}])
+def test_a_plan_that_counts_other_actions_than_it_has_is_not_applied(segment, counts):
+    digest = refused(segment, people(150, 200))
+    (name,) = [name for name in segment.store.files if name.startswith("plans/") and name.endswith("json")]
+    stored = KeptPlan.decode(segment.store.files.pop(name))
+    users = segment.store.files.pop(name.replace(".json", ".txt"))
+    changed = {name: count for name, count in {**stored.plan.counts, **counts}.items() if count is not None}
+    plan = replace(stored.plan, counts=changed)
+    forged = hashlib.sha256(plan.header + users).hexdigest()
+    plan = replace(plan, digest=f"sha256:{forged}")
+    new = name.replace(digest[7:], forged)
+    segment.store.files |= {new: stored.model_copy(update={"plan": plan}).encoded, new.replace(".json", ".txt"): users}
+    with pytest.raises(LedgerError, match="is not what is kept"):
+        segment.sync([], approve=plan.digest)
+    assert segment.vendor.members == set(people(0, 200))

@@ -1,0 +1,179 @@
+"""What a run tells people in files: numbers, reasons, and what the ids look like, but no ids."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from airflow_segments_provider.errors import PlanRefused
+from airflow_segments_provider.sync.approvals import KeptPlan
+from airflow_segments_provider.sync.id_patterns import samples, shape
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.report import markdown
+from airflow_segments_provider.sync.workspace import Workspace
+from tests.sync.conftest import people
+
+MAILS = [f"first{'x' * (number % 7)}.person@example.com" for number in range(200)]
+
+
+def report(segment, folder):
+    """Its files, by name."""
+    prefix = folder[folder.index("reports/") :] + "/"
+    return {
+        name.removeprefix(prefix): content.decode()
+        for name, content in segment.store.files.items()
+        if name.startswith(prefix)
+    }
+
+
+def reports(segment):
+    return sorted({name.split("/")[1] for name in segment.store.files if name.startswith("reports/")})
+
+
+def test_a_change_is_reported_and_no_change_is_not(segment):
+    done = segment.sync(people(0, 5))
+    files = report(segment, done.report)
+    assert files.keys() == {"plan.json", "plan.md"}
+    told = json.loads(files["plan.json"])
+    assert (told["counts"]["add"], told["digest"], told["verdict"]) == (5, done.plan.digest, "Within the limits")
+    assert re.search("0-[0-9a-f]{12}$", done.report)
+    assert "| to add" in files["plan.md"]
+    assert segment.sync(people(0, 5)).report is None
+    assert len(reports(segment)) == 1
+
+
+def test_a_refusal_names_its_report_and_the_approved_plan_writes_over_it(segment):
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused) as refused:
+        segment.sync(people(150, 200))
+    (folder,) = re.findall(r"is in (.+)/plan\.md\.", str(refused.value))
+    assert "- 150 of 200 members (75.0%) would be removed" in report(segment, folder)["plan.md"]
+    done = segment.sync(people(150, 200), approve=refused.value.digest)
+    assert done.report == folder
+    assert json.loads(report(segment, folder)["plan.json"])["verdict"] == "Approved by `approve`"
+
+
+def test_a_preview_is_reported_with_what_it_would_be_refused_for(segment):
+    segment.sync(people(0, 200))
+    told = json.loads(report(segment, segment.sync([], plan_only=True).report)["plan.json"])
+    assert told["verdict"] == "Only planned"
+    assert len(told["breaches"]) == 2
+
+
+def test_invalid_rows_outlive_the_run_also_where_nobody_changes(segment):
+    segment.sync(people(0, 5))
+    done = segment.sync([*people(0, 5), " ", "x" * 11, None])
+    assert done.outcome == "unchanged"
+    files = report(segment, done.report)
+    assert [json.loads(line) for line in files["rejects.jsonl"].splitlines()] == [
+        {"row": 6, "reason": "blank"},
+        {"row": 7, "reason": "too long"},
+        {"row": 8, "reason": "blank"},
+    ]
+    assert "| blank | 2 |" in files["plan.md"]
+
+
+def test_it_lies_below_the_ledger(segment, tmp_path):
+    segment.store = LocalStore(tmp_path / "ledger")
+    done = segment.sync([*people(0, 5), ""])
+    assert sorted(path.name for path in (tmp_path / "ledger" / "reports").glob("*/*")) == [
+        "plan.json",
+        "plan.md",
+        "rejects.jsonl",
+    ]
+    assert done.report == str(next((tmp_path / "ledger" / "reports").iterdir()))
+
+
+def test_it_goes_when_what_it_was_about_is_old(segment):
+    segment.sync(people(0, 5))
+    segment.sync(people(0, 6))
+    segment.sync(people(0, 7), plan_only=True)
+    segment.now += 31 * 24 * 3600 * 1000
+    segment.sync(people(0, 7))
+    # Made at generations 0 and 2, which nobody can need; those made at 4 are as young as what came after it.
+    assert [int(name[:12]) for name in reports(segment)] == [4]
+
+
+def test_no_file_of_a_report_holds_an_id(segment):
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused):
+        segment.sync([*people(190, 250), "\x00p999"])
+    segment.sync(people(0, 201))
+    for name, content in segment.store.files.items():
+        if name.startswith("reports/"):
+            assert not re.search(rb"p\d\d\d", content), name
+
+
+def test_a_wrong_format_of_ids_shows_at_once(segment, monkeypatch):
+    segment.limit = 1_000
+    monkeypatch.setattr("airflow_segments_provider.sync.engine.stage", staged_as_they_are)
+    segment.sync(MAILS)
+    plan = segment.sync([str(100_000 + number) for number in range(50)], plan_only=True).plan
+    assert plan.samples == {"add": {"999…": 50}, "remove": {"aaa….aaa…@aaa….aaa": 7}}
+    assert "| `999…` | 50 |" in markdown(plan)
+
+
+def staged_as_they_are(workspace, source, **given):
+    from airflow_segments_provider.sync.staging import stage
+
+    return stage(workspace, source, **{**given, "max_length": 100})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("Ab-12", "Aa-99"),
+        ("ABCDEF_abcdef.12345678", "AAA…_aaa….999…"),
+        ("Zoë Łuk", "Aaa Aaa"),
+        ("名前", "aa"),
+        ("٣٤", "99"),
+        ("a🙂b", "a?a"),
+        ("3f2a91bc-77aa", "xxx…-99aa"),
+        ("d41d8cd98f00b204e9800998ecf8427e", "xxx…"),
+        ("a1b2", "xxx…"),
+        ("user001", "aaa…999"),
+        ("o'neill`|\"", "a'aaa…`|\""),
+        ("-" * 100, "-" * 40),
+    ],
+)
+def test_a_shape_keeps_the_form_and_nobodys_letters(given, expected):
+    assert shape(given) == expected
+
+
+def test_only_the_three_most_frequent_shapes_are_shown_and_of_ten_thousand_people(database):
+    with Workspace(database=database) as workspace:
+        workspace.run("CREATE TABLE actions (action VARCHAR, id VARCHAR)")
+        workspace.run(
+            "INSERT INTO actions SELECT 'remove', repeat('-', (CASE WHEN n < 9000 THEN 1 WHEN n < 9600 THEN 2 "
+            "WHEN n < 9900 THEN 3 ELSE 4 END)::INTEGER) || n FROM range(10000) AS numbers (n)"
+        )
+        found = samples(workspace, "actions", {"remove"})
+        assert list(found["remove"].items()) == [("-999…", 8_000), ("-999", 900), ("--999…", 600)]
+        workspace.run("INSERT INTO actions SELECT 'remove', '#' || n FROM range(100000, 120000) AS numbers (n)")
+        again = samples(workspace, "actions", {"remove"})
+        assert again == samples(workspace, "actions", {"remove"})
+        assert sum(again["remove"].values()) <= 10_000
+        assert next(iter(again["remove"])) == "#999…"
+
+
+def test_a_plan_is_read_as_it_was_kept(segment):
+    segment.limit = 7
+    plan = replace(segment.sync(people(0, 5), plan_only=True).plan, duration=timedelta(seconds=1.5))
+    assert KeptPlan.decode(KeptPlan(plan=plan, breaches=("a limit",), kept_at=1).encoded).plan == plan
+
+
+def test_what_ids_look_like_is_no_part_of_the_digest(segment, monkeypatch):
+    before = segment.sync(people(0, 5), plan_only=True).plan
+    monkeypatch.setattr("airflow_segments_provider.sync.plan.samples", lambda *given: {})
+    assert segment.sync(people(0, 5), plan_only=True).plan.digest == before.digest
+
+
+def test_the_plan_shows_how_many_ids_were_changed(segment):
+    plan = segment.sync([" ada ", "grace\ufeff", "kay", "kay "]).plan
+    assert plan.counts["changed"] == 3
+    assert "| stripped or normalised | 3 |" in markdown(plan)
+    assert "stripped" not in markdown(segment.sync(["ada", "grace", "kay"]).plan)
