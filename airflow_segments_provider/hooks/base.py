@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.provider_info import get_provider_info
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.sources.batches import StagedUserIds
-    from airflow_segments_provider.vendors.base.lookup import UnmatchedList
+    from airflow_segments_provider.vendors.base.lookup import UnmatchedList, UserRules
+    from airflow_segments_provider.vendors.base.parameters import Given
+    from airflow_segments_provider.vendors.base.preparation import Write
+
+    Model = TypeVar("Model", bound=Given)
 
 
 class VendorHook(BaseHook):
@@ -28,6 +29,7 @@ class VendorHook(BaseHook):
     """
 
     conn_type: str
+    conn_name_attr: str
 
     def __init__(self, conn_id: str, *, retry: RetryPolicy | None = None) -> None:
         super().__init__()
@@ -71,39 +73,17 @@ class VendorHook(BaseHook):
         if "client" in self.__dict__:
             self.client.stop()
 
-    @contextmanager
-    def staged(
-        self,
-        subject: str,
-        given: dict[str, Any],
-        user_ids: UserSource,
-        *,
-        max_length: int,
-        per_request: int,
-        distinct: bool = False,
-        whole_numbers: bool = False,
-    ) -> Iterator[tuple[StagedUserIds, list[str]]]:
-        """The ids of a write, all read and checked, and what is wrong with them; limits are the model's to check.
+    def user_rules(self) -> UserRules:
+        """The vendor's rules for the users of a write, and its API."""
+        raise NotImplementedError
 
-        :param subject: the write, for messages.
-        :param given: its other input; ``on_invalid`` says whether an unusable id is a problem.
-        :raises ConfigurationError: the connection is read-only.
-        """
-        from airflow_segments_provider.sources.batches import StagedUserIds
+    def prepare(
+        self, subject: str, model: type[Model], parameters: dict[str, Any], user_ids: UserSource = ()
+    ) -> AbstractContextManager[tuple[Any, Write[Model]]]:
+        """Prepare a write, see :func:`~airflow_segments_provider.vendors.base.preparation.prepare`."""
+        from airflow_segments_provider.vendors.base.preparation import prepare
 
-        # The client refuses the write itself in any case; here it fails before people are read and looked up.
-        self.client.check_writable(subject)
-        with StagedUserIds(
-            max_length=max_length, per_request=per_request, distinct=distinct, whole_numbers=whole_numbers
-        ) as staged:
-            try:
-                problems = staged.fill(user_ids)
-            except InvalidInput as error:  # of a source or a template, perhaps half-way
-                problems = list(error.problems)
-            else:
-                if given.get("on_invalid") == "skip" and staged.invalid:
-                    problems = []
-            yield staged, problems
+        return prepare(self.user_rules(), subject, model, parameters, user_ids)
 
 
 def _connection_type(name: str) -> dict[str, Any]:

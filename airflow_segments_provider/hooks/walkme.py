@@ -1,24 +1,19 @@
-"""WalkMe segments: https://support.walkme.com/knowledge-base/segments-api/."""
+"""The hook for WalkMe segments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, RetryPolicy
-    from airflow_segments_provider.sources.batches import StagedUserIds
-    from airflow_segments_provider.sources.ids import OnInvalid
-    from airflow_segments_provider.vendors.base.parameters import UserLimits
-    from airflow_segments_provider.vendors.walkme.api import SegmentEndpoints
+    from airflow_segments_provider.vendors.base.lookup import UserRules
+    from airflow_segments_provider.vendors.walkme.api import WalkMeApi
     from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
-    from airflow_segments_provider.vendors.walkme.parameters import Action, IfExists, IfMissing, LookUp
+    from airflow_segments_provider.vendors.walkme.parameters import Action, LookUp
     from airflow_segments_provider.vendors.walkme.responses import Segment, SegmentChange
 
     Model = TypeVar("Model", bound=LookUp)
@@ -83,7 +78,7 @@ class WalkMeHook(VendorHook):
         )
 
     @property
-    def admin_url(self) -> str:
+    def ui_url(self) -> str:
         """The Admin Center page that lists the account's systems, or an empty text where it is not known."""
         from airflow_segments_provider.vendors.walkme.connection import ADMIN_CENTERS, REGIONS
 
@@ -96,240 +91,115 @@ class WalkMeHook(VendorHook):
         return ADMIN_CENTERS[host or self.fields.region]
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether a segment could be managed, in plain words: what is wrong, and where to mend it. Changes nothing."""
+        """Report whether segments can be managed; else what is wrong, and what to do. Sends reads only."""
         from airflow_segments_provider.vendors.walkme.diagnose import explain
 
         return explain(self)
 
+    def api(self, system_guid: str | None = None) -> WalkMeApi:
+        """Return the API of one system, by default the connection's; its count of requests begins at 0."""
+        from airflow_segments_provider.vendors.walkme.api import WalkMeApi
+
+        return WalkMeApi(self.client, self.fields, self.conn_id).use_system(system_guid)
+
+    def user_rules(self) -> UserRules:
+        """Return the rules for the users of a write."""
+        from airflow_segments_provider.vendors.walkme.users import WalkMeUserRules
+
+        return WalkMeUserRules(self.api())
+
     # Reading -------------------------------------------------------------------------------------------------------
 
     def get_segments(self, system_guid: str | None = None) -> list[Segment]:
-        """All segments of the system; WalkMe tells their names and ids, never their members."""
+        """Return all segments of the system: their names and IDs. WalkMe lists no members."""
         from airflow_segments_provider.vendors.walkme.parameters import LookUp
 
-        wanted = self._validated("The list of WalkMe segments", LookUp, {"system_guid": system_guid})
-        return self.endpoints(wanted.system_guid).segments()
+        return self._accepted("The list of WalkMe segments", LookUp, {"system_guid": system_guid})[0].segments()
 
-    def find_segment(
-        self,
-        *,
-        segment: Any = None,
-        segment_guid: str | None = None,
-        external_id: str | None = None,
-        name: str | None = None,
-        system_guid: str | None = None,
-    ) -> Segment | None:
-        """The one segment that is meant, or None, by one call. A GUID decides, else an external id, else a name.
+    def find_segment(self, **segment: Any) -> Segment | None:
+        """Return one segment, or None, with one call. A GUID decides, else an external ID, else a name.
 
-        :param segment: the result of a create or update, in place of the others.
-        :raises InvalidInput: none of them is given, or the GUID is none.
-        :raises Conflict: several segments have that name: WalkMe's Editor could not tell them apart, nor can we.
+        :param segment: the fields of :class:`~airflow_segments_provider.vendors.walkme.parameters.SegmentKey`.
+        :raises Conflict: several segments have that name: WalkMe's Editor cannot tell them apart.
         """
         from airflow_segments_provider.vendors.walkme.parameters import SegmentKey
         from airflow_segments_provider.vendors.walkme.responses import select
 
-        given = {
-            "segment": segment,
-            "segment_guid": segment_guid,
-            "external_id": external_id,
-            "name": name,
-            "system_guid": system_guid,
-        }
-        key = self._validated("The look-up of a WalkMe segment", SegmentKey, given)
-        return select(self.endpoints(key.system_guid).segments(), key)
+        api, key = self._accepted("The look-up of a WalkMe segment", SegmentKey, segment)
+        return select(api.segments(), key)
+
+    def _accepted(self, subject: str, model: type[Model], parameters: dict[str, Any]) -> tuple[WalkMeApi, Model]:
+        """Check the parameters of a read.
+
+        :raises InvalidInput: with every problem found.
+        """
+        from airflow_segments_provider.errors import InvalidInput
+        from airflow_segments_provider.vendors.base.parameters import parsed
+
+        wanted, readable, problems = parsed(model, parameters)
+        problems.texts += self.api(getattr(readable, "system_guid", None)).problems()
+        if wanted is None or problems.texts:
+            raise InvalidInput(subject, problems.texts)
+        return self.api(wanted.system_guid), wanted
 
     # Writing -------------------------------------------------------------------------------------------------------
 
-    def create_segment(
-        self,
-        name: str,
-        user_ids: UserSource = (),
-        *,
-        external_id: str | None = None,
-        if_exists: IfExists = "reuse",
-        allow_duplicate_name: bool = False,
-        allow_empty: bool = False,
-        on_invalid: OnInvalid = "fail",
-        system_guid: str | None = None,
-        **limits: Unpack[UserLimits],
-    ) -> SegmentChange:
-        """Make sure that the segment exists and holds these people. Creating twice makes one.
+    def create_segment(self, name: str, user_ids: UserSource = (), **parameters: Any) -> SegmentChange:
+        """Create a segment with these users, or use the one that exists. Creating twice results in one.
 
-        An existing one is found by external id, else by name. After a failure of unknown effect it is looked for before
+        An existing one is found by external ID, else by name. After a failure of unknown effect it is looked for before
         anything is sent again.
 
-        :param name: as the Editor's condition builder will show it, 1 to 255 characters.
-        :param external_id: yours, up to 100 characters; by default a UUIDv5 of system and name. Always sent.
-        :param if_exists: ``reuse`` adds the people and removes none; ``update`` makes the members exactly these (25,000
-            at most); ``fail`` refuses.
-        :param allow_duplicate_name: let there be two segments of one name, though the Editor cannot tell them apart.
-        :param allow_empty: with ``update``, let no ids at all empty the existing segment.
-        :param on_invalid: ``fail`` refuses the whole list if it holds one unusable id; ``skip`` leaves those out and
-            counts them in the result.
-        :param limits: ``max_invalid_fraction``, see
-            :class:`~airflow_segments_provider.vendors.base.parameters.GivenUsers`.
-        :raises InvalidInput: before any call, with every problem found.
-        :raises Conflict: ``if_exists="fail"`` and it does; or the name is taken by a segment with another external id.
+        :param parameters: of :class:`~airflow_segments_provider.vendors.walkme.parameters.CreateSegment`.
+        :raises Conflict: it exists and ``if_exists="fail"``; or the name belongs to a segment with another external ID.
         """
         from airflow_segments_provider.vendors.walkme.parameters import CreateSegment
-        from airflow_segments_provider.vendors.walkme.segments import SegmentCreation
+        from airflow_segments_provider.vendors.walkme.segments import create
 
-        given = {
-            "name": name,
-            "external_id": external_id,
-            "if_exists": if_exists,
-            "allow_duplicate_name": allow_duplicate_name,
-            "allow_empty": allow_empty,
-            "on_invalid": on_invalid,
-            "system_guid": system_guid,
-            **limits,
-        }
-        with self._checked(f"WalkMe segment {name!r}", CreateSegment, given, user_ids) as checked:
-            return SegmentCreation(*checked).run()
+        subject, parameters = f"WalkMe segment {name!r}", {"name": name, **parameters}
+        with self.prepare(subject, CreateSegment, parameters, user_ids) as prepared:
+            return create(*prepared)
 
-    def update_segment(
-        self,
-        action: Action,
-        user_ids: UserSource,
-        *,
-        segment: Any = None,
-        segment_guid: str | None = None,
-        external_id: str | None = None,
-        name: str | None = None,
-        allow_empty: bool = False,
-        on_invalid: OnInvalid = "fail",
-        system_guid: str | None = None,
-        **limits: Unpack[UserLimits],
-    ) -> SegmentChange:
-        """Add people to a segment, remove them, or make them its only members.
+    def update_segment(self, action: Action, user_ids: UserSource, **parameters: Any) -> SegmentChange:
+        """Add users to a segment, remove them, or make them its only members.
 
-        Adding a member again and removing somebody who is none change nothing, so this can always be repeated. Without
-        ids, ``add`` and ``remove`` send nothing.
+        Adding a member again and removing a user who is not a member change nothing, so this can always be repeated.
+        Without IDs, ``add`` and ``remove`` send nothing.
 
-        :param action: ``override`` takes 25,000 ids at most: WalkMe replaces all members by each single request.
-        :param segment: the result of a create or update. Or name the segment by ``segment_guid``, or, for one call
-            more, by ``external_id`` or ``name``.
-        :param allow_empty: let ``override`` without ids empty the segment.
-        :param on_invalid: as for a create, as are ``limits``.
-        :raises InvalidInput: before any call, with every problem found.
+        :param action: ``override`` takes 25,000 IDs at most: WalkMe replaces all members with each single request.
+        :param parameters: of :class:`~airflow_segments_provider.vendors.walkme.parameters.UpdateSegment`.
         :raises NotFound: the system or the segment does not exist.
         """
         from airflow_segments_provider.vendors.walkme.parameters import UpdateSegment
         from airflow_segments_provider.vendors.walkme.segments import update
 
-        given = {
-            "segment": segment,
-            "segment_guid": segment_guid,
-            "external_id": external_id,
-            "name": name,
-            "action": action,
-            "allow_empty": allow_empty,
-            "on_invalid": on_invalid,
-            "system_guid": system_guid,
-            **limits,
-        }
-        with self._checked("The update of a WalkMe segment", UpdateSegment, given, user_ids) as checked:
-            return update(*checked)
+        subject, parameters = "The update of a WalkMe segment", {"action": action, **parameters}
+        with self.prepare(subject, UpdateSegment, parameters, user_ids) as prepared:
+            return update(*prepared)
 
-    def add_users(self, user_ids: UserSource, **segment: Any) -> SegmentChange:
-        """``update_segment`` with ``add``."""
-        return self.update_segment("add", user_ids, **segment)
+    def add_users(self, user_ids: UserSource, **parameters: Any) -> SegmentChange:
+        """Update a segment with the action ``add``."""
+        return self.update_segment("add", user_ids, **parameters)
 
-    def remove_users(self, user_ids: UserSource, **segment: Any) -> SegmentChange:
-        """``update_segment`` with ``remove``."""
-        return self.update_segment("remove", user_ids, **segment)
+    def remove_users(self, user_ids: UserSource, **parameters: Any) -> SegmentChange:
+        """Update a segment with the action ``remove``."""
+        return self.update_segment("remove", user_ids, **parameters)
 
-    def override_users(self, user_ids: UserSource, **segment: Any) -> SegmentChange:
-        """``update_segment`` with ``override``."""
-        return self.update_segment("override", user_ids, **segment)
+    def override_users(self, user_ids: UserSource, **parameters: Any) -> SegmentChange:
+        """Update a segment with the action ``override``."""
+        return self.update_segment("override", user_ids, **parameters)
 
-    def delete_segment(
-        self,
-        *,
-        segment: Any = None,
-        segment_guid: str | None = None,
-        external_id: str | None = None,
-        name: str | None = None,
-        if_missing: IfMissing = "skip",
-        if_unsupported: Literal["empty", "fail"] = "empty",
-        system_guid: str | None = None,
-    ) -> SegmentChange:
-        """Delete a segment. WalkMe says that this can be done, but publishes no endpoint for it.
+    def delete_segment(self, **parameters: Any) -> SegmentChange:
+        """Delete a segment. WalkMe states that this is possible, but documents no delete endpoint.
 
-        So the obvious one is called; where it turns out not to exist, the segment is emptied instead, which takes its
-        content away from everybody.
+        So the obvious one is called; where it does not exist, the segment is emptied instead, and its content is shown
+        to no user.
 
-        :param segment: the segment is named as for an update.
-        :param if_missing: ``skip`` takes a segment that is not there for deleted, ``fail`` raises.
-        :param if_unsupported: ``fail`` raises rather than empties.
-        :raises NotFound: the segment is not there, and ``if_missing="fail"``; or the system is not.
+        :param parameters: of :class:`~airflow_segments_provider.vendors.walkme.parameters.DeleteSegment`.
+        :raises NotFound: the segment does not exist, and ``if_missing="fail"``; or the system does not.
         """
         from airflow_segments_provider.vendors.walkme.parameters import DeleteSegment
-        from airflow_segments_provider.vendors.walkme.segments import SegmentDeletion
+        from airflow_segments_provider.vendors.walkme.segments import delete
 
-        given = {
-            "segment": segment,
-            "segment_guid": segment_guid,
-            "external_id": external_id,
-            "name": name,
-            "if_missing": if_missing,
-            "if_unsupported": if_unsupported,
-            "system_guid": system_guid,
-        }
-        with self._checked("The deletion of a WalkMe segment", DeleteSegment, given, ()) as checked:
-            return SegmentDeletion(*checked).run()
-
-    # Checking ------------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _checked(
-        self, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource
-    ) -> Iterator[tuple[SegmentEndpoints, Model, StagedUserIds]]:
-        """The endpoints, the input and the staged ids of a write, once all of them are found to be right.
-
-        :raises ConfigurationError: the connection is read-only, or wrong.
-        :raises InvalidInput: with every problem found.
-        """
-        from airflow_segments_provider.vendors.walkme.parameters import MAX_ID_LENGTH, limits
-
-        with self.staged(
-            subject,
-            given,
-            user_ids,
-            max_length=MAX_ID_LENGTH,
-            per_request=self.fields.users_per_request,
-            distinct=self.fields.distinct_users,
-        ) as (staged, problems):
-            # A create that would override what it finds must not begin with more than a retry could override.
-            exact = given.get("if_exists") == "update"
-            allow_empty = exact or given.get("allow_empty") in (True, "True", "true")
-            action = "override" if exact else given.get("action")
-            problems += limits(action, staged.users, staged.per_request, allow_empty=allow_empty)
-            wanted = self._validated(subject, model, given, problems, staged)
-            yield self.endpoints(wanted.system_guid), wanted, staged
-
-    def _validated(
-        self,
-        subject: str,
-        model: type[Model],
-        given: dict[str, Any],
-        problems: Sequence[str] = (),
-        staged: StagedUserIds | None = None,
-    ) -> Model:
-        """``given`` as a model, if nothing is wrong with it and there were no problems before."""
-        from airflow_segments_provider.vendors.base.parameters import limit_problems, validated
-
-        found: list[str] = []
-        wanted = validated(model, given, found)
-        found += limit_problems(wanted, staged)
-        if wanted is not None and not (wanted.system_guid or self.fields.system_guid):
-            found.append(f"`system_guid` is given neither here nor in connection {self.conn_id!r}.")
-        if wanted is None or found or problems:
-            raise InvalidInput(subject, [*found, *problems])
-        return wanted
-
-    def endpoints(self, system_guid: str | None = None) -> SegmentEndpoints:
-        """The endpoints of one system, by default the connection's own."""
-        from airflow_segments_provider.vendors.walkme.api import SegmentEndpoints
-
-        return SegmentEndpoints(self.client, str(system_guid or self.fields.system_guid), self.walkme_conn_id)
+        with self.prepare("The deletion of a WalkMe segment", DeleteSegment, parameters) as prepared:
+            return delete(*prepared)

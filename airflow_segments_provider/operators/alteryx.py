@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.links import AlteryxServerLink
 from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
-from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
@@ -40,6 +38,7 @@ class AlteryxServerOperator(VendorOperator):
     :param alteryx_conn_id: the connection.
     """
 
+    hook_class = AlteryxServerHook
     template_fields: Sequence[str] = ("alteryx_conn_id",)
     operator_extra_links = (AlteryxServerLink(),)
     ui_color = "#e6f4f1"
@@ -47,11 +46,6 @@ class AlteryxServerOperator(VendorOperator):
     def __init__(self, *, alteryx_conn_id: str = AlteryxServerHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.alteryx_conn_id = alteryx_conn_id
-
-    @cached_property
-    def hook(self) -> AlteryxServerHook:
-        """The hook of the rendered connection id."""
-        return AlteryxServerHook(self.alteryx_conn_id)
 
     def result_of(self, change: UserGroupChange) -> dict[str, Any]:
         """Say what was done, how many were left out and why, and return the task's result."""
@@ -87,11 +81,6 @@ class AlteryxServerUserGroupOperator(AlteryxServerOperator):
         self.user_group_id = user_group_id
         self.name = name
 
-    @property
-    def key(self) -> dict[str, Any]:
-        """What names the group."""
-        return {"user_group": self.user_group, "user_group_id": self.user_group_id, "name": self.name}
-
 
 class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOperator):
     """Make sure that a user group exists and holds these users; creating twice makes one.
@@ -117,62 +106,31 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
 
     template_fields: Sequence[str] = (
         "name",
-        "user_ids",
         "role",
         "if_exists",
-        "allow_empty",
-        "identify_by",
-        "on_invalid",
-        "on_unmatched",
         "on_refused",
         "alteryx_conn_id",
-        *ExactMembersOperator.limit_fields,
+        *ExactMembersOperator.user_fields,
     )
-    user_ids = UserIdsField()
 
     def __init__(
         self,
         *,
         name: str,
-        user_ids: UserSource | str = (),
         role: str = "Evaluated",
         if_exists: str = "reuse",
-        allow_empty: bool | str = False,
-        identify_by: str = "id",
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
         on_refused: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.name = name
-        self.user_ids = user_ids
         self.role = role
         self.if_exists = if_exists
-        self.allow_empty = allow_empty
-        self.identify_by = identify_by
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
         self.on_refused = on_refused
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the group, or make the existing one right."""
-        self.push_link(context, self.hook.gallery_url)
-        self.list_unmatched(context)
-        return self.result_of(
-            self.hook.create_user_group(
-                self.name,
-                self.user_ids,
-                role=self.role,  # type: ignore[arg-type]
-                if_exists=self.if_exists,  # type: ignore[arg-type]
-                allow_empty=self.allow_empty,  # type: ignore[arg-type]
-                identify_by=self.identify_by,  # type: ignore[arg-type]
-                on_invalid=self.on_invalid,  # type: ignore[arg-type]
-                on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
-                on_refused=self.on_refused,  # type: ignore[arg-type]
-                **self.limits,
-            )
-        )
+        return self.call_hook(context, self.hook.create_user_group)
 
 
 class AlteryxServerUpdateUserGroupOperator(AlteryxServerUserGroupOperator):
@@ -191,9 +149,7 @@ class AlteryxServerUpdateUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the group and write it."""
-        self.push_link(context, self.hook.gallery_url)
-        change = self.hook.update_user_group(new_name=self.new_name, role=self.role, **self.key)  # type: ignore[arg-type]
-        return self.result_of(change)
+        return self.call_hook(context, self.hook.update_user_group)
 
 
 class AlteryxServerDeleteUserGroupOperator(AlteryxServerUserGroupOperator):
@@ -212,13 +168,7 @@ class AlteryxServerDeleteUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the group."""
-        self.push_link(context, self.hook.gallery_url)
-        change = self.hook.delete_user_group(
-            force_delete=self.force_delete,  # type: ignore[arg-type]
-            if_missing=self.if_missing,  # type: ignore[arg-type]
-            **self.key,
-        )
-        return self.result_of(change)
+        return self.call_hook(context, self.hook.delete_user_group)
 
 
 class AlteryxServerGetUserGroupOperator(AlteryxServerUserGroupOperator):
@@ -226,8 +176,8 @@ class AlteryxServerGetUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Get the group."""
-        self.push_link(context, self.hook.gallery_url)
-        group = self.hook.get_user_group(**self.key)
+        self.push_link(context)
+        group = self.hook.get_user_group(**self.parameters)
         return {**group.model_dump(mode="json"), "members": len(group.members or ())}
 
 
@@ -236,7 +186,7 @@ class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the groups."""
-        self.push_link(context, self.hook.gallery_url)
+        self.push_link(context)
         groups = self.hook.get_user_groups()
         self.log.info("The server has %d user groups.", len(groups))
         return [group.model_dump(mode="json") for group in groups]
@@ -251,46 +201,17 @@ class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUs
 
     template_fields: Sequence[str] = (
         *AlteryxServerUserGroupOperator.template_fields,
-        "user_ids",
-        "identify_by",
-        "on_invalid",
-        "on_unmatched",
         "on_refused",
-        *FoundUsersOperator.limit_fields,
+        *FoundUsersOperator.user_fields,
     )
-    user_ids = UserIdsField()
 
-    def __init__(
-        self,
-        *,
-        user_ids: UserSource | str,
-        identify_by: str = "id",
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
-        on_refused: str = "fail",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.user_ids = user_ids
-        self.identify_by = identify_by
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
+    def __init__(self, *, user_ids: UserSource | str, on_refused: str = "fail", **kwargs: Any) -> None:
+        super().__init__(user_ids=user_ids, **kwargs)
         self.on_refused = on_refused
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Add the users."""
-        self.push_link(context, self.hook.gallery_url)
-        self.list_unmatched(context)
-        change = self.hook.add_users(
-            self.user_ids,
-            identify_by=self.identify_by,  # type: ignore[arg-type]
-            on_invalid=self.on_invalid,  # type: ignore[arg-type]
-            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
-            on_refused=self.on_refused,  # type: ignore[arg-type]
-            **self.limits,
-            **self.key,
-        )
-        return self.result_of(change)
+        return self.call_hook(context, self.hook.add_users)
 
 
 class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
@@ -302,42 +223,15 @@ class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServe
 
     template_fields: Sequence[str] = (
         *AlteryxServerUserGroupOperator.template_fields,
-        "user_ids",
-        "identify_by",
-        "on_invalid",
-        "on_unmatched",
-        *FoundUsersOperator.limit_fields,
+        *FoundUsersOperator.user_fields,
     )
-    user_ids = UserIdsField()
 
-    def __init__(
-        self,
-        *,
-        user_ids: UserSource | str,
-        identify_by: str = "id",
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.user_ids = user_ids
-        self.identify_by = identify_by
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
+    def __init__(self, *, user_ids: UserSource | str, **kwargs: Any) -> None:
+        super().__init__(user_ids=user_ids, **kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Remove the users."""
-        self.push_link(context, self.hook.gallery_url)
-        self.list_unmatched(context)
-        change = self.hook.remove_users(
-            self.user_ids,
-            identify_by=self.identify_by,  # type: ignore[arg-type]
-            on_invalid=self.on_invalid,  # type: ignore[arg-type]
-            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
-            **self.limits,
-            **self.key,
-        )
-        return self.result_of(change)
+        return self.call_hook(context, self.hook.remove_users)
 
 
 class AlteryxServerAddActiveDirectoryGroupOperator(AlteryxServerUserGroupOperator):
@@ -354,8 +248,8 @@ class AlteryxServerAddActiveDirectoryGroupOperator(AlteryxServerUserGroupOperato
 
     def execute(self, context: Context) -> None:
         """Add it."""
-        self.push_link(context, self.hook.gallery_url)
-        self.hook.add_active_directory_group(self.sid, **self.key)
+        self.push_link(context)
+        self.hook.add_active_directory_group(**self.parameters)
         self.log.info("Active Directory group %s is in the user group.", self.sid)
 
 
@@ -373,8 +267,8 @@ class AlteryxServerRemoveActiveDirectoryGroupOperator(AlteryxServerUserGroupOper
 
     def execute(self, context: Context) -> None:
         """Remove it."""
-        self.push_link(context, self.hook.gallery_url)
-        self.hook.remove_active_directory_group(self.sid, **self.key)
+        self.push_link(context)
+        self.hook.remove_active_directory_group(**self.parameters)
         self.log.info("Active Directory group %s is no longer in the user group.", self.sid)
 
 
@@ -413,14 +307,8 @@ class AlteryxServerShareWithUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> None:
         """Share it."""
-        self.push_link(context, self.hook.gallery_url)
-        self.hook.share(
-            self.resource_type,  # type: ignore[arg-type]
-            self.resource_id,
-            permissions=self.permissions,
-            expiration_date=self.expiration_date,
-            **self.key,
-        )
+        self.push_link(context)
+        self.hook.share(**self.parameters)
         self.log.info("The %s %s is shared with the user group.", self.resource_type, self.resource_id)
 
 
@@ -454,10 +342,9 @@ class AlteryxServerUpdateUserGroupPermissionsOperator(AlteryxServerUserGroupOper
 
     def execute(self, context: Context) -> None:
         """Change the permissions."""
-        self.push_link(context, self.hook.gallery_url)
-        self.hook.update_permissions(
-            self.collection_id, self.permissions, expiration_date=self.expiration_date, **self.key
-        )
+        self.push_link(context)
+        parameters = self.parameters
+        self.hook.update_permissions(parameters.pop("collection_id"), **parameters)
         self.log.info("The permissions of the user group in collection %s are changed.", self.collection_id)
 
 
@@ -481,6 +368,6 @@ class AlteryxServerUnshareFromUserGroupOperator(AlteryxServerUserGroupOperator):
 
     def execute(self, context: Context) -> None:
         """Unshare it."""
-        self.push_link(context, self.hook.gallery_url)
-        self.hook.unshare(self.resource_type, self.resource_id, **self.key)  # type: ignore[arg-type]
+        self.push_link(context)
+        self.hook.unshare(**self.parameters)
         self.log.info("The %s %s is no longer shared with the user group.", self.resource_type, self.resource_id)

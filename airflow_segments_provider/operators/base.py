@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, XComArg
 
+from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.links import VendorLink
-from airflow_segments_provider.operators.rendering import Concealed, Rendering, is_result
+from airflow_segments_provider.operators.rendering import Concealed, Rendering, is_result, reveal
+from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     import jinja2
@@ -182,78 +186,130 @@ def _written_of_mapped(mapped: Any, map_index: int) -> set[str]:
 
 
 class VendorOperator(SegmentsOperator):
-    """An operator with a ``hook`` and one link, which works while the task is still running."""
+    """An operator for one vendor, with one link that works while the task is running.
 
-    hook: Any
+    :cvar hook_class: the hook of the vendor.
+    """
+
+    hook_class: ClassVar[type[VendorHook]]
+
+    @cached_property
+    def hook(self) -> Any:
+        """The hook of the rendered connection ID."""
+        return self.hook_class(getattr(self, self.hook_class.conn_name_attr))
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The rendered parameters that are set, by their names; those of the hook's method have the same."""
+        names = [name for name in self.template_fields if name != self.hook_class.conn_name_attr]
+        values = {name: reveal(getattr(self, name)) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def call_hook(self, context: Context, method: Callable[..., Any]) -> dict[str, Any]:
+        """Call a method of the hook with the parameters, log what was changed, and return it."""
+        self.push_link(context)
+        return self.result_of(method(**self.parameters))
+
+    def result_of(self, change: Any) -> dict[str, Any]:
+        """Log what was changed, and return the task's result."""
+        raise NotImplementedError
 
     def on_kill(self) -> None:
-        """Finish the request under way and begin no further one."""
+        """Finish the request that is under way, and send no further one."""
         if "hook" in self.__dict__:
             self.hook.stop()
 
-    def push_link(self, context: Context, url: str) -> None:
-        """Keep where the link leads."""
-        self.vendor_url = url
+    def push_link(self, context: Context) -> None:
+        """Store the address of the link."""
+        self.vendor_url = self.hook.ui_url
         for link in self.operator_extra_links:
             if isinstance(link, VendorLink):
-                link.push(context, url)
+                link.push(context, self.vendor_url)
 
     def log_left_out(self, *counts: dict[str, int]) -> None:
-        """Warn of the people who were left out, by reason."""
+        """Warn of users who were left out, by reason."""
         for reason, count in (item for counted in counts for item in counted.items()):
-            self.log.warning("User ids left out, %s: %s.", reason, f"{count:,}")
+            self.log.warning("User IDs left out, %s: %s.", reason, f"{count:,}")
 
 
 class UsersOperator(VendorOperator):
     """An operator that takes users.
 
+    :param user_ids: the users: a list, an upstream result, a template that renders to a list, any iterable, or a
+        source. Airflow's UI and database show their number.
+    :param on_invalid: ``fail`` rejects all IDs if one is invalid; ``skip`` leaves those out and counts them.
     :param max_invalid_fraction: with ``on_invalid="skip"``, fail where a larger share of 100 user IDs or more is
         invalid; 0.2 by default. Where all are invalid, the task always fails.
     """
 
-    limit_fields: ClassVar[tuple[str, ...]] = ("max_invalid_fraction",)
+    user_fields: ClassVar[tuple[str, ...]] = ("user_ids", "on_invalid", "max_invalid_fraction")
+    user_ids = UserIdsField()
 
-    def __init__(self, *, max_invalid_fraction: float | str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        user_ids: UserSource | str = (),
+        on_invalid: str = "fail",
+        max_invalid_fraction: float | str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.user_ids = user_ids
+        self.on_invalid = on_invalid
         self.max_invalid_fraction = max_invalid_fraction
-
-    @property
-    def limits(self) -> dict[str, Any]:
-        """The limits that the DAG's author set; the others have the defaults of the vendor's model."""
-        given = {name: getattr(self, name) for name in self.limit_fields}
-        return {name: value for name, value in given.items() if value is not None}
 
 
 class FoundUsersOperator(UsersOperator):
     """An operator that may have to look its users up.
 
+    :param identify_by: what ``user_ids`` are: ``id``, the vendor's own, or another identity that is looked up first.
+    :param on_unmatched: ``fail`` rejects all users if one is not found; ``skip`` leaves those out and counts them.
     :param max_unmatched_fraction: with ``on_unmatched="skip"``, fail where a larger share of 100 users or more is not
         found; 0.2 by default. Where none is found, the task always fails. With ``[segments] ledger_path``, a file
         beside the ledger lists those who are not found: see the log, or ``unmatched_file`` of the result.
     """
 
-    limit_fields: ClassVar[tuple[str, ...]] = (*UsersOperator.limit_fields, "max_unmatched_fraction")
+    user_fields: ClassVar[tuple[str, ...]] = (
+        *UsersOperator.user_fields,
+        "identify_by",
+        "on_unmatched",
+        "max_unmatched_fraction",
+    )
 
-    def __init__(self, *, max_unmatched_fraction: float | str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        identify_by: str = "id",
+        on_unmatched: str = "fail",
+        max_unmatched_fraction: float | str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.identify_by = identify_by
+        self.on_unmatched = on_unmatched
         self.max_unmatched_fraction = max_unmatched_fraction
 
-    def list_unmatched(self, context: Context) -> None:
-        """Let the hook list users that are not found in a file of this try of the task."""
+    def call_hook(self, context: Context, method: Callable[..., Any]) -> dict[str, Any]:
+        """Do the same, and list users who are not found in a file of this try of the task."""
         from airflow_segments_provider.operators.unmatched import UnmatchedFile
 
         self.hook.unmatched_list = UnmatchedFile(context["ti"], self.log)
+        return super().call_hook(context, method)
 
 
 class ExactMembersOperator(FoundUsersOperator):
     """An operator that may make the members exactly its users.
 
+    :param allow_empty: let an empty list remove all members.
     :param max_removed_fraction: fail where a larger share of 100 members or more would be removed; 0.2 by default. Of
         fewer members, more than 10 and more than half (or than this share, if it is larger) are too many.
     """
 
-    limit_fields: ClassVar[tuple[str, ...]] = (*FoundUsersOperator.limit_fields, "max_removed_fraction")
+    user_fields: ClassVar[tuple[str, ...]] = (*FoundUsersOperator.user_fields, "allow_empty", "max_removed_fraction")
 
-    def __init__(self, *, max_removed_fraction: float | str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, allow_empty: bool | str = False, max_removed_fraction: float | str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.allow_empty = allow_empty
         self.max_removed_fraction = max_removed_fraction

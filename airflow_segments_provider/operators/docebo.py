@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,14 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.links import DoceboLink
 from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
-from airflow_segments_provider.operators.rendering import ConcealedField, reveal
-from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.rendering import ConcealedField
 from airflow_segments_provider.sources.not_given import NOT_GIVEN
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from airflow_segments_provider.vendors.docebo.responses import GroupChange
+    from airflow_segments_provider.vendors.docebo.responses import GroupChange, GroupExport
 
 __all__ = [
     "DoceboAddGroupUsersOperator",
@@ -44,6 +42,7 @@ class DoceboOperator(VendorOperator):
     :param docebo_conn_id: the connection.
     """
 
+    hook_class = DoceboHook
     template_fields: Sequence[str] = ("docebo_conn_id",)
     operator_extra_links = (DoceboLink(),)
     ui_color = "#e7f0fb"
@@ -51,11 +50,6 @@ class DoceboOperator(VendorOperator):
     def __init__(self, *, docebo_conn_id: str = DoceboHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.docebo_conn_id = docebo_conn_id
-
-    @cached_property
-    def hook(self) -> DoceboHook:
-        """The hook of the rendered connection id."""
-        return DoceboHook(self.docebo_conn_id)
 
     def result_of(self, change: GroupChange) -> dict[str, Any]:
         """Say what was done, how many were left out and why, and return the task's result."""
@@ -99,11 +93,6 @@ class DoceboGroupOperator(DoceboOperator):
         self.group_id = group_id
         self.name = name
 
-    @property
-    def key(self) -> dict[str, Any]:
-        """What names the group."""
-        return {"group": self.group, "group_id": self.group_id, "name": self.name}
-
 
 class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     """Make sure that a group exists and holds these users; creating twice makes one.
@@ -135,8 +124,6 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
 
     template_fields: Sequence[str] = (
         "name",
-        "user_ids",
-        "identify_by",
         "type",
         "description",
         "ruleset",
@@ -144,21 +131,15 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
         "branch_ids",
         "group_ids",
         "if_exists",
-        "allow_empty",
-        "on_invalid",
-        "on_unmatched",
         "docebo_conn_id",
-        *ExactMembersOperator.limit_fields,
+        *ExactMembersOperator.user_fields,
     )
     value_fields: Sequence[str] = ("ruleset",)
-    user_ids = UserIdsField()
 
     def __init__(
         self,
         *,
         name: str,
-        user_ids: UserSource | str = (),
-        identify_by: str = "id",
         type: str = "manual",  # noqa: A002  # the vendor's word
         description: str | None = None,
         ruleset: Any = None,
@@ -166,15 +147,10 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
         branch_ids: Any = (),
         group_ids: Any = (),
         if_exists: str = "reuse",
-        allow_empty: bool | str = False,
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.name = name
-        self.user_ids = user_ids
-        self.identify_by = identify_by
         self.type = type
         self.description = description
         self.ruleset = ruleset
@@ -182,33 +158,13 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
         self.branch_ids = branch_ids
         self.group_ids = group_ids
         self.if_exists = if_exists
-        self.allow_empty = allow_empty
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the group, or make the existing one right."""
-        self.push_link(context, self.hook.platform_url)
-        self.list_unmatched(context)
-        change = self.hook.create_group(
-            self.name,
-            self.user_ids,
-            identify_by=self.identify_by,  # type: ignore[arg-type]
-            type=self.type,  # type: ignore[arg-type]
-            description=self.description,
-            ruleset=self.ruleset,
-            exclude_deactivated_users=self.exclude_deactivated_users,  # type: ignore[arg-type]
-            branch_ids=self.branch_ids,
-            group_ids=self.group_ids,
-            if_exists=self.if_exists,  # type: ignore[arg-type]
-            allow_empty=self.allow_empty,  # type: ignore[arg-type]
-            on_invalid=self.on_invalid,  # type: ignore[arg-type]
-            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
-            **self.limits,
-        )
-        if change.type == "automatic" and change.outcome != "reused":
+        result = self.call_hook(context, self.hook.create_group)
+        if result["type"] == "automatic" and result["outcome"] != "reused":
             self.log_refill()
-        return self.result_of(change)
+        return result
 
 
 class DoceboUpdateGroupOperator(DoceboGroupOperator):
@@ -250,18 +206,11 @@ class DoceboUpdateGroupOperator(DoceboGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Change the group."""
-        self.push_link(context, self.hook.platform_url)
-        change = self.hook.update_group(
-            new_name=self.new_name,
-            description=self.description,
-            ruleset=self.ruleset,
-            exclude_deactivated_users=self.exclude_deactivated_users,  # type: ignore[arg-type]
-            **self.key,
-        )
+        result = self.call_hook(context, self.hook.update_group)
         rules_may_differ = bool(self.ruleset) or self.exclude_deactivated_users is not None
-        if change.type == "automatic" and rules_may_differ:
+        if result["type"] == "automatic" and rules_may_differ:
             self.log_refill()
-        return self.result_of(change)
+        return result
 
 
 class DoceboDeleteGroupOperator(DoceboGroupOperator):
@@ -278,8 +227,7 @@ class DoceboDeleteGroupOperator(DoceboGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the group."""
-        self.push_link(context, self.hook.platform_url)
-        return self.result_of(self.hook.delete_group(if_missing=self.if_missing, **self.key))  # type: ignore[arg-type]
+        return self.call_hook(context, self.hook.delete_group)
 
 
 class DoceboGetGroupOperator(DoceboGroupOperator):
@@ -290,8 +238,8 @@ class DoceboGetGroupOperator(DoceboGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Get the group."""
-        self.push_link(context, self.hook.platform_url)
-        group = self.hook.get_group(**self.key)
+        self.push_link(context)
+        group = self.hook.get_group(**self.parameters)
         members = self.hook.get_population(group_id=group.group_id).members
         self.log.info("Group %r (%s) has %s members.", group.name, group.group_id, f"{members:,}")
         return {**group.model_dump(mode="json"), "members": members}
@@ -322,12 +270,8 @@ class DoceboListGroupsOperator(DoceboOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the groups."""
-        self.push_link(context, self.hook.platform_url)
-        groups = self.hook.get_groups(
-            search_text=self.search_text,
-            sort_attr=self.sort_attr,  # type: ignore[arg-type]
-            sort_dir=self.sort_dir,  # type: ignore[arg-type]
-        )
+        self.push_link(context)
+        groups = self.hook.get_groups(**self.parameters)
         found = [group.model_dump(mode="json", include={"group_id", "name", "type"}) for group in groups]
         self.log.info("Found %s groups.", f"{len(found):,}")
         return found
@@ -356,8 +300,10 @@ class DoceboGetConditionsHistoryOperator(DoceboGroupOperator):
         limit = str(self.limit or "None").strip()
         if limit != "None" and not (limit.isascii() and limit.isdigit()):
             raise InvalidInput("The history of a group's rules", ["`limit` is neither a whole number nor None."])
-        self.push_link(context, self.hook.platform_url)
-        entries = self.hook.get_conditions_history(**self.key)
+        self.push_link(context)
+        parameters = self.parameters
+        parameters.pop("limit", None)
+        entries = self.hook.get_conditions_history(**parameters)
         found = [_told(entry) for entry in islice(entries, None if limit == "None" else int(limit))]
         self.log.info("Read %d rulesets that the group has had.", len(found))
         return found
@@ -381,7 +327,7 @@ class DoceboConvertGroupIdOperator(DoceboOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Convert the ids."""
-        self.push_link(context, self.hook.platform_url)
+        self.push_link(context)
         found = self.hook.convert_group_ids(self.ids)
         self.log.info("Found both ids of %d groups.", len(found))
         return [ids.model_dump(mode="json") for ids in found]
@@ -409,50 +355,26 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
 
     template_fields: Sequence[str] = (
         *DoceboGroupOperator.template_fields,
-        "user_ids",
-        "identify_by",
         "branch_ids",
         "group_ids",
-        "on_invalid",
-        "on_unmatched",
-        *FoundUsersOperator.limit_fields,
+        *FoundUsersOperator.user_fields,
     )
-    user_ids = UserIdsField()
 
     def __init__(
         self,
         *,
         user_ids: UserSource | str = NOT_GIVEN,
-        identify_by: str = "id",
         branch_ids: Any = None,
         group_ids: Any = None,
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.user_ids = user_ids
-        self.identify_by = identify_by
+        super().__init__(user_ids=user_ids, **kwargs)
         self.branch_ids = branch_ids
         self.group_ids = group_ids
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Add the users."""
-        self.push_link(context, self.hook.platform_url)
-        self.list_unmatched(context)
-        change = self.hook.add_users(
-            self.user_ids,
-            identify_by=self.identify_by,  # type: ignore[arg-type]
-            branch_ids=self.branch_ids,
-            group_ids=self.group_ids,
-            on_invalid=self.on_invalid,  # type: ignore[arg-type]
-            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
-            **self.limits,
-            **self.key,
-        )
-        return self.result_of(change)
+        return self.call_hook(context, self.hook.add_users)
 
 
 class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
@@ -469,51 +391,26 @@ class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
 
     template_fields: Sequence[str] = (
         *DoceboGroupOperator.template_fields,
-        "user_ids",
         "user_all",
         "user_filters",
-        "identify_by",
-        "on_invalid",
-        "on_unmatched",
-        *FoundUsersOperator.limit_fields,
+        *FoundUsersOperator.user_fields,
     )
-    user_ids = UserIdsField()
     user_filters = ConcealedField()
 
     def __init__(
         self,
         *,
-        user_ids: UserSource | str = (),
         user_all: bool | str = False,
         user_filters: Any = None,
-        identify_by: str = "id",
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.user_ids = user_ids
         self.user_all = user_all
         self.user_filters = user_filters
-        self.identify_by = identify_by
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Remove the users."""
-        self.push_link(context, self.hook.platform_url)
-        self.list_unmatched(context)
-        change = self.hook.remove_users(
-            self.user_ids,
-            user_all=self.user_all,  # type: ignore[arg-type]
-            user_filters=reveal(self.user_filters),
-            identify_by=self.identify_by,  # type: ignore[arg-type]
-            on_invalid=self.on_invalid,  # type: ignore[arg-type]
-            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
-            **self.limits,
-            **self.key,
-        )
-        return self.result_of(change)
+        return self.call_hook(context, self.hook.remove_users)
 
 
 class DoceboListGroupUsersOperator(DoceboGroupOperator):
@@ -558,13 +455,10 @@ class DoceboListGroupUsersOperator(DoceboGroupOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """List the members; the file is written once all are known, so that it is never a part of them."""
         target = _target(self.path) if self.path else None
-        self.push_link(context, self.hook.platform_url)
-        members = self.hook.get_members(
-            search_text=reveal(self.search_text),
-            sort_attr=self.sort_attr,  # type: ignore[arg-type]
-            sort_dir=self.sort_dir,  # type: ignore[arg-type]
-            **self.key,
-        )
+        self.push_link(context)
+        parameters = self.parameters
+        parameters.pop("path", None)
+        members = self.hook.get_members(**parameters)
         count = 0
         with tempfile.TemporaryFile(prefix="segments-") as rows:
             for member in members:
@@ -616,14 +510,8 @@ class DoceboExportGroupUsersOperator(DoceboGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the members."""
-        self.push_link(context, self.hook.platform_url)
-        export = self.hook.export_users(
-            self.path,
-            columns=self.columns,
-            include_header=self.include_header,  # type: ignore[arg-type]
-            delimiter=self.delimiter,
-            **self.key,
-        )
+        self.push_link(context)
+        export: GroupExport = self.hook.export_users(**self.parameters)
         self.log.info("%s members exported, %s bytes.", f"{export.users:,}", f"{export.bytes:,}")
         return export.model_dump(mode="json")
 

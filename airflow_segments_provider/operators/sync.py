@@ -388,7 +388,7 @@ class SyncMembersOperator(SegmentsOperator):
         except InvalidInput as error:
             raise InvalidInput(f"{error.subject} for {target}", error.problems) from None
         self._reached = reached = target.open()
-        self.vendor_url = reached.hook.admin_url
+        self.vendor_url = reached.hook.ui_url
         WalkMeSystemLink().push(context, self.vendor_url)
         if not settings.plan_only:
             # Before the ledger: the next run would take an intent for requests of unknown outcome.

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.assets import declare, record_change, walkme_asset
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.links import WalkMeSystemLink
 from airflow_segments_provider.operators.base import UsersOperator, VendorOperator
-from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.sources.values import UserSource
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ class WalkMeOperator(VendorOperator):
     :param walkme_conn_id: the connection.
     """
 
+    hook_class = WalkMeHook
     operator_extra_links = (WalkMeSystemLink(),)
     ui_color = "#e8eefc"
 
@@ -42,11 +41,6 @@ class WalkMeOperator(VendorOperator):
         super().__init__(**kwargs)
         self.system_guid = system_guid
         self.walkme_conn_id = walkme_conn_id
-
-    @cached_property
-    def hook(self) -> WalkMeHook:
-        """The hook of the rendered connection id."""
-        return WalkMeHook(self.walkme_conn_id)
 
 
 class WalkMeChangeOperator(WalkMeOperator):
@@ -108,53 +102,36 @@ class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
 
     template_fields: Sequence[str] = (
         "name",
-        "user_ids",
         "external_id",
         "if_exists",
         "allow_duplicate_name",
         "allow_empty",
-        "on_invalid",
         "system_guid",
         "walkme_conn_id",
-        *UsersOperator.limit_fields,
+        *UsersOperator.user_fields,
     )
-    user_ids = UserIdsField()
 
     def __init__(
         self,
         *,
         name: str,
-        user_ids: UserSource | str = (),
         external_id: str | None = None,
         if_exists: str = "reuse",
         allow_duplicate_name: bool | str = False,
         allow_empty: bool | str = False,
-        on_invalid: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.name = name
-        self.user_ids = user_ids
         self.external_id = external_id
         self.if_exists = if_exists
         self.allow_duplicate_name = allow_duplicate_name
         self.allow_empty = allow_empty
-        self.on_invalid = on_invalid
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the segment, or make the existing one right."""
-        self.push_link(context, self.hook.admin_url)
-        change = self.hook.create_segment(
-            self.name,
-            self.user_ids,
-            external_id=self.external_id,
-            if_exists=self.if_exists,  # type: ignore[arg-type]
-            allow_duplicate_name=self.allow_duplicate_name,  # type: ignore[arg-type]
-            allow_empty=self.allow_empty,  # type: ignore[arg-type]
-            on_invalid=self.on_invalid,  # type: ignore[arg-type]
-            system_guid=self.system_guid,
-            **self.limits,
-        )
+        self.push_link(context)
+        change: SegmentChange = self.hook.create_segment(**self.parameters)
         result = self.report(context, change, changed=change.outcome != "reused" or change.users_sent > 0)
         self.log.info(
             "In the WalkMe Editor, up to 10 minutes after %s: User Attributes > External-segment > %s > Is (or Is not) "
@@ -179,18 +156,15 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
 
     template_fields: Sequence[str] = (
         "action",
-        "user_ids",
         "segment",
         "segment_guid",
         "external_id",
         "name",
         "allow_empty",
-        "on_invalid",
         "system_guid",
         "walkme_conn_id",
-        *UsersOperator.limit_fields,
+        *UsersOperator.user_fields,
     )
-    user_ids = UserIdsField()
 
     def __init__(
         self,
@@ -202,34 +176,20 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
         external_id: str | None = None,
         name: str | None = None,
         allow_empty: bool | str = False,
-        on_invalid: str = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(user_ids=user_ids, **kwargs)
         self.action = action
-        self.user_ids = user_ids
         self.segment = segment
         self.segment_guid = segment_guid
         self.external_id = external_id
         self.name = name
         self.allow_empty = allow_empty
-        self.on_invalid = on_invalid
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the people."""
-        self.push_link(context, self.hook.admin_url)
-        change = self.hook.update_segment(
-            action=self.action,  # type: ignore[arg-type]
-            user_ids=self.user_ids,
-            segment=self.segment,
-            segment_guid=self.segment_guid,
-            external_id=self.external_id,
-            name=self.name,
-            allow_empty=self.allow_empty,  # type: ignore[arg-type]
-            on_invalid=self.on_invalid,  # type: ignore[arg-type]
-            system_guid=self.system_guid,
-            **self.limits,
-        )
+        self.push_link(context)
+        change: SegmentChange = self.hook.update_segment(**self.parameters)
         return self.report(context, change, changed=change.users_sent > 0 or self.action == "override")
 
 
@@ -275,16 +235,8 @@ class WalkMeDeleteSegmentOperator(WalkMeChangeOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the segment."""
-        self.push_link(context, self.hook.admin_url)
-        change = self.hook.delete_segment(
-            segment=self.segment,
-            segment_guid=self.segment_guid,
-            external_id=self.external_id,
-            name=self.name,
-            if_missing=self.if_missing,  # type: ignore[arg-type]
-            if_unsupported=self.if_unsupported,  # type: ignore[arg-type]
-            system_guid=self.system_guid,
-        )
+        self.push_link(context)
+        change: SegmentChange = self.hook.delete_segment(**self.parameters)
         return self.report(context, change, changed=change.outcome != "missing")
 
 
@@ -295,7 +247,7 @@ class WalkMeListSegmentsOperator(WalkMeOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the segments."""
-        self.push_link(context, self.hook.admin_url)
+        self.push_link(context)
         segments = self.hook.get_segments(self.system_guid)
         self.log.info("The WalkMe system has %d segments.", len(segments))
         return [segment.model_dump(mode="json") for segment in segments]

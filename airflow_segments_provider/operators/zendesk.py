@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_segments_provider.errors import InvalidInput
@@ -11,13 +10,17 @@ from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.links import ZendeskHelpCenterLink
 from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
 from airflow_segments_provider.operators.user_ids import UserIds, UserIdsField
+from airflow_segments_provider.sources.not_given import NOT_GIVEN
 from airflow_segments_provider.sources.values import UserSource, read_values
-from airflow_segments_provider.vendors.base.template_text import from_text
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_segments_provider.vendors.zendesk.responses import UserSegmentChange
+    from airflow_segments_provider.vendors.zendesk.responses import (
+        AppliedSegment,
+        UserSegment,
+        UserSegmentChange,
+    )
 
 __all__ = [
     "ZendeskApplyUserSegmentOperator",
@@ -34,24 +37,16 @@ __all__ = [
 ]
 
 
-class OptionalUserIdsField(UserIdsField):
-    """People's ids, or None where the DAG's author gives none; a template that renders to None is no such None."""
+class UserIdField(UserIdsField):
+    """The ID of one user, or None; stored as a list of one, so that it shows as a count."""
 
     def __set__(self, instance: object, value: Any) -> None:
-        """Conceal what is given."""
+        """Conceal the ID; None of the DAG's author stays None, a template that renders to None does not."""
         if value is None and instance.__dict__.get(self._slot) is None:
             instance.__dict__[self._slot] = None
         else:
-            super().__set__(instance, value)
-
-
-class UserIdField(OptionalUserIdsField):
-    """The id of one person, or None; held as a list of one, so that it shows as a count."""
-
-    def __set__(self, instance: object, value: Any) -> None:
-        """Conceal what is given."""
-        held = value is None or isinstance(value, (list, UserIds))
-        super().__set__(instance, value if held else [value])
+            held = value is None or isinstance(value, (list, UserIds))
+            super().__set__(instance, value if held else [value])
 
 
 def the_user_id(user_ids: Any) -> Any:
@@ -72,6 +67,7 @@ class ZendeskOperator(VendorOperator):
     :param zendesk_conn_id: the connection.
     """
 
+    hook_class = ZendeskHelpCenterHook
     template_fields: Sequence[str] = ("zendesk_conn_id",)
     operator_extra_links = (ZendeskHelpCenterLink(),)
     ui_color = "#e9f3ec"
@@ -79,11 +75,6 @@ class ZendeskOperator(VendorOperator):
     def __init__(self, *, zendesk_conn_id: str = ZendeskHelpCenterHook.default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.zendesk_conn_id = zendesk_conn_id
-
-    @cached_property
-    def hook(self) -> ZendeskHelpCenterHook:
-        """The hook of the rendered connection id."""
-        return ZendeskHelpCenterHook(self.zendesk_conn_id)
 
     def result_of(self, change: UserSegmentChange) -> dict[str, Any]:
         """Say what was done, how many were left out and why, and return the task's result."""
@@ -124,15 +115,6 @@ class ZendeskUserSegmentOperator(ZendeskOperator):
         self.user_segment_id = user_segment_id
         self.name = name
 
-    @property
-    def key(self) -> dict[str, Any]:
-        """What names the segment."""
-        return {
-            "user_segment": from_text(self.user_segment),
-            "user_segment_id": self.user_segment_id,
-            "name": self.name,
-        }
-
 
 _RULES = ("tags", "or_tags", "organization_ids", "group_ids")
 
@@ -162,74 +144,40 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
 
     template_fields: Sequence[str] = (
         "name",
-        "user_ids",
         "user_type",
         "tags",
         "or_tags",
         "organization_ids",
         "group_ids",
         "if_exists",
-        "allow_empty",
-        "identify_by",
-        "on_invalid",
-        "on_unmatched",
         "zendesk_conn_id",
-        *ExactMembersOperator.limit_fields,
+        *ExactMembersOperator.user_fields,
     )
-    user_ids = UserIdsField()
 
     def __init__(
         self,
         *,
         name: str,
-        user_ids: UserSource | str = (),
         user_type: str = "signed_in_users",
         tags: Iterable[str] | str = (),
         or_tags: Iterable[str] | str = (),
         organization_ids: Iterable[int | str] | str = (),
         group_ids: Iterable[int | str] | str = (),
         if_exists: str = "reuse",
-        allow_empty: bool | str = False,
-        identify_by: str = "id",
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.name = name
-        self.user_ids = user_ids
         self.user_type = user_type
         self.tags = tags
         self.or_tags = or_tags
         self.organization_ids = organization_ids
         self.group_ids = group_ids
         self.if_exists = if_exists
-        self.allow_empty = allow_empty
-        self.identify_by = identify_by
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Create the segment, or make the existing one right."""
-        self.push_link(context, self.hook.help_center_url)
-        self.list_unmatched(context)
-        return self.result_of(
-            self.hook.create_user_segment(
-                self.name,
-                self.user_ids,
-                user_type=self.user_type,  # type: ignore[arg-type]
-                tags=from_text(self.tags),
-                or_tags=from_text(self.or_tags),
-                organization_ids=from_text(self.organization_ids),
-                group_ids=from_text(self.group_ids),
-                if_exists=self.if_exists,  # type: ignore[arg-type]
-                allow_empty=self.allow_empty,  # type: ignore[arg-type]
-                identify_by=self.identify_by,  # type: ignore[arg-type]
-                on_invalid=self.on_invalid,  # type: ignore[arg-type]
-                on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
-                **self.limits,
-            )
-        )
+        return self.call_hook(context, self.hook.create_user_segment)
 
 
 class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentOperator):
@@ -248,7 +196,6 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
 
     template_fields: Sequence[str] = (
         *ZendeskUserSegmentOperator.template_fields,
-        "user_ids",
         "action",
         "new_name",
         "user_type",
@@ -256,18 +203,13 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
         "or_tags",
         "organization_ids",
         "group_ids",
-        "allow_empty",
-        "identify_by",
-        "on_invalid",
-        "on_unmatched",
-        *ExactMembersOperator.limit_fields,
+        *ExactMembersOperator.user_fields,
     )
-    user_ids = OptionalUserIdsField()
 
     def __init__(
         self,
         *,
-        user_ids: UserSource | str | None = None,
+        user_ids: UserSource | str = NOT_GIVEN,
         action: str = "add",
         new_name: str | None = None,
         user_type: str | None = None,
@@ -275,14 +217,9 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
         or_tags: Iterable[str] | str | None = None,
         organization_ids: Iterable[int | str] | str | None = None,
         group_ids: Iterable[int | str] | str | None = None,
-        allow_empty: bool | str = False,
-        identify_by: str = "id",
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.user_ids = user_ids
+        super().__init__(user_ids=user_ids, **kwargs)
         self.action = action
         self.new_name = new_name
         self.user_type = user_type
@@ -290,40 +227,10 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
         self.or_tags = or_tags
         self.organization_ids = organization_ids
         self.group_ids = group_ids
-        self.allow_empty = allow_empty
-        self.identify_by = identify_by
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Change what is given."""
-        self.push_link(context, self.hook.help_center_url)
-        self.list_unmatched(context)
-        rest = {field: from_text(getattr(self, field)) for field in _RULES}
-        rest |= {"new_name": self.new_name, "user_type": self.user_type}
-        if self.user_ids is None:
-            return self.result_of(self.hook.update_user_segment(**self.key, **rest))
-        given = {
-            **self.key,
-            "identify_by": self.identify_by,
-            "on_invalid": self.on_invalid,
-            "on_unmatched": self.on_unmatched,
-            **self.limits,
-        }
-        if any(value is not None and value != "" for value in rest.values()):
-            from airflow_segments_provider.vendors.zendesk.update import update_with_users
-
-            given |= {"action": self.action, "allow_empty": self.allow_empty}
-            return self.result_of(update_with_users(self.hook, self.user_ids, rest, **given))
-        if self.action == "set":
-            given["allow_empty"] = self.allow_empty
-            return self.result_of(self.hook.set_users(self.user_ids, **given))
-        change = {"add": self.hook.add_users, "remove": self.hook.remove_users}.get(self.action)
-        if change is None:
-            raise InvalidInput("The update of a user segment", ["`action` must be 'add', 'remove' or 'set'."])
-        # Of the members that `set` removes.
-        given.pop("max_removed_fraction", None)
-        return self.result_of(change(self.user_ids, **given))
+        return self.call_hook(context, self.hook.update_user_segment)
 
 
 class ZendeskDeleteUserSegmentOperator(ZendeskUserSegmentOperator):
@@ -342,9 +249,7 @@ class ZendeskDeleteUserSegmentOperator(ZendeskUserSegmentOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Delete the segment."""
-        self.push_link(context, self.hook.help_center_url)
-        change = self.hook.delete_user_segment(if_missing=self.if_missing, **self.key)  # type: ignore[arg-type]
-        return self.result_of(change)
+        return self.call_hook(context, self.hook.delete_user_segment)
 
 
 class ZendeskGetUserSegmentOperator(ZendeskUserSegmentOperator):
@@ -356,8 +261,8 @@ class ZendeskGetUserSegmentOperator(ZendeskUserSegmentOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Get the segment."""
-        self.push_link(context, self.hook.help_center_url)
-        segment = self.hook.get_user_segment(**self.key)
+        self.push_link(context)
+        segment: UserSegment = self.hook.get_user_segment(**self.parameters)
         self.log.info(
             "User segment %r (%s) has %s added users.", segment.name, segment.user_segment_id, segment.added_users
         )
@@ -394,12 +299,11 @@ class ZendeskListUserSegmentsOperator(ZendeskOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """List the segments."""
-        self.push_link(context, self.hook.help_center_url)
-        found = self.hook.get_user_segments(
-            applicable=self.applicable,  # type: ignore[arg-type]
-            built_in=self.built_in,  # type: ignore[arg-type]
-            user_id=None if self.user_id is None else the_user_id(self.user_id),
-        )
+        self.push_link(context)
+        parameters = self.parameters
+        if self.user_id is not None:
+            parameters["user_id"] = the_user_id(self.user_id)
+        found = self.hook.get_user_segments(**parameters)
         self.log.info("Zendesk lists %d user segments.", len(found.segments))
         if found.shared_only:
             self.log.warning(
@@ -426,7 +330,7 @@ class ZendeskGetUserTagsOperator(ZendeskOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Get the tags."""
-        self.push_link(context, self.hook.help_center_url)
+        self.push_link(context)
         tags = self.hook.get_user_tags(the_user_id(self.user_id))
         self.log.info("The user has %d tags.", len(tags))
         return {"tags": tags}
@@ -456,7 +360,7 @@ class ZendeskUpdateUserTagsOperator(ZendeskOperator):
 
         :raises InvalidInput: ``action`` is none of the three.
         """
-        self.push_link(context, self.hook.help_center_url)
+        self.push_link(context)
         change = {
             "add": self.hook.add_user_tags,
             "remove": self.hook.remove_user_tags,
@@ -464,7 +368,7 @@ class ZendeskUpdateUserTagsOperator(ZendeskOperator):
         }.get(self.action)
         if change is None:
             raise InvalidInput("The change of tags", ["`action` must be 'add', 'remove' or 'set'."])
-        tags = change(the_user_id(self.user_id), from_text(self.tags))
+        tags = change(the_user_id(self.user_id), self.tags)
         self.log.info("The user's tags are changed (%s): %d now.", self.action, len(tags))
         return {"tags": tags}
 
@@ -489,61 +393,37 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
     """
 
     template_fields: Sequence[str] = (
-        "user_ids",
         "change",
-        "identify_by",
-        "on_invalid",
-        "on_unmatched",
         "zendesk_conn_id",
-        *FoundUsersOperator.limit_fields,
+        *FoundUsersOperator.user_fields,
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"change": "json"}
     value_fields: Sequence[str] = ("change",)
-    user_ids = UserIdsField()
 
-    def __init__(
-        self,
-        *,
-        user_ids: UserSource | str,
-        change: Mapping[str, Any] | str,
-        identify_by: str = "id",
-        on_invalid: str = "fail",
-        on_unmatched: str = "fail",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.user_ids = user_ids
+    def __init__(self, *, user_ids: UserSource | str, change: Mapping[str, Any] | str, **kwargs: Any) -> None:
+        super().__init__(user_ids=user_ids, **kwargs)
         self.change = change
-        self.identify_by = identify_by
-        self.on_invalid = on_invalid
-        self.on_unmatched = on_unmatched
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Begin the jobs."""
-        self.push_link(context, self.hook.help_center_url)
-        self.list_unmatched(context)
-        update = self.hook.update_users(
-            self.user_ids,
-            from_text(self.change),
-            identify_by=self.identify_by,  # type: ignore[arg-type]
-            on_invalid=self.on_invalid,  # type: ignore[arg-type]
-            on_unmatched=self.on_unmatched,  # type: ignore[arg-type]
-            **self.limits,
-        )
-        open_jobs = [job.job_id for job in update.jobs if not job.success]
+        return self.call_hook(context, self.hook.update_users)
+
+    def result_of(self, change: Any) -> dict[str, Any]:
+        """Log what was begun, and return the task's result."""
+        open_jobs = [job.job_id for job in change.jobs if not job.success]
         self.log.info(
             "%s users sent in %d background jobs, of which %d have succeeded so far, in %d requests.",
-            f"{update.users_sent:,}",
-            len(update.jobs),
-            len(update.jobs) - len(open_jobs),
-            update.requests,
+            f"{change.users_sent:,}",
+            len(change.jobs),
+            len(change.jobs) - len(open_jobs),
+            change.requests,
         )
-        self.log_left_out(update.users_rejected, update.users_unmatched)
+        self.log_left_out(change.users_rejected, change.users_unmatched)
         return {
             "job_ids": open_jobs,
-            "jobs": len(update.jobs),
-            "users_updated": sum(job.succeeded or 0 for job in update.jobs if job.success),
-            **update.model_dump(mode="json", exclude={"jobs"}),
+            "jobs": len(change.jobs),
+            "users_updated": sum(job.succeeded or 0 for job in change.jobs if job.success),
+            **change.model_dump(mode="json", exclude={"jobs"}),
         }
 
 
@@ -579,13 +459,8 @@ class ZendeskApplyUserSegmentOperator(ZendeskUserSegmentOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Apply the segment."""
-        self.push_link(context, self.hook.help_center_url)
-        applied = self.hook.apply_user_segment(
-            article_id=self.article_id,
-            topic_id=self.topic_id,
-            clear=self.clear,  # type: ignore[arg-type]
-            **self.key,
-        )
+        self.push_link(context)
+        applied: AppliedSegment = self.hook.apply_user_segment(**self.parameters)
         self.log.info(
             "%s %s: %s%s.",
             "Topic" if applied.article_id is None else "Article",
@@ -603,10 +478,10 @@ class ZendeskListUserSegmentSectionsOperator(ZendeskUserSegmentOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the sections."""
-        self.push_link(context, self.hook.help_center_url)
+        self.push_link(context)
         found = [
             section.model_dump(mode="json", include={"id", "name", "html_url"})
-            for section in self.hook.get_sections(**self.key)
+            for section in self.hook.get_sections(**self.parameters)
         ]
         self.log.info("The user segment is applied to %d sections.", len(found))
         return found
@@ -617,10 +492,10 @@ class ZendeskListUserSegmentTopicsOperator(ZendeskUserSegmentOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the topics."""
-        self.push_link(context, self.hook.help_center_url)
+        self.push_link(context)
         found = [
             topic.model_dump(mode="json", include={"id", "name", "html_url"})
-            for topic in self.hook.get_topics(**self.key)
+            for topic in self.hook.get_topics(**self.parameters)
         ]
         self.log.info("The user segment is applied to %d topics.", len(found))
         return found

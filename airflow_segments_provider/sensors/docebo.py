@@ -144,7 +144,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, in the way that was chosen."""
-        self.vendor_url = self.hook.platform_url
+        self.vendor_url = self.hook.ui_url
         DoceboLink().push(context, self.vendor_url)
         self._failures = 0
         self._uuid: str | None = None

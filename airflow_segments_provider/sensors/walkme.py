@@ -95,7 +95,7 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
         """Wait, in the way that was chosen."""
         if isinstance(self.segment, Mapping) and self.segment.get("outcome") == "planned":
             raise AirflowSkipException("The sync was only planned and sent nothing, so there is nothing to wait for.")
-        self.vendor_url = self.hook.admin_url
+        self.vendor_url = self.hook.ui_url
         WalkMeSystemLink().push(context, self.vendor_url)
         until, now = self.visible_at(), datetime.now(UTC)
         if now < until:

@@ -93,7 +93,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, in the way that was chosen."""
-        self.vendor_url = self.hook.help_center_url
+        self.vendor_url = self.hook.ui_url
         ZendeskHelpCenterLink().push(context, self.vendor_url)
         self._failures = 0
         self._wait = self._read_wait()

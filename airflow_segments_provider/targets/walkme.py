@@ -160,7 +160,7 @@ class WalkMeTarget:
         from airflow_segments_provider.sync.target import Applied
 
         body: Mapping[str, Any] = {"action": action, "userIds": list(ids)}
-        reply = self.hook.endpoints(self._system).write(
+        reply = self.hook.api(self._system).write(
             action, self.segment.segment_guid, body=encode(body), people=lambda: ids, idempotent=idempotent
         )
         return Applied(in_doubt=reply.in_doubt)

@@ -54,8 +54,8 @@ class TestConnection:
         assert message.startswith("Credentials:")
 
     def test_the_gallery_is_beside_the_api(self, connect, alteryx_sandbox):
-        assert connect().gallery_url == f"{alteryx_sandbox.url}/gallery/"
-        assert connect(gallery_url="https://gallery.example.com").gallery_url == "https://gallery.example.com"
+        assert connect().ui_url == f"{alteryx_sandbox.url}/gallery/"
+        assert connect(gallery_url="https://gallery.example.com").ui_url == "https://gallery.example.com"
 
 
 class TestAddress:

@@ -11,7 +11,6 @@ import pytest
 from airflow_segments_provider.errors import (
     Conflict,
     InvalidInput,
-    NotFound,
     RejectedRequest,
     Stopped,
     UnexpectedReply,
@@ -147,14 +146,12 @@ def test_nobody_makes_no_call(hook, alteryx_sandbox):
     assert alteryx_sandbox.counts() == before
 
 
-def test_nobody_is_looked_up_where_the_group_cannot_be_used(hook, alteryx_sandbox, people):
-    alteryx_sandbox.create_group("Taken")
-    with pytest.raises(Conflict, match="exists"):
-        hook.create_user_group("Taken", list(people), identify_by="email", if_exists="fail")
-    for change in (hook.add_users, hook.remove_users):
-        with pytest.raises(NotFound):
-            change(list(people), name="No such", identify_by="email")
-    assert lookups(alteryx_sandbox) == 0
+def test_users_are_looked_up_before_the_group_is_read(hook, alteryx_sandbox):
+    for write in (hook.create_user_group, lambda name, users, **how: hook.add_users(users, name=name, **how)):
+        with pytest.raises(InvalidInput, match="no such user"):
+            write("No such", ["nobody@example.com"], identify_by="email")
+    assert lookups(alteryx_sandbox) == 2
+    assert set(alteryx_sandbox.counts()) == {"alteryx.token", "alteryx.list_users"}
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

@@ -126,7 +126,7 @@ class TestCreate:
         assert change.group_id == named(docebo_sandbox, "Trial users")[0].uuid
 
         docebo_sandbox.fault("docebo.create_group", "status", status=200, body=body)
-        with pytest.raises(UnexpectedReply, match=r"neither in the answer nor in the list.*'docebo_default'"):
+        with pytest.raises(UnexpectedReply, match=r"neither the response nor the list.*'docebo_default'"):
             hook.create_group("Others")
 
     def test_a_name_that_is_taken_but_not_listed_is_told(self, hook, docebo_sandbox):

@@ -102,7 +102,7 @@ class TestRules:
             ({"type": "automatic", "ruleset": {"operator": "AND", "sets": []}}, "`ruleset.sets`"),
             ({"type": "automatic", "ruleset": {"operator": "XOR", "sets": []}}, "`ruleset.operator`"),
             ({"type": "automatic", "ruleset": {"sets": [{"rules": []}]}}, "`ruleset.sets.0.rules`"),
-            ({"type": "automatic", "ruleset": "branch 1"}, "is a text that is no JSON"),
+            ({"type": "automatic", "ruleset": "branch 1"}, "is a text that is not an object"),
             ({"type": "automatic", "ruleset": {"sets": [{"rules": [{"type": "X"}]}]}}, "payload` is missing"),
             ({"type": "automatic", "ruleset": {"sets": [{"rules": [{"payload": {}}]}]}}, "type` is missing"),
             (

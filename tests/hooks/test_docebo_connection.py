@@ -174,7 +174,7 @@ class TestFields:
         assert docebo_sandbox.counts()["docebo.list_groups"] == 2
 
     def test_the_platform(self, connect, docebo_sandbox):
-        assert connect().platform_url == docebo_sandbox.docebo_url
+        assert connect().ui_url == docebo_sandbox.docebo_url
 
     def test_no_secret_is_shown(self, connect):
         fields = connect("jwt_bearer", user_password="SECRET").fields

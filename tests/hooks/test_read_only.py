@@ -18,8 +18,8 @@ from tests.conftest import RETRY
 NAME = "Trial users"
 # What the hooks have besides reads and writes of their own.
 OTHER = {
-    *("check", "checked", "client_at", "endpoints", "get_conn", "get_connection_form_widgets"),
-    *("get_ui_field_behaviour", "staged", "stop"),
+    *("api", "check", "client_at", "get_conn", "get_connection_form_widgets", "get_ui_field_behaviour"),
+    *("mask", "prepare", "stop", "user_rules"),
 }
 
 

@@ -96,7 +96,7 @@ def test_alteryx_removes_nobody_where_those_who_were_added_have_other_ids(altery
     alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
     ids = ALTERYX[2] if shown == "all" else b'"(%s)"' % users[1].encode()
     respelled(alteryx_sandbox, ALTERYX[0], "/usergroups/|/users/", ids, lambda found: b'"other-%s"' % found[1])
-    with pytest.raises(UnexpectedReply, match="Nobody was removed"):
+    with pytest.raises(UnexpectedReply, match="No user was removed"):
         AlteryxServerHook().create_user_group(NAME, users[1:], if_exists="update", on_refused="skip")
     assert alteryx_sandbox.members(NAME) == set(users)
 
@@ -107,7 +107,7 @@ def test_alteryx_removes_nobody_where_it_does_not_show_who_it_added(alteryx_sand
     alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
     one = b'"(%s)"' % users[1].encode()
     respelled(alteryx_sandbox, ALTERYX[0], "/usergroups/", one, lambda found: b'"other-%s"' % found[1])
-    with pytest.raises(UnexpectedReply, match="Nobody was removed"):
+    with pytest.raises(UnexpectedReply, match="No user was removed"):
         AlteryxServerHook().create_user_group(NAME, users[1:], if_exists="update")
     assert alteryx_sandbox.members(NAME) == set(users)
 
@@ -138,7 +138,7 @@ def test_docebo_removes_nobody_where_it_shows_none_of_those_who_were_added(doceb
     users = docebo_sandbox.seed_users(3)
     docebo_sandbox.create_group(NAME, user_ids=users)
     if kept:
-        with pytest.raises(UnexpectedReply, match="Nobody was removed"):
+        with pytest.raises(UnexpectedReply, match="No user was removed"):
             DoceboHook().create_group(NAME, [1, 2], if_exists="update")
     else:  # what goes on in the background cannot be seen yet
         assert DoceboHook().create_group(NAME, [1, 2], if_exists="update").background_job

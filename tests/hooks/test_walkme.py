@@ -83,7 +83,7 @@ def test_fail_refuses_an_existing_segment_and_changes_nothing(hook, walkme_sandb
     hook.create_segment("Trial users", ["a"])
     before = writes(walkme_sandbox)
 
-    with pytest.raises(Conflict, match="It exists"):
+    with pytest.raises(Conflict, match=r"exists \("):
         hook.create_segment("Trial users", ["b"], if_exists="fail")
     assert writes(walkme_sandbox) == before
 
@@ -285,7 +285,7 @@ class TestDelete:
         walkme_sandbox.settings(delete_supported=answer)
         made = hook.create_segment("Trial users", ["a"])
 
-        with pytest.raises((NotFound, RejectedRequest), match="no deletion"):
+        with pytest.raises((NotFound, RejectedRequest), match="no delete endpoint"):
             hook.delete_segment(segment=made, if_unsupported="fail")
         assert walkme_sandbox.members("Trial users") == {"a"}
 
@@ -308,7 +308,7 @@ class TestDelete:
 
         assert hook.delete_segment(segment=made).outcome == "emptied"
         assert walkme_sandbox.members("Trial users") == set()
-        assert f"no deletion by its API (status {status}); segment {made.segment_guid} is emptied" in caplog.text
+        assert f"no delete endpoint (status {status}); segment {made.segment_guid} is emptied" in caplog.text
 
     @pytest.mark.parametrize(
         ("status", "body"),
@@ -335,7 +335,7 @@ class TestDelete:
         walkme_sandbox.settings(delete_supported="route_405", empty_override_allowed=False)
         made = hook.create_segment("Trial users", ["a"])
 
-        with pytest.raises(RejectedRequest, match=r"no deletion by its API \(status 405\), so the segment was to be"):
+        with pytest.raises(RejectedRequest, match=r"no delete endpoint \(status 405\), so the segment was to be"):
             hook.delete_segment(segment=made)
         assert walkme_sandbox.members("Trial users") == {"a"}
 
@@ -429,7 +429,7 @@ class TestConnection:
         fields = {"conn_type": "walkme", "host": host, "login": "id", "password": "secret", "extra": {"region": region}}
         monkeypatch.setenv("AIRFLOW_CONN_WALKME_DEFAULT", json.dumps(fields))
         hook = WalkMeHook()
-        assert (hook.client.base_url, hook.admin_url) == (base, admin)
+        assert (hook.client.base_url, hook.ui_url) == (base, admin)
 
     def test_every_wrong_field_is_named_with_the_connection_and_no_value(self, monkeypatch):
         import json

@@ -15,7 +15,7 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
 )
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
-from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
 from tests.hooks.test_zendesk import FARAH, NAME, SIGNED_IN, STAFF, counts, zendesk_hook
 
 
@@ -129,14 +129,14 @@ class TestDelete:
 
     def test_somebody_else_was_faster(self, hook, zendesk_sandbox, monkeypatch):
         made = hook.create_user_segment(NAME)
-        read = ZendeskEndpoints.segment
+        read = ZendeskApi.segment
 
         def read_and_lose(self, user_segment_id):
             found = read(self, user_segment_id)
             zendesk_sandbox.delete_segment(user_segment_id)
             return found
 
-        monkeypatch.setattr(ZendeskEndpoints, "segment", read_and_lose)
+        monkeypatch.setattr(ZendeskApi, "segment", read_and_lose)
         assert hook.delete_user_segment(user_segment=made).outcome == "missing"
         assert counts(zendesk_sandbox) == {
             "list_segments": 2, "create_segment": 1, "get_segment": 1, "delete_segment": 1

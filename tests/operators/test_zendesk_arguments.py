@@ -7,16 +7,16 @@ import json
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.operators.user_ids import UserIds
-from airflow_segments_provider.operators.zendesk import OptionalUserIdsField, UserIdField, the_user_id
+from airflow_segments_provider.operators.user_ids import UserIds, UserIdsField
+from airflow_segments_provider.operators.zendesk import UserIdField, the_user_id
 from airflow_segments_provider.vendors.base.template_text import from_text
 
 
 class Operator:
     user_id = UserIdField()
-    user_ids = OptionalUserIdsField()
+    user_ids = UserIdsField()
 
-    def __init__(self, user_id=None, user_ids=None) -> None:
+    def __init__(self, user_id=None, user_ids=()) -> None:
         self.user_id = user_id
         self.user_ids = user_ids
 
@@ -59,16 +59,16 @@ def test_what_is_not_one_id_is_refused(rendered):
         the_user_id(operator.user_id)
 
 
-def test_nobody_is_given_only_where_the_dag_says_so():
+def test_no_user_is_set_only_where_the_dag_says_so():
     operator = Operator()
-    operator.user_id, operator.user_ids = operator.user_id, operator.user_ids  # as Airflow renders them
+    operator.user_id = operator.user_id  # as Airflow renders it
     assert operator.user_id is None
-    assert operator.user_ids is None
     with pytest.raises(InvalidInput):
         the_user_id(operator.user_id)
 
-    # The result of a task that returned nothing is no "leave the people alone".
-    operator = Operator(user_ids="{{ people }}")
+
+def test_a_result_without_users_is_not_an_absent_parameter():
+    operator = Operator(user_ids="{{ users }}")
     operator.user_ids = None
     with pytest.raises(InvalidInput, match="must be a list"):
         list(operator.user_ids.read_ids())

@@ -162,7 +162,7 @@ def test_a_set_of_nobody_that_is_meant(zendesk_sandbox, segment):
 
 def test_the_error_of_the_second_part_tells_of_the_first(zendesk_sandbox, people, segment):
     zendesk_sandbox.fault("zendesk.update_segment", "status", status=503, skip=1, times=None)
-    with pytest.raises(VendorUnavailable, match="were changed before that, its people not"):
+    with pytest.raises(VendorUnavailable, match="were changed before that, its users not"):
         update(user_segment_id=segment, user_ids=people, tags=["vip"])
     assert (record(zendesk_sandbox).tags, record(zendesk_sandbox).added_user_ids) == (["vip"], [people[0]])
 

@@ -351,7 +351,7 @@ def test_the_link_is_there_during_the_wait(zendesk_sandbox, jobs):
     running = context()
     with pytest.raises(TaskDeferred):
         wait(jobs, deferrable=True).execute(running)
-    assert running["ti"].pushed == {"_link_ZendeskHelpCenterLink": ZendeskHelpCenterHook().help_center_url}
+    assert running["ti"].pushed == {"_link_ZendeskHelpCenterLink": ZendeskHelpCenterHook().ui_url}
 
 
 def test_deferrable_follows_the_configuration(monkeypatch):

@@ -7,14 +7,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
     NotFound,
     PermissionDenied,
     RateLimited,
-    UnexpectedReply,
     VendorError,
     VendorUnavailable,
 )
@@ -28,15 +27,13 @@ from airflow_segments_provider.vendors.alteryx.responses import (
     parse_groups,
     select,
 )
+from airflow_segments_provider.vendors.base.api import VendorApi
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.http import Reply
     from airflow_segments_provider.http.response import Call
     from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
-    from airflow_segments_provider.vendors.base.lookup import UnmatchedList
 
-
-Parsed = TypeVar("Parsed")
 
 _WORD = re.compile(r"[^\s,;:'\"()\[\]{}]+")
 NOT_A_CURATOR = (
@@ -61,34 +58,24 @@ class Removals:
     error: VendorError | None = None
 
 
-class UserGroupEndpoints:
-    """Calls the endpoints.
+class AlteryxApi(VendorApi):
+    """Calls the endpoints of user groups.
 
     :param conn_id: the Airflow connection, for messages.
-    :param concurrency: calls under way at once, where the server takes one person a call.
-    :param users_per_request: ids in one call that adds users.
-    :param unmatched_list: lists users that are not found.
     """
 
-    def __init__(
-        self,
-        client: HttpClient,
-        conn_id: str,
-        concurrency: int,
-        users_per_request: int,
-        unmatched_list: UnmatchedList | None,
-    ) -> None:
-        self.client = client
-        self.conn_id = conn_id
-        self.concurrency = concurrency
-        self.users_per_request = users_per_request
-        self.unmatched_list = unmatched_list
-        self._sent_before = client.requests_sent
+    vendor = "Alteryx Server"
 
-    @property
-    def requests(self) -> int:
-        """Requests sent since this object was made, repeats included."""
-        return self.client.requests_sent - self._sent_before
+    def hint(self, error: VendorError) -> str:
+        """Return what a user can do about an error."""
+        if isinstance(error, (AuthenticationError, PermissionDenied)):
+            return f"{NOT_A_CURATOR} {self.where}"
+        if isinstance(error, NotFound):
+            return (
+                f"Alteryx Server does not have what the path names, or the host of connection {self.conn_id!r} is not "
+                "its Web API address (by default it ends in /webapi)."
+            )
+        return self.where
 
     def groups(self) -> list[UserGroup]:
         """All custom user groups, without their members. Active Directory groups are not among them."""
@@ -102,7 +89,7 @@ class UserGroupEndpoints:
         """The group that is meant, without its members, or None."""
         return select(self.groups(), key)
 
-    def found_id(self, key: UserGroupKey) -> str:
+    def resolve_id(self, key: UserGroupKey) -> str:
         """The id of the group that is meant; by name it takes a call.
 
         :raises NotFound: there is none of that name.
@@ -113,7 +100,7 @@ class UserGroupEndpoints:
         if found is None:
             raise NotFound(
                 f"Alteryx Server has no {key}; nothing was changed. Create it first, or name another. Active Directory "
-                f"groups cannot be found by name. The Airflow connection is {self.conn_id!r}.",
+                f"groups cannot be found by name. {self.where}",
                 vendor="Alteryx Server",
             )
         return found.user_group_id
@@ -169,12 +156,12 @@ class UserGroupEndpoints:
                 if in_a_row >= MOST_FAILURES:
                     given_up.set()
 
-        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="alteryx-remove") as pool:
+        with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="alteryx-remove") as pool:
             waiting: list[Future[bool]] = []
             for user in _ids(staged):
                 waiting.append(pool.submit(remove, user))
                 # A bounded window: a million ids must not become a million futures.
-                if len(waiting) >= 4 * self.concurrency:
+                if len(waiting) >= 4 * self.max_concurrency:
                     settle(waiting.pop(0))
                 if given_up.is_set():
                     break
@@ -191,21 +178,6 @@ class UserGroupEndpoints:
         reply = self.call("DELETE", *path, may_be_empty=True, may_be_text=True, people=lambda: [user])
         self.read(lambda answer: check_removal(answer, user), reply, maybe_done=True)
 
-    def read(self, parse: Callable[[Any], Parsed], reply: Reply, *, maybe_done: bool = False) -> Parsed:
-        """What an answer says.
-
-        :raises UnexpectedReply: it cannot be understood.
-        """
-        try:
-            return parse(reply.json)
-        except UnexpectedReply as error:
-            raise UnexpectedReply(
-                f"{error} It answered {reply.call} with status {reply.status}. The Airflow connection is "
-                f"{self.conn_id!r}.",
-                maybe_done=maybe_done,
-                **reply.facts,
-            ) from None
-
     def call(
         self,
         method: str,
@@ -217,26 +189,16 @@ class UserGroupEndpoints:
         people: Callable[[], Iterable[str]] = tuple,
     ) -> Reply:
         """Call an endpoint below ``v3``. Only the POST that creates a group is not repeated blindly."""
-        try:
-            return self.client.request(
-                method,
-                ("v3", *path),
-                body=body,
-                query=query,
-                idempotent=not (method == "POST" and path == ("usergroups",)),
-                may_be_empty=may_be_empty,
-                may_be_text=may_be_text,
-                people=people,
-            )
-        except (AuthenticationError, PermissionDenied) as error:
-            raise error.advise(f"{NOT_A_CURATOR} The Airflow connection is {self.conn_id!r}.") from None
-        except NotFound as error:
-            raise error.advise(
-                f"So Alteryx Server does not know what the path names, or the host of connection {self.conn_id!r} is "
-                "not its Web API address (by default it ends in /webapi)."
-            ) from None
-        except VendorError as error:
-            raise error.advise(f"The Airflow connection is {self.conn_id!r}.") from None
+        return self.request(
+            method,
+            ("v3", *path),
+            body=body,
+            query=query,
+            idempotent=not (method == "POST" and path == ("usergroups",)),
+            may_be_empty=may_be_empty,
+            may_be_text=may_be_text,
+            people=people,
+        )
 
 
 def _ids(staged: StagedUserIds) -> Iterator[str]:

@@ -13,11 +13,17 @@ from pydantic import StringConstraints, model_validator
 
 from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.sources.ids import INVISIBLE
-from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
+from airflow_segments_provider.vendors.base.parameters import (
+    AS_OBJECT,
+    ExactMembers,
+    FoundUsers,
+    Given,
+    IfExists,
+    IfMissing,
+    with_result,
+)
 
 Role = Literal["NoAccess", "Viewer", "Member", "Artisan", "Curator", "Evaluated"]
-IfExists = Literal["reuse", "update", "fail"]
-IfMissing = Literal["skip", "fail"]
 IdentifyBy = Literal["id", "email"]
 OnRefused = Literal["fail", "skip"]
 ResourceType = Literal["collection", "credential", "data_connection"]
@@ -45,13 +51,28 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)]
 
 
-class CreateUserGroup(FoundUsers, ExactMembers):
-    """What a create is given, without the people."""
+class Identified(FoundUsers):
+    """The parameter that says what the users are identified by.
+
+    :param identify_by: ``id``, the server's, or ``email``: looked up first, with one call for each address,
+        ``max_concurrency`` of the connection at once.
+    """
+
+    identify_by: IdentifyBy = "id"
+
+
+class CreateUserGroup(Identified, ExactMembers):
+    """The parameters of a create.
+
+    :param role: ``Evaluated`` lets the server decide at run time.
+    :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` sets the role and makes the members
+        exactly these users; ``fail`` raises an error.
+    :param on_refused: ``fail`` raises an error where the server refuses to add a user; ``skip`` counts them by reason.
+    """
 
     name: Name
     role: Role = "Evaluated"
     if_exists: IfExists = "reuse"
-    identify_by: IdentifyBy = "id"
     on_refused: OnRefused = "fail"
 
 
@@ -99,10 +120,13 @@ class DeleteUserGroup(UserGroupKey):
     if_missing: IfMissing = "skip"
 
 
-class ChangeUsers(UserGroupKey, FoundUsers):
-    """What a change of members is given, without the people."""
+class RemoveUsers(UserGroupKey, Identified):
+    """The parameters of a removal of users."""
 
-    identify_by: IdentifyBy = "id"
+
+class ChangeUsers(RemoveUsers):
+    """The parameters of an addition of users; ``on_refused`` as for a create."""
+
     on_refused: OnRefused = "fail"
 
 
@@ -133,7 +157,7 @@ class Share(UserGroupKey):
 
     resource_type: ResourceType
     resource_id: Id
-    permissions: CollectionPermissions | None = None
+    permissions: Annotated[CollectionPermissions | None, AS_OBJECT] = None
     expiration_date: datetime | None = None
 
     @model_validator(mode="after")

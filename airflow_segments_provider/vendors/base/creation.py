@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError, VendorUnavailable
 from airflow_segments_provider.http import HttpClient, Reply
@@ -13,14 +14,19 @@ from airflow_segments_provider.http.retry import RETRIED_STATUSES
 from airflow_segments_provider.sources.limits import breach_of_removals
 
 if TYPE_CHECKING:
+    from airflow_segments_provider.vendors.base.api import VendorApi
     from airflow_segments_provider.vendors.base.parameters import ExactMembers
 
 
+logger = logging.getLogger(__name__)
+
 Found = TypeVar("Found")
+Ref = TypeVar("Ref")
+Change = TypeVar("Change")
 
 
 @dataclass(frozen=True)
-class Creation(Generic[Found]):
+class Created(Generic[Found]):
     """What came of a create: the answer to it, or what was found instead.
 
     :param ours: it was found after a request of ours whose answer was lost, so it most likely is its work.
@@ -64,7 +70,7 @@ def create_once(
     key: str,
     unsent: str,
     unique: bool = True,
-) -> Creation[Found]:
+) -> Created[Found]:
     """Create; after any answer that leaves doubt, look before creating again.
 
     :param post: sends the create once; see ``idempotent`` of :meth:`HttpClient.request`.
@@ -80,7 +86,7 @@ def create_once(
     in_doubt, began = False, time.monotonic()
     for attempt in range(1, client.retry.max_attempts + 1):
         try:
-            return Creation(reply=post())
+            return Created(reply=post())
         except VendorError as error:
             if isinstance(error, Conflict):
                 found = _look_after(error, lambda: look_patiently(client, look), undecided)
@@ -90,7 +96,7 @@ def create_once(
             else:
                 raise error.advise(undecided if in_doubt else unsent) from None
             if found is not None:
-                return Creation(found=found, ours=in_doubt)
+                return Created(found=found, ours=in_doubt)
             asked = error.retry_after or 0.0
             wait = max(client.retry.delay(attempt), asked)
             if in_doubt and not unique:
@@ -141,3 +147,136 @@ def _given_up(error: VendorError, what: str, key: str) -> VendorError:
 def _passing(error: VendorError) -> bool:
     """Whether the same request may well succeed a little later."""
     return isinstance(error, VendorUnavailable) and (error.status is None or error.status in RETRIED_STATUSES)
+
+
+class Creation(Generic[Found, Ref, Change]):
+    """Creates a segment or group once: look, create it if it is not there, look again after doubt, then add the users.
+
+    :cvar noun: the vendor's noun, in messages.
+    :cvar unique: see :func:`create_once`.
+    """
+
+    noun: ClassVar[str]
+    unique: ClassVar[bool] = False
+
+    api: VendorApi
+
+    def __init__(self, api: Any, name: str, if_exists: str) -> None:
+        self.api = api
+        self._name = name
+        self._if_exists = if_exists
+
+    def look(self) -> Found | None:
+        """Return the one that exists."""
+        raise NotImplementedError
+
+    def post(self) -> Reply:
+        """Send the creation once."""
+        raise NotImplementedError
+
+    def ref_of(self, found: Found) -> Ref:
+        """Return what identifies the one that exists."""
+        raise NotImplementedError
+
+    def ref_in(self, created: Reply) -> Ref | None:
+        """Return what identifies the new one; None where the response does not say."""
+        raise NotImplementedError
+
+    def id_of(self, ref: Ref) -> object:
+        """Return the ID for messages."""
+        return ref
+
+    def before_creation(self) -> None:
+        """Check what only a creation needs."""
+
+    def check_use(self, existing: Found) -> None:
+        """Check that the one that exists can be used."""
+
+    def created(self, ref: Ref) -> Change:
+        """Complete the new one, and return the result."""
+        raise NotImplementedError
+
+    def reused(self, existing: Found) -> Change:
+        """Add the users to the one that exists."""
+        raise NotImplementedError
+
+    def updated(self, existing: Found) -> Change:
+        """Change the one that exists to what the parameters say, members included."""
+        raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """Return the noun and the name."""
+        return f"{self.noun} {self._name!r}"
+
+    @property
+    def key(self) -> str:
+        """Return by what the vendor distinguishes two."""
+        return f"the name {self._name!r}"
+
+    def run(self) -> Change:
+        """Create it, or use the one that exists.
+
+        :raises Conflict: it exists in a way that ``if_exists`` does not allow.
+        """
+        existing = self.look()
+        if existing is not None:
+            return self._use(existing)
+        self.before_creation()
+        made = create_once(
+            self.api.client,
+            self.post,
+            self.look,
+            what=self.subject,
+            key=self.key,
+            unsent=f"{self._sentence} was not created, and no user was added.",
+            unique=self.unique,
+        )
+        if made.reply is not None:
+            ref = self.ref_in(made.reply)
+            ref = self._listed_ref(made.reply) if ref is None else ref
+        elif made.found is not None and made.ours:
+            ref = self.ref_of(made.found)
+        elif made.found is not None:
+            return self._use(made.found)
+        else:
+            raise AssertionError("a creation has a response, or something was found")
+        logger.info("%s created (%s).", self._sentence, self.id_of(ref))
+        return self.created(ref)
+
+    def _use(self, existing: Found) -> Change:
+        if self._if_exists == "fail":
+            raise self.taken(existing)
+        self.check_use(existing)
+        logger.info("%s exists (%s).", self._sentence, self.id_of(self.ref_of(existing)))
+        return self.reused(existing) if self._if_exists == "reuse" else self.updated(existing)
+
+    def taken(self, existing: Found) -> Conflict:
+        """Return the error of a name that is in use."""
+        return Conflict(
+            f"{self._sentence} exists ({self.id_of(self.ref_of(existing))}) and nothing was changed. If an earlier try "
+            f'of this task made it, if_exists="reuse" goes on from there. {self.api.where}',
+            vendor=self.api.vendor,
+        )
+
+    @property
+    def _sentence(self) -> str:
+        return f"{self.subject[:1].upper()}{self.subject[1:]}"
+
+    def _listed_ref(self, created: Reply) -> Ref:
+        """Find the new one in the list."""
+        said = f"{self.api.vendor} answered {created.call} with status {created.status}"
+        try:
+            found = look_patiently(self.api.client, self.look)
+        except VendorError as error:
+            error.maybe_done = True
+            unclear = f"{said}, so {self.subject} may exist now. Run the task again: it looks first."
+            raise error.advise(unclear) from None
+        if found is None:
+            raise UnexpectedReply(
+                f"{said}, but neither the response nor the list has the ID of {self.subject}. Run the task again in "
+                f"some minutes: it looks first. {self.api.where}",
+                maybe_done=True,
+                **created.facts,
+            )
+        return self.ref_of(found)

@@ -1,4 +1,4 @@
-"""Finds the vendor's own ids of people who are given by e-mail or name, before anything is written."""
+"""The look-up of a vendor's IDs of users, by e-mail address or name, before a write."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Protocol, Self
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.batches import StagedUserIds
@@ -17,6 +17,7 @@ from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.limits import breach_of_unmatched
 
 if TYPE_CHECKING:
+    from airflow_segments_provider.vendors.base.api import VendorApi
     from airflow_segments_provider.vendors.base.parameters import FoundUsers
 
 
@@ -45,62 +46,80 @@ class UnmatchedList(Protocol):
 
 
 @dataclass(frozen=True)
-class Identified:
-    """The users of a write by the vendor's own ids, and what is known of those who have none.
+class IdRules:
+    """The rules of :class:`~airflow_segments_provider.sources.batches.StagedUserIds` for one kind of ID."""
 
-    :param unmatched: how many, by reason.
-    :param unmatched_file: that lists them, if there is one.
+    max_length: int
+    per_request: int
+    whole_numbers: bool = False
+    distinct: bool = False
+
+
+class UserRules:
+    """A vendor's rules for the users of a write.
+
+    :param unmatched_list: lists users that are not found; None where no operator makes the call.
+    :cvar identities: what ``identify_by`` may be besides ``id``, and the plural of each in messages.
     """
 
-    staged: StagedUserIds
-    unmatched: dict[str, int] = field(default_factory=dict)
-    unmatched_file: str | None = None
+    identities: ClassVar[dict[str, str]] = {}
+    api: VendorApi
 
-    @property
-    def left_out(self) -> dict[str, Any]:
-        """As the result of a task has it."""
-        return {"users_unmatched": self.unmatched, "unmatched_file": self.unmatched_file}
+    def __init__(self, api: Any, unmatched_list: UnmatchedList | None = None) -> None:
+        self.api = api
+        self.unmatched_list = unmatched_list
+
+    def id_rules(self, identify_by: str) -> IdRules:
+        """Return the rules for user IDs of one kind."""
+        raise NotImplementedError
+
+    def user_key(self, value: str) -> str:
+        """Return what identities are compared by: two with the same key are one user."""
+        raise NotImplementedError
+
+    def look_up(self, identify_by: str, users: int) -> AbstractContextManager[LookUp]:
+        """Return a function that finds the vendor's IDs of users.
+
+        :param users: how many will be looked up.
+        """
+        raise NotImplementedError
+
+    def problems(self, parameters: Any, users: StagedUserIds, source: object) -> list[str]:  # noqa: ARG002
+        """Return what is wrong with a write besides its parameters and IDs.
+
+        :param parameters: checked; where some are wrong, those have their defaults.
+        :param source: what the users were read from.
+        """
+        return []
 
 
 @contextmanager
 def identified(
-    staged: StagedUserIds,
-    look_up: LookUp | None,
-    given: FoundUsers,
-    *,
-    wanted: str,
-    key: Callable[[str], str],
-    kept: UnmatchedList | None,
-    per_request: int,
-    max_length: int,
-    subject: str,
-) -> Iterator[Identified]:
-    """Look up the users who are staged, and stage the vendor's ids of them.
+    rules: UserRules, staged: StagedUserIds, parameters: FoundUsers, identify_by: str, subject: str
+) -> Iterator[tuple[StagedUserIds, dict[str, Any]]]:
+    """Look up users, and stage the vendor's IDs of them.
 
-    :param staged: what the users are given by, e.g. e-mails; read batch by batch.
-    :param look_up: None where what is staged are the vendor's ids already.
-    :param wanted: what the users are given by, in the words of a message: ``"e-mail addresses"``.
-    :param key: the vendor's rule for values that are the same user.
-    :param kept: lists those who are not found; None where no operator makes the call.
-    :param subject: the write, for the message.
+    :param staged: what the users are identified by; read batch by batch.
+    :param subject: the write, at the beginning of a message.
+    :return: the vendor's IDs, and the fields of the result for users who were not found.
     :raises InvalidInput: users were not found: any with ``on_unmatched="fail"``, else too many. Only look-ups were
         sent.
     """
-    if look_up is None:
-        yield Identified(staged)
-        return
+    ids = replace(rules.id_rules("id"), distinct=True, whole_numbers=False)
     with (
-        StagedUserIds(max_length=max_length, per_request=per_request, distinct=True) as found,
+        StagedUserIds(**asdict(ids)) as found,
         _Unmatched() as unmatched,
+        rules.look_up(identify_by, staged.users) as look_up,
     ):
-        found.fill(_ids(staged, look_up, key, unmatched))
+        found.fill(_ids(staged, look_up, rules.user_key, unmatched))
         if not unmatched.counts:
-            yield Identified(found)
+            yield found, {}
             return
-        listed = kept.keep(unmatched.file()) if kept else NOT_KEPT
-        if problem := _problem(unmatched, given, wanted):
+        listed = rules.unmatched_list.keep(unmatched.file()) if rules.unmatched_list else NOT_KEPT
+        if problem := _problem(unmatched, parameters, rules.identities[identify_by]):
             raise InvalidInput(subject, [f"{problem} {listed}"])
-        yield Identified(found, dict(unmatched.counts), kept.location if kept else None)
+        location = rules.unmatched_list.location if rules.unmatched_list else None
+        yield found, {"users_unmatched": dict(unmatched.counts), "unmatched_file": location}
 
 
 class _Unmatched:

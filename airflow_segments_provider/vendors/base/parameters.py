@@ -5,10 +5,21 @@ A message never quotes a value: it may be a user ID or a secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict, TypeVar, get_args
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.batches import StagedUserIds
@@ -20,8 +31,32 @@ from airflow_segments_provider.sources.limits import (
     Share,
     breach_of_invalid,
 )
+from airflow_segments_provider.vendors.base.template_text import from_text
 
 OnUnmatched = Literal["fail", "skip"]
+IfExists = Literal["reuse", "update", "fail"]
+IfMissing = Literal["skip", "fail"]
+
+
+def _listed(value: Any) -> Any:
+    """Return any iterable as a list, also the one that a template rendered to text."""
+    value = from_text(value)
+    if isinstance(value, str):
+        raise ValueError("is a text that is not a list; in a template use `| tojson`")
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)) else value
+
+
+def _object(value: Any) -> Any:
+    """Return the object that a template rendered to text."""
+    value = from_text(value)
+    if isinstance(value, str):
+        raise ValueError("is a text that is not an object; in a template use `| tojson`")
+    return value
+
+
+# Marks a parameter that is a list, or an object, and may come from a template.
+AS_LIST = BeforeValidator(_listed)
+AS_OBJECT = BeforeValidator(_object)
 
 
 class Given(BaseModel):
@@ -89,24 +124,6 @@ class ExactMembers(Given):
     max_removed_fraction: Share = MAX_REMOVED_FRACTION
 
 
-class UserLimits(TypedDict, total=False):
-    """The limits of :class:`GivenUsers`, :class:`FoundUsers` and :class:`ExactMembers`, as keyword arguments."""
-
-    max_invalid_fraction: float
-
-
-class FoundUserLimits(UserLimits, total=False):
-    """Those of a write that may have to look its users up."""
-
-    max_unmatched_fraction: float
-
-
-class ExactMemberLimits(FoundUserLimits, total=False):
-    """Those of a write that may make the members exactly the users."""
-
-    max_removed_fraction: float
-
-
 def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dict[str, Any]:
     """``values``, with what is not given in them taken from the result of an earlier task.
 
@@ -115,7 +132,7 @@ def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dic
     :raises ValueError: it is no such result.
     """
     values = dict(values)
-    found = values.pop(result, None)
+    found = from_text(values.pop(result, None))
     if found is None:
         return values
     if isinstance(found, BaseModel):
@@ -129,33 +146,58 @@ def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dic
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validated(model: type[Model], values: dict[str, Any], problems: list[str]) -> Model | None:
-    """``model`` made of ``values``, or None after its problems were appended to ``problems``."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        problems.extend(problems_of(error, known=model))
-        return None
+@dataclass
+class Problems:
+    """What is wrong with parameters.
 
-
-def accepted(
-    subject: str,
-    model: type[Model],
-    values: dict[str, Any],
-    problems: Sequence[str] = (),
-    staged: StagedUserIds | None = None,
-) -> Model:
-    """``model`` made of ``values``, if nothing is wrong with them and there were no problems before.
-
-    :param staged: the users of a write, whose invalid ones may be too many.
-    :raises InvalidInput: with every problem found.
+    :ivar texts: a sentence for each problem.
+    :ivar fields: the parameters that are wrong.
     """
-    found: list[str] = []
-    wanted = validated(model, values, found)
-    found += limit_problems(wanted, staged)
-    if wanted is None or found or problems:
-        raise InvalidInput(subject, [*found, *problems])
-    return wanted
+
+    texts: list[str] = field(default_factory=list)
+    fields: set[str] = field(default_factory=set)
+
+
+def parsed(model: type[Model], values: dict[str, Any]) -> tuple[Model | None, Model, Problems]:
+    """Check parameters.
+
+    :return: the parameters, None where some are wrong; the same with defaults in place of wrong ones; and the problems.
+    """
+    try:
+        parameters = model.model_validate(values)
+    except ValidationError as error:
+        fields = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
+        problems = Problems(problems_of(error, known=model), fields)
+        return None, _readable(model, values, problems.fields), problems
+    return parameters, parameters, Problems()
+
+
+def _readable(model: type[Model], values: dict[str, Any], wrong: set[str]) -> Model:
+    readable = {}
+    for name, info in model.model_fields.items():
+        if name not in wrong and values.get(name) not in (None, ""):
+            with suppress(ValidationError):
+                kind: Any = Annotated[info.annotation, info]
+                readable[name] = TypeAdapter(kind).validate_python(values[name])
+    return model.model_construct(**readable)
+
+
+def validated(model: type[Model], values: dict[str, Any], problems: list[str]) -> Model | None:
+    """Return the model made of values, or None after its problems were appended."""
+    parameters, _, found = parsed(model, values)
+    problems += found.texts
+    return parameters
+
+
+def accepted(subject: str, model: type[Model], values: dict[str, Any], problems: Sequence[str] = ()) -> Model:
+    """Return the model made of values.
+
+    :raises InvalidInput: with every problem found, and those found before.
+    """
+    parameters, _, found = parsed(model, values)
+    if parameters is None or problems:
+        raise InvalidInput(subject, [*found.texts, *problems])
+    return parameters
 
 
 def limit_problems(wanted: BaseModel | None, staged: StagedUserIds | None) -> list[str]:

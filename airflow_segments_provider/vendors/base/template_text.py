@@ -8,12 +8,12 @@ from typing import Any
 
 
 def from_text(value: Any) -> Any:
-    """The list or object that a template rendered to text, as JSON or as Python writes it; else the value itself."""
-    if isinstance(value, str):
+    """Return the list, set or object that a text holds, as JSON or as Python writes it; else the value itself."""
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{", "(")):
         for parse in (json.loads, ast.literal_eval):
             try:
                 found = parse(value)
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 continue
-            return found if isinstance(found, (list, tuple, dict)) else value
+            return found if isinstance(found, (list, tuple, set, dict)) else value
     return value

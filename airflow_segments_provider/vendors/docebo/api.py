@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from airflow_segments_provider.errors import (
@@ -18,6 +17,7 @@ from airflow_segments_provider.errors import (
 )
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.http.pages import check_count
+from airflow_segments_provider.vendors.base.api import VendorApi
 from airflow_segments_provider.vendors.docebo.parameters import GroupKey, is_legacy
 from airflow_segments_provider.vendors.docebo.responses import (
     GroupIds,
@@ -36,11 +36,9 @@ if TYPE_CHECKING:
 
 
 Parsed = TypeVar("Parsed")
-Given = TypeVar("Given")
 
 logger = logging.getLogger(__name__)
 
-VENDOR = "Docebo"
 GROUPS = ("audiences", "v1", "audience")
 USERS = ("manage", "v1", "user")
 
@@ -49,22 +47,28 @@ NOT_A_SUPERADMIN = "The user behind the token must be a Superadmin of the platfo
 NO_SUCH_ROUTE = (404, 405)
 
 
-class GroupEndpoints:
-    """Calls the endpoints.
+class DoceboApi(VendorApi):
+    """Calls the endpoints of groups and users.
 
     :param conn_id: the Airflow connection, for messages.
     """
 
-    def __init__(self, client: HttpClient, fields: DoceboConnectionFields, conn_id: str) -> None:
-        self.client = client
-        self.fields = fields
-        self.conn_id = conn_id
-        self._sent_before = client.requests_sent
+    vendor = "Docebo"
 
-    @property
-    def requests(self) -> int:
-        """Requests sent since this object was made, repeats included."""
-        return self.client.requests_sent - self._sent_before
+    def __init__(self, client: HttpClient, fields: DoceboConnectionFields, conn_id: str) -> None:
+        super().__init__(client, fields, conn_id)
+        self.fields = fields
+
+    def hint(self, error: VendorError) -> str:
+        """Return what a user can do about an error."""
+        if isinstance(error, (AuthenticationError, PermissionDenied)):
+            return f"{NOT_A_SUPERADMIN} {self.where}"
+        if isinstance(error, NotFound):
+            return (
+                f"Docebo does not have what the path names, or the host of connection {self.conn_id!r} is not the "
+                "platform's address."
+            )
+        return self.where
 
     # Groups --------------------------------------------------------------------------------------------------------
 
@@ -87,12 +91,12 @@ class GroupEndpoints:
             ids = ", ".join(group.group_id for group in found)
             raise Conflict(
                 f"Docebo has {len(found)} groups named {name!r} ({ids}); nothing was changed. Name the one that is "
-                f"meant by its `group_id`, or delete the others. The Airflow connection is {self.conn_id!r}.",
-                vendor=VENDOR,
+                f"meant by its `group_id`, or delete the others. {self.where}",
+                vendor=self.vendor,
             )
         return found[0] if found else None
 
-    def found_id(self, key: GroupKey) -> str:
+    def resolve_id(self, key: GroupKey) -> str:
         """The uuid of the group that is meant; by its former number or by its name it takes a call.
 
         :raises NotFound: there is no such group.
@@ -104,7 +108,7 @@ class GroupEndpoints:
             raise NotFound(
                 f"Docebo has no {key}; nothing was changed. Create it first, or name another. The Airflow connection "
                 f"is {self.conn_id!r}.",
-                vendor=VENDOR,
+                vendor=self.vendor,
             )
         return found.group_id
 
@@ -141,7 +145,7 @@ class GroupEndpoints:
             raise NotFound(
                 f"Docebo does not know {len(unknown):,} of {len(group_ids):,} group ids: {', '.join(unknown)}. The "
                 f"Airflow connection is {self.conn_id!r}.",
-                vendor=VENDOR,
+                vendor=self.vendor,
                 status=404,
             )
         return [ids for ids in found if ids is not None]
@@ -188,7 +192,7 @@ class GroupEndpoints:
             if page.digest in seen and page.items and page.more is not None:
                 raise UnexpectedReply(
                     f"Docebo answered {reply.call} with page {number} as an earlier page of the list, which so has no "
-                    f"end. The Airflow connection is {self.conn_id!r}.",
+                    f"end. {self.where}",
                     **reply.facts,
                 )
             if page.digest in seen or not page.items:
@@ -243,31 +247,6 @@ class GroupEndpoints:
             "auto, the default, the one that it has is found out."
         )
 
-    def concurrently(self, call: Callable[[Given], Parsed], values: Iterable[Given]) -> list[Parsed]:
-        """The results of reading calls, in the order of the values; ``max_concurrency`` of them at once."""
-        with ThreadPoolExecutor(self.fields.max_concurrency, thread_name_prefix="docebo-read") as pool:
-            waiting = [pool.submit(call, value) for value in values]
-            try:
-                return [future.result() for future in waiting]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def read(self, parse: Callable[[Any], Parsed], reply: Reply) -> Parsed:
-        """What an answer says.
-
-        :raises VendorError: it cannot be understood, or is a refusal.
-        """
-        try:
-            return parse(reply.json)
-        except (UnexpectedReply, RejectedRequest) as error:
-            raise type(error)(
-                f"{error} It answered {reply.call} with status {reply.status}. The Airflow connection is "
-                f"{self.conn_id!r}.",
-                maybe_done=error.maybe_done,
-                **reply.facts,
-            ) from None
-
     def call(
         self,
         method: str,
@@ -280,23 +259,13 @@ class GroupEndpoints:
         into: IO[bytes] | None = None,
     ) -> Reply:
         """Call an endpoint."""
-        try:
-            return self.client.request(
-                method,
-                path,
-                body=encode(body) if isinstance(body, Mapping) else body,
-                query=query,
-                idempotent=idempotent,
-                may_be_empty=may_be_empty,
-                people=people,
-                into=into,
-            )
-        except (AuthenticationError, PermissionDenied) as error:
-            raise error.advise(f"{NOT_A_SUPERADMIN} The Airflow connection is {self.conn_id!r}.") from None
-        except NotFound as error:
-            raise error.advise(
-                f"So Docebo does not know what the path names, or the host of connection {self.conn_id!r} is not the "
-                "platform's address."
-            ) from None
-        except VendorError as error:
-            raise error.advise(f"The Airflow connection is {self.conn_id!r}.") from None
+        return self.request(
+            method,
+            path,
+            body=encode(body) if isinstance(body, Mapping) else body,
+            query=query,
+            idempotent=idempotent,
+            may_be_empty=may_be_empty,
+            people=people,
+            into=into,
+        )

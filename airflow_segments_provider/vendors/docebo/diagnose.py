@@ -42,9 +42,9 @@ def explain(hook: DoceboHook) -> tuple[bool, str]:
     )
     if token is None:
         return False, reason
-    endpoints = hook.endpoints()
+    api = hook.api()
     try:
-        first = next(endpoints.pages(GROUPS, parse_group, {"page_size": "1"}), None)
+        first = next(api.pages(GROUPS, parse_group, {"page_size": "1"}), None)
     except (AuthenticationError, PermissionDenied) as error:
         return False, f"Permission: Docebo denies the list of groups. {error}"
     except NotFound as error:

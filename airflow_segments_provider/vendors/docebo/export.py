@@ -19,7 +19,7 @@ from airflow_segments_provider.vendors.docebo.responses import GroupExport
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import Reply
-    from airflow_segments_provider.vendors.docebo.api import GroupEndpoints
+    from airflow_segments_provider.vendors.docebo.api import DoceboApi
 
 
 # What a server may call a CSV file; a page or JSON is none, whatever is asked for.
@@ -54,7 +54,7 @@ class Export(ExportUsers):
     path: Annotated[Any, BeforeValidator(_storage_path)]
 
 
-def export(endpoints: GroupEndpoints, wanted: Export) -> GroupExport:
+def export(api: DoceboApi, wanted: Export) -> GroupExport:
     """Write the file.
 
     :raises UnexpectedReply: Docebo answered something else than CSV with these columns, or only a part of it; nothing
@@ -65,9 +65,9 @@ def export(endpoints: GroupEndpoints, wanted: Export) -> GroupExport:
     query: dict[str, str] = {**dict.fromkeys(columns, "true"), "delimiter": wanted.delimiter}
     if wanted.include_header:
         query["include_header"] = "true"
-    members = GroupMembers(endpoints, endpoints.found_id(wanted))
+    members = GroupMembers(api, api.resolve_id(wanted))
     with tempfile.TemporaryFile(prefix="segments-") as received, tempfile.TemporaryFile(prefix="segments-") as checked:
-        reply = endpoints.call("GET", *GROUPS, members.group_id, "export-users", query=query, into=received)
+        reply = api.call("GET", *GROUPS, members.group_id, "export-users", query=query, into=received)
         rows, last, wrong = 0, list[str](), ""
         try:
             _check_type(reply)
@@ -77,10 +77,10 @@ def export(endpoints: GroupEndpoints, wanted: Export) -> GroupExport:
         except (ValueError, csv.Error) as error:
             wrong = str(error)
         if wrong:  # out of the handlers: raised in one, it would keep users' data in its context
-            raise _refused(endpoints, reply, f"not with CSV of {len(columns)} columns: {wrong}")
+            raise _refused(api, reply, f"not with CSV of {len(columns)} columns: {wrong}")
         users = max(0, rows - wanted.include_header)
         if not _ends_a_line(received) and not _is_whole(members, columns, users, last):
-            raise _refused(endpoints, reply, "with a file that breaks off")
+            raise _refused(api, reply, "with a file that breaks off")
         size = checked.seek(0, io.SEEK_END)
         checked.seek(0)
         with wanted.path.open("wb") as file:
@@ -141,9 +141,8 @@ def _ends_a_line(received: IO[bytes]) -> bool:
     return received.read(1) in (b"\n", b"\r")
 
 
-def _refused(endpoints: GroupEndpoints, reply: Reply, how: str) -> UnexpectedReply:
+def _refused(api: DoceboApi, reply: Reply, how: str) -> UnexpectedReply:
     return UnexpectedReply(
-        f"Docebo answered {reply.call} with status {reply.status}, but {how}. Nothing was written. The Airflow "
-        f"connection is {endpoints.conn_id!r}.",
+        f"Docebo answered {reply.call} with status {reply.status}, but {how}. Nothing was written. {api.where}",
         **reply.facts,
     )

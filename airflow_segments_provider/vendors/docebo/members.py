@@ -19,12 +19,12 @@ from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
-from airflow_segments_provider.vendors.docebo.api import GROUPS, VENDOR
+from airflow_segments_provider.vendors.docebo.api import GROUPS
 from airflow_segments_provider.vendors.docebo.responses import parse_addition, parse_background, parse_member
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import Reply
-    from airflow_segments_provider.vendors.docebo.api import GroupEndpoints
+    from airflow_segments_provider.vendors.docebo.api import DoceboApi
     from airflow_segments_provider.vendors.docebo.responses import Member
 
 
@@ -48,30 +48,25 @@ class GroupMembers:
     :ivar background: whether Docebo said of any change that it goes on in the background.
     """
 
-    def __init__(self, endpoints: GroupEndpoints, group_id: str) -> None:
-        self._endpoints = endpoints
+    def __init__(self, api: DoceboApi, group_id: str) -> None:
+        self.api = api
         self.group_id = group_id
         self.background = False
 
     def list(self, **query: str | None) -> Iterator[Member]:
         """The members that a query finds."""
         searched = [text] if (text := query.get("search_text")) else []
-        for page in self._endpoints.pages((*GROUPS, self.group_id, "users"), parse_member, query, lambda: searched):
+        for page in self.api.pages((*GROUPS, self.group_id, "users"), parse_member, query, lambda: searched):
             yield from page.items
 
     def count(self) -> int:
         """How many they are; where Docebo tells no totals, every page is read."""
         count = 0
-        for page in self._endpoints.pages((*GROUPS, self.group_id, "users"), parse_member, {}):
+        for page in self.api.pages((*GROUPS, self.group_id, "users"), parse_member, {}):
             if page.total is not None:
                 return page.total
             count += len(page.items)
         return count
-
-    @property
-    def requests(self) -> int:
-        """Requests sent so far, those before this object was made included."""
-        return self._endpoints.requests
 
     def add(self, staged: StagedUserIds, branch_ids: Sequence[int] = (), group_numbers: Sequence[int] = ()) -> None:
         """Add staged users, and before them, in a request of their own, the people of branches and groups."""
@@ -94,7 +89,7 @@ class GroupMembers:
         """Add who is missing, then remove the others; return how many these and those were.
 
         :param begin: called before the first change with the number of members and of those who would be removed.
-        :raises UnexpectedReply: none of the users is a member after the addition. Nobody was removed.
+        :raises UnexpectedReply: none of the users is a member after the addition. No user was removed.
         """
 
         def change(make: Callable[[StagedUserIds], None], ids: Iterator[str]) -> int:
@@ -118,9 +113,9 @@ class GroupMembers:
         if not any(member.user_id in users for member in self.list()):
             raise UnexpectedReply(
                 f"Docebo acknowledged the addition of {len(users):,} users to group {self.group_id}, but shows none of "
-                "them as a member. Nobody was removed. Check that the ids are those of Docebo's users, else use "
-                f"`identify_by`; and run the task again. The Airflow connection is {self._endpoints.conn_id!r}.",
-                vendor=VENDOR,
+                "them as a member. No user was removed. Check that the ids are those of Docebo's users, else use "
+                f"`identify_by`; and run the task again. {self.api.where}",
+                vendor=self.api.vendor,
                 maybe_done=True,
             )
 
@@ -139,18 +134,18 @@ class GroupMembers:
             sent += batch.users
 
     def _add(self, what: str, order: tuple[str, ...], body: bytes, people: Callable[[], Iterable[str]]) -> None:
-        route = self._endpoints.fields.add_route
+        route = self.api.fields.add_route
 
         def send(form: str) -> Reply:
             method, last = _FORMS[form]
             return self._change(method, last, body, people)
 
-        reply = self._endpoints.first_route(
+        reply = self.api.first_route(
             what,
             "add_route",
             order if route == "auto" else (route,),
             send,
-            lambda: self._endpoints.group(self.group_id),
+            lambda: self.api.group(self.group_id),
         )
         self._note(reply, parse_addition)
 
@@ -168,12 +163,12 @@ class GroupMembers:
         may_be_empty: bool = False,
     ) -> Reply:
         """Send a change; where Docebo is busy with another process's, wait as after any passing failure."""
-        client = self._endpoints.client
+        client = self.api.client
         attempt = 1
         while True:
             try:
                 with client.exclusive("members"):
-                    return self._endpoints.call(
+                    return self.api.call(
                         method, *GROUPS, self.group_id, last, body=body, may_be_empty=may_be_empty, people=people
                     )
             except Conflict as error:
@@ -183,11 +178,11 @@ class GroupMembers:
             attempt += 1
 
     def _note(self, reply: Reply, parse: Callable[[Any, Callable[[str], str]], bool]) -> None:
-        background = self._endpoints.read(lambda answer: parse(answer, reply.call.clean), reply)
+        background = self.api.read(lambda answer: parse(answer, reply.call.clean), reply)
         self.background = background or self.background
 
 
-def check_add_route(endpoints: GroupEndpoints) -> None:
+def check_add_route(api: DoceboApi) -> None:
     """Check that the platform has the connection's ``add_route``, once, by a change of no users of no group.
 
     A platform answers 404 for a route as for a group that it does not have. So what it says is compared with what it
@@ -195,7 +190,7 @@ def check_add_route(endpoints: GroupEndpoints) -> None:
 
     :raises ConfigurationError: it does not have the route. Nothing was changed.
     """
-    route, client = endpoints.fields.add_route, endpoints.client
+    route, client = api.fields.add_route, api.client
     if route == "auto" or client.learnt.get("checked add route") == route:
         return
     (method, last), nobody = _FORMS[route], str(uuid.uuid4())
@@ -203,7 +198,7 @@ def check_add_route(endpoints: GroupEndpoints) -> None:
     def said(method: str, *path: str) -> tuple[int | None, str]:
         body = None if method == "GET" else encode({"user_ids": []})
         try:
-            endpoints.call(method, *GROUPS, nobody, *path, body=body, may_be_empty=True)
+            api.call(method, *GROUPS, nobody, *path, body=body, may_be_empty=True)
         except (Conflict, NotFound, PermissionDenied, RejectedRequest, UnexpectedReply) as error:
             return error.status, error.said.replace(path[-1], "") if path else error.said
         return None, ""
@@ -213,5 +208,5 @@ def check_add_route(endpoints: GroupEndpoints) -> None:
     if answer[0] == 404 and answer != said("GET"):
         missing = answer == said(method, f"no_{last}")
     if missing:
-        raise ConfigurationError(f"{endpoints.no_such_route('add_route', route)} Nothing was changed.")
+        raise ConfigurationError(f"{api.no_such_route('add_route', route)} Nothing was changed.")
     client.learnt["checked add route"] = route

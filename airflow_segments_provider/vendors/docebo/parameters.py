@@ -6,14 +6,22 @@ each platform, at https://<platform>/api-browser/.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from airflow_segments_provider.sources.ids import MAX_DIGITS
-from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
+from airflow_segments_provider.vendors.base.parameters import (
+    AS_LIST,
+    AS_OBJECT,
+    ExactMembers,
+    FoundUsers,
+    Given,
+    IfExists,
+    IfMissing,
+    with_result,
+)
 from airflow_segments_provider.vendors.docebo.rules import MAX_RULES, Number, Ruleset
 
 Column = Literal["userid", "firstname", "lastname", "email"]
@@ -25,8 +33,6 @@ COLUMNS: tuple[Column, ...] = ("userid", "firstname", "lastname", "email")
 MAX_ID_LENGTH = 255
 MAX_NAME_LENGTH = 255
 
-IfExists = Literal["reuse", "update", "fail"]
-IfMissing = Literal["skip", "fail"]
 SortDir = Literal["asc", "desc"]
 
 
@@ -46,23 +52,6 @@ def _whole_number(value: Any) -> Any:
     return int(text) if is_legacy(text) else value
 
 
-def _listed(value: Any) -> Any:
-    """Any iterable as a list, and the list that a template rendered to text."""
-    if isinstance(value, str):
-        return _parsed(value)
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)) else value
-
-
-def _parsed(value: Any) -> Any:
-    """What a template rendered to JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError("is a text that is no JSON; in a template use `| tojson`") from None
-
-
 def _not_delimiter(value: str) -> str:
     if value in '"\r\n':
         raise ValueError("cannot be a quotation mark or a line end")
@@ -73,17 +62,14 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Id = Annotated[
     str, BeforeValidator(_text), StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)
 ]
-Numbers = Annotated[list[Annotated[Number, BeforeValidator(_whole_number)]], BeforeValidator(_listed)]
-Rules = Annotated[Ruleset | None, BeforeValidator(_parsed)]
+Numbers = Annotated[list[Annotated[Number, BeforeValidator(_whole_number)]], AS_LIST]
+Rules = Annotated[Ruleset | None, AS_OBJECT]
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
 
 
-def too_many_rules(ruleset: Any) -> list[str]:
+def too_many_rules(ruleset: Ruleset | None) -> list[str]:
     """Return what is wrong with a ruleset where Docebo's limit counts all rules of a group, as a list of problems."""
-    try:
-        count = sum(len(one.rules) for one in Ruleset.model_validate(_parsed(ruleset)).sets)
-    except ValueError:  # said when the whole input is checked
-        return []
+    count = sum(len(one.rules) for one in ruleset.sets) if ruleset else 0
     if count <= MAX_RULES:
         return []
     return [f"`ruleset`: it has {count} rules in all, Docebo takes {MAX_RULES} at most (`rules_limit` group)."]
@@ -122,7 +108,7 @@ class Sources(FoundUsers):
     """
 
     branch_ids: Numbers = Field(default_factory=list)
-    group_ids: Annotated[list[Id], BeforeValidator(_listed)] = Field(default_factory=list)
+    group_ids: Annotated[list[Id], AS_LIST] = Field(default_factory=list)
     identify_by: IdentifyBy = "id"
 
 
@@ -191,7 +177,7 @@ class RemoveUsers(GroupKey, FoundUsers):
     """
 
     user_all: bool = False
-    user_filters: Annotated[dict[str, Any] | list[str] | None, Field(repr=False)] = None
+    user_filters: Annotated[dict[str, Any] | list[str] | None, Field(repr=False), AS_OBJECT] = None
     identify_by: IdentifyBy = "id"
 
     @model_validator(mode="after")
@@ -226,7 +212,7 @@ class ListMembers(GroupKey):
 class ExportUsers(GroupKey):
     """How an export is wanted."""
 
-    columns: Annotated[list[Column], Field(min_length=1), BeforeValidator(_listed)]
+    columns: Annotated[tuple[Column, ...], AS_LIST, Field(min_length=1)] = ("userid", "email")
     include_header: bool = True
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1), AfterValidator(_not_delimiter)] = ","
 
@@ -234,7 +220,7 @@ class ExportUsers(GroupKey):
 class ConvertGroupIds(Given):
     """Ids to be converted."""
 
-    ids: Annotated[list[Id], BeforeValidator(_listed)]
+    ids: Annotated[list[Id], AS_LIST]
 
 
 class FindUsers(Given):

@@ -115,10 +115,10 @@ class ExpectedUsers:
 
         :raises InvalidInput: it knows none.
         """
-        ids, endpoints = iter(self._people), hook.endpoints()
+        ids, api = iter(self._people), hook.api()
         for most in (1, FEW, self.count):
             some = min(most, self.count)
-            with UserLookUp(endpoints, self._by, some) as look_up:
+            with UserLookUp(api, self._by, some) as look_up:
                 for values in chunks(islice(ids, some), PER_LOOK_UP):
                     if look_up(values):
                         return

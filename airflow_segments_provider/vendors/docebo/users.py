@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow_segments_provider.errors import NotFound
 from airflow_segments_provider.http.client import Person
@@ -15,104 +13,64 @@ from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.not_given import NotGiven
 from airflow_segments_provider.sources.values import UserSource
-from airflow_segments_provider.vendors.base.lookup import Identified, identified
-from airflow_segments_provider.vendors.base.parameters import FoundUsers, accepted
+from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserRules
+from airflow_segments_provider.vendors.base.parameters import accepted
 from airflow_segments_provider.vendors.docebo.api import USERS
-from airflow_segments_provider.vendors.docebo.parameters import (
-    MAX_ID_LENGTH,
-    AddUsers,
-    FindUsers,
-    IdentifyBy,
-    too_many_rules,
-)
+from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, AddUsers, FindUsers, too_many_rules
 from airflow_segments_provider.vendors.docebo.responses import UserMatches, parse_one_user, parse_user, user_key
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.docebo import DoceboHook
-    from airflow_segments_provider.vendors.base.parameters import Given
-    from airflow_segments_provider.vendors.docebo.api import GroupEndpoints
-
-    Model = TypeVar("Model", bound=Given)
+    from airflow_segments_provider.vendors.docebo.api import DoceboApi
     from airflow_segments_provider.vendors.docebo.parameters import IdentifyBy
     from airflow_segments_provider.vendors.docebo.responses import User
 
 
-_WANTED = {"email": "e-mail addresses", "username": "usernames"}
+class DoceboUserRules(UserRules):
+    """The rules for the users of a write."""
 
+    identities: ClassVar[dict[str, str]] = {"email": "e-mail addresses", "username": "usernames"}
+    api: DoceboApi
 
-@dataclass(frozen=True)
-class People:
-    """The people of a write: their ids, and how many were left out, by reason."""
+    def id_rules(self, identify_by: str) -> IdRules:
+        """Return the rules for user IDs of one kind."""
+        numbered = identify_by == "id"
+        length = MAX_DIGITS if numbered else MAX_ID_LENGTH
+        return IdRules(length, self.api.fields.users_per_request, whole_numbers=numbered)
 
-    found: Identified
-    rejected: dict[str, int]
+    def user_key(self, value: str) -> str:
+        """Return what e-mail addresses and usernames are compared by."""
+        return user_key(value)
 
-    @property
-    def ids(self) -> StagedUserIds:
-        """Docebo's ids of them."""
-        return self.found.staged
+    def look_up(self, identify_by: Any, users: int) -> AbstractContextManager[LookUp]:
+        """Return a function that finds the IDs of e-mail addresses or usernames."""
+        return UserLookUp(self.api, identify_by, users)
 
-    @property
-    def left_out(self) -> dict[str, Any]:
-        """As the result of a task tells it."""
-        return {"users_rejected": self.rejected, **self.found.left_out}
-
-
-@contextmanager
-def checked(
-    hook: DoceboHook, subject: str, model: type[Model], given: dict[str, Any], user_ids: UserSource
-) -> Iterator[tuple[GroupEndpoints, Model, People]]:
-    """The endpoints, the input and the people of a write, once all of them are found to be right.
-
-    :raises ConfigurationError: the connection is read-only.
-    :raises InvalidInput: with every problem found, before any call; or people were not found, before any write.
-    """
-    by, per_request = given.get("identify_by", "id"), hook.fields.users_per_request
-    numbered = by == "id"
-    max_length = MAX_DIGITS if numbered else MAX_ID_LENGTH
-    with (
-        hook.staged(
-            subject, given, user_ids, max_length=max_length, per_request=per_request, whole_numbers=numbered
-        ) as (staged, problems),
-        ExitStack() as stack,
-    ):
-        others = given.get("branch_ids"), given.get("group_ids")
-        if model is AddUsers and isinstance(user_ids, NotGiven) and others == (None, None):
+    def problems(self, parameters: Any, users: StagedUserIds, source: object) -> list[str]:  # noqa: ARG002
+        """Return what is wrong with the users of an addition, or with the number of rules."""
+        problems = []
+        others = parameters.model_fields_set & {"branch_ids", "group_ids"}
+        if isinstance(parameters, AddUsers) and isinstance(source, NotGiven) and not others:
             problems.append("one of `user_ids`, `branch_ids` and `group_ids` must be given.")
-        if hook.fields.rules_limit == "group" and given.get("ruleset"):
-            problems += too_many_rules(given["ruleset"])
-        wanted, endpoints = accepted(subject, model, given, problems, staged), hook.endpoints()
-        found = Identified(staged)
-        if isinstance(wanted, FoundUsers) and by != "id" and staged.users:
-            found = stack.enter_context(
-                identified(
-                    staged,
-                    stack.enter_context(UserLookUp(endpoints, by, staged.users)),
-                    wanted,
-                    wanted=_WANTED[by],
-                    key=user_key,
-                    kept=hook.unmatched_list,
-                    per_request=per_request,
-                    max_length=MAX_DIGITS,
-                    subject=subject,
-                )
-            )
-        yield endpoints, wanted, People(found, dict(staged.invalid))
+        if self.api.fields.rules_limit == "group":
+            problems += too_many_rules(getattr(parameters, "ruleset", None))
+        return problems
 
 
-def find(hook: DoceboHook, values: UserSource, by: IdentifyBy) -> UserMatches:
-    """Look users up, and say who has none or several.
+def find(api: DoceboApi, values: UserSource, by: IdentifyBy) -> UserMatches:
+    """Look users up, and return who was not found, or belongs to several.
 
-    :raises InvalidInput: before any call, with every problem found.
+    :raises InvalidInput: before any request, with every problem found.
     """
     found, unmatched, ambiguous = dict[str, str](), list[str](), list[str]()
-    per_request = hook.fields.users_per_request
     with StagedUserIds(
-        max_length=MAX_ID_LENGTH, per_request=per_request, distinct=True, whole_numbers=by == "id"
+        max_length=MAX_ID_LENGTH,
+        per_request=api.fields.users_per_request,
+        distinct=True,
+        whole_numbers=by == "id",
     ) as staged:
         problems = staged.fill(values)
-        wanted = accepted("The look-up of users", FindUsers, {"by": by}, problems)
-        with UserLookUp(hook.endpoints(), wanted.by, staged.users) as look_up:
+        by = accepted("The look-up of users", FindUsers, {"by": by}, problems).by
+        with UserLookUp(api, by, staged.users) as look_up:
             for batch in staged.batches():
                 asked = batch.ids()
                 ids = look_up(asked)
@@ -136,8 +94,8 @@ class UserLookUp:
     :param expected: how many values will be asked for in all.
     """
 
-    def __init__(self, endpoints: GroupEndpoints, by: IdentifyBy, expected: int) -> None:
-        self._endpoints = endpoints
+    def __init__(self, api: DoceboApi, by: IdentifyBy, expected: int) -> None:
+        self._api = api
         self._by = by
         self._expected = expected
         self._index: IdSet | None = None
@@ -160,16 +118,14 @@ class UserLookUp:
             found = {value: ids for value in values if (ids := self._index.users(user_key(value)))}
         missing = [value for value in values if value not in found]
         if self._index is None or len(missing) <= FEW:
-            looked_up = self._endpoints.concurrently(self._by_id if self._by == "id" else self._search, missing)
+            looked_up = self._api.concurrently(self._by_id if self._by == "id" else self._search, missing)
             found |= {value: ids for value, ids in zip(missing, looked_up, strict=True) if ids}
         return {value: next(iter(ids)) if len(ids) == 1 else None for value, ids in found.items()}
 
     def _read_all(self) -> None:
         """Read everybody into the index, if that takes fewer calls than a search for each."""
         # By username, of which no two are the same: an order without ties, so that no page skips anybody.
-        pages = self._endpoints.pages(
-            USERS, parse_user, {"get_total_count": "1", "sort_attr": "username", "sort_dir": "asc"}
-        )
+        pages = self._api.pages(USERS, parse_user, {"get_total_count": "1", "sort_attr": "username", "sort_dir": "asc"})
         first = next(pages, None)
         if first is None or first.total is None or first.total > self._expected * len(first.items):
             return
@@ -185,7 +141,7 @@ class UserLookUp:
         found = set[str]()
         for match in ("full", None) if self._by == "email" else ("full",):
             query = {"search_text": value, "match_type": match}
-            for page in self._endpoints.pages(USERS, parse_user, query, lambda: [value]):
+            for page in self._api.pages(USERS, parse_user, query, lambda: [value]):
                 found |= {user.user_id for user in page.items if user_key(self._wanted(user)) == user_key(value)}
             if found:
                 break
@@ -193,10 +149,10 @@ class UserLookUp:
 
     def _by_id(self, value: str) -> set[str]:
         try:
-            reply = self._endpoints.call("GET", *USERS, Person(value), people=lambda: [value])
+            reply = self._api.call("GET", *USERS, Person(value), people=lambda: [value])
         except NotFound:
             return set()
-        user = self._endpoints.read(parse_one_user, reply)
+        user = self._api.read(parse_one_user, reply)
         return {user.user_id} if user.user_id == value else set()
 
     def _wanted(self, user: User) -> str:

@@ -8,16 +8,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_segments_provider.errors import NotFound, PermissionDenied, RejectedRequest, UnexpectedReply, VendorError
 from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
+from airflow_segments_provider.vendors.base.api import VendorApi
 from airflow_segments_provider.vendors.walkme.paging import SegmentList
 from airflow_segments_provider.vendors.walkme.parameters import Action
 from airflow_segments_provider.vendors.walkme.responses import Segment, Write, failure_of
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
 
 
 logger = logging.getLogger(__name__)
@@ -31,23 +33,30 @@ SEGMENTS_API_IS_OFF = (
 )
 
 
-class SegmentEndpoints:
-    """Calls the endpoints of one system.
+class WalkMeApi(VendorApi):
+    """Calls the endpoints of one system's segments.
 
-    :param system: its GUID, hyphenated.
     :param conn_id: the Airflow connection, for messages.
+    :ivar system: the system's GUID, hyphenated; by default the connection's.
     """
 
-    def __init__(self, client: HttpClient, system: str, conn_id: str) -> None:
-        self.client = client
-        self.system = system
-        self.conn_id = conn_id
-        self._sent_before = client.requests_sent
+    vendor = "WalkMe"
 
-    @property
-    def requests(self) -> int:
-        """Requests sent since this object was made, repeats included."""
-        return self.client.requests_sent - self._sent_before
+    def __init__(self, client: HttpClient, fields: WalkMeConnectionFields, conn_id: str) -> None:
+        super().__init__(client, fields, conn_id)
+        self.fields = fields
+        self.system = fields.system_guid or ""
+
+    def use_system(self, system_guid: str | None) -> Self:
+        """Call the endpoints of another system, unless it is None."""
+        self.system = system_guid or self.system
+        return self
+
+    def problems(self) -> list[str]:
+        """Return whether the system is missing."""
+        if self.system:
+            return []
+        return [f"`system_guid` is set neither here nor in connection {self.conn_id!r}."]
 
     def segments(self) -> list[Segment]:
         """All segments of the system.
@@ -140,14 +149,14 @@ class SegmentEndpoints:
         try:
             yield
         except PermissionDenied as error:
-            raise error.advise(f"{SEGMENTS_API_IS_OFF} The Airflow connection is {self.conn_id!r}.") from None
+            raise error.advise(f"{SEGMENTS_API_IS_OFF} {self.where}") from None
         except NotFound as error:
             unknown = f"system {self.system}" + (f" or segment {segment[0]} in it" if segment else "")
             raise error.advise(
                 f"So WalkMe does not know {unknown}, or the host of connection {self.conn_id!r} is not WalkMe's."
             ) from None
         except VendorError as error:
-            raise error.advise(f"The Airflow connection is {self.conn_id!r}.") from None
+            raise error.advise(f"{self.where}") from None
 
 
 def moment_of(reply: Reply) -> datetime:

@@ -19,15 +19,13 @@ from pydantic import (
     model_validator,
 )
 
-from airflow_segments_provider.vendors.base.parameters import Given, GivenUsers, with_result
+from airflow_segments_provider.vendors.base.parameters import Given, GivenUsers, IfExists, IfMissing, with_result
 from airflow_segments_provider.vendors.walkme.guids import Guid
 
 MAX_ID_LENGTH = 100
 MAX_NAME_LENGTH = 255
 
 Action = Literal["add", "remove", "override"]
-IfExists = Literal["reuse", "update", "fail"]
-IfMissing = Literal["skip", "fail"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
 ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)]
 
@@ -121,17 +119,15 @@ class Propagation(SegmentKey):
         return values
 
 
-def limits(action: str | None, users: int, per_request: int, *, allow_empty: bool) -> list[str]:
-    """What is wrong with an update of so many people."""
-    if action != "override":
-        return []
+def override_problems(users: int, per_request: int, *, allow_empty: bool) -> list[str]:
+    """Return what is wrong with an override of so many users."""
     if users > per_request:
         problem = (
-            f"`override` of {users:,} user ids cannot be one request (of {per_request:,} at most), and each request of "
+            f"`override` of {users:,} user IDs cannot be one request (of {per_request:,} at most), and each request of "
             "an override replaces all members, so a second would undo the first. Use `remove` for those who left and "
-            "`add` for those who came."
+            "`add` for the new ones."
         )
         return [problem]
     if users == 0 and not allow_empty:
-        return ["`override` without user ids would empty the segment. If that is meant, use `allow_empty=True`."]
+        return ["`override` without user IDs would empty the segment. If that is meant, use `allow_empty=True`."]
     return []

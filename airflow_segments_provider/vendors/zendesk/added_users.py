@@ -1,4 +1,4 @@
-"""The people who were added to a Zendesk user segment by their ids: read, changed, written whole, and checked."""
+"""The users who were added to a Zendesk user segment by their IDs: read, changed, written whole, and checked."""
 
 from __future__ import annotations
 
@@ -9,127 +9,127 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
-from airflow_segments_provider.errors import (
-    InvalidInput,
-    RateLimited,
-    UnexpectedReply,
-    VendorError,
-    VendorUnavailable,
-)
+from airflow_segments_provider.errors import RateLimited, UnexpectedReply, VendorError, VendorUnavailable
 from airflow_segments_provider.http.retry import RETRIED_STATUSES
 from airflow_segments_provider.vendors.base.creation import check_removals
-from airflow_segments_provider.vendors.zendesk.connection import VENDOR
+from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
 from airflow_segments_provider.vendors.zendesk.responses import UserSegment, UserSegmentChange
-from airflow_segments_provider.vendors.zendesk.segments import done, put, refuse_built_in
+from airflow_segments_provider.vendors.zendesk.segments import (
+    done,
+    found_to_update,
+    put,
+    refuse_built_in,
+    update_rules,
+)
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import RetryPolicy
+    from airflow_segments_provider.sources.batches import StagedUserIds
     from airflow_segments_provider.vendors.base.parameters import ExactMembers
-    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
-    from airflow_segments_provider.vendors.zendesk.parameters import ChangeUsers, SetUsers
-    from airflow_segments_provider.vendors.zendesk.users import StagedPeople
-
+    from airflow_segments_provider.vendors.base.preparation import Write
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
+    from airflow_segments_provider.vendors.zendesk.parameters import CreateUserSegment, UpdateUserSegment
 
 logger = logging.getLogger(__name__)
 
-# Threads of one process do not undo each other's changes; others cannot be kept from it.
-LOCK = "added people"
+# Threads of one process do not undo each other's changes; other processes can.
+LOCK = "added users"
 
-People = frozenset[int]
-# Who is in a segment as it was read, None where that is not shown, and who is to be.
-Plan = Callable[[UserSegment], tuple[People | None, People]]
-
-
-def add(endpoints: ZendeskEndpoints, wanted: ChangeUsers, people: StagedPeople) -> UserSegmentChange:
-    """Add people to a segment."""
-    return _change(endpoints, wanted, people, lambda before, given: before | given)
+Ids = frozenset[int]
+# From a segment as it was read: the users that it has, None where they are not shown, and those that it is to have.
+Plan = Callable[[UserSegment], tuple[Ids | None, Ids]]
 
 
-def remove(endpoints: ZendeskEndpoints, wanted: ChangeUsers, people: StagedPeople) -> UserSegmentChange:
-    """Remove people from those who were added."""
-    return _change(endpoints, wanted, people, lambda before, given: before - given)
+def ids_of(users: StagedUserIds) -> Ids:
+    """Return all IDs, in memory: Zendesk takes the added users of a segment in one request."""
+    return frozenset(int(user_id) for batch in users.batches() for user_id in batch.ids())
 
 
-def replace(endpoints: ZendeskEndpoints, wanted: SetUsers, people: StagedPeople) -> UserSegmentChange:
-    """Make the added people exactly these."""
-    if not people.staged.users and not wanted.allow_empty:
-        raise InvalidInput(
-            f"The list of people of {wanted}",
-            ["it is empty, which would remove everybody. If that is meant, use `allow_empty=True`."],
+def update(api: ZendeskApi, write: Write[UpdateUserSegment]) -> UserSegmentChange:
+    """Change the rules, type or name of a segment first, then its added users."""
+    parameters = write.parameters
+    if not write.has_users:
+        return update_rules(api, parameters)
+    if not parameters.changes:
+        return _update_users(api, parameters, write)
+    if parameters.action == "set":
+        check_replacement(api, found_to_update(api, parameters), parameters, ids_of(write.users))
+    first = update_rules(api, parameters)
+    try:
+        then = _update_users(api, UserSegmentKey(user_segment_id=first.user_segment_id), write)
+    except VendorError as error:
+        raise error.advise("The segment's rules, type or name were changed before that, its users not.") from None
+    return then.model_copy(update={"name": first.name, "user_type": first.user_type, "requests": api.requests})
+
+
+def _update_users(api: ZendeskApi, key: UserSegmentKey, write: Write[UpdateUserSegment]) -> UserSegmentChange:
+    """Add users to a segment, remove them, or set the added users to exactly these."""
+    action, ids = write.parameters.action, ids_of(write.users)
+    if not ids and action != "set":
+        return UserSegmentChange(
+            user_segment_id=key.user_segment_id,
+            name=key.name,
+            outcome="updated",
+            requests=api.requests,
+            changed_at=datetime.now(UTC),
+            **write.left_out,
         )
-    ids = people.ids()
-    with endpoints.client.exclusive(LOCK):
-        segment = endpoints.found(wanted)
-        check_replacement(endpoints, segment, wanted, people)
-        return write(endpoints, segment, lambda read: (read.added_user_ids, ids), people)
+
+    def plan(read: UserSegment) -> tuple[Ids | None, Ids]:
+        if action == "set":
+            return read.added_user_ids, ids
+        before = known_users(api, read)
+        return before, before | ids if action == "add" else before - ids
+
+    with api.client.exclusive(LOCK):
+        segment = api.found(key)
+        if action == "set":
+            check_replacement(api, segment, write.parameters, ids)
+        refuse_built_in(segment, "list of users")
+        return write_users(api, segment, plan, write)
 
 
-def check_replacement(
-    endpoints: ZendeskEndpoints, segment: UserSegment, limits: ExactMembers, people: StagedPeople
-) -> None:
-    """Refuse to make the added people of a segment exactly these where that removes too many.
+def check_replacement(api: ZendeskApi, segment: UserSegment, limits: ExactMembers, ids: Ids) -> None:
+    """Refuse to set the added users of a segment where that removes too many.
 
     :raises InvalidInput: it does, or the segment is built in. Nothing was changed.
     """
-    refuse_built_in(segment, "list of people")
-    ids, before = people.ids(), shown_people(endpoints, segment) or frozenset()
+    refuse_built_in(segment, "list of users")
+    before = shown_users(api, segment) or frozenset()
     subject = f"user segment {segment.name!r} ({segment.user_segment_id})"
     check_removals(subject, limits, users=len(ids), members=len(before), removed=len(before - ids))
 
 
-def _change(
-    endpoints: ZendeskEndpoints, wanted: ChangeUsers, people: StagedPeople, change: Callable[[People, People], People]
-) -> UserSegmentChange:
-    if not people.staged.users:
-        return UserSegmentChange(
-            user_segment_id=wanted.user_segment_id,
-            name=wanted.name,
-            outcome="updated",
-            requests=endpoints.requests,
-            changed_at=datetime.now(UTC),
-            **people.left_out,
-        )
-    ids = people.ids()
-
-    def plan(read: UserSegment) -> tuple[People, People]:
-        before = known_people(endpoints, read)
-        return before, change(before, ids)
-
-    with endpoints.client.exclusive(LOCK):
-        segment = endpoints.found(wanted)
-        refuse_built_in(segment, "list of people")
-        return write(endpoints, segment, plan, people)
-
-
-def shown_people(endpoints: ZendeskEndpoints, segment: UserSegment) -> People | None:
-    """The people who were added to a segment so far, or None where Zendesk does not show them."""
+def shown_users(api: ZendeskApi, segment: UserSegment) -> Ids | None:
+    """Return the users who were added to a segment, or None where Zendesk does not show them."""
     found = segment.added_user_ids
-    return endpoints.segment(segment.user_segment_id).added_user_ids if found is None else found
+    return api.segment(segment.user_segment_id).added_user_ids if found is None else found
 
 
-def known_people(endpoints: ZendeskEndpoints, segment: UserSegment) -> People:
-    """The people who were added to a segment so far.
+def known_users(api: ZendeskApi, segment: UserSegment) -> Ids:
+    """Return the users who were added to a segment.
 
-    :raises UnexpectedReply: Zendesk does not show them: whoever is not sent again would be removed.
+    :raises UnexpectedReply: Zendesk does not show them: those that are not sent again would be removed.
     """
-    found = shown_people(endpoints, segment)
+    found = shown_users(api, segment)
     if found is None:
         raise UnexpectedReply(
-            f"Zendesk shows user segment {segment.user_segment_id} without `added_user_ids`, so nobody can be added or "
-            "removed without losing those whom it does not show. Nothing was changed. set_users makes the list exactly "
-            "yours, whoever is in it now.",
-            vendor=VENDOR,
+            f"Zendesk shows user segment {segment.user_segment_id} without `added_user_ids`, so users cannot be added "
+            "or removed without losing those that it does not show. Nothing was changed. The action `set` makes the "
+            "list exactly yours, whatever it is now.",
+            vendor=api.vendor,
         )
     return found
 
 
-def write(endpoints: ZendeskEndpoints, segment: UserSegment, plan: Plan, people: StagedPeople) -> UserSegmentChange:
-    """Let a segment have the added people that ``plan`` says, unless it has them already; under ``LOCK``.
+def write_users(
+    api: ZendeskApi, segment: UserSegment, plan: Plan, write: Write[CreateUserSegment] | Write[UpdateUserSegment]
+) -> UserSegmentChange:
+    """Write the added users of a segment as a plan says, unless it has them already; under ``LOCK``.
 
-    A request that is sent again as it was would undo what somebody else has changed meanwhile, so the people are read
-    again before each repeat.
+    A request that is sent again as it was would undo changes of others, so the users are read again before each repeat.
     """
-    client, began, in_doubt = endpoints.client, time.monotonic(), False
+    client, began, in_doubt = api.client, time.monotonic(), False
     before, after = plan(segment)
     added, removed = set[int](), set[int]()
     for attempt in count(1):
@@ -138,29 +138,29 @@ def write(endpoints: ZendeskEndpoints, segment: UserSegment, plan: Plan, people:
         added |= after - (before or frozenset())
         removed |= (before or frozenset()) - after
         try:
-            answer = put(endpoints, segment, {"added_user_ids": sorted(after)}, once=True)
+            answer = put(api, segment, {"added_user_ids": sorted(after)}, once=True)
         except VendorError as error:
             error.maybe_done = in_doubt = in_doubt or error.maybe_done
             wait = _wait_after(client.retry, error, attempt, began)
             if wait is None:
                 raise
             logger.warning(
-                "%s Next try (%d of %d) in %.1f s, after another look at who was added.",
+                "%s Next try (%d of %d) in %.1f s, after the added users were read again.",
                 error, attempt + 1, client.retry.max_attempts, wait,
             )  # fmt: skip
             client.rest(wait)
-            before, after = _read_again(endpoints, segment, plan, error)
+            before, after = _read_again(api, segment, plan, error)
         else:
-            check(endpoints, answer, before or frozenset(), after)
+            check(api, answer, before or frozenset(), after)
             break
     return done(
-        endpoints,
+        api,
         segment,
         "updated",
-        users_sent=people.staged.users,
+        users_sent=write.users.users,
         users_added=len(added),
         users_removed=len(removed),
-        **people.left_out,
+        **write.left_out,
     )
 
 
@@ -178,26 +178,23 @@ def _wait_after(retry: RetryPolicy, error: VendorError, attempt: int, began: flo
     return None
 
 
-def _read_again(
-    endpoints: ZendeskEndpoints, segment: UserSegment, plan: Plan, error: VendorError
-) -> tuple[People | None, People]:
+def _read_again(api: ZendeskApi, segment: UserSegment, plan: Plan, error: VendorError) -> tuple[Ids | None, Ids]:
     """What is left to do after ``error``, which is raised where that cannot be read."""
     try:
-        return plan(endpoints.segment(segment.user_segment_id))
+        return plan(api.segment(segment.user_segment_id))
     except VendorError as failure:
-        raise error.advise(f"It was not sent again, as who was added could not be read again: {failure}") from None
+        raise error.advise(f"It was not sent again, as the added users could not be read again: {failure}") from None
 
 
-def check(endpoints: ZendeskEndpoints, answer: UserSegment, before: People, after: People) -> None:
+def check(api: ZendeskApi, answer: UserSegment, before: Ids, after: Ids) -> None:
     """Whether a segment has the people that were sent; an answer that does not show them is asked for once more.
 
     :raises UnexpectedReply: it lacks some, or still has some who were removed.
     """
-    found = shown_people(endpoints, answer)
+    found = shown_users(api, answer)
     if found is None:
         logger.warning(
-            "Zendesk shows user segment %d without `added_user_ids`: %s people were sent, and who is in it now was not "
-            "checked.",
+            "Zendesk shows user segment %d without `added_user_ids`: %s users were sent, but not checked.",
             answer.user_segment_id,
             f"{len(after):,}",
         )
@@ -205,9 +202,9 @@ def check(endpoints: ZendeskEndpoints, answer: UserSegment, before: People, afte
     lacking, left = after - found, (before - after) & found
     if lacking or left:
         raise UnexpectedReply(
-            f"Zendesk took {len(after):,} people for user segment {answer.user_segment_id}, but it lacks "
-            f"{len(lacking):,} of them and still has {len(left):,} who were removed. Somebody else may have changed it "
-            "at the same time, or Zendesk does not know these people. Run it again; if it stays so, check the ids.",
-            vendor=VENDOR,
+            f"Zendesk accepted {len(after):,} users for user segment {answer.user_segment_id}, but it lacks "
+            f"{len(lacking):,} of them and still has {len(left):,} who were removed. Another program may have changed "
+            "it at the same time, or Zendesk does not have these users. Run it again; if it stays so, check the IDs.",
+            vendor=api.vendor,
             maybe_done=True,
         )

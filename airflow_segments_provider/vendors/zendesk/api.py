@@ -17,7 +17,7 @@ from airflow_segments_provider.errors import (
     VendorError,
 )
 from airflow_segments_provider.http.pages import pages
-from airflow_segments_provider.vendors.zendesk.connection import VENDOR
+from airflow_segments_provider.vendors.base.api import VendorApi
 from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
 from airflow_segments_provider.vendors.zendesk.responses import User, UserSegment, parse_segment, parse_user, select
 
@@ -69,23 +69,17 @@ class _Page:
     reply: Reply
 
 
-class ZendeskEndpoints:
-    """Calls the endpoints.
+class ZendeskApi(VendorApi):
+    """Calls the endpoints of the Help Center and of Support.
 
     :param conn_id: the Airflow connection, for messages.
     """
 
-    def __init__(self, client: HttpClient, conn_id: str, fields: ZendeskConnectionFields) -> None:
-        self.client = client
-        self.conn_id = conn_id
-        self.fields = fields
-        self._where = f"The Airflow connection is {conn_id!r}."
-        self._sent_before = client.requests_sent
+    vendor = "Zendesk"
 
-    @property
-    def requests(self) -> int:
-        """Requests sent since this object was made, repeats included."""
-        return self.client.requests_sent - self._sent_before
+    def __init__(self, client: HttpClient, fields: ZendeskConnectionFields, conn_id: str) -> None:
+        super().__init__(client, fields, conn_id)
+        self.fields = fields
 
     def call(
         self,
@@ -120,29 +114,28 @@ class ZendeskEndpoints:
                 lanes={**_LANES[half], **(lanes or {})},
             )
         except VendorError as error:
-            raise self._advised(error, half) from None
+            for hint in self._hints(error, half):
+                error.advise(hint)
+            raise self._located(error) from None
         if heed:
             self.heed_warning(reply)
         return reply
 
-    def _advised(self, error: VendorError, half: Half) -> VendorError:
+    def _hints(self, error: VendorError, half: Half) -> Iterator[str]:
         if isinstance(error, AuthenticationError):
             if self.fields.auth != "oauth":
-                error.advise("This token is not renewed: put another into the connection, or use `auth` oauth.")
+                yield "This token is not renewed: put another into the connection, or use `auth` oauth."
             if half != "support":
-                error.advise(NO_HELP_CENTER)
+                yield NO_HELP_CENTER
         elif isinstance(error, PermissionDenied) and half != "support":
-            error.advise(NOT_A_MANAGER)
+            yield NOT_A_MANAGER
         elif isinstance(error, PermissionDenied):
-            error.advise("Users need an agent, and a token with the scope `users:read users:write` or `read write`.")
+            yield "Users need an agent, and a token with the scope `users:read users:write` or `read write`."
         elif isinstance(error, NotFound):
-            error.advise(
-                "So Zendesk does not know what the path names, or the connection's host is not that of the account."
-            )
-        return self._placed(error)
+            yield "Zendesk does not have what the path names, or the connection's host is not that of the account."
 
-    def _placed(self, error: VendorError) -> VendorError:
-        return error if self._where in error.advice else error.advise(self._where)
+    def _located(self, error: VendorError) -> VendorError:
+        return error if self.where in error.advice else error.advise(self.where)
 
     def heed_warning(self, reply: Reply) -> None:
         """Log what Zendesk warns of in an answer: fields that it dropped.
@@ -157,10 +150,10 @@ class ZendeskEndpoints:
             "was dropped. Check the names of the fields."
         )
         if self.fields.warnings_are_errors:
-            raise self._placed(UnexpectedReply(message, maybe_done=reply.call.method != "GET", **reply.facts))
-        logger.warning("%s %s", message, self._where)
+            raise self._located(UnexpectedReply(message, maybe_done=reply.call.method != "GET", **reply.facts))
+        logger.warning("%s %s", message, self.where)
 
-    def read(self, reply: Reply, key: str, parse: Callable[[Any], Parsed]) -> Parsed:
+    def read_key(self, reply: Reply, key: str, parse: Callable[[Any], Parsed]) -> Parsed:
         """What an answer holds under a key.
 
         :raises UnexpectedReply: it is not there, or not what it should be.
@@ -182,7 +175,7 @@ class ZendeskEndpoints:
             maybe_done=reply.call.method != "GET",
             **reply.facts,
         )
-        error.advise(self._where)
+        error.advise(self.where)
         return error
 
     # Lists ---------------------------------------------------------------------------------------------------------
@@ -205,14 +198,14 @@ class ZendeskEndpoints:
 
         def fetch(cursor: Any) -> _Page:
             reply = self.call(half, "GET", *path, query={**(query or {}), **dict(cursor)}, people=people)
-            return _Page(self.read(reply, key, _as_list), reply)
+            return _Page(self.read_key(reply, key, _as_list), reply)
 
         try:
             for page in pages(fetch, first, self._following):
                 for entry in page.entries:
                     yield self._parsed(page.reply, entry, parse)
         except UnexpectedReply as error:
-            raise self._placed(error) from None
+            raise self._located(error) from None
 
     def _following(self, page: _Page) -> Cursor | None:
         """The next page's cursor or number: never its address, which may have another host.
@@ -251,7 +244,7 @@ class ZendeskEndpoints:
         return found
 
     def _caller(self) -> User | None:
-        return self.read(self.call("support", "GET", "users", "me"), "user", _as_caller)
+        return self.read_key(self.call("support", "GET", "users", "me"), "user", _as_caller)
 
     # User segments -------------------------------------------------------------------------------------------------
 
@@ -265,7 +258,7 @@ class ZendeskEndpoints:
     def segment(self, user_segment_id: int) -> UserSegment:
         """One user segment."""
         reply = self.call("help_center", "GET", "user_segments", str(user_segment_id))
-        return self.read(reply, "user_segment", parse_segment)
+        return self.read_key(reply, "user_segment", parse_segment)
 
     def find(self, key: UserSegmentKey) -> UserSegment | None:
         """The segment that a name means, or None.
@@ -291,9 +284,9 @@ class ZendeskEndpoints:
         error = NotFound(
             f"Zendesk has no {key}; nothing was changed. Create it first, or name another. Built-in segments are named "
             "by their `user_segment_id`.",
-            vendor=VENDOR,
+            vendor=self.vendor,
         )
-        error.advise(self._where)
+        error.advise(self.where)
         return error
 
 

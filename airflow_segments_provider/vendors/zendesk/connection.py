@@ -96,7 +96,7 @@ def from_official(extra: dict[str, Any], login: str | None, password: str | None
     return {**ours, "auth": "password"}
 
 
-def _extra(connection: Connection) -> dict[str, Any] | None:
+def extra_of(connection: Connection) -> dict[str, Any] | None:
     """The extra fields unread; None where they are none, which :func:`read_fields` says."""
     try:
         extra = json.loads(connection.extra or "{}")
@@ -124,7 +124,7 @@ def read_zendesk_fields(connection: Connection) -> ZendeskConnectionFields:
 
 def _lacking(connection: Connection) -> list[str]:
     """What the way to log in needs and the connection does not give."""
-    extra = _extra(connection) or {}
+    extra = extra_of(connection) or {}
     auth = extra.get("auth") or "oauth"
     login, password = login_of(connection)
     problems = [] if connection.host else ["`host` is missing: acme, acme.zendesk.com or a URL."]

@@ -26,13 +26,15 @@ from airflow_segments_provider.vendors.zendesk.responses import (
 )
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.base.preparation import Write
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
     from airflow_segments_provider.vendors.zendesk.parameters import ApplyUserSegment, ListUserSegments
 
 
-def apply(endpoints: ZendeskEndpoints, wanted: ApplyUserSegment) -> AppliedSegment:
-    """Restrict an article or a topic to a segment, or open it to all; no write where it is so already."""
-    segment = None if wanted.clear else _applicable(endpoints, wanted)
+def apply(api: ZendeskApi, write: Write[ApplyUserSegment]) -> AppliedSegment:
+    """Restrict an article or a topic to a segment, or open it to all; no write where that is so already."""
+    wanted = write.parameters
+    segment = None if wanted.clear else _applicable(api, wanted)
     target = [] if segment is None else [segment.user_segment_id]
     half: Half = "help_center" if wanted.article_id else "community"
     kind = "article" if wanted.article_id else "topic"
@@ -40,14 +42,14 @@ def apply(endpoints: ZendeskEndpoints, wanted: ApplyUserSegment) -> AppliedSegme
     model: type[Restricted] = Article if wanted.article_id else Topic
     parse = partial(parse_content, model)
 
-    before = endpoints.read(endpoints.call(half, "GET", *path), kind, parse)
+    before = api.read_key(api.call(half, "GET", *path), kind, parse)
     changed = before.applied != target
     if changed:
         body = encode({kind: {"user_segment_id": target[0] if target else None}})
-        reply = endpoints.call(half, "PUT", *path, body=body)
-        now = endpoints.read(reply, kind, parse).applied
+        reply = api.call(half, "PUT", *path, body=body)
+        now = api.read_key(reply, kind, parse).applied
         if now != target:
-            raise endpoints.unexpected(reply, f"the {kind} shows user segments {now} where {target} was sent.")
+            raise api.unexpected(reply, f"the {kind} shows user segments {now} where {target} was sent.")
     return AppliedSegment(
         article_id=wanted.article_id,
         topic_id=wanted.topic_id,
@@ -56,16 +58,16 @@ def apply(endpoints: ZendeskEndpoints, wanted: ApplyUserSegment) -> AppliedSegme
     )
 
 
-def _applicable(endpoints: ZendeskEndpoints, wanted: ApplyUserSegment) -> UserSegment:
+def _applicable(api: ZendeskApi, wanted: ApplyUserSegment) -> UserSegment:
     """The segment that is meant, if the plan lets it be applied.
 
     :raises InvalidInput: it does not. Only reads were sent.
     """
-    usable = list(endpoints.listed("help_center", "user_segments", "applicable", parse=parse_segment))
+    usable = list(api.listed("help_center", "user_segments", "applicable", parse=parse_segment))
     found = select(usable, wanted.key)
     if found is not None:
         return found
-    segment = endpoints.found(wanted.key)
+    segment = api.found(wanted.key)
     raise InvalidInput(
         f"The application of user segment {segment.name!r} ({segment.user_segment_id})",
         [f"the plan does not let it be applied (`user_type` {segment.user_type}); see `applicable` segments."],
@@ -77,29 +79,29 @@ MOST_PAGES = 20
 SHOWN = 5
 
 
-def list_segments(endpoints: ZendeskEndpoints, wanted: ListUserSegments) -> UserSegments:
+def list_segments(api: ZendeskApi, wanted: ListUserSegments) -> UserSegments:
     """The segments of one list."""
     if not wanted.applicable and wanted.user_id is None:
-        return UserSegments(segments=list(endpoints.segments(wanted.built_in)))
+        return UserSegments(segments=list(api.segments(wanted.built_in)))
     user = str(wanted.user_id or "")
     path = ("user_segments", "applicable") if wanted.applicable else ("users", Person(user), "user_segments")
     query = {} if wanted.built_in is None else {"built_in": str(wanted.built_in).lower()}
     found = [
         one
-        for one in endpoints.listed("help_center", *path, parse=parse_segment, query=query, people=lambda: [user])
+        for one in api.listed("help_center", *path, parse=parse_segment, query=query, people=lambda: [user])
         if wanted.built_in is None or one.built_in == wanted.built_in
     ]
-    shared_only = wanted.user_id is not None and not _sees_all(endpoints, wanted.user_id, found)
+    shared_only = wanted.user_id is not None and not _sees_all(api, wanted.user_id, found)
     return UserSegments(segments=found, shared_only=shared_only)
 
 
-def _sees_all(endpoints: ZendeskEndpoints, user_id: int, found: list[UserSegment]) -> bool:
+def _sees_all(api: ZendeskApi, user_id: int, found: list[UserSegment]) -> bool:
     """Whether the list of a user's segments is the whole truth: for Help Center managers, and for the user's own.
 
     No field of a user tells a manager, but only a manager may read a single segment.
     """
     try:
-        me = endpoints.caller()
+        me = api.caller()
     except PermissionDenied:  # a token for the Help Center only
         me = None
     if me is not None and me.user_id == user_id:
@@ -107,33 +109,31 @@ def _sees_all(endpoints: ZendeskEndpoints, user_id: int, found: list[UserSegment
     if not found:
         return me is not None and me.role == "admin"
     try:
-        endpoints.segment(found[0].user_segment_id)
+        api.segment(found[0].user_segment_id)
     except PermissionDenied:
         return False
     return True
 
 
-def sections(endpoints: ZendeskEndpoints, key: UserSegmentKey) -> Iterator[Section]:
+def sections(api: ZendeskApi, key: UserSegmentKey) -> Iterator[Section]:
     """The sections of a segment; this list alone knows no cursor."""
-    user_segment_id = _id_of(endpoints, key)
+    user_segment_id = _id_of(api, key)
     parse = partial(parse_content, Section)
     path = ("user_segments", user_segment_id, "sections")
-    return endpoints.listed("help_center", *path, parse=parse, first=FIRST_BY_OFFSET)
+    return api.listed("help_center", *path, parse=parse, first=FIRST_BY_OFFSET)
 
 
-def topics(endpoints: ZendeskEndpoints, key: UserSegmentKey) -> Iterator[Topic]:
+def topics(api: ZendeskApi, key: UserSegmentKey) -> Iterator[Topic]:
     """The topics of a segment."""
-    user_segment_id = _id_of(endpoints, key)
-    return endpoints.listed(
-        "help_center", "user_segments", user_segment_id, "topics", parse=partial(parse_content, Topic)
-    )
+    user_segment_id = _id_of(api, key)
+    return api.listed("help_center", "user_segments", user_segment_id, "topics", parse=partial(parse_content, Topic))
 
 
-def _id_of(endpoints: ZendeskEndpoints, key: UserSegmentKey) -> str:
-    return str(key.user_segment_id or endpoints.found(key).user_segment_id)
+def _id_of(api: ZendeskApi, key: UserSegmentKey) -> str:
+    return str(key.user_segment_id or api.found(key).user_segment_id)
 
 
-def where_used(endpoints: ZendeskEndpoints, segment: UserSegment) -> str:
+def where_used(api: ZendeskApi, segment: UserSegment) -> str:
     """Where a segment is applied, as a sentence; no list tells the articles of a segment, so they are looked through.
 
     Empty where nothing was found.
@@ -141,10 +141,10 @@ def where_used(endpoints: ZendeskEndpoints, segment: UserSegment) -> str:
     key = UserSegmentKey(user_segment_id=segment.user_segment_id)
     try:
         found = [
-            _shown("section", [(one.id, one.name) for one in sections(endpoints, key)]),
-            _shown("topic", [(one.id, one.name) for one in topics(endpoints, key)]),
+            _shown("section", [(one.id, one.name) for one in sections(api, key)]),
+            _shown("topic", [(one.id, one.name) for one in topics(api, key)]),
         ]
-        articles, complete = _articles(endpoints, segment.user_segment_id)
+        articles, complete = _articles(api, segment.user_segment_id)
     except VendorError as error:
         return f"Where it is used could not be read: {error}"
     found.append(_shown("article", [(one.id, one.title) for one in articles]))
@@ -153,9 +153,9 @@ def where_used(endpoints: ZendeskEndpoints, segment: UserSegment) -> str:
     return f"It is used by {places}.{rest}" if places else rest.strip()
 
 
-def _articles(endpoints: ZendeskEndpoints, user_segment_id: int) -> tuple[list[Article], bool]:
+def _articles(api: ZendeskApi, user_segment_id: int) -> tuple[list[Article], bool]:
     """The articles of a segment among the first ones, and whether these were all."""
-    articles = endpoints.listed("help_center", "articles", parse=partial(parse_content, Article))
+    articles = api.listed("help_center", "articles", parse=partial(parse_content, Article))
     found = [one for one in islice(articles, MOST_PAGES * PAGE_SIZE) if user_segment_id in one.applied]
     return found, next(articles, None) is None
 

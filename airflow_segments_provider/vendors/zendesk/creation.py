@@ -1,158 +1,133 @@
-"""Creating a Zendesk user segment so that creating twice makes one."""
+"""Create a Zendesk user segment; creating twice results in one."""
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-from airflow_segments_provider.errors import Conflict
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.vendors.base.creation import create_once
+from airflow_segments_provider.vendors.base.creation import Creation
 from airflow_segments_provider.vendors.zendesk.added_users import (
     LOCK,
-    People,
+    Ids,
     check,
     check_replacement,
-    known_people,
-    write,
+    ids_of,
+    known_users,
+    write_users,
 )
-from airflow_segments_provider.vendors.zendesk.connection import VENDOR
-from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
-from airflow_segments_provider.vendors.zendesk.responses import UserSegment, parse_segment
+from airflow_segments_provider.vendors.zendesk.parameters import LISTS, UserSegmentKey
+from airflow_segments_provider.vendors.zendesk.responses import UserSegment, UserSegmentChange, parse_segment
 from airflow_segments_provider.vendors.zendesk.segments import done, put
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import Reply
-    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.base.preparation import Write
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
     from airflow_segments_provider.vendors.zendesk.parameters import CreateUserSegment
-    from airflow_segments_provider.vendors.zendesk.responses import UserSegmentChange
-    from airflow_segments_provider.vendors.zendesk.users import StagedPeople
 
 
-logger = logging.getLogger(__name__)
+class UserSegmentCreation(Creation[UserSegment, UserSegment, UserSegmentChange]):
+    """The creation of a user segment with all its users.
 
-
-class UserSegmentCreation:
-    """One create: look for the name, create with all people if it is not there, look again after doubt.
-
-    Zendesk has no id of the caller's choice and takes the same name twice, so looking is all that avoids a second one:
-    a create that the look does not find is not sent again, as it may still be under way.
+    Zendesk has no ID of the caller's choice and accepts the same name twice, so the look alone prevents a second
+    segment: a create that the look does not find is not sent again, as it may still be under way.
     """
 
-    def __init__(self, endpoints: ZendeskEndpoints, wanted: CreateUserSegment, people: StagedPeople) -> None:
-        self._endpoints = endpoints
-        self._wanted = wanted
-        self._people = people
-        self._ids = people.ids()
+    noun = "user segment"
+    api: ZendeskApi
+
+    def __init__(self, api: ZendeskApi, write: Write[CreateUserSegment]) -> None:
+        super().__init__(api, write.parameters.name, write.parameters.if_exists)
+        self._write = write
+        self._parameters = write.parameters
+        self._ids = ids_of(write.users)
 
     def run(self) -> UserSegmentChange:
-        """Carry it out.
+        """Create the segment, or use the one that exists.
 
-        :raises Conflict: the name is taken in a way that ``if_exists`` does not allow.
+        :raises Conflict: the name is in use in a way that ``if_exists`` does not allow.
         """
-        with self._endpoints.client.exclusive(LOCK):
-            existing = self._look()
-            if existing is not None:
-                return self._use(existing)
-            name = self._wanted.name
-            made = create_once(
-                self._endpoints.client,
-                self._post,
-                self._look,
-                what=f"user segment {name!r}",
-                key=f"the name {name!r}",
-                unsent=f"User segment {name!r} was not created.",
-                unique=False,
-            )
-            if made.reply is not None:
-                self._endpoints.heed_warning(made.reply)
-                return self._created(self._parsed(made.reply))
-            if made.found is None:
-                raise AssertionError("a creation has an answer, or something was found")
-            return self._created(made.found) if made.ours else self._use(made.found)
+        with self.api.client.exclusive(LOCK):
+            return super().run()
 
-    def _look(self) -> UserSegment | None:
-        return self._endpoints.find(UserSegmentKey(name=self._wanted.name))
+    def look(self) -> UserSegment | None:
+        """Return the segment of that name."""
+        return self.api.find(UserSegmentKey(name=self._parameters.name))
 
-    @property
-    def _body(self) -> dict[str, Any]:
-        """The whole segment: what is not given restricts nobody."""
-        return {
-            "name": self._wanted.name,
-            "user_type": self._wanted.user_type,
-            **self._wanted.rules,
-            "added_user_ids": sorted(self._ids),
-        }
-
-    def _post(self) -> Reply:
-        fields = {key: value for key, value in self._body.items() if value}
-        reply = self._endpoints.call(
+    def post(self) -> Reply:
+        """Send the creation once."""
+        reply = self.api.call(
             "help_center",
             "POST",
             "user_segments",
-            body=encode({"user_segment": fields}),
+            body=encode({"user_segment": {key: value for key, value in self._body.items() if value}}),
             idempotent=False,
-            people=self._people_sent,
-            # Once it is made: a warning is no doubt that a look could end.
+            people=lambda: map(str, self._ids),
+            # Handled once the segment exists: a warning leaves no doubt that a look could resolve.
             heed=False,
         )
-        # An answer that names no segment leaves it in doubt, as a lost one does.
+        # A response that identifies no segment leaves the outcome open, as a lost one does.
         self._parsed(reply)
         return reply
 
-    def _people_sent(self) -> list[str]:
-        return [str(user_id) for user_id in self._ids]
+    def ref_of(self, found: UserSegment) -> UserSegment:
+        """Return the segment itself."""
+        return found
 
-    def _parsed(self, reply: Reply) -> UserSegment:
-        return self._endpoints.read(reply, "user_segment", parse_segment)
+    def ref_in(self, created: Reply) -> UserSegment:
+        """Return the segment in a response, after its warnings were handled."""
+        self.api.heed_warning(created)
+        return self._parsed(created)
 
-    def _created(self, segment: UserSegment) -> UserSegmentChange:
-        logger.info("User segment %r (%d) created.", self._wanted.name, segment.user_segment_id)
+    def id_of(self, ref: UserSegment) -> object:
+        """Return the ID of a segment."""
+        return ref.user_segment_id
+
+    def created(self, ref: UserSegment) -> UserSegmentChange:
+        """Check that the new segment has its users."""
         if self._ids:
-            check(self._endpoints, segment, frozenset(), self._ids)
-        return done(
-            self._endpoints,
-            segment,
-            "created",
-            users_sent=self._people.staged.users,
-            users_added=len(self._ids),
-            **self._people.left_out,
-        )
+            check(self.api, ref, frozenset(), self._ids)
+        return self._done(ref, "created", users_added=len(self._ids))
 
-    def _use(self, existing: UserSegment) -> UserSegmentChange:
-        """What ``if_exists`` says of a segment that is there."""
-        if self._wanted.if_exists == "fail":
-            raise Conflict(
-                f"User segment {self._wanted.name!r} exists ({existing.user_segment_id}) and nothing was changed. If "
-                'an earlier try of this task made it, if_exists="reuse" goes on from there.',
-                vendor=VENDOR,
-            )
-        logger.info("User segment %r exists (%d).", self._wanted.name, existing.user_segment_id)
-        if self._wanted.if_exists == "reuse":
-            return self._added(existing)
-        return self._made_exact(existing)
-
-    def _added(self, existing: UserSegment) -> UserSegmentChange:
+    def reused(self, existing: UserSegment) -> UserSegmentChange:
+        """Add the users to the segment that exists."""
         if not self._ids:
-            return done(self._endpoints, existing, "reused", **self._people.left_out)
-        change = write(self._endpoints, existing, self._plan, self._people)
+            return done(self.api, existing, "reused", **self._write.left_out)
+        change = write_users(self.api, existing, self._plan, self._write)
         return change.model_copy(update={"outcome": "reused"})
 
-    def _plan(self, read: UserSegment) -> tuple[People, People]:
-        before = known_people(self._endpoints, read)
+    def updated(self, existing: UserSegment) -> UserSegmentChange:
+        """Change the whole segment to what the parameters say."""
+        check_replacement(self.api, existing, self._parameters, self._ids)
+        answer = put(self.api, existing, self._body)
+        before = existing.added_user_ids or frozenset()
+        check(self.api, answer, before, self._ids)
+        added, removed = len(self._ids - before), len(before - self._ids)
+        return self._done(answer, "updated", users_added=added, users_removed=removed)
+
+    def _plan(self, read: UserSegment) -> tuple[Ids, Ids]:
+        before = known_users(self.api, read)
         return before, before | self._ids
 
-    def _made_exact(self, existing: UserSegment) -> UserSegmentChange:
-        check_replacement(self._endpoints, existing, self._wanted, self._people)
-        answer = put(self._endpoints, existing, self._body)
-        before = existing.added_user_ids or frozenset()
-        check(self._endpoints, answer, before, self._ids)
-        return done(
-            self._endpoints,
-            answer,
-            "updated",
-            users_sent=self._people.staged.users,
-            users_added=len(self._ids - before),
-            users_removed=len(before - self._ids),
-            **self._people.left_out,
-        )
+    @property
+    def _body(self) -> dict[str, Any]:
+        """The whole segment: a rule that is not set restricts no user."""
+        return {
+            "name": self._parameters.name,
+            "user_type": self._parameters.user_type,
+            **{key: [] for key in LISTS},
+            **self._parameters.rules,
+            "added_user_ids": sorted(self._ids),
+        }
+
+    def _parsed(self, reply: Reply) -> UserSegment:
+        return self.api.read_key(reply, "user_segment", parse_segment)
+
+    def _done(self, segment: UserSegment, outcome: Any, **users: int) -> UserSegmentChange:
+        sent = self._write.users.users
+        return done(self.api, segment, outcome, users_sent=sent, **users, **self._write.left_out)
+
+
+def create(api: ZendeskApi, write: Write[CreateUserSegment]) -> UserSegmentChange:
+    """Create a segment, or use the one of that name."""
+    return UserSegmentCreation(api, write).run()

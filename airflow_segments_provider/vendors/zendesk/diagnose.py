@@ -19,7 +19,7 @@ from airflow_segments_provider.vendors.zendesk.responses import parse_segment
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
-    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
 
 
 _CREDENTIALS = {
@@ -52,11 +52,11 @@ def explain(hook: ZendeskHelpCenterHook) -> tuple[bool, str]:
 
 
 def _explain_answers(hook: ZendeskHelpCenterHook, scope: str | None, credentials: str) -> tuple[bool, str]:
-    endpoints = hook.endpoints()
+    api = hook.api()
     refused = f"Credentials: Zendesk refuses the {credentials}."
     users = "."
     try:
-        me = endpoints.caller()
+        me = api.caller()
     except PermissionDenied:
         users = ", but not users, tags and jobs: the token's scope does not cover them."
     except AuthenticationError:
@@ -67,7 +67,7 @@ def _explain_answers(hook: ZendeskHelpCenterHook, scope: str | None, credentials
         if me.role not in ("agent", "admin"):
             return False, f"Permission: the credentials are those of an end user. {NOT_A_MANAGER}"
     try:
-        return _explain_help_center(hook, endpoints, scope, users)
+        return _explain_help_center(hook, api, scope, users)
     except AuthenticationError:
         return False, (
             "Help Center: the credentials are right, but Zendesk denies them its Help Center API. It does so where the "
@@ -78,12 +78,12 @@ def _explain_answers(hook: ZendeskHelpCenterHook, scope: str | None, credentials
 
 
 def _explain_help_center(
-    hook: ZendeskHelpCenterHook, endpoints: ZendeskEndpoints, scope: str | None, users: str
+    hook: ZendeskHelpCenterHook, api: ZendeskApi, scope: str | None, users: str
 ) -> tuple[bool, str]:
     """Only a manager may read a single segment, and change it; some accounts let agents list them."""
-    first = next(endpoints.listed("help_center", "user_segments", parse=parse_segment), None)
+    first = next(api.listed("help_center", "user_segments", parse=parse_segment), None)
     if first is not None:
-        endpoints.segment(first.user_segment_id)
+        api.segment(first.user_segment_id)
     if hook.fields.read_only:
         return True, f"Host and credentials are right: user segments can be read{users} This connection is read-only."
     if scope is not None and not _WRITE_SCOPES & set(scope.split()):

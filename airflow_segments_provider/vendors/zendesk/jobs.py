@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import NotFound, RateLimited, UnexpectedReply, VendorError
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.vendors.zendesk.connection import VENDOR
 from airflow_segments_provider.vendors.zendesk.parameters import PER_CALL
 from airflow_segments_provider.vendors.zendesk.responses import JobStatus, UsersUpdate, parse_job
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http.response import Call
     from airflow_segments_provider.sources.batches import UserIdBatch
-    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.base.preparation import Write
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
     from airflow_segments_provider.vendors.zendesk.parameters import UpdateUsers
-    from airflow_segments_provider.vendors.zendesk.users import StagedPeople
 
 
 # https://developer.zendesk.com/api-reference/introduction/rate-limits/: queued or running, for the whole account.
@@ -27,45 +26,44 @@ MOST_AT_ONCE = 30
 INTERVAL = 5.0
 
 
-def update_users(endpoints: ZendeskEndpoints, wanted: UpdateUsers, people: StagedPeople) -> UsersUpdate:
+def update_users(api: ZendeskApi, write: Write[UpdateUsers]) -> UsersUpdate:
     """Make the same change to many users."""
-    body = encode({"user": wanted.change})
-    calls = ((batch, {"ids": ",".join(batch.ids())}, body) for batch in people.staged.batches())
-    return _Jobs(endpoints, people).begin(calls)
+    body = encode({"user": write.parameters.change})
+    calls = ((batch, {"ids": ",".join(batch.ids())}, body) for batch in write.users.batches())
+    return _Jobs(api, write).begin(calls)
 
 
-def update_each_user(endpoints: ZendeskEndpoints, people: StagedPeople) -> UsersUpdate:
+def update_each_user(api: ZendeskApi, write: Write[Any]) -> UsersUpdate:
     """Change each user in its own way; what is staged are the rows, as JSON text."""
     calls = (
-        (batch, dict[str, str](), f'{{"users":[{",".join(batch.ids())}]}}'.encode())
-        for batch in people.staged.batches()
+        (batch, dict[str, str](), f'{{"users":[{",".join(batch.ids())}]}}'.encode()) for batch in write.users.batches()
     )
-    return _Jobs(endpoints, people).begin(calls)
+    return _Jobs(api, write).begin(calls)
 
 
-def get_jobs(endpoints: ZendeskEndpoints, job_ids: list[str]) -> list[JobStatus]:
+def get_jobs(api: ZendeskApi, job_ids: list[str]) -> list[JobStatus]:
     """Jobs, in the order asked for.
 
     :raises NotFound: one of them is not known.
     """
-    known = dict(_shown(endpoints, job_ids))
+    known = dict(_shown(api, job_ids))
     missing = [job_id for job_id in job_ids if job_id not in known]
     if missing:
         raise NotFound(
             f"Zendesk does not know the jobs {', '.join(missing[:5])} ({len(missing):,} in all). It forgets jobs some "
-            f"time after they end, so look sooner. The Airflow connection is {endpoints.conn_id!r}.",
-            vendor=VENDOR,
+            f"time after they end, so look sooner. {api.where}",
+            vendor=api.vendor,
         )
     return [known[job_id] for job_id in job_ids]
 
 
-def _shown(endpoints: ZendeskEndpoints, job_ids: Iterable[str]) -> Iterator[tuple[str, JobStatus]]:
+def _shown(api: ZendeskApi, job_ids: Iterable[str]) -> Iterator[tuple[str, JobStatus]]:
     """Those of the jobs that Zendesk knows."""
     ids = list(dict.fromkeys(job_ids))
     for start in range(0, len(ids), PER_CALL):
         query = {"ids": ",".join(ids[start : start + PER_CALL])}
-        reply = endpoints.call("support", "GET", "job_statuses", "show_many", query=query)
-        jobs = endpoints.read(reply, "job_statuses", partial(_jobs, call=reply.call))
+        reply = api.call("support", "GET", "job_statuses", "show_many", query=query)
+        jobs = api.read_key(reply, "job_statuses", partial(_jobs, call=reply.call))
         yield from ((job.job_id, job) for job in jobs)
 
 
@@ -78,9 +76,9 @@ def _jobs(value: object, call: Call) -> list[JobStatus]:
 class _Jobs:
     """Begins jobs one after another; those of ours that still run never are more than Zendesk takes."""
 
-    def __init__(self, endpoints: ZendeskEndpoints, people: StagedPeople) -> None:
-        self._endpoints = endpoints
-        self._people = people
+    def __init__(self, api: ZendeskApi, write: Write[Any]) -> None:
+        self._api = api
+        self._write = write
         self._jobs: dict[str, JobStatus] = {}
         self._running: set[str] = set()
         self._sent = 0
@@ -101,25 +99,25 @@ class _Jobs:
                     self._running.add(job.job_id)
         except VendorError as error:
             raise error.advise(
-                f"Before it, {len(self._jobs):,} jobs were begun, for {self._sent:,} of {self._people.staged.users:,} "
+                f"Before it, {len(self._jobs):,} jobs were begun, for {self._sent:,} of {self._write.users.users:,} "
                 "users. Run it again: the same change made twice is no other."
             ) from None
         return UsersUpdate(
             jobs=list(self._jobs.values()),
             users_sent=self._sent,
-            requests=self._endpoints.requests,
-            **self._people.left_out,
+            requests=self._api.requests,
+            **self._write.left_out,
         )
 
     def _begin_one(self, batch: UserIdBatch, query: dict[str, str], body: bytes) -> JobStatus:
         """One job; where others' jobs take all places, wait for one as long as the connection retries at all."""
-        client, began = self._endpoints.client, time.monotonic()
+        client, began = self._api.client, time.monotonic()
         while True:
             try:
-                reply = self._endpoints.call(
+                reply = self._api.call(
                     "support", "PUT", "users", "update_many", body=body, query=query, people=batch.ids
                 )
-                return self._endpoints.read(reply, "job_status", partial(parse_job, call=reply.call))
+                return self._api.read_key(reply, "job_status", partial(parse_job, call=reply.call))
             except RateLimited as error:
                 late = time.monotonic() - began > client.retry.max_total
                 if error.retry_after is not None or late:
@@ -128,7 +126,7 @@ class _Jobs:
 
     def _look(self) -> None:
         """Wait, and see which of our jobs still run; those that Zendesk has forgotten do not."""
-        self._endpoints.client.rest(INTERVAL)
-        now = dict(_shown(self._endpoints, self._running))
+        self._api.client.rest(INTERVAL)
+        now = dict(_shown(self._api, self._running))
         self._jobs |= now
         self._running = {job_id for job_id, job in now.items() if not job.finished}

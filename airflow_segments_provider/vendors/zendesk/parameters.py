@@ -17,15 +17,22 @@ from pydantic import (
 )
 
 from airflow_segments_provider.sources.case import without_case
-from airflow_segments_provider.vendors.base.parameters import ExactMembers, FoundUsers, Given, with_result
+from airflow_segments_provider.vendors.base.parameters import (
+    AS_LIST,
+    AS_OBJECT,
+    ExactMembers,
+    FoundUsers,
+    Given,
+    IfExists,
+    IfMissing,
+    with_result,
+)
 
 MAX_NAME_LENGTH = 255
 LISTS = ("tags", "or_tags", "organization_ids", "group_ids")
 
 UserType = Literal["signed_in_users", "staff"]
 IdentifyBy = Literal["id", "email", "external_id"]
-IfExists = Literal["reuse", "update", "fail"]
-IfMissing = Literal["skip", "fail"]
 
 _WHOLE = re.compile(r"[1-9][0-9]{0,18}")
 
@@ -50,10 +57,10 @@ Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 class UserSegmentRules(Given):
     """Who belongs to a segment by rule; an empty list restricts nobody, None leaves what is there."""
 
-    tags: list[Tag] | None = None
-    or_tags: list[Tag] | None = None
-    organization_ids: list[Id] | None = None
-    group_ids: list[Id] | None = None
+    tags: Annotated[list[Tag] | None, AS_LIST] = None
+    or_tags: Annotated[list[Tag] | None, AS_LIST] = None
+    organization_ids: Annotated[list[Id] | None, AS_LIST] = None
+    group_ids: Annotated[list[Id] | None, AS_LIST] = None
 
     @property
     def rules(self) -> dict[str, list[Any]]:
@@ -100,33 +107,22 @@ class UserSegmentKey(Given):
         return f"user segment {self.user_segment_id}" if self.user_segment_id else f"user segment {self.name!r}"
 
 
-class UpdateUserSegment(UserSegmentKey, UserSegmentRules):
-    """What an update is given."""
+class UpdateUserSegment(UserSegmentKey, UserSegmentRules, People, ExactMembers):
+    """The parameters of an update. What is not set stays; an empty list removes a rule.
 
+    :param action: ``add`` or ``remove`` the users, or ``set`` the added users to exactly these.
+    :param allow_empty: let ``set`` without users remove all added users.
+    """
+
+    action: Literal["add", "remove", "set"] = "add"
     new_name: Name | None = None
     user_type: UserType | None = None
 
-    @model_validator(mode="after")
-    def _something_new(self) -> Self:
-        if not self.changes:
-            raise ValueError(
-                "one of `new_name`, `user_type`, `tags`, `or_tags`, `organization_ids` and `group_ids` must be given"
-            )
-        return self
-
     @property
     def changes(self) -> dict[str, Any]:
-        """What the API is sent."""
+        """What the API is sent besides users."""
         texts = {"name": self.new_name, "user_type": self.user_type}
         return {key: value for key, value in texts.items() if value} | self.rules
-
-
-class ChangeUsers(UserSegmentKey, People):
-    """What a change of the added users is given, without the people."""
-
-
-class SetUsers(ChangeUsers, ExactMembers):
-    """What a replacement of the added users is given, without the people."""
 
 
 class DeleteUserSegment(UserSegmentKey):
@@ -163,7 +159,7 @@ class UserTags(Given):
     """Whose tags, and which."""
 
     user_id: Id = Field(repr=False)
-    tags: list[Tag] = Field(default_factory=list)
+    tags: Annotated[list[Tag], AS_LIST] = Field(default_factory=list)
 
 
 class FindUsers(Given):
@@ -176,7 +172,7 @@ class UpdateUser(Given):
     """A change of one user."""
 
     user_id: Id = Field(repr=False)
-    change: dict[str, Any] = Field(min_length=1, repr=False)
+    change: Annotated[dict[str, Any], AS_OBJECT] = Field(min_length=1, repr=False)
 
 
 class UpdateUsers(People):
@@ -185,13 +181,19 @@ class UpdateUsers(People):
     :param change: in the API's words; ``tags`` replaces all of a user's tags.
     """
 
-    change: dict[str, Any] = Field(min_length=1, repr=False)
+    change: Annotated[dict[str, Any], AS_OBJECT] = Field(min_length=1, repr=False)
+
+
+class UpdateEachUser(Given):
+    """Changes of single users."""
+
+    identify_by: Literal["row"] = "row"
 
 
 class JobIds(Given):
     """The jobs that are asked for."""
 
-    job_ids: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]]
+    job_ids: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]], AS_LIST]
 
 
 class ApplyUserSegment(Given):

@@ -16,7 +16,6 @@ from airflow_segments_provider.errors import (
     VendorError,
 )
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.vendors.zendesk.connection import VENDOR
 from airflow_segments_provider.vendors.zendesk.content import where_used
 from airflow_segments_provider.vendors.zendesk.responses import (
     UserSegment,
@@ -27,7 +26,8 @@ from airflow_segments_provider.vendors.zendesk.responses import (
 )
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.vendors.zendesk.api import ZendeskEndpoints
+    from airflow_segments_provider.vendors.base.preparation import Write
+    from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
     from airflow_segments_provider.vendors.zendesk.parameters import DeleteUserSegment, UpdateUserSegment
 
 
@@ -46,92 +46,91 @@ def refuse_built_in(segment: UserSegment, what: str) -> None:
         )
 
 
-def update(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment) -> UserSegmentChange:
-    """Give a segment another name or other rules."""
-    segment = found_to_update(endpoints, wanted)
+def update_rules(api: ZendeskApi, wanted: UpdateUserSegment) -> UserSegmentChange:
+    """Change the name, the type or the rules of a segment."""
+    segment = found_to_update(api, wanted)
     refuse_built_in(segment, "update")
-    return done(endpoints, put(endpoints, segment, wanted.changes), "updated")
+    return done(api, put(api, segment, wanted.changes), "updated")
 
 
-def found_to_update(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment) -> UserSegment:
+def found_to_update(api: ZendeskApi, wanted: UpdateUserSegment) -> UserSegment:
     """Return the segment that is meant, also where an earlier try of the same task has renamed it."""
-    return _to_rename(endpoints, wanted, wanted.new_name) if wanted.new_name else endpoints.found(wanted)
+    return _to_rename(api, wanted, wanted.new_name) if wanted.new_name else api.found(wanted)
 
 
-def _to_rename(endpoints: ZendeskEndpoints, wanted: UpdateUserSegment, new_name: str) -> UserSegment:
+def _to_rename(api: ZendeskApi, wanted: UpdateUserSegment, new_name: str) -> UserSegment:
     """The segment that is to have the new name, if no other has it: names tell segments apart, to us at least."""
-    segments = list(endpoints.segments())
+    segments = list(api.segments())
     found, others = select(segments, wanted), custom_named(segments, new_name)
     if found is None and not wanted.user_segment_id and len(others) == 1:
         # An earlier try of the same task has renamed it.
         return others[0]
     if found is None:
-        raise endpoints.missing(wanted)
+        raise api.missing(wanted)
     taken = [one for one in others if one.user_segment_id != found.user_segment_id]
     if taken:
         raise Conflict(
             f"Zendesk has a user segment {new_name!r} already ({taken[0].user_segment_id}), so {wanted} was not "
             "renamed: a name that two have finds neither. Nothing was changed.",
-            vendor=VENDOR,
+            vendor=api.vendor,
         )
     return found
 
 
-def put(
-    endpoints: ZendeskEndpoints, segment: UserSegment, changes: dict[str, Any], *, once: bool = False
-) -> UserSegment:
+def put(api: ZendeskApi, segment: UserSegment, changes: dict[str, Any], *, once: bool = False) -> UserSegment:
     """Change the given fields of a segment, and return it as it is then."""
     path = ("user_segments", str(segment.user_segment_id))
     body = encode({"user_segment": changes})
     people = changes.get("added_user_ids", ())
-    reply = endpoints.call("help_center", "PUT", *path, body=body, once=once, people=lambda: map(str, people))
-    return endpoints.read(reply, "user_segment", parse_segment)
+    reply = api.call("help_center", "PUT", *path, body=body, once=once, people=lambda: map(str, people))
+    return api.read_key(reply, "user_segment", parse_segment)
 
 
-def delete(endpoints: ZendeskEndpoints, wanted: DeleteUserSegment) -> UserSegmentChange:
-    """Delete a segment; one that is gone after a lost answer was deleted by it."""
+def delete(api: ZendeskApi, write: Write[DeleteUserSegment]) -> UserSegmentChange:
+    """Delete a segment; one that is missing after a lost response was deleted by that request."""
+    wanted = write.parameters
     try:
-        segment = endpoints.found(wanted)
+        segment = api.found(wanted)
     except NotFound as error:
         # Without a status, the list was read and has no such name.
-        if error.status is not None and not (wanted.user_segment_id and _is_gone(endpoints, wanted.user_segment_id)):
+        if error.status is not None and not (wanted.user_segment_id and _is_gone(api, wanted.user_segment_id)):
             raise
-        return _missing(endpoints, wanted, error)
+        return _missing(api, wanted, error)
     refuse_built_in(segment, "deletion")
     path = ("user_segments", str(segment.user_segment_id))
     try:
-        endpoints.call("help_center", "DELETE", *path, may_be_empty=True)
+        api.call("help_center", "DELETE", *path, may_be_empty=True)
     except NotFound as error:
-        if not _is_gone(endpoints, segment.user_segment_id):
+        if not _is_gone(api, segment.user_segment_id):
             raise error.advise("Zendesk still lists the segment, so it was not deleted.") from None
-        return done(endpoints, segment, "deleted") if error.maybe_done else _missing(endpoints, wanted, error)
+        return done(api, segment, "deleted") if error.maybe_done else _missing(api, wanted, error)
     except (AuthenticationError, RateLimited):
         raise
     except (Conflict, PermissionDenied, RejectedRequest) as error:
-        raise _in_use(endpoints, segment, error) from None
-    return done(endpoints, segment, "deleted")
+        raise _in_use(api, segment, error) from None
+    return done(api, segment, "deleted")
 
 
-def _is_gone(endpoints: ZendeskEndpoints, user_segment_id: int) -> bool:
+def _is_gone(api: ZendeskApi, user_segment_id: int) -> bool:
     """Whether the list lacks a segment: a 404 may as well come of a wrong address, where there is no list either."""
-    return all(one.user_segment_id != user_segment_id for one in endpoints.segments())
+    return all(one.user_segment_id != user_segment_id for one in api.segments())
 
 
-def _missing(endpoints: ZendeskEndpoints, wanted: DeleteUserSegment, error: NotFound) -> UserSegmentChange:
+def _missing(api: ZendeskApi, wanted: DeleteUserSegment, error: NotFound) -> UserSegmentChange:
     if wanted.if_missing == "fail":
-        raise error.advise('To take a missing segment for deleted, use if_missing="skip".')
+        raise error.advise('To accept a missing segment, use if_missing="skip".')
     return UserSegmentChange(
         user_segment_id=wanted.user_segment_id,
         name=wanted.name,
         outcome="missing",
-        requests=endpoints.requests,
+        requests=api.requests,
         changed_at=datetime.now(UTC),
     )
 
 
-def _in_use(endpoints: ZendeskEndpoints, segment: UserSegment, error: VendorError) -> VendorError:
+def _in_use(api: ZendeskApi, segment: UserSegment, error: VendorError) -> VendorError:
     """How Zendesk refuses to delete a segment in use is not published: any refusal but the clear ones may be that."""
-    used = where_used(endpoints, segment)
+    used = where_used(api, segment)
     if isinstance(error, PermissionDenied) and not used.startswith("It is used"):
         return error
     places = used or "Nothing was found that uses it; permission groups were not looked at."
@@ -139,21 +138,21 @@ def _in_use(endpoints: ZendeskEndpoints, segment: UserSegment, error: VendorErro
         f"User segment {segment.name!r} ({segment.user_segment_id}) was not deleted. {places} Take it off there first "
         f"(apply another, or clear it). {error}",
         status=error.status,
-        vendor=VENDOR,
+        vendor=api.vendor,
         method=error.method,
         path=error.path,
         request_id=error.request_id,
     )
 
 
-def done(endpoints: ZendeskEndpoints, segment: UserSegment, outcome: Outcome, **more: Any) -> UserSegmentChange:
+def done(api: ZendeskApi, segment: UserSegment, outcome: Outcome, **more: Any) -> UserSegmentChange:
     """The result of a change of a segment that is, or was, there."""
     return UserSegmentChange(
         user_segment_id=segment.user_segment_id,
         name=segment.name,
         user_type=segment.user_type,
         outcome=outcome,
-        requests=endpoints.requests,
+        requests=api.requests,
         changed_at=datetime.now(UTC),
         **more,
     )

@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import Literal
+
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.sources.batches import StagedUserIds
-from airflow_segments_provider.vendors.base.lookup import identified
+from airflow_segments_provider.vendors.base.lookup import IdRules, UserRules
 from airflow_segments_provider.vendors.base.parameters import FoundUsers
+from airflow_segments_provider.vendors.base.preparation import prepare
 
 KNOWN: dict[str, str | None] = {f"user{number}@example.com": str(number) for number in range(30)}
 KNOWN["twins@example.com"] = None
 KNOWN["alias@example.com"] = "1"
 
 
-def run(values, on_unmatched="fail", look_up=True):
-    asked = []
+class Api:
+    class client:
+        check_writable = staticmethod(lambda subject: None)
 
-    def look(batch):
-        asked.append(batch)
+
+class Rules(UserRules):
+    identities = {"email": "e-mail addresses"}
+
+    def __init__(self):
+        super().__init__(Api())
+        self.asked = []
+
+    def id_rules(self, identify_by):
+        return IdRules(255, 10) if identify_by == "email" else IdRules(20, 4)
+
+    def user_key(self, value):
+        return value.lower()
+
+    def look_up(self, identify_by, users):
+        return nullcontext(self.look)
+
+    def look(self, batch):
+        self.asked.append(batch)
         return {value: KNOWN[value] for value in batch if value in KNOWN}
 
-    with StagedUserIds(max_length=255, per_request=10) as staged:
-        staged.fill(values)
-        with identified(
-            staged,
-            look if look_up else None,
-            FoundUsers(on_unmatched=on_unmatched),
-            wanted="e-mail addresses",
-            key=str.lower,
-            kept=None,
-            per_request=4,
-            max_length=20,
-            subject="The addition of users",
-        ) as found:
-            return [batch.ids() for batch in found.staged.batches()], found.unmatched, asked
+
+class ByEmail(FoundUsers):
+    identify_by: Literal["id", "email"] = "email"
+
+
+def run(values, on_unmatched="fail", identify_by="email"):
+    rules, parameters = Rules(), {"on_unmatched": on_unmatched, "identify_by": identify_by}
+    with prepare(rules, "The addition of users", ByEmail, parameters, values) as (_, write):
+        ids = [batch.ids() for batch in write.users.batches()]
+        return ids, write.left_out.get("users_unmatched", {}), rules.asked
 
 
 def test_ids_need_no_look_up():
-    assert run(["1", "2"], look_up=False) == ([["1", "2"]], {}, [])
+    assert run(["1", "2"], identify_by="id") == ([["1", "2"]], {}, [])
 
 
 def test_everybody_is_asked_for_once_a_batch_and_goes_in_batches_of_their_own():

@@ -1,0 +1,77 @@
+"""The preparation of a write, the same for all: its parameters, its users, their look-up; then the first request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.not_given import NotGiven
+from airflow_segments_provider.vendors.base.lookup import UserRules, identified
+from airflow_segments_provider.vendors.base.parameters import FoundUsers, Given, limit_problems, parsed
+
+Parameters = TypeVar("Parameters", bound=Given)
+
+ANY_LENGTH = 1_000_000
+
+
+@dataclass(frozen=True)
+class Write(Generic[Parameters]):
+    """A write that is ready to be sent.
+
+    :param has_users: users were passed, perhaps none.
+    :param users: their IDs, as the vendor has them.
+    :param left_out: the fields of the result for users who were left out.
+    """
+
+    parameters: Parameters
+    has_users: bool
+    users: StagedUserIds
+    left_out: dict[str, Any]
+
+
+@contextmanager
+def prepare(
+    rules: UserRules, subject: str, model: type[Parameters], values: dict[str, Any], source: object = ()
+) -> Iterator[tuple[Any, Write[Parameters]]]:
+    """Check a write completely, then look its users up.
+
+    :param subject: the write, at the beginning of a message.
+    :param values: the parameters.
+    :param source: anything that :func:`~airflow_segments_provider.sources.values.read_values` reads.
+    :return: the vendor's API, and the write.
+    :raises ConfigurationError: the connection is read-only.
+    :raises InvalidInput: with every problem found. No request was sent, or look-ups of users only.
+    """
+    # The client refuses the write in any case; here it fails before users are read and looked up.
+    rules.api.client.check_writable(subject)
+    accepted, readable, problems = parsed(model, values)
+    identify_by = getattr(readable, "identify_by", "id")
+    ids = rules.id_rules(identify_by)
+    if "identify_by" in problems.fields:
+        # Only what is wrong with IDs of every kind is known.
+        ids = replace(ids, max_length=ANY_LENGTH, whole_numbers=False)
+    with StagedUserIds(**asdict(ids)) as staged:
+        problems.texts += _read(staged, source, readable)
+        problems.texts += [*rules.problems(readable, staged, source), *limit_problems(readable, staged)]
+        if accepted is None or problems.texts:
+            raise InvalidInput(subject, problems.texts)
+        rejected = {"users_rejected": dict(staged.invalid)}
+        has_users = not isinstance(source, NotGiven)
+        if identify_by == "id" or not isinstance(accepted, FoundUsers) or not staged.users:
+            yield rules.api, Write(accepted, has_users, staged, rejected)
+            return
+        with identified(rules, staged, accepted, identify_by, subject) as (users, unmatched):
+            yield rules.api, Write(accepted, has_users, users, rejected | unmatched)
+
+
+def _read(staged: StagedUserIds, source: object, parameters: Any) -> list[str]:
+    """Stage the users; return what is wrong with them."""
+    try:
+        problems = staged.fill(source)
+    except InvalidInput as error:  # of a source or a template, perhaps half-way
+        return list(error.problems)
+    return [] if getattr(parameters, "on_invalid", "fail") == "skip" else problems
