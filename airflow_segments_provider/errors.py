@@ -188,15 +188,15 @@ class VendorError(SegmentsError):
         self.maybe_done = maybe_done
         self.retry_after = retry_after
         self.attempts = 0
-        self.advice: list[str] = []
+        self.hints: list[str] = []
 
-    def advise(self, sentence: str) -> Self:
+    def add_hint(self, sentence: str) -> Self:
         """Add what was and was not sent, or what to do next, to the end of the message."""
-        self.advice.append(sentence)
+        self.hints.append(sentence)
         return self
 
     def __str__(self) -> str:
-        return " ".join([self.message, *self.advice])
+        return " ".join([self.message, *self.hints])
 
 
 class AuthenticationError(VendorError, AirflowFailException):

@@ -59,9 +59,9 @@ PUBLIC = {
         "HttpClient",
         "JwtBearer",
         "PasswordGrant",
-        "Person",
-        "Reply",
+        "Response",
         "RetryPolicy",
+        "UserId",
     ],
     "links": [
         "AlteryxServerLink",

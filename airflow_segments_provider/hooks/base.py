@@ -14,10 +14,10 @@ from airflow_segments_provider.sources.values import UserSource
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, RetryPolicy
     from airflow_segments_provider.vendors.base.lookup import UnmatchedList, UserRules
-    from airflow_segments_provider.vendors.base.parameters import Given
+    from airflow_segments_provider.vendors.base.parameters import Parameters
     from airflow_segments_provider.vendors.base.preparation import Write
 
-    Model = TypeVar("Model", bound=Given)
+    Model = TypeVar("Model", bound=Parameters)
 
 
 class VendorHook(BaseHook):

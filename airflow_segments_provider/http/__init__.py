@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_segments_provider.http.auth import ClientCredentials, FixedAuthorization, JwtBearer, PasswordGrant
-from airflow_segments_provider.http.client import HttpClient, Person
-from airflow_segments_provider.http.response import Reply
+from airflow_segments_provider.http.client import HttpClient, UserId
+from airflow_segments_provider.http.response import Response
 from airflow_segments_provider.http.retry import RetryPolicy
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "HttpClient",
     "JwtBearer",
     "PasswordGrant",
-    "Person",
-    "Reply",
+    "Response",
     "RetryPolicy",
+    "UserId",
 ]

@@ -16,8 +16,8 @@ from typing import Literal, Protocol
 from urllib.parse import quote_plus, urlencode
 
 from airflow_segments_provider.errors import UnexpectedReply
-from airflow_segments_provider.http.rate_limit import Pace
-from airflow_segments_provider.http.response import Reply
+from airflow_segments_provider.http.rate_limit import RateLimit
+from airflow_segments_provider.http.response import Response
 from airflow_segments_provider.http.retry import RetryQuota
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -268,7 +268,7 @@ class AccessToken:
     scope: str | None = None
 
 
-def parse_token(reply: Reply, now: float) -> AccessToken:
+def parse_token(response: Response, now: float) -> AccessToken:
     """The token in a token endpoint's JSON.
 
     ``token_type`` counts in any case and may be missing, as may ``scope``; ``expires_in`` may be a number, its text,
@@ -277,15 +277,15 @@ def parse_token(reply: Reply, now: float) -> AccessToken:
 
     :raises UnexpectedReply: there is no usable bearer token. The message quotes nothing of the answer.
     """
-    answer = reply.json
+    answer = response.json
     if not isinstance(answer, dict):
-        raise _unusable(reply, "with JSON that is not an object")
+        raise _unusable(response, "with JSON that is not an object")
     value = answer.get("access_token")
     kind = answer.get("token_type", "bearer")
     if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable() or " " in value:
-        raise _unusable(reply, "without a usable access_token")
+        raise _unusable(response, "without a usable access_token")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise _unusable(reply, "with a token that is not a bearer")
+        raise _unusable(response, "with a token that is not a bearer")
     try:
         lifetime = float(answer.get("expires_in") or ASSUMED_LIFETIME)
     except (TypeError, ValueError, OverflowError):
@@ -299,9 +299,10 @@ def parse_token(reply: Reply, now: float) -> AccessToken:
     return AccessToken(value, renew_at, scope if isinstance(scope, str) else None)
 
 
-def _unusable(reply: Reply, how: str) -> UnexpectedReply:
+def _unusable(response: Response, how: str) -> UnexpectedReply:
     return UnexpectedReply(
-        f"{reply.call.vendor}'s token endpoint answered {reply.call} with status {reply.status} {how}.", **reply.facts
+        f"{response.call.vendor}'s token endpoint answered {response.call} with status {response.status} {how}.",
+        **response.context,
     )
 
 
@@ -310,19 +311,19 @@ class ConnectionState:
 
     def __init__(self) -> None:
         self.quota = RetryQuota()
-        self.learnt: dict[str, str] = {}
+        self.discovered: dict[str, str] = {}
         self._lock = threading.Lock()
         self._token: AccessToken | None = None
         self._naming = threading.Lock()
-        self._paces: dict[str, Pace] = {}
+        self._paces: dict[str, RateLimit] = {}
         self._locks: dict[str, threading.Lock] = {}
 
-    def pace(self, lane: str = "") -> Pace:
+    def pace(self, lane: str = "") -> RateLimit:
         """The pace of a lane; the oldest of very many are forgotten."""
         with self._naming:
             if lane not in self._paces and len(self._paces) >= MOST_LANES:
                 del self._paces[next(iter(self._paces))]
-            return self._paces.setdefault(lane, Pace())
+            return self._paces.setdefault(lane, RateLimit())
 
     def lock(self, name: str) -> threading.Lock:
         """The lock of what only one thread may do at a time."""

@@ -26,7 +26,7 @@ from airflow_segments_provider.errors import (
     VendorUnavailable,
 )
 from airflow_segments_provider.http.auth import AccessToken, Credentials, parse_token, state_of
-from airflow_segments_provider.http.response import Call, Reply, error_of, parse_body
+from airflow_segments_provider.http.response import Call, Response, error_of, parse_body
 from airflow_segments_provider.http.retry import RETRIED_STATUSES, RetryPolicy
 from airflow_segments_provider.http.transport import READS, Answer, Transport, TransportSettings, check_base_url
 
@@ -40,7 +40,7 @@ NO_LANES: Mapping[str, float | None] = {}
 LONGEST_NAP = 0.5
 
 
-class Person(str):
+class UserId(str):
     """A part of a path that is a person's id: sent as it is, shown as ``{user}``."""
 
     __slots__ = ()
@@ -110,7 +110,7 @@ class HttpClient:
         """
         self._stopped = True
 
-    def rest(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> None:
         """Sleep, unless stopped."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -118,9 +118,9 @@ class HttpClient:
             time.sleep(min(left, LONGEST_NAP))
 
     @property
-    def learnt(self) -> dict[str, str]:
+    def discovered(self) -> dict[str, str]:
         """What was found out about this vendor, kept as long as the process lives."""
-        return self._state.learnt
+        return self._state.discovered
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
@@ -183,10 +183,10 @@ class HttpClient:
         once: bool = False,
         may_be_empty: bool = False,
         may_be_text: bool = False,
-        people: Callable[[], Iterable[str]] = tuple,
+        user_ids: Callable[[], Iterable[str]] = tuple,
         into: IO[bytes] | None = None,
-        lanes: Mapping[str, float | None] = NO_LANES,
-    ) -> Reply:
+        rate_buckets: Mapping[str, float | None] = NO_LANES,
+    ) -> Response:
         """Call the vendor and return its 2xx answer.
 
         :param path: the parts of the path below the base URL; each is percent-encoded whole.
@@ -196,54 +196,54 @@ class HttpClient:
         :param once: never sent again, but after a 401: the caller has to look at something before.
         :param may_be_empty: a 2xx without a body is a success.
         :param may_be_text: a 2xx body that is no JSON is the answer's text; what it may be is for the caller to check.
-        :param people: the ids in the body, asked for only to clean an error's text of them.
+        :param user_ids: the ids in the body, asked for only to clean an error's text of them.
         :param into: takes the body of a 2xx answer, whatever it is, and whole or not at all; the reply then has none.
-        :param lanes: the budgets that the vendor counts this call against, with their requests a minute where known.
-            Each is paced apart; what holds the call up (a 429) holds up its lanes, and without any all calls.
+        :param rate_buckets: the buckets that the vendor counts this call against, with their requests a minute where
+            known. Each has its own rate; a 429 delays the calls of these buckets, without any all calls.
         :raises ConfigurationError: the connection is read-only, and the method is not a read.
         :raises VendorError: the subclass that fits; its message says how often it was tried.
         """
-        url, call = self._address(method, path, people)
+        url, call = self._address(method, path, user_ids)
         if method not in READS:
             self.check_writable(str(call))
         refused: str | None = None
 
-        def send() -> Reply:
+        def send() -> Response:
             nonlocal refused
             token = self.token(refused=refused)
-            answer = self._send(call, url, token, body, query, into, lanes)
+            answer = self._send(call, url, token, body, query, into, rate_buckets)
             if answer.status == 401 and refused is None and self._credentials.token_url is not None:
                 refused = token.value
                 token = self.token(refused=refused)
-                answer = self._send(call, url, token, body, query, into, lanes)
+                answer = self._send(call, url, token, body, query, into, rate_buckets)
             if not 200 <= answer.status < 300:
                 raise error_of(call, answer.status, answer.headers, answer.body)
             if into is not None:
-                return Reply(answer.status, answer.headers, None, self.requests_sent, call)
+                return Response(answer.status, answer.headers, None, self.requests_sent, call)
             try:
                 parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=may_be_empty)
             except UnexpectedReply:
                 if not (may_be_text and answer.body.strip()):
                     raise
                 parsed = answer.body.decode("utf-8", "replace").strip()
-            return Reply(answer.status, answer.headers, parsed, self.requests_sent, call)
+            return Response(answer.status, answer.headers, parsed, self.requests_sent, call)
 
-        reply, in_doubt = self._persist(send, idempotent=idempotent, once=once, lanes=lanes)
-        return replace(reply, in_doubt=in_doubt)
+        response, in_doubt = self._persist(send, idempotent=idempotent, once=once, rate_buckets=rate_buckets)
+        return replace(response, in_doubt=in_doubt)
 
     def _address(
-        self, method: str, path: Sequence[str], people: Callable[[], Iterable[str]] = tuple
+        self, method: str, path: Sequence[str], user_ids: Callable[[], Iterable[str]] = tuple
     ) -> tuple[str, Call]:
         if any(part in ("", ".", "..") for part in path):
             raise InvalidInput(f"{self.vendor} {method}", ["an id for the path is empty or made of dots"])
         sent = "/".join(quote(part, safe="") for part in path)
-        shown = "/".join("{user}" if isinstance(part, Person) else quote(part, safe="") for part in path)
+        shown = "/".join("{user}" if isinstance(part, UserId) else quote(part, safe="") for part in path)
         call = Call(
             self.vendor,
             method,
             f"{urlsplit(self.base_url).path}/{shown}",
             self._secrets,
-            lambda: [*people(), *(part for part in path if isinstance(part, Person))],
+            lambda: [*user_ids(), *(part for part in path if isinstance(part, UserId))],
         )
         return f"{self.base_url}/{sent}", call
 
@@ -255,11 +255,11 @@ class HttpClient:
         body: bytes | None,
         query: Mapping[str, str] | None,
         into: IO[bytes] | None,
-        lanes: Mapping[str, float | None],
+        rate_buckets: Mapping[str, float | None],
     ) -> Answer:
-        self._state.pace().wait(self._rate_limit, self.rest)
-        for lane, per_minute in lanes.items():
-            self._state.pace(lane).wait(per_minute, self.rest)
+        self._state.pace().wait(self._rate_limit, self.sleep)
+        for lane, per_minute in rate_buckets.items():
+            self._state.pace(lane).wait(per_minute, self.sleep)
         try:
             self.before_try()
         except VendorError as error:
@@ -277,11 +277,11 @@ class HttpClient:
             into=into,
         )
         if (seconds := self._hold_after(answer.headers)) > 0:
-            self._hold(lanes, seconds)
+            self._hold(rate_buckets, seconds)
         return answer
 
-    def _hold(self, lanes: Mapping[str, float | None], seconds: float) -> None:
-        for lane in lanes or ("",):
+    def _hold(self, rate_buckets: Mapping[str, float | None], seconds: float) -> None:
+        for lane in rate_buckets or ("",):
             self._state.pace(lane).hold(seconds)
 
     def _secrets(self) -> Collection[str]:
@@ -293,7 +293,7 @@ class HttpClient:
         *,
         idempotent: bool,
         once: bool = False,
-        lanes: Mapping[str, float | None] = NO_LANES,
+        rate_buckets: Mapping[str, float | None] = NO_LANES,
     ) -> tuple[Result, bool]:
         """Call ``send`` as often as the policy, the quota and the kind of failure allow.
 
@@ -313,13 +313,13 @@ class HttpClient:
                 cost = self._state.quota.take(timed_out=timed_out) if wait is not None else 0
                 if wait is None or not cost:
                     if attempt > 1 and not error.attempts:
-                        error.advise(f"Tried {attempt} times over {time.monotonic() - began:.0f} s.")
+                        error.add_hint(f"Tried {attempt} times over {time.monotonic() - began:.0f} s.")
                     error.attempts = error.attempts or attempt
                     raise
                 logger.warning("%s Next try (%d of %d) in %.1f s.", error, attempt + 1, self.retry.max_attempts, wait)
                 if isinstance(error, RateLimited):
-                    self._hold(lanes, wait)
-                self.rest(wait)
+                    self._hold(rate_buckets, wait)
+                self.sleep(wait)
             else:
                 self._state.quota.give_back(cost)
                 return result, maybe_done
@@ -333,7 +333,7 @@ class HttpClient:
             return None
         asked = error.retry_after or 0.0
         if asked > self.retry.retry_after_cap:
-            error.advise(
+            error.add_hint(
                 f"That is more than this connection waits within a task ({self.retry.retry_after_cap:.0f} s); "
                 "let Airflow retry the task after that time."
             )
@@ -351,14 +351,14 @@ class HttpClient:
         def send() -> AccessToken:
             request = self._credentials.token_request()
             call = Call(self.vendor, "POST", path, lambda: {*self._secrets(), request.secret})
-            self._state.pace().wait(self._rate_limit, self.rest)
+            self._state.pace().wait(self._rate_limit, self.sleep)
             answer = self._transport.send(
                 call, url, authorization=request.authorization, body=request.body, content_type=request.content_type
             )
             if not 200 <= answer.status < 300:
                 raise error_of(call, answer.status, answer.headers, answer.body)
             parsed = parse_body(call, answer.status, answer.headers, answer.body, may_be_empty=False)
-            return parse_token(Reply(answer.status, answer.headers, parsed, 1, call), time.monotonic())
+            return parse_token(Response(answer.status, answer.headers, parsed, 1, call), time.monotonic())
 
         try:
             return self._persist(send, idempotent=True)[0]

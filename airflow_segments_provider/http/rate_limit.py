@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class RateLimit:
     """Hands out the moments at which requests may start; shared by all threads and hooks of one connection.
 
     Other processes do not share it: where several tasks call one vendor side by side, give each its part of the rate.

@@ -46,17 +46,17 @@ _WORDED = ("error", "error_description", "description", "message", "detail", "de
 _View = tuple[str, list[tuple[int, int]]]
 
 
-def clean(text: str, *, secrets: Iterable[str] = (), people: Iterable[str] = ()) -> str:
+def clean(text: str, *, secrets: Iterable[str] = (), user_ids: Iterable[str] = ()) -> str:
     """The first 500 characters of what a vendor said, on one line, without secrets and user IDs.
 
     Markup is dropped, and every encoding (JSON, percent, HTML) is read, layer by layer; what is hidden is looked for in
     each layer, in any case, in base64 and in hex. Cleaning comes before cutting: half an id would not be recognised.
 
     :param secrets: strings that must not appear: client secret, tokens.
-    :param people: ids that were sent with the request that the vendor speaks of.
+    :param user_ids: ids that were sent with the request that the vendor speaks of.
     """
     readable, whole = _readable(text)
-    hidden = [(_Needles(secrets, short=0), _SECRET), (_Needles(people, short=_SHORT), _USER)]
+    hidden = [(_Needles(secrets, short=0), _SECRET), (_Needles(user_ids, short=_SHORT), _USER)]
     text = _one_line(readable[:READ])
     for _ in range(_LAYERS):
         for needles, mark in hidden:

@@ -44,33 +44,33 @@ class Call:
     """A call as error messages name it.
 
     :param secrets: what no message may show of an answer to it.
-    :param people: the user IDs that were sent with it, which no message may show either.
+    :param user_ids: the user IDs that were sent with it, which no message may show either.
     """
 
     vendor: str
     method: str
     path: str
     secrets: Callable[[], Iterable[str]] = field(default=_none, repr=False, compare=False)
-    people: Callable[[], Iterable[str]] = field(default=_none, repr=False, compare=False)
+    user_ids: Callable[[], Iterable[str]] = field(default=_none, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def context(self) -> dict[str, Any]:
         """What its errors are told of it."""
         return {"vendor": self.vendor, "method": self.method, "path": self.path}
 
-    def clean(self, text: str, *, people: Iterable[str] = ()) -> str:
+    def clean(self, text: str, *, user_ids: Iterable[str] = ()) -> str:
         """What a message may quote of an answer's text.
 
-        :param people: user IDs of the answer.
+        :param user_ids: user IDs of the answer.
         """
-        return clean(text, secrets=self.secrets(), people=[*self.people(), *people])
+        return clean(text, secrets=self.secrets(), user_ids=[*self.user_ids(), *user_ids])
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     """A successful answer.
 
     :param json: the parsed body, or None where there was none.
@@ -87,9 +87,9 @@ class Reply:
     in_doubt: bool = False
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def context(self) -> dict[str, Any]:
         """What an error about it is told."""
-        return {"status": self.status, "request_id": request_id(self.call, self.headers), **self.call.facts}
+        return {"status": self.status, "request_id": request_id(self.call, self.headers), **self.call.context}
 
     @property
     def date(self) -> datetime | None:
@@ -144,7 +144,7 @@ def _unexpected(call: Call, status: int, headers: Mapping[str, str], how: str) -
         status=status,
         request_id=request_id(call, headers),
         maybe_done=True,
-        **call.facts,
+        **call.context,
     )
 
 
@@ -155,14 +155,14 @@ def error_of(call: Call, status: int, headers: Mapping[str, str], body: bytes) -
     vendors_id = request_id(call, headers)
     reference = f" (request id {vendors_id})" if vendors_id else ""
     message = f"{call.vendor} answered {call} with status {status}{reference}.{quoted}"
-    facts = {"status": status, "request_id": vendors_id, "said": said, **call.facts}
+    context = {"status": status, "request_id": vendors_id, "said": said, **call.context}
     if status in (429, 503):
-        facts["retry_after"] = wait = retry_after(headers)
+        context["retry_after"] = wait = retry_after(headers)
         message += f" It asks to wait {wait:.0f} s." if wait is not None else ""
     if status == 429:
-        return RateLimited(message, **facts)
+        return RateLimited(message, **context)
     if status >= 500 or status == 408:
-        return VendorUnavailable(message, maybe_done=status != 408, **facts)
+        return VendorUnavailable(message, maybe_done=status != 408, **context)
     if 400 <= status < 500:
-        return _ERRORS.get(status, RejectedRequest)(message, **facts)
-    return UnexpectedReply(message, maybe_done=True, **facts)
+        return _ERRORS.get(status, RejectedRequest)(message, **context)
+    return UnexpectedReply(message, maybe_done=True, **context)

@@ -202,7 +202,7 @@ class Transport:
             if not 300 <= answer.status < 400:
                 return answer
             url, query = self._redirect(call, url, answer), None
-        raise UnexpectedReply(f"{call.vendor} answered {call} with redirects that do not end.", **call.facts)
+        raise UnexpectedReply(f"{call.vendor} answered {call} with redirects that do not end.", **call.context)
 
     def _open(
         self,
@@ -256,7 +256,7 @@ class Transport:
         :raises VendorUnavailable: it breaks off, or takes too long.
         """
         pieces, size = decoded(response), 0
-        facts = {"status": response.status_code, "request_id": request_id(call, response.headers), **call.facts}
+        context = {"status": response.status_code, "request_id": request_id(call, response.headers), **call.context}
         while True:
             failure: Exception | None = None
             piece = b""
@@ -264,7 +264,9 @@ class Transport:
                 piece = next(pieces, b"")
             except UnknownEncoding:
                 failure = UnexpectedReply(
-                    f"{call.vendor} answered {call} in a compression that was not asked for.", maybe_done=True, **facts
+                    f"{call.vendor} answered {call} in a compression that was not asked for.",
+                    maybe_done=True,
+                    **context,
                 )
             except Exception as error:  # noqa: BLE001  # as in _open
                 failure = self._translate(call, error)
@@ -275,15 +277,15 @@ class Transport:
             size += len(piece)
             if size > limit:
                 raise UnexpectedReply(
-                    f"{call.vendor} answered {call} with more than {limit >> 20} MiB.", maybe_done=True, **facts
+                    f"{call.vendor} answered {call} with more than {limit >> 20} MiB.", maybe_done=True, **context
                 )
             yield piece
 
     def _redirect(self, call: Call, url: str, answer: Answer) -> str:
         """Where a redirect leads, if it may be followed."""
-        facts = {"status": answer.status, "request_id": request_id(call, answer.headers), **call.facts}
+        context = {"status": answer.status, "request_id": request_id(call, answer.headers), **call.context}
         # 303: what was asked for has been done, and its result is elsewhere.
-        facts["maybe_done"] = answer.status == 303
+        context["maybe_done"] = answer.status == 303
         said = f"{call.vendor} answered {call} with a redirect"
         place = answer.headers.get("Location", "")
         origins = None
@@ -292,24 +294,24 @@ class Transport:
                 place = urljoin(url, place)
                 origins = origin_of(place), origin_of(url)
         if origins is None or place == url:
-            raise UnexpectedReply(f"{said} ({answer.status}) that cannot be followed.", **facts)
+            raise UnexpectedReply(f"{said} ({answer.status}) that cannot be followed.", **context)
         if origins[0] != origins[1]:
             raise UnexpectedReply(
                 f"{said} to another {_difference(call, *origins)}; it was not followed and nothing was sent there. "
                 "Set the connection's host to where the API lives now.",
-                **facts,
+                **context,
             )
         if call.method not in READS:
             raise UnexpectedReply(
                 f"{said} ({answer.status}); it was not followed and nothing was sent there, because only "
                 "reads follow a redirect. Set the connection to the final address.",
-                **facts,
+                **context,
             )
         return place
 
     def _translate(self, call: Call, error: Exception) -> VendorUnavailable | ConfigurationError:
         if _is_too_slow(error):
-            return VendorUnavailable(f"{call.vendor} answered {call} too slowly.", maybe_done=True, **call.facts)
+            return VendorUnavailable(f"{call.vendor} answered {call} too slowly.", maybe_done=True, **call.context)
         cause = getattr(error.args[0], "reason", None) if error.args else None
         host = "the proxy" if isinstance(error, requests.exceptions.ProxyError) else "the host"
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
@@ -336,7 +338,7 @@ class Transport:
             what, maybe_done = "the connection broke before the answer was complete", True
         unknown = " Whether it was carried out is not known." if maybe_done and call.method != "GET" else ""
         return VendorUnavailable(
-            f"{call.vendor} could not be reached by {call}: {what}.{unknown}", maybe_done=maybe_done, **call.facts
+            f"{call.vendor} could not be reached by {call}: {what}.{unknown}", maybe_done=maybe_done, **call.context
         )
 
 

@@ -235,7 +235,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
             if poll and self.deferrable:
                 return None
             if poll:
-                self.hook.client.rest(self.poke_interval)
+                self.hook.client.sleep(self.poke_interval)
             population = self.hook.get_population(group_id=group_id)
             unmet = lacking(population, expected_count=self._wait.expected_count, min_count=self._least)
             if unmet is None and found is not None and population != found:

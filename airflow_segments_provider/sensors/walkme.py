@@ -110,7 +110,7 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
             deadline = now + timedelta(seconds=self.timeout)
             self.defer(trigger=DateTimeTrigger(moment=min(until, deadline)), method_name="execute_complete")
         if now < until <= now + min(SHORTEST_DEFERRAL, timedelta(seconds=self.timeout)):
-            self.hook.client.rest((until - now).total_seconds())
+            self.hook.client.sleep((until - now).total_seconds())
         return super().execute(context)
 
     def on_kill(self) -> None:

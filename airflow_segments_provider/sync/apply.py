@@ -171,7 +171,7 @@ class Sending:
             self._note_if_late(kind, ids)
             self.uncertain = self.uncertain and not (isinstance(error, VendorError) and not error.maybe_done)
             if isinstance(error, VendorError) and not isinstance(error, RejectedRequest):
-                error.advise(
+                error.add_hint(
                     f"{self.done:,} of {self.total:,} changes were acknowledged before it, and that is written down. "
                     "Run the task again: it goes on from there."
                 )

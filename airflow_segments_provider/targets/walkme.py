@@ -160,10 +160,10 @@ class WalkMeTarget:
         from airflow_segments_provider.sync.target import Applied
 
         body: Mapping[str, Any] = {"action": action, "userIds": list(ids)}
-        reply = self.hook.api(self._system).write(
-            action, self.segment.segment_guid, body=encode(body), people=lambda: ids, idempotent=idempotent
+        response = self.hook.api(self._system).write(
+            action, self.segment.segment_guid, body=encode(body), user_ids=lambda: ids, idempotent=idempotent
         )
-        return Applied(in_doubt=reply.in_doubt)
+        return Applied(in_doubt=response.in_doubt)
 
 
 def _trimmed(spec: WalkMeSegment) -> WalkMeSegment:

@@ -233,7 +233,7 @@ class TestOldIds:
     @pytest.mark.parametrize(("given", "endpoint"), [(77, "docebo.get_new_id"), (NOWHERE, "docebo.get_old_id")])
     def test_an_answer_without_the_other_id_is_an_error(self, hook, docebo_sandbox, given, endpoint):
         docebo_sandbox.fault(endpoint, "status", status=200, body={"data": {"success": True}})
-        with pytest.raises(UnexpectedReply, match="not with the group's other id"):
+        with pytest.raises(UnexpectedReply, match="not with the group's other ID"):
             hook.convert_group_ids([given])
 
 

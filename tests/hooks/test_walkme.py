@@ -380,7 +380,7 @@ class TestAnswersNotPublished:
             slept.append(seconds)
             walkme_sandbox.advance(60)
 
-        monkeypatch.setattr(hook.client, "rest", pause)
+        monkeypatch.setattr(hook.client, "sleep", pause)
         hook.create_segment("Trial users", PEOPLE)
         assert walkme_sandbox.members("Trial users") == set(PEOPLE)
         assert len(slept) == 1

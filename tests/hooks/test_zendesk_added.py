@@ -135,7 +135,7 @@ class TestRepeats:
             def rest(client, seconds):
                 zendesk_sandbox.change_segment(made, added_user_ids=list(people))
 
-            monkeypatch.setattr(HttpClient, "rest", rest)
+            monkeypatch.setattr(HttpClient, "sleep", rest)
 
         return set_up
 

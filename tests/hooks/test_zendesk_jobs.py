@@ -28,7 +28,7 @@ def let_time_pass(hook, sandbox, monkeypatch):
         rests.append(seconds)
         sandbox.advance(seconds)
 
-    monkeypatch.setattr(hook.client, "rest", rest)
+    monkeypatch.setattr(hook.client, "sleep", rest)
     return rests
 
 

@@ -165,7 +165,7 @@ class TestRate:
             rests.append(seconds)
             zendesk_sandbox.advance(seconds)
 
-        monkeypatch.setattr(hook.client, "rest", rest)
+        monkeypatch.setattr(hook.client, "sleep", rest)
         for _ in range(10):
             hook.get_user_segments()
         assert rests == [pytest.approx(6, abs=1)]
@@ -182,7 +182,7 @@ class TestRate:
     def test_a_429_is_waited_out_whatever_it_looks_like(self, hook, zendesk_sandbox, monkeypatch, body, half):
         zendesk_sandbox.settings(rate_limit=2, rate_limit_body=body)
         monkeypatch.setattr("airflow_segments_provider.vendors.zendesk.connection.LOW", -1)
-        monkeypatch.setattr(hook.client, "rest", zendesk_sandbox.advance)
+        monkeypatch.setattr(hook.client, "sleep", zendesk_sandbox.advance)
         hook.client.retry = hook.client.retry.__class__(max_attempts=3, retry_after_cap=120)
         endpoint, call = {
             "help_center": ("zendesk.list_segments", hook.get_user_segments),
@@ -201,7 +201,7 @@ class TestRate:
     def test_without_limits_nothing_rests(self, hook, zendesk_sandbox, monkeypatch):
         zendesk_sandbox.settings(rate_limit="none")
         rests: list[float] = []
-        monkeypatch.setattr(hook.client, "rest", rests.append)
+        monkeypatch.setattr(hook.client, "sleep", rests.append)
         for _ in range(5):
             hook.get_user_segments()
         assert rests == []

@@ -134,7 +134,7 @@ class TestUsers:
             rests.append(round(seconds, 1))
             zendesk_sandbox.advance(seconds)
 
-        monkeypatch.setattr(hook.client, "rest", rest)
+        monkeypatch.setattr(hook.client, "sleep", rest)
         for _ in range(2):
             hook.update_user(ISAK, {"tags": ["a"]})
         hook.update_user(HANA, {"tags": ["a"]})

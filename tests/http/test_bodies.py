@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply, VendorUnavailable
-from airflow_segments_provider.http import Person, RetryPolicy, transport
+from airflow_segments_provider.http import RetryPolicy, UserId, transport
 from airflow_segments_provider.http.transport import TransportSettings
 from tests.http.vendor import Answer, Vendor
 
@@ -252,4 +252,4 @@ def test_the_host_of_a_redirect_reveals_no_token(vendor):
 def test_a_user_in_the_path_is_not_quoted(vendor):
     vendor.answers.append(Answer(418, "no EMP%2D00042 here"))
     with pytest.raises(RejectedRequest, match=r"no \[user id\] here"):
-        vendor.client(retry=ONCE).request("GET", [Person("emp-00042")])
+        vendor.client(retry=ONCE).request("GET", [UserId("emp-00042")])

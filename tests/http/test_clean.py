@@ -22,7 +22,7 @@ ids = st.text(letters, min_size=4, max_size=40).filter(lambda text: text.strip()
 
 @given(ids, st.text(max_size=60), st.text(max_size=60), st.lists(ids, max_size=3))
 def test_no_sent_id_survives_in_a_text_that_holds_it(person, before, after, others):
-    assert person not in clean(f"{before}{person}{after}", people=[person, *others]).replace("[user id]", "")
+    assert person not in clean(f"{before}{person}{after}", user_ids=[person, *others]).replace("[user id]", "")
 
 
 @given(ids, st.sampled_from(["message", "error", "details", "other"]), st.booleans(), st.booleans())
@@ -30,7 +30,7 @@ def test_no_sent_id_survives_in_json_whichever_way_it_is_escaped(person, key, li
     value = [person, {person: person}] if listed else f"bad: {person}"
     text = json.dumps({key: value}, ensure_ascii=ascii_only)
     for said in (text, text[:-1], json.dumps([text]), json.dumps({"message": text})):
-        cleaned = clean(said, people=[person]).replace("[user id]", "")
+        cleaned = clean(said, user_ids=[person]).replace("[user id]", "")
         assert person not in cleaned
         if not person.isascii():
             assert json.dumps(person)[1:-1] not in cleaned
@@ -47,20 +47,20 @@ def test_no_sent_id_survives_in_json_whichever_way_it_is_escaped(person, key, li
     ],
 )
 def test_an_id_with_a_backslash_is_found_in_every_form(said):
-    assert "ada" not in clean(json.dumps(said), people=["CORP\\ada"])
+    assert "ada" not in clean(json.dumps(said), user_ids=["CORP\\ada"])
 
 
 def test_an_id_is_found_in_a_page_that_escapes_it_and_across_its_lines():
-    assert clean("<p>o&#39;brien&amp;co</p>", people=["o'brien&co"]) == "[user id]"
-    assert "Lovelace" not in clean("<p>Ada\n  Lovelace</p>", people=["Ada Lovelace"])
+    assert clean("<p>o&#39;brien&amp;co</p>", user_ids=["o'brien&co"]) == "[user id]"
+    assert "Lovelace" not in clean("<p>Ada\n  Lovelace</p>", user_ids=["Ada Lovelace"])
 
 
 def test_the_longest_id_is_taken_first():
-    assert clean("ada, ada-lovelace!", people=["ada", "ada-lovelace"]) == "[user id], [user id]!"
+    assert clean("ada, ada-lovelace!", user_ids=["ada", "ada-lovelace"]) == "[user id], [user id]!"
 
 
 def test_a_short_id_is_taken_only_where_it_stands_alone():
-    said = clean("user 1 of 2,100 in batch 11: '1' and id=1, v1.1", people=["1"])
+    said = clean("user 1 of 2,100 in batch 11: '1' and id=1, v1.1", user_ids=["1"])
     assert said == "user [user id] of 2,100 in batch 11: '[user id]' and id=[user id], v1.[user id]"
 
 
@@ -106,7 +106,7 @@ def test_what_a_person_would_read_is_kept(text, cleaned):
 
 def test_cleaning_comes_before_cutting():
     text = "x" * (SHOWN - 5) + " ada-lovelace"
-    cleaned = clean(text, people=["ada-lovelace"])
+    cleaned = clean(text, user_ids=["ada-lovelace"])
     assert "ada" not in cleaned
     assert len(cleaned) == SHOWN
 
@@ -117,7 +117,7 @@ def test_a_huge_answer_to_a_full_request_is_cleaned_at_once_and_shows_nobody(fil
     people = [f"person-{number:05}-ä" for number in range(25_000)]
     for cut in (0, 3, 7):
         text = filler * ((READ - cut) // len(filler)) + "".join(people[:100]) + filler * 500_000
-        assert "person" not in clean(text, people=people if not cut else people[:100])
+        assert "person" not in clean(text, user_ids=people if not cut else people[:100])
 
 
 SECRET = "s3cr3t/Pa+ss=W0rd!"
@@ -178,7 +178,7 @@ def test_a_secret_is_found_in_every_spelling(spelling):
     ],
 )
 def test_a_user_is_found_in_every_spelling(text, user):
-    said = clean(text, people=[user])
+    said = clean(text, user_ids=[user])
     assert "[user id]" in said
     assert not any(part in said.lower() for part in ("ada", "lovelace", "0042", "a1", "b2c3", "jos", "w1pb"))
 
@@ -197,7 +197,7 @@ def test_what_is_encoded_too_many_times_is_not_shown():
 
 def test_what_only_looks_encoded_is_kept():
     text = "100% of 25%; see https://x.example/a?b=c&d=e and C:\\temp, Zm9vYmFyYmF6 or deadbeefdeadbeef"
-    assert clean(text, secrets=[SECRET], people=["ada@example.com"]) == text
+    assert clean(text, secrets=[SECRET], user_ids=["ada@example.com"]) == text
 
 
 @pytest.mark.parametrize("before", ["Bearer ", "basic ", "eyJ0.", "ada@example.com,", "a@", "token=", ""])

@@ -18,14 +18,14 @@ QUICK = RetryPolicy(base_delay=0, max_delay=0)
 def test_each_lane_has_its_own_rate(vendor, clock):
     client = vendor.client()
     for lane in ("users", "users", "segments", "users"):
-        client.request("GET", ["x"], lanes={lane: 60})
+        client.request("GET", ["x"], rate_buckets={lane: 60})
     assert clock.now == 1002
 
 
 def test_a_call_keeps_the_rate_of_all_its_lanes_and_of_the_connection(vendor, clock):
     client = vendor.client(rate_limit=120)
     for number in range(4):
-        client.request("GET", ["x"], lanes={"account": 60, f"user {number % 2}": 20})
+        client.request("GET", ["x"], rate_buckets={"account": 60, f"user {number % 2}": 20})
     # The token first, then by user: 0.5, 1.5, 3.5, 4.5.
     assert clock.now == pytest.approx(1004.5)
 
@@ -34,13 +34,13 @@ def test_a_429_holds_its_lanes_and_no_other(vendor, clock):
     client = vendor.client(retry=QUICK)
     client.token()
     vendor.answers.append(Answer(429, headers={"Retry-After": "50"}))
-    client.request("GET", ["x"], lanes={"users": None})
+    client.request("GET", ["x"], rate_buckets={"users": None})
     assert clock.now == 1050
     vendor.answers.append(Answer(429, headers={"Retry-After": "70"}))
     other = vendor.client(retry=RetryPolicy(max_attempts=1))
     with pytest.raises(Exception, match="429"):
-        other.request("GET", ["x"], lanes={"users": None})
-    client.request("GET", ["x"], lanes={"segments": None})
+        other.request("GET", ["x"], rate_buckets={"users": None})
+    client.request("GET", ["x"], rate_buckets={"segments": None})
     assert clock.now == 1050
 
 
@@ -48,11 +48,11 @@ def test_what_an_answer_says_of_the_budget_is_kept(vendor, clock):
     client = vendor.client(hold_after=lambda headers: 30.0 if headers.get("Remaining") == "0" else 0.0)
     vendor.answers.extend([Answer(headers={"Remaining": "1"}), Answer(headers={"Remaining": "0"})])
     for _ in range(2):
-        client.request("GET", ["x"], lanes={"users": None})
+        client.request("GET", ["x"], rate_buckets={"users": None})
     assert clock.now == 1000
-    client.request("GET", ["x"], lanes={"segments": None})
+    client.request("GET", ["x"], rate_buckets={"segments": None})
     assert clock.now == 1000
-    client.request("GET", ["x"], lanes={"users": None})
+    client.request("GET", ["x"], rate_buckets={"users": None})
     assert clock.now == 1030
 
 
@@ -96,7 +96,7 @@ def test_a_stop_ends_the_wait_for_what_is_exclusive(vendor):
 
 
 def test_what_was_learnt_is_known_to_other_clients_of_the_same_credentials(vendor):
-    vendor.client().learnt["route"] = "put"
-    assert vendor.client().learnt == {"route": "put"}
+    vendor.client().discovered["route"] = "put"
+    assert vendor.client().discovered == {"route": "put"}
     vendor.secret = "another"
-    assert vendor.client().learnt == {}
+    assert vendor.client().discovered == {}

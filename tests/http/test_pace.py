@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.http import RetryPolicy
-from airflow_segments_provider.http.rate_limit import Pace
+from airflow_segments_provider.http.rate_limit import RateLimit
 from tests.http.vendor import Answer
 
 
-class TimedPace(Pace):
+class TimedPace(RateLimit):
     """A pace that tells when it let a request go, in seconds since the start."""
 
     def __init__(self, clock):

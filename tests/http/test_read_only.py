@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import ConfigurationError
-from airflow_segments_provider.http import Person
+from airflow_segments_provider.http import UserId
 from airflow_segments_provider.http.transport import READS
 from tests.http.vendor import Answer
 
@@ -18,7 +18,7 @@ def client(vendor):
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "post", "get", "QUERY"])
 def test_a_write_is_refused_before_a_token_is_fetched(client, vendor, method):
     with pytest.raises(ConfigurationError) as caught:
-        client.request(method, ["groups", "7", "users", Person("ada@example.com")], body=b'["ada@example.com"]')
+        client.request(method, ["groups", "7", "users", UserId("ada@example.com")], body=b'["ada@example.com"]')
     assert str(caught.value) == (
         f"{method} /groups/7/users/{{user}}: Airflow connection 'acme_default' is read-only, so the write was not sent "
         "to Acme. Use a connection that may write, or turn off `read_only` in this one."

@@ -68,7 +68,7 @@ def rested(docebo_sandbox, monkeypatch):
             docebo_sandbox.advance(seconds)
         client._check_stopped()
 
-    monkeypatch.setattr(HttpClient, "rest", rest)
+    monkeypatch.setattr(HttpClient, "sleep", rest)
     return rested
 
 
@@ -210,14 +210,14 @@ class TestInPlace:
 
     def test_a_number_that_changes_under_its_eyes_does_not_count(self, docebo_sandbox, people, rested):
         group = docebo_sandbox.create_group("Analysts", user_ids=people[:1])
-        real = HttpClient.rest
+        real = HttpClient.sleep
 
         def rest(client: HttpClient, seconds: float) -> None:
             real(client, seconds)
             docebo_sandbox.add_members(group, people[: len(rested) + 1])
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(HttpClient, "rest", rest)
+            patch.setattr(HttpClient, "sleep", rest)
             with pytest.raises(AirflowRescheduleException):
                 wait(group_id=group, mode="reschedule").execute(context())
         assert rested == [15]

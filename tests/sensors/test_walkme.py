@@ -126,7 +126,7 @@ def test_a_short_wait_is_waited_in_place(segment, quiet, monkeypatch):
         slept.append(seconds)
         sensor.propagation_delay = 0
 
-    monkeypatch.setattr(sensor.hook.client, "rest", rest)
+    monkeypatch.setattr(sensor.hook.client, "sleep", rest)
     sensor.execute(context())
     assert len(slept) == 1
     assert 0 < slept[0] <= 5

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.vendors.base.lookup import IdRules, UserRules
-from airflow_segments_provider.vendors.base.parameters import FoundUsers
+from airflow_segments_provider.vendors.base.parameters import LookupParameters
 from airflow_segments_provider.vendors.base.preparation import prepare
 
 KNOWN: dict[str, str | None] = {f"user{number}@example.com": str(number) for number in range(30)}
@@ -43,7 +43,7 @@ class Rules(UserRules):
         return {value: KNOWN[value] for value in batch if value in KNOWN}
 
 
-class ByEmail(FoundUsers):
+class ByEmail(LookupParameters):
     identify_by: Literal["id", "email"] = "email"
 
 

@@ -17,7 +17,7 @@ from airflow_segments_provider.errors import NotFound, SegmentsError
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
     from airflow_segments_provider.hooks.docebo import DoceboHook
-    from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.http import HttpClient, Response
 
 
 @dataclass
@@ -114,7 +114,7 @@ def _origin(parts: Any) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _read(reply: Reply, source: str) -> Document:
+def _read(reply: Response, source: str) -> Document:
     """The document in an answer, whatever type the answer says that it is."""
     content = reply.json
     if isinstance(content, str):

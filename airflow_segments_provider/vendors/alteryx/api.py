@@ -17,7 +17,7 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
-from airflow_segments_provider.http.client import Person
+from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.vendors.alteryx.parameters import UserGroupKey, id_key
 from airflow_segments_provider.vendors.alteryx.responses import (
     UserGroup,
@@ -30,7 +30,7 @@ from airflow_segments_provider.vendors.alteryx.responses import (
 from airflow_segments_provider.vendors.base.api import VendorApi
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.http.response import Call
     from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 
@@ -114,16 +114,16 @@ class AlteryxApi(VendorApi):
         added, refused, sent, told_of_all = 0, dict[str, str](), 0, True
         for batch in staged.batches():
             try:
-                reply = self.call("POST", "usergroups", user_group_id, "users", body=batch.json, people=batch.ids)
-                count, reasons = self.read(parse_added, reply, maybe_done=True)
+                response = self.call("POST", "usergroups", user_group_id, "users", body=batch.json, user_ids=batch.ids)
+                count, reasons = self.read(parse_added, response, maybe_done=True)
             except VendorError as error:
-                raise error.advise(
+                raise error.add_hint(
                     f"Before it, {sent:,} of {staged.users:,} users were sent to user group {user_group_id}. Run it "
                     "again: adding a member twice changes nothing."
                 ) from None
             sent, added = sent + batch.users, added + count
             told_of_all = told_of_all and count + len(reasons) >= batch.users
-            refused |= _cleaned(reasons, batch, reply.call) if reasons else {}
+            refused |= _cleaned(reasons, batch, response.call) if reasons else {}
         return added, refused, told_of_all
 
     def remove_users(self, user_group_id: str, staged: StagedUserIds) -> Removals:
@@ -174,9 +174,9 @@ class AlteryxApi(VendorApi):
 
         :raises UnexpectedReply: the answer is not a success, or the user is still in the group.
         """
-        path = ("usergroups", user_group_id, "users", Person(user))
-        reply = self.call("DELETE", *path, may_be_empty=True, may_be_text=True, people=lambda: [user])
-        self.read(lambda answer: check_removal(answer, user), reply, maybe_done=True)
+        path = ("usergroups", user_group_id, "users", UserId(user))
+        response = self.call("DELETE", *path, may_be_empty=True, may_be_text=True, user_ids=lambda: [user])
+        self.read(lambda answer: check_removal(answer, user), response, maybe_done=True)
 
     def call(
         self,
@@ -186,8 +186,8 @@ class AlteryxApi(VendorApi):
         query: Mapping[str, str] | None = None,
         may_be_empty: bool = False,
         may_be_text: bool = False,
-        people: Callable[[], Iterable[str]] = tuple,
-    ) -> Reply:
+        user_ids: Callable[[], Iterable[str]] = tuple,
+    ) -> Response:
         """Call an endpoint below ``v3``. Only the POST that creates a group is not repeated blindly."""
         return self.request(
             method,
@@ -197,7 +197,7 @@ class AlteryxApi(VendorApi):
             idempotent=not (method == "POST" and path == ("usergroups",)),
             may_be_empty=may_be_empty,
             may_be_text=may_be_text,
-            people=people,
+            user_ids=user_ids,
         )
 
 
@@ -214,10 +214,10 @@ def _meets_all(error: VendorError) -> bool:
 
 def _cleaned(reasons: Mapping[str, str], batch: UserIdBatch, call: Call) -> dict[str, str]:
     """Return the reasons by the keys of the users whom they are about, without any user of the request."""
-    people = set(map(id_key, batch.ids()))
+    user_ids = set(map(id_key, batch.ids()))
 
     def conceal(word: re.Match[str]) -> str:
-        return "[user id]" if id_key(word[0]) in people else word[0]
+        return "[user id]" if id_key(word[0]) in user_ids else word[0]
 
     texts = {id_key(user): _WORD.sub(conceal, reason) for user, reason in reasons.items()}
     # A text is searched for every user of the request, so those that differ in the user alone are made one before.

@@ -19,7 +19,7 @@ from airflow_segments_provider.vendors.alteryx.users import same_users
 from airflow_segments_provider.vendors.base.creation import Creation, check_removals
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.alteryx.api import AlteryxApi
     from airflow_segments_provider.vendors.alteryx.parameters import (
         ChangeActiveDirectoryGroup,
@@ -56,7 +56,7 @@ class UserGroupCreation(Creation[UserGroup, str, UserGroupChange]):
         """Return the group of that name."""
         return self.api.find(UserGroupKey(name=self._parameters.name))
 
-    def post(self) -> Reply:
+    def post(self) -> Response:
         """Send the creation once."""
         try:
             return self.api.call("POST", "usergroups", body=self._body, may_be_text=True)
@@ -70,7 +70,7 @@ class UserGroupCreation(Creation[UserGroup, str, UserGroupChange]):
         """Return the ID of a group."""
         return found.user_group_id
 
-    def ref_in(self, created: Reply) -> str | None:
+    def ref_in(self, created: Response) -> str | None:
         """Return the ID in a response."""
         return parse_created_id(created.json)
 
@@ -163,11 +163,11 @@ def delete(api: AlteryxApi, write: Write[DeleteUserGroup]) -> UserGroupChange:
         if not deleted and not _is_missing(api, found, error):
             raise
         if not deleted and parameters.if_missing == "fail":
-            raise error.advise('To accept a missing group, use if_missing="skip".') from None
+            raise error.add_hint('To accept a missing group, use if_missing="skip".') from None
     except RejectedRequest as error:
         hint = "" if parameters.force_delete else " A group with members is deleted only with `force_delete=True`."
         subject = str(parameters)
-        raise error.advise(f"{subject[:1].upper()}{subject[1:]} was not deleted.{hint}") from None
+        raise error.add_hint(f"{subject[:1].upper()}{subject[1:]} was not deleted.{hint}") from None
     return _change(api, found, parameters.name, "deleted" if deleted else "missing")
 
 
@@ -253,7 +253,7 @@ def _remove(api: AlteryxApi, user_group_id: str, users: StagedUserIds) -> int:
         return result.removed
     failed = "1 call" if result.failed == 1 else f"{result.failed:,} calls"
     left = users.users - result.removed - result.failed
-    raise result.error.advise(
+    raise result.error.add_hint(
         f"{result.removed:,} of {users.users:,} users were removed from user group {user_group_id}, {failed} failed, "
         f"and {left:,} were not begun. Run it again: removing a user who is not a member changes nothing."
     )

@@ -15,11 +15,11 @@ from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.sources.ids import INVISIBLE
 from airflow_segments_provider.vendors.base.parameters import (
     AS_OBJECT,
-    ExactMembers,
-    FoundUsers,
-    Given,
     IfExists,
     IfMissing,
+    LookupParameters,
+    Parameters,
+    ReplaceParameters,
     with_result,
 )
 
@@ -51,7 +51,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)]
 
 
-class Identified(FoundUsers):
+class Identified(LookupParameters):
     """The parameter that says what the users are identified by.
 
     :param identify_by: ``id``, the server's, or ``email``: looked up first, with one call for each address,
@@ -61,7 +61,7 @@ class Identified(FoundUsers):
     identify_by: IdentifyBy = "id"
 
 
-class CreateUserGroup(Identified, ExactMembers):
+class CreateUserGroup(Identified, ReplaceParameters):
     """The parameters of a create.
 
     :param role: ``Evaluated`` lets the server decide at run time.
@@ -76,7 +76,7 @@ class CreateUserGroup(Identified, ExactMembers):
     on_refused: OnRefused = "fail"
 
 
-class UserGroupKey(Given):
+class UserGroupKey(Parameters):
     """What names one user group: its id, else its name.
 
     :param user_group: the result of a task that made or changed it; gives what is not given beside it.
@@ -136,7 +136,7 @@ class ChangeActiveDirectoryGroup(UserGroupKey):
     sid: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^S-1-[0-9-]+$")]
 
 
-class CollectionPermissions(Given):
+class CollectionPermissions(Parameters):
     """What the people of a user group may do in a collection, in the API's own words."""
 
     is_admin: bool = False

@@ -96,8 +96,8 @@ def _members(listed: Any) -> frozenset[str] | None:
     """The users' ids; an Active Directory group among the members has none."""
     if listed is None:
         return None
-    people = [entry for entry in listed if not _is_directory_group(entry)] if isinstance(listed, list) else [None]
-    ids = [entry.get("userId") if isinstance(entry, Mapping) else None for entry in people]
+    user_ids = [entry for entry in listed if not _is_directory_group(entry)] if isinstance(listed, list) else [None]
+    ids = [entry.get("userId") if isinstance(entry, Mapping) else None for entry in user_ids]
     known = [str(one) for one in ids if (isinstance(one, str) and one.strip()) or type(one) is int]
     if len(known) < len(ids):
         raise UnexpectedReply("Alteryx Server's answer holds a user group whose members cannot be told.")

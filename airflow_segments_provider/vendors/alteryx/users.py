@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_segments_provider.errors import Conflict, NotFound, RejectedRequest, VendorError
-from airflow_segments_provider.http.client import Person
+from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.vendors.alteryx.parameters import MAX_ID_LENGTH, id_key, user_key
 from airflow_segments_provider.vendors.alteryx.responses import User, parse_users
 from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserRules
@@ -24,7 +24,7 @@ EMAILS_A_BATCH = 1000
 
 def list_users(api: AlteryxApi, filters: dict[str, str]) -> list[User]:
     """The users whom the server's own filters let through."""
-    return api.read(parse_users, api.call("GET", "users", query=filters, people=filters.values))
+    return api.read(parse_users, api.call("GET", "users", query=filters, user_ids=filters.values))
 
 
 def with_email(api: AlteryxApi, email: str) -> list[User]:
@@ -60,10 +60,10 @@ def same_users(api: AlteryxApi, ids: Iterable[str]) -> set[str]:
 
     def key(user_id: str) -> str | None:
         try:
-            reply = api.call("GET", "users", Person(user_id), people=lambda: [user_id])
+            response = api.call("GET", "users", UserId(user_id), user_ids=lambda: [user_id])
         except (NotFound, RejectedRequest):
             return None
-        (user,) = api.read(lambda answer: parse_users([answer]), reply)
+        (user,) = api.read(lambda answer: parse_users([answer]), response)
         return id_key(user.user_id)
 
     return {found for found in api.concurrently(key, ids) if found is not None}
@@ -99,7 +99,7 @@ def _ids_by_email(api: AlteryxApi, emails: list[str]) -> dict[str, str | None]:
     try:
         matches = api.concurrently(partial(with_email, api), emails)
     except VendorError as error:
-        raise error.advise("Users were looked up by their e-mail addresses; nothing was changed.") from None
+        raise error.add_hint("Users were looked up by their e-mail addresses; nothing was changed.") from None
     return {
         email: users[0].user_id if len({id_key(user.user_id) for user in users}) == 1 else None
         for email, users in zip(emails, matches, strict=True)

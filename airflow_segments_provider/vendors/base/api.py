@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply, VendorError
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.http import HttpClient, Response
     from airflow_segments_provider.vendors.base.connection import ConnectionFields
 
 Value = TypeVar("Value")
@@ -45,14 +45,14 @@ class VendorApi:
         """Return what a user can do about an error that the vendor's status does not say; it ends in `where`."""
         raise NotImplementedError
 
-    def request(self, method: str, path: Sequence[str], **options: Any) -> Reply:
+    def request(self, method: str, path: Sequence[str], **options: Any) -> Response:
         """Send a request, see :meth:`~airflow_segments_provider.http.HttpClient.request`."""
         try:
             return self.client.request(method, path, **options)
         except VendorError as error:
-            raise error.advise(self.hint(error)) from None
+            raise error.add_hint(self.hint(error)) from None
 
-    def read(self, parse: Callable[[Any], Result], reply: Reply, *, maybe_done: bool | None = None) -> Result:
+    def read(self, parse: Callable[[Any], Result], response: Response, *, maybe_done: bool | None = None) -> Result:
         """Parse the body of a response.
 
         :param maybe_done: whether the write may have been done although the response cannot be read; by default, as
@@ -60,12 +60,12 @@ class VendorApi:
         :raises VendorError: the response cannot be read, or reports a refusal.
         """
         try:
-            return parse(reply.json)
+            return parse(response.json)
         except (UnexpectedReply, RejectedRequest) as error:
             raise type(error)(
-                f"{error} It answered {reply.call} with status {reply.status}. {self.where}",
+                f"{error} It answered {response.call} with status {response.status}. {self.where}",
                 maybe_done=error.maybe_done if maybe_done is None else maybe_done,
-                **reply.facts,
+                **response.context,
             ) from None
 
     def concurrently(self, call: Callable[[Value], Result], values: Iterable[Value]) -> list[Result]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from airflow_segments_provider.errors import Conflict, InvalidInput, UnexpectedReply, VendorError, VendorUnavailable
-from airflow_segments_provider.http import HttpClient, Reply
+from airflow_segments_provider.http import HttpClient, Response
 from airflow_segments_provider.http.retry import RETRIED_STATUSES
 from airflow_segments_provider.sources.limits import breach_of_removals
 
 if TYPE_CHECKING:
     from airflow_segments_provider.vendors.base.api import VendorApi
-    from airflow_segments_provider.vendors.base.parameters import ExactMembers
+    from airflow_segments_provider.vendors.base.parameters import ReplaceParameters
 
 
 logger = logging.getLogger(__name__)
@@ -32,12 +32,12 @@ class Created(Generic[Found]):
     :param ours: it was found after a request of ours whose answer was lost, so it most likely is its work.
     """
 
-    reply: Reply | None = None
+    response: Response | None = None
     found: Found | None = None
     ours: bool = False
 
 
-def check_removals(subject: str, limits: ExactMembers, *, users: int, members: int, removed: int) -> None:
+def check_removals(subject: str, limits: ReplaceParameters, *, users: int, members: int, removed: int) -> None:
     """Refuse to remove too many members of what exists because a list turned out short or empty.
 
     :param subject: the thing, as the start of a sentence.
@@ -63,7 +63,7 @@ def check_removals(subject: str, limits: ExactMembers, *, users: int, members: i
 
 def create_once(
     client: HttpClient,
-    post: Callable[[], Reply],
+    post: Callable[[], Response],
     look: Callable[[], Found | None],
     *,
     what: str,
@@ -86,36 +86,36 @@ def create_once(
     in_doubt, began = False, time.monotonic()
     for attempt in range(1, client.retry.max_attempts + 1):
         try:
-            return Created(reply=post())
+            return Created(response=post())
         except VendorError as error:
             if isinstance(error, Conflict):
-                found = _look_after(error, lambda: look_patiently(client, look), undecided)
+                found = _look_after(error, lambda: poll_until_found(client, look), undecided)
             elif error.maybe_done:
                 in_doubt = True
                 found = _look_after(error, look, undecided)
             else:
-                raise error.advise(undecided if in_doubt else unsent) from None
+                raise error.add_hint(undecided if in_doubt else unsent) from None
             if found is not None:
                 return Created(found=found, ours=in_doubt)
             asked = error.retry_after or 0.0
             wait = max(client.retry.delay(attempt), asked)
             if in_doubt and not unique:
-                raise error.advise(undecided) from None
+                raise error.add_hint(undecided) from None
             late = asked > client.retry.retry_after_cap or time.monotonic() - began + wait > client.retry.max_total
             if attempt == client.retry.max_attempts or late or not _passing(error):
                 raise _given_up(error, what, key) from None
-            client.rest(wait)
+            client.sleep(wait)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def look_patiently(client: HttpClient, look: Callable[[], Found | None]) -> Found | None:
+def poll_until_found(client: HttpClient, look: Callable[[], Found | None]) -> Found | None:
     """Look several times: the vendor said that it exists, and its list may lag."""
     for attempt in range(1, client.retry.max_attempts + 1):
         found = look()
         if found is not None:
             return found
         if attempt < client.retry.max_attempts:
-            client.rest(client.retry.delay(attempt))
+            client.sleep(client.retry.delay(attempt))
     return None
 
 
@@ -125,7 +125,7 @@ def _look_after(error: VendorError, look: Callable[[], Found | None], undecided:
     except Conflict:
         raise
     except VendorError as failure:
-        raise error.advise(f"{undecided} The list could not be read: {failure}") from None
+        raise error.add_hint(f"{undecided} The list could not be read: {failure}") from None
 
 
 def _given_up(error: VendorError, what: str, key: str) -> VendorError:
@@ -139,9 +139,9 @@ def _given_up(error: VendorError, what: str, key: str) -> VendorError:
             path=error.path,
             request_id=error.request_id,
         )
-        unlisted.advice += error.advice
+        unlisted.hints += error.hints
         return unlisted
-    return error.advise(f"{error.vendor} does not list {what} now. Run the task again: it looks first.")
+    return error.add_hint(f"{error.vendor} does not list {what} now. Run the task again: it looks first.")
 
 
 def _passing(error: VendorError) -> bool:
@@ -170,7 +170,7 @@ class Creation(Generic[Found, Ref, Change]):
         """Return the one that exists."""
         raise NotImplementedError
 
-    def post(self) -> Reply:
+    def post(self) -> Response:
         """Send the creation once."""
         raise NotImplementedError
 
@@ -178,7 +178,7 @@ class Creation(Generic[Found, Ref, Change]):
         """Return what identifies the one that exists."""
         raise NotImplementedError
 
-    def ref_in(self, created: Reply) -> Ref | None:
+    def ref_in(self, created: Response) -> Ref | None:
         """Return what identifies the new one; None where the response does not say."""
         raise NotImplementedError
 
@@ -232,9 +232,9 @@ class Creation(Generic[Found, Ref, Change]):
             unsent=f"{self._sentence} was not created, and no user was added.",
             unique=self.unique,
         )
-        if made.reply is not None:
-            ref = self.ref_in(made.reply)
-            ref = self._listed_ref(made.reply) if ref is None else ref
+        if made.response is not None:
+            ref = self.ref_in(made.response)
+            ref = self._listed_ref(made.response) if ref is None else ref
         elif made.found is not None and made.ours:
             ref = self.ref_of(made.found)
         elif made.found is not None:
@@ -263,20 +263,20 @@ class Creation(Generic[Found, Ref, Change]):
     def _sentence(self) -> str:
         return f"{self.subject[:1].upper()}{self.subject[1:]}"
 
-    def _listed_ref(self, created: Reply) -> Ref:
+    def _listed_ref(self, created: Response) -> Ref:
         """Find the new one in the list."""
         said = f"{self.api.vendor} answered {created.call} with status {created.status}"
         try:
-            found = look_patiently(self.api.client, self.look)
+            found = poll_until_found(self.api.client, self.look)
         except VendorError as error:
             error.maybe_done = True
             unclear = f"{said}, so {self.subject} may exist now. Run the task again: it looks first."
-            raise error.advise(unclear) from None
+            raise error.add_hint(unclear) from None
         if found is None:
             raise UnexpectedReply(
                 f"{said}, but neither the response nor the list has the ID of {self.subject}. Run the task again in "
                 f"some minutes: it looks first. {self.api.where}",
                 maybe_done=True,
-                **created.facts,
+                **created.context,
             )
         return self.ref_of(found)

@@ -18,7 +18,7 @@ from airflow_segments_provider.sources.limits import breach_of_unmatched
 
 if TYPE_CHECKING:
     from airflow_segments_provider.vendors.base.api import VendorApi
-    from airflow_segments_provider.vendors.base.parameters import FoundUsers
+    from airflow_segments_provider.vendors.base.parameters import LookupParameters
 
 
 # For each value that the vendor knows, its id; None where it belongs to several users.
@@ -95,7 +95,7 @@ class UserRules:
 
 @contextmanager
 def identified(
-    rules: UserRules, staged: StagedUserIds, parameters: FoundUsers, identify_by: str, subject: str
+    rules: UserRules, staged: StagedUserIds, parameters: LookupParameters, identify_by: str, subject: str
 ) -> Iterator[tuple[StagedUserIds, dict[str, Any]]]:
     """Look up users, and stage the vendor's IDs of them.
 
@@ -152,7 +152,7 @@ class _Unmatched:
         return Path(self._file.name)
 
 
-def _problem(unmatched: _Unmatched, given: FoundUsers, wanted: str) -> str:
+def _problem(unmatched: _Unmatched, given: LookupParameters, wanted: str) -> str:
     """Return what is wrong with leaving those out who were not found, or an empty text."""
     missing, asked = unmatched.counts.total(), unmatched.asked
     breach = breach_of_unmatched(missing, asked, given.max_unmatched_fraction)

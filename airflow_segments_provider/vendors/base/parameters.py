@@ -59,7 +59,7 @@ AS_LIST = BeforeValidator(_listed)
 AS_OBJECT = BeforeValidator(_object)
 
 
-class Given(BaseModel):
+class Parameters(BaseModel):
     """Input; empty texts, as absent values render to, count as not given, and unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
@@ -85,7 +85,7 @@ def _allows(annotation: Any, kind: type) -> bool:
     return annotation is kind or any(_allows(part, kind) for part in get_args(annotation))
 
 
-class GivenUsers(Given):
+class UsersParameters(Parameters):
     """The parameters that every write with users has.
 
     :param max_invalid_fraction: the largest share of 100 user IDs or more that ``on_invalid="skip"`` may leave out.
@@ -103,7 +103,7 @@ class GivenUsers(Given):
         return f"{invalid:,} of {users:,} user IDs are invalid: {breach}. {remedy}."
 
 
-class FoundUsers(GivenUsers):
+class LookupParameters(UsersParameters):
     """Those of a write that may have to look its users up.
 
     :param max_unmatched_fraction: the largest share of 100 users or more that ``on_unmatched="skip"`` may leave out.
@@ -113,7 +113,7 @@ class FoundUsers(GivenUsers):
     max_unmatched_fraction: Share = MAX_UNMATCHED_FRACTION
 
 
-class ExactMembers(Given):
+class ReplaceParameters(Parameters):
     """Those of a write that may make the members exactly the users.
 
     :param allow_empty: let an empty list of users remove all members.
@@ -202,7 +202,7 @@ def accepted(subject: str, model: type[Model], values: dict[str, Any], problems:
 
 def limit_problems(wanted: BaseModel | None, staged: StagedUserIds | None) -> list[str]:
     """Return what is wrong with leaving out the invalid ones of a write's users."""
-    if staged is None or not isinstance(wanted, GivenUsers):
+    if staged is None or not isinstance(wanted, UsersParameters):
         return []
     invalid = staged.invalid.total()
     problem = wanted.invalid_problem(invalid, invalid + staged.users)

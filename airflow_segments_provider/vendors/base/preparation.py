@@ -11,15 +11,15 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.not_given import NotGiven
 from airflow_segments_provider.vendors.base.lookup import UserRules, identified
-from airflow_segments_provider.vendors.base.parameters import FoundUsers, Given, limit_problems, parsed
+from airflow_segments_provider.vendors.base.parameters import LookupParameters, Parameters, limit_problems, parsed
 
-Parameters = TypeVar("Parameters", bound=Given)
+Model = TypeVar("Model", bound=Parameters)
 
 ANY_LENGTH = 1_000_000
 
 
 @dataclass(frozen=True)
-class Write(Generic[Parameters]):
+class Write(Generic[Model]):
     """A write that is ready to be sent.
 
     :param has_users: users were passed, perhaps none.
@@ -27,7 +27,7 @@ class Write(Generic[Parameters]):
     :param left_out: the fields of the result for users who were left out.
     """
 
-    parameters: Parameters
+    parameters: Model
     has_users: bool
     users: StagedUserIds
     left_out: dict[str, Any]
@@ -35,8 +35,8 @@ class Write(Generic[Parameters]):
 
 @contextmanager
 def prepare(
-    rules: UserRules, subject: str, model: type[Parameters], values: dict[str, Any], source: object = ()
-) -> Iterator[tuple[Any, Write[Parameters]]]:
+    rules: UserRules, subject: str, model: type[Model], values: dict[str, Any], source: object = ()
+) -> Iterator[tuple[Any, Write[Model]]]:
     """Check a write completely, then look its users up.
 
     :param subject: the write, at the beginning of a message.
@@ -61,7 +61,7 @@ def prepare(
             raise InvalidInput(subject, problems.texts)
         rejected = {"users_rejected": dict(staged.invalid)}
         has_users = not isinstance(source, NotGiven)
-        if identify_by == "id" or not isinstance(accepted, FoundUsers) or not staged.users:
+        if identify_by == "id" or not isinstance(accepted, LookupParameters) or not staged.users:
             yield rules.api, Write(accepted, has_users, staged, rejected)
             return
         with identified(rules, staged, accepted, identify_by, subject) as (users, unmatched):

@@ -30,7 +30,7 @@ from airflow_segments_provider.vendors.docebo.responses import (
 )
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.http import HttpClient, Response
     from airflow_segments_provider.vendors.docebo.connection import DoceboConnectionFields
     from airflow_segments_provider.vendors.docebo.responses import Group
 
@@ -114,13 +114,13 @@ class DoceboApi(VendorApi):
 
     def uuid(self, legacy_id: str) -> str:
         """The uuid of the group that has this number in the former groups service."""
-        reply = self.call("GET", *GROUPS, legacy_id, "group_to_audience")
-        return self._converted(parse_uuid(reply.json), reply)
+        response = self.call("GET", *GROUPS, legacy_id, "group_to_audience")
+        return self._converted(parse_uuid(response.json), response)
 
     def legacy_id(self, group_id: str) -> int:
         """The number that a group has in the former groups service."""
-        reply = self.call("GET", *GROUPS, group_id, "audience_to_group")
-        return self._converted(parse_legacy_id(reply.json), reply)
+        response = self.call("GET", *GROUPS, group_id, "audience_to_group")
+        return self._converted(parse_legacy_id(response.json), response)
 
     def number(self, group_id: str) -> int:
         """The former number of a group that is named by either id."""
@@ -150,12 +150,12 @@ class DoceboApi(VendorApi):
             )
         return [ids for ids in found if ids is not None]
 
-    def _converted(self, found: Parsed | None, reply: Reply) -> Parsed:
+    def _converted(self, found: Parsed | None, response: Response) -> Parsed:
         if found is None:
             raise UnexpectedReply(
-                f"Docebo answered {reply.call} with status {reply.status}, but not with the group's other id. The "
-                f"Airflow connection is {self.conn_id!r}.",
-                **reply.facts,
+                f"Docebo answered {response.call} with status {response.status}, but not with the "
+                f"group's other ID. {self.where}",
+                **response.context,
             )
         return found
 
@@ -166,7 +166,7 @@ class DoceboApi(VendorApi):
         path: Sequence[str],
         parse: Callable[[Any], Parsed],
         query: Mapping[str, str | None],
-        people: Callable[[], Iterable[str]] = tuple,
+        user_ids: Callable[[], Iterable[str]] = tuple,
         *,
         sized: bool = True,
     ) -> Iterator[Page[Parsed]]:
@@ -187,13 +187,13 @@ class DoceboApi(VendorApi):
             check_count(number)
             paged = {"page": str(number)} if sized or number > 1 else {}
             sent = {**given, **paged, **({"cursor": cursor} if cursor else {})}
-            reply = self.call("GET", *path, query=sent, people=people)
-            page = self.read(lambda answer: parse_page(answer, parse), reply)
+            response = self.call("GET", *path, query=sent, user_ids=user_ids)
+            page = self.read(lambda answer: parse_page(answer, parse), response)
             if page.digest in seen and page.items and page.more is not None:
                 raise UnexpectedReply(
-                    f"Docebo answered {reply.call} with page {number} as an earlier page of the list, which so has no "
-                    f"end. {self.where}",
-                    **reply.facts,
+                    f"Docebo answered {response.call} with page {number} as an earlier page of the list, "
+                    f"which so has no end. {self.where}",
+                    **response.context,
                 )
             if page.digest in seen or not page.items:
                 return
@@ -208,9 +208,9 @@ class DoceboApi(VendorApi):
         what: str,
         setting: str,
         forms: Sequence[str],
-        send: Callable[[str], Reply],
+        send: Callable[[str], Response],
         check: Callable[[], object] = lambda: None,
-    ) -> Reply:
+    ) -> Response:
         """Send in the first form that the platform has; which one that is, is kept for the life of the process.
 
         :param what: what has forms, as the log names it; the form is kept under it.
@@ -218,11 +218,11 @@ class DoceboApi(VendorApi):
         :param send: sends in one form.
         :param check: raises if a 404 is not of the route but of what its path names; asked once.
         """
-        known = self.client.learnt.get(what)
+        known = self.client.discovered.get(what)
         missing: VendorError | None = None
         for form in sorted(forms, key=lambda form: form != known):
             try:
-                reply = send(form)
+                response = send(form)
             except (NotFound, RejectedRequest) as error:
                 if error.status not in NO_SUCH_ROUTE:
                     raise
@@ -231,14 +231,14 @@ class DoceboApi(VendorApi):
                 missing = missing or error
             else:
                 if form != known and len(forms) > 1:
-                    self.client.learnt[what] = form
+                    self.client.discovered[what] = form
                     logger.info("Docebo's %s is %r.", what, form)
-                return reply
+                return response
         if missing is None:
             raise AssertionError("there is a form at least")
         if len(forms) == 1:
-            raise missing.advise(self.no_such_route(setting, forms[0]))
-        raise missing.advise(f"None of the known forms of this call is there: {', '.join(forms)}.")
+            raise missing.add_hint(self.no_such_route(setting, forms[0]))
+        raise missing.add_hint(f"None of the known forms of this call is there: {', '.join(forms)}.")
 
     def no_such_route(self, setting: str, form: str) -> str:
         """What is wrong with an extra field of the connection that names a route, and what to do."""
@@ -255,9 +255,9 @@ class DoceboApi(VendorApi):
         query: Mapping[str, str] | None = None,
         idempotent: bool = True,
         may_be_empty: bool = False,
-        people: Callable[[], Iterable[str]] = tuple,
+        user_ids: Callable[[], Iterable[str]] = tuple,
         into: IO[bytes] | None = None,
-    ) -> Reply:
+    ) -> Response:
         """Call an endpoint."""
         return self.request(
             method,
@@ -266,6 +266,6 @@ class DoceboApi(VendorApi):
             query=query,
             idempotent=idempotent,
             may_be_empty=may_be_empty,
-            people=people,
+            user_ids=user_ids,
             into=into,
         )

@@ -18,7 +18,7 @@ from airflow_segments_provider.vendors.docebo.parameters import COLUMNS, ExportU
 from airflow_segments_provider.vendors.docebo.responses import GroupExport
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.docebo.api import DoceboApi
 
 
@@ -67,20 +67,20 @@ def export(api: DoceboApi, wanted: Export) -> GroupExport:
         query["include_header"] = "true"
     members = GroupMembers(api, api.resolve_id(wanted))
     with tempfile.TemporaryFile(prefix="segments-") as received, tempfile.TemporaryFile(prefix="segments-") as checked:
-        reply = api.call("GET", *GROUPS, members.group_id, "export-users", query=query, into=received)
+        response = api.call("GET", *GROUPS, members.group_id, "export-users", query=query, into=received)
         rows, last, wrong = 0, list[str](), ""
         try:
-            _check_type(reply)
+            _check_type(response)
             rows, last = _copy_rows(received, checked, len(columns), wanted.delimiter)
         except UnicodeDecodeError:
             wrong = "it is not UTF-8"
         except (ValueError, csv.Error) as error:
             wrong = str(error)
         if wrong:  # out of the handlers: raised in one, it would keep users' data in its context
-            raise _refused(api, reply, f"not with CSV of {len(columns)} columns: {wrong}")
+            raise _refused(api, response, f"not with CSV of {len(columns)} columns: {wrong}")
         users = max(0, rows - wanted.include_header)
         if not _ends_a_line(received) and not _is_whole(members, columns, users, last):
-            raise _refused(api, reply, "with a file that breaks off")
+            raise _refused(api, response, "with a file that breaks off")
         size = checked.seek(0, io.SEEK_END)
         checked.seek(0)
         with wanted.path.open("wb") as file:
@@ -88,10 +88,10 @@ def export(api: DoceboApi, wanted: Export) -> GroupExport:
     return GroupExport(path=str(wanted.path), bytes=size, users=users, columns=columns)
 
 
-def _check_type(reply: Reply) -> None:
-    kind = reply.headers.get("Content-Type", "").partition(";")[0].strip()
+def _check_type(response: Response) -> None:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
     if kind.lower() not in _CSV_TYPES:
-        raise ValueError(f"it is {reply.call.clean(kind)[:60]}")
+        raise ValueError(f"it is {response.call.clean(kind)[:60]}")
 
 
 def _copy_rows(received: IO[bytes], checked: IO[bytes], columns: int, delimiter: str) -> tuple[int, list[str]]:
@@ -141,8 +141,8 @@ def _ends_a_line(received: IO[bytes]) -> bool:
     return received.read(1) in (b"\n", b"\r")
 
 
-def _refused(api: DoceboApi, reply: Reply, how: str) -> UnexpectedReply:
+def _refused(api: DoceboApi, response: Response, how: str) -> UnexpectedReply:
     return UnexpectedReply(
-        f"Docebo answered {reply.call} with status {reply.status}, but {how}. Nothing was written. {api.where}",
-        **reply.facts,
+        f"Docebo answered {response.call} with status {response.status}, but {how}. Nothing was written. {api.where}",
+        **response.context,
     )

@@ -14,7 +14,7 @@ from airflow_segments_provider.vendors.docebo.responses import Group, GroupChang
 from airflow_segments_provider.vendors.docebo.rules import same_rules
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.base.preparation import Write
     from airflow_segments_provider.vendors.docebo.api import DoceboApi
     from airflow_segments_provider.vendors.docebo.parameters import (
@@ -49,7 +49,7 @@ class GroupCreation(Creation[Group, str, GroupChange]):
         """Return the group of that name."""
         return self.api.find(self._parameters.name)
 
-    def post(self) -> Reply:
+    def post(self) -> Response:
         """Send the creation once."""
         parameters = self._parameters
         fields: dict[str, Any] = {
@@ -72,7 +72,7 @@ class GroupCreation(Creation[Group, str, GroupChange]):
         """Return the UUID of a group."""
         return found.group_id
 
-    def ref_in(self, created: Reply) -> str | None:
+    def ref_in(self, created: Response) -> str | None:
         """Return the UUID in a response."""
         return parse_created_id(created.json)
 
@@ -184,8 +184,8 @@ def change(api: DoceboApi, group: Group, wanted: UpdateGroup | CreateGroup, *, n
     if exclude is not None and exclude != group.exclude_deactivated_users:
         body["exclude_deactivated_users"] = exclude
     if body != {"name": group.name, **({} if group.description is None else {"description": group.description})}:
-        reply = api.call("PUT", *GROUPS, group.group_id, body=body, may_be_empty=True)
-        api.read(lambda answer: parse_background(answer, reply.call.clean), reply)
+        response = api.call("PUT", *GROUPS, group.group_id, body=body, may_be_empty=True)
+        api.read(lambda answer: parse_background(answer, response.call.clean), response)
 
 
 def delete(api: DoceboApi, write: Write[DeleteGroup]) -> GroupChange:
@@ -197,14 +197,14 @@ def delete(api: DoceboApi, write: Write[DeleteGroup]) -> GroupChange:
     deleted, found = True, None
     try:
         found = api.resolve_id(parameters)
-        reply = api.call("DELETE", *GROUPS, found, may_be_empty=True)
-        api.read(lambda answer: parse_background(answer, reply.call.clean), reply)
+        response = api.call("DELETE", *GROUPS, found, may_be_empty=True)
+        api.read(lambda answer: parse_background(answer, response.call.clean), response)
     except NotFound as error:
         if not _is_missing(api, found, error):
             raise
         deleted = error.maybe_done and error.method == "DELETE"
         if not deleted and parameters.if_missing == "fail":
-            raise error.advise('To accept a missing group, use if_missing="skip".') from None
+            raise error.add_hint('To accept a missing group, use if_missing="skip".') from None
     return _result(api, found, parameters.name, "deleted" if deleted else "missing")
 
 

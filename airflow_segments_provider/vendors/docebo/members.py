@@ -23,7 +23,7 @@ from airflow_segments_provider.vendors.docebo.api import GROUPS
 from airflow_segments_provider.vendors.docebo.responses import parse_addition, parse_background, parse_member
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.docebo.api import DoceboApi
     from airflow_segments_provider.vendors.docebo.responses import Member
 
@@ -73,7 +73,7 @@ class GroupMembers:
         sources = {"branch_ids": branch_ids, "group_ids": group_numbers}
         if body := {name: ids for name, ids in sources.items() if ids}:
             self._add("add route for branches and groups", _SOURCES_FIRST, encode(body), tuple)
-        self._in_batches(staged, "sent to", lambda body, people: self._add("add route", _USERS_FIRST, body, people))
+        self._in_batches(staged, "sent to", lambda body, user_ids: self._add("add route", _USERS_FIRST, body, user_ids))
 
     def remove(self, staged: StagedUserIds) -> None:
         """Remove staged users."""
@@ -127,41 +127,41 @@ class GroupMembers:
             try:
                 send(b'{"user_ids":%s}' % batch.numbers, batch.ids)
             except VendorError as error:
-                raise error.advise(
+                raise error.add_hint(
                     f"Before it, {sent:,} of {staged.users:,} users were {how} group {self.group_id}. Run it again: "
                     "what is done already changes nothing."
                 ) from None
             sent += batch.users
 
-    def _add(self, what: str, order: tuple[str, ...], body: bytes, people: Callable[[], Iterable[str]]) -> None:
+    def _add(self, what: str, order: tuple[str, ...], body: bytes, user_ids: Callable[[], Iterable[str]]) -> None:
         route = self.api.fields.add_route
 
-        def send(form: str) -> Reply:
+        def send(form: str) -> Response:
             method, last = _FORMS[form]
-            return self._change(method, last, body, people)
+            return self._change(method, last, body, user_ids)
 
-        reply = self.api.first_route(
+        response = self.api.first_route(
             what,
             "add_route",
             order if route == "auto" else (route,),
             send,
             lambda: self.api.group(self.group_id),
         )
-        self._note(reply, parse_addition)
+        self._note(response, parse_addition)
 
-    def _remove(self, body: bytes, people: Callable[[], Iterable[str]]) -> None:
-        reply = self._change("DELETE", "users", body, people, may_be_empty=True)
-        self._note(reply, parse_background)
+    def _remove(self, body: bytes, user_ids: Callable[[], Iterable[str]]) -> None:
+        response = self._change("DELETE", "users", body, user_ids, may_be_empty=True)
+        self._note(response, parse_background)
 
     def _change(
         self,
         method: str,
         last: str,
         body: bytes,
-        people: Callable[[], Iterable[str]],
+        user_ids: Callable[[], Iterable[str]],
         *,
         may_be_empty: bool = False,
-    ) -> Reply:
+    ) -> Response:
         """Send a change; where Docebo is busy with another process's, wait as after any passing failure."""
         client = self.api.client
         attempt = 1
@@ -169,16 +169,16 @@ class GroupMembers:
             try:
                 with client.exclusive("members"):
                     return self.api.call(
-                        method, *GROUPS, self.group_id, last, body=body, may_be_empty=may_be_empty, people=people
+                        method, *GROUPS, self.group_id, last, body=body, may_be_empty=may_be_empty, user_ids=user_ids
                     )
             except Conflict as error:
                 if attempt == client.retry.max_attempts:
-                    raise error.advise(ONE_AT_A_TIME) from None
-            client.rest(client.retry.delay(attempt))
+                    raise error.add_hint(ONE_AT_A_TIME) from None
+            client.sleep(client.retry.delay(attempt))
             attempt += 1
 
-    def _note(self, reply: Reply, parse: Callable[[Any, Callable[[str], str]], bool]) -> None:
-        background = self.api.read(lambda answer: parse(answer, reply.call.clean), reply)
+    def _note(self, response: Response, parse: Callable[[Any, Callable[[str], str]], bool]) -> None:
+        background = self.api.read(lambda answer: parse(answer, response.call.clean), response)
         self.background = background or self.background
 
 
@@ -191,7 +191,7 @@ def check_add_route(api: DoceboApi) -> None:
     :raises ConfigurationError: it does not have the route. Nothing was changed.
     """
     route, client = api.fields.add_route, api.client
-    if route == "auto" or client.learnt.get("checked add route") == route:
+    if route == "auto" or client.discovered.get("checked add route") == route:
         return
     (method, last), nobody = _FORMS[route], str(uuid.uuid4())
 
@@ -209,4 +209,4 @@ def check_add_route(api: DoceboApi) -> None:
         missing = answer == said(method, f"no_{last}")
     if missing:
         raise ConfigurationError(f"{api.no_such_route('add_route', route)} Nothing was changed.")
-    client.learnt["checked add route"] = route
+    client.discovered["checked add route"] = route

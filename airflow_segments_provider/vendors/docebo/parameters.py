@@ -15,11 +15,11 @@ from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.vendors.base.parameters import (
     AS_LIST,
     AS_OBJECT,
-    ExactMembers,
-    FoundUsers,
-    Given,
     IfExists,
     IfMissing,
+    LookupParameters,
+    Parameters,
+    ReplaceParameters,
     with_result,
 )
 from airflow_segments_provider.vendors.docebo.rules import MAX_RULES, Number, Ruleset
@@ -75,7 +75,7 @@ def too_many_rules(ruleset: Ruleset | None) -> list[str]:
     return [f"`ruleset`: it has {count} rules in all, Docebo takes {MAX_RULES} at most (`rules_limit` group)."]
 
 
-class GroupKey(Given):
+class GroupKey(Parameters):
     """What names one group: its id, else its name.
 
     :param group: the result of a task that made or changed it, or a group; gives what is not given beside it.
@@ -100,7 +100,7 @@ class GroupKey(Given):
         return f"group {self.group_id}" if self.group_id else f"group {self.name!r}"
 
 
-class Sources(FoundUsers):
+class Sources(LookupParameters):
     """Whom to add beside single users.
 
     :param branch_ids: branches whose people are added.
@@ -112,7 +112,7 @@ class Sources(FoundUsers):
     identify_by: IdentifyBy = "id"
 
 
-class CreateGroup(Sources, ExactMembers):
+class CreateGroup(Sources, ReplaceParameters):
     """What a create is given, without the people."""
 
     name: Name
@@ -168,7 +168,7 @@ class AddUsers(GroupKey, Sources):
     """What an addition is given, without the people."""
 
 
-class RemoveUsers(GroupKey, FoundUsers):
+class RemoveUsers(GroupKey, LookupParameters):
     """What a removal is given, without the people.
 
     :param user_all: everybody, or with ``user_filters`` everybody whom they find.
@@ -193,7 +193,7 @@ class RemoveUsers(GroupKey, FoundUsers):
         return [value if isinstance(value, str) else "" for value in values]
 
 
-class ListGroups(Given):
+class ListGroups(Parameters):
     """How a list of groups is wanted."""
 
     search_text: SearchText | None = None
@@ -217,13 +217,13 @@ class ExportUsers(GroupKey):
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1), AfterValidator(_not_delimiter)] = ","
 
 
-class ConvertGroupIds(Given):
+class ConvertGroupIds(Parameters):
     """Ids to be converted."""
 
     ids: Annotated[list[Id], AS_LIST]
 
 
-class FindUsers(Given):
+class FindUsers(Parameters):
     """How users are looked up."""
 
     by: IdentifyBy = "email"

@@ -15,7 +15,7 @@ from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.values import UserSource, chunks
-from airflow_segments_provider.vendors.base.parameters import GivenUsers, limit_problems, validated, with_result
+from airflow_segments_provider.vendors.base.parameters import UsersParameters, limit_problems, validated, with_result
 from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, Column, GroupKey, IdentifyBy
 from airflow_segments_provider.vendors.docebo.responses import user_key
 from airflow_segments_provider.vendors.docebo.users import FEW, UserLookUp
@@ -31,7 +31,7 @@ PER_LOOK_UP = 1_000
 _TOLD = ("outcome", "background_job", "users_unmatched")
 
 
-class GroupWait(GroupKey, GivenUsers):
+class GroupWait(GroupKey, UsersParameters):
     """What the sensor is given, without the people; see the sensor for what it means."""
 
     identify_by: IdentifyBy = "id"
@@ -67,13 +67,13 @@ class GroupWait(GroupKey, GivenUsers):
         """Polls in a row that must find the same; one where the change was whole when its task ended."""
         return 1 if group_type == "manual" and self.background_job is False else self.still_polls
 
-    def least(self, people: int) -> int | None:
+    def least(self, user_ids: int) -> int | None:
         """The least number of members that the group can have once it is populated, where that is known.
 
-        :param people: how many are expected by their ids.
+        :param user_ids: how many are expected by their ids.
         """
         filled_first = self.background_job and self.outcome == "created" and self.expected_count is None
-        return max(self.min_count or 0, people - self.allowed_missing, 1 if filled_first else 0) or None
+        return max(self.min_count or 0, user_ids - self.allowed_missing, 1 if filled_first else 0) or None
 
 
 class ExpectedUsers:

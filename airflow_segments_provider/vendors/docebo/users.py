@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow_segments_provider.errors import NotFound
-from airflow_segments_provider.http.client import Person
+from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_set import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
@@ -149,10 +149,10 @@ class UserLookUp:
 
     def _by_id(self, value: str) -> set[str]:
         try:
-            reply = self._api.call("GET", *USERS, Person(value), people=lambda: [value])
+            response = self._api.call("GET", *USERS, UserId(value), user_ids=lambda: [value])
         except NotFound:
             return set()
-        user = self._api.read(parse_one_user, reply)
+        user = self._api.read(parse_one_user, response)
         return {user.user_id} if user.user_id == value else set()
 
     def _wanted(self, user: User) -> str:

@@ -18,7 +18,7 @@ from airflow_segments_provider.vendors.walkme.parameters import Action
 from airflow_segments_provider.vendors.walkme.responses import Segment, Write, failure_of
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.http import HttpClient, Response
     from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
 
 
@@ -79,14 +79,14 @@ class WalkMeApi(VendorApi):
             if number > skip:
                 body = b'{"action":"' + action.encode() + b'","userIds":' + batch.json + b"}"
                 try:
-                    reply = self.write(action, segment_guid, body=body, people=batch.ids)
+                    response = self.write(action, segment_guid, body=body, user_ids=batch.ids)
                 except VendorError as error:
-                    raise error.advise(
+                    raise error.add_hint(
                         f"Before it, WalkMe acknowledged {done} of {staged.requests} requests ({users:,} of "
                         f"{staged.users:,} user ids) of this {action} for segment {segment_guid}. Run it again: what "
                         "was sent already is sent once more and changes nothing."
                     ) from None
-                moment, done = moment_of(reply), number
+                moment, done = moment_of(response), number
             users += batch.users
             if number == staged.requests or time.monotonic() - said > PROGRESS_EVERY:
                 said = time.monotonic()
@@ -99,48 +99,48 @@ class WalkMeApi(VendorApi):
         write: Write,
         *segment: str,
         body: bytes | None = None,
-        people: Callable[[], Iterable[str]] = tuple,
+        user_ids: Callable[[], Iterable[str]] = tuple,
         idempotent: bool = True,
-    ) -> Reply:
+    ) -> Response:
         """Create a segment, or change one. A creation is not repeated blindly.
 
         :raises RejectedRequest: also if the response to a 2xx reports a failure, of all or of a part; ``maybe_done``.
         """
         method = {"create": "POST", "delete": "DELETE"}.get(write, "PUT")
         with self._advising(*segment):
-            reply = self._request(
+            response = self._request(
                 method,
                 *segment,
                 body=body,
                 idempotent=idempotent and write != "create",
                 may_be_empty=True,
-                people=people,
+                user_ids=user_ids,
             )
-            self._check(reply, write, people)
-        return reply
+            self._check(response, write, user_ids)
+        return response
 
-    def _check(self, reply: Reply, write: Write, people: Callable[[], Iterable[str]]) -> None:
+    def _check(self, response: Response, write: Write, user_ids: Callable[[], Iterable[str]]) -> None:
         """Check that a 2xx response does not report a failure."""
         try:
-            failure = failure_of(reply.json, write, people)
+            failure = failure_of(response.json, write, user_ids)
         except UnexpectedReply as error:
-            answered = f"It answered {reply.call} with status {reply.status}."
-            raise UnexpectedReply(f"{error} {answered}", maybe_done=True, **reply.facts) from None
+            answered = f"It answered {response.call} with status {response.status}."
+            raise UnexpectedReply(f"{error} {answered}", maybe_done=True, **response.context) from None
         if failure is None:
             return
-        said = reply.call.clean(json.dumps(reply.json, ensure_ascii=False))
+        said = response.call.clean(json.dumps(response.json, ensure_ascii=False))
         raise RejectedRequest(
-            f"WalkMe answered {reply.call} with status {reply.status}, but reports a failure of all or of a part "
-            f"(`{reply.call.clean(failure)[:60]}`). It says: {said}.",
+            f"WalkMe answered {response.call} with status {response.status}, but reports a failure of all or of a part "
+            f"(`{response.call.clean(failure)[:60]}`). It says: {said}.",
             maybe_done=True,
-            **reply.facts,
+            **response.context,
         )
 
     @property
     def _path(self) -> tuple[str, ...]:
         return ("public", "v1", "user", "system", self.system, "segment")
 
-    def _request(self, method: str, *segment: str, **options: Any) -> Reply:
+    def _request(self, method: str, *segment: str, **options: Any) -> Response:
         return self.client.request(method, (*self._path, *segment), **options)
 
     @contextmanager
@@ -149,21 +149,21 @@ class WalkMeApi(VendorApi):
         try:
             yield
         except PermissionDenied as error:
-            raise error.advise(f"{SEGMENTS_API_IS_OFF} {self.where}") from None
+            raise error.add_hint(f"{SEGMENTS_API_IS_OFF} {self.where}") from None
         except NotFound as error:
             unknown = f"system {self.system}" + (f" or segment {segment[0]} in it" if segment else "")
-            raise error.advise(
+            raise error.add_hint(
                 f"So WalkMe does not know {unknown}, or the host of connection {self.conn_id!r} is not WalkMe's."
             ) from None
         except VendorError as error:
-            raise error.advise(f"{self.where}") from None
+            raise error.add_hint(f"{self.where}") from None
 
 
-def moment_of(reply: Reply) -> datetime:
+def moment_of(response: Response) -> datetime:
     """When the change was made: WalkMe's clock or ours, whichever is later.
 
     An HTTP date is cut to whole seconds and often a second old, and a wait ends by our clock: with WalkMe's alone, it
     would end early by that much, and by as much as WalkMe's clock is behind ours.
     """
     now = datetime.now(UTC)
-    return max(now, reply.date or now)
+    return max(now, response.date or now)

@@ -27,7 +27,7 @@ from airflow_segments_provider.vendors.walkme.responses import (
 )
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.walkme.responses import Segment
 
 
@@ -281,7 +281,7 @@ class SegmentList:
     :param url: of the list.
     """
 
-    def __init__(self, call: Callable[[Mapping[str, str]], Reply], url: str, system: str) -> None:
+    def __init__(self, call: Callable[[Mapping[str, str]], Response], url: str, system: str) -> None:
         self._call = call
         self._url = url
         self._system = system
@@ -302,32 +302,32 @@ class SegmentList:
     def _fetch(self, cursor: Hashable) -> Page:
         cursor = cast(Cursor, cursor)
         try:
-            reply = self._call(dict(cursor.query))
+            response = self._call(dict(cursor.query))
         except (NotFound, RejectedRequest) as error:
             if not self._pages:
                 raise
             why = f"WalkMe answered the request for its page {self._pages + 1} with status {error.status}"
             raise self._incomplete(why) from None
-        self._clean = reply.call.clean
-        entries = self._entries(reply)
+        self._clean = response.call.clean
+        entries = self._entries(response)
         try:
             segments = parse_segments(entries, system=self._system)
         except UnexpectedReply as error:
-            raise _unread(error, reply) from None
+            raise _unread(error, response) from None
         try:
-            paging = Paging(self._url).read(reply.json, entries, reply.status, reply.headers)
+            paging = Paging(self._url).read(response.json, entries, response.status, response.headers)
         except UnexpectedReply as error:
             raise self._incomplete(str(error)) from None
         return Page(cursor, segments, paging)
 
-    def _entries(self, reply: Reply) -> list[Any]:
+    def _entries(self, response: Response) -> list[Any]:
         try:
-            entries = find_entries(reply.json)
+            entries = find_entries(response.json)
         except UnexpectedReply as error:
-            raise _unread(error, reply) from None
-        if failure := failure_of_list(reply.json, entries):
+            raise _unread(error, response) from None
+        if failure := failure_of_list(response.json, entries):
             reported = f"WalkMe's list of segments reports a failure (`{self._clean(failure)[:60]}`)."
-            raise _unread(UnexpectedReply(reported), reply)
+            raise _unread(UnexpectedReply(reported), response)
         return entries
 
     def _following(self, page: Page) -> Cursor | None:
@@ -408,5 +408,5 @@ class SegmentList:
         )
 
 
-def _unread(error: UnexpectedReply, reply: Reply) -> UnexpectedReply:
-    return UnexpectedReply(f"{error} It answered {reply.call} with status {reply.status}.", **reply.facts)
+def _unread(error: UnexpectedReply, response: Response) -> UnexpectedReply:
+    return UnexpectedReply(f"{error} It answered {response.call} with status {response.status}.", **response.context)

@@ -19,7 +19,13 @@ from pydantic import (
     model_validator,
 )
 
-from airflow_segments_provider.vendors.base.parameters import Given, GivenUsers, IfExists, IfMissing, with_result
+from airflow_segments_provider.vendors.base.parameters import (
+    IfExists,
+    IfMissing,
+    Parameters,
+    UsersParameters,
+    with_result,
+)
 from airflow_segments_provider.vendors.walkme.guids import Guid
 
 MAX_ID_LENGTH = 100
@@ -38,7 +44,7 @@ def _seconds(value: Any) -> Any:
         return value
 
 
-class LookUp(Given):
+class LookUp(Parameters):
     """What every call is given.
 
     :param system_guid: by default the connection's own.
@@ -47,7 +53,7 @@ class LookUp(Given):
     system_guid: Guid | None = None
 
 
-class CreateSegment(LookUp, GivenUsers):
+class CreateSegment(LookUp, UsersParameters):
     """What a create is given, without the people."""
 
     name: Name
@@ -85,7 +91,7 @@ class SegmentKey(LookUp):
         return f"segment with external id {self.external_id!r}" if self.external_id else f"segment {self.name!r}"
 
 
-class UpdateSegment(SegmentKey, GivenUsers):
+class UpdateSegment(SegmentKey, UsersParameters):
     """What an update is given, without the people."""
 
     action: Action

@@ -31,7 +31,7 @@ from airflow_segments_provider.vendors.walkme.responses import (
 )
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.base.preparation import Write
     from airflow_segments_provider.vendors.walkme.api import WalkMeApi
     from airflow_segments_provider.vendors.walkme.parameters import CreateSegment, DeleteSegment, UpdateSegment
@@ -93,18 +93,18 @@ class SegmentCreation(Creation[Segment, str, SegmentChange]):
             )
         return namesakes[0]
 
-    def post(self) -> Reply:
+    def post(self) -> Response:
         """Create the segment with the first batch of users."""
         first = next(self._write.users.batches(), None)
         head = encode({"id": self._external_id, "name": self._parameters.name})[:-1]
         body = head + b',"userIds":' + (first.json if first else b"[]") + b"}"
-        return self.api.write("create", body=body, people=first.ids if first else tuple)
+        return self.api.write("create", body=body, user_ids=first.ids if first else tuple)
 
     def ref_of(self, found: Segment) -> str:
         """Return the GUID of a segment."""
         return found.segment_guid
 
-    def ref_in(self, created: Reply) -> str | None:
+    def ref_in(self, created: Response) -> str | None:
         """Return the GUID in a response."""
         self._created_at = moment_of(created)
         return parse_created_guid(created.json, created.headers, external_id=self._external_id, system=self.api.system)
@@ -246,7 +246,7 @@ class SegmentDeletion:
         :param failure: the response to the deletion.
         """
         if self._parameters.if_unsupported == "fail":
-            raise failure.advise(
+            raise failure.add_hint(
                 f"WalkMe's API seems to have no delete endpoint. Segment {guid} was not emptied either, because of "
                 '`if_unsupported="fail"`.'
             )
@@ -259,7 +259,7 @@ class SegmentDeletion:
                 return self._missing(error), datetime.now(UTC)
             raise
         except VendorError as error:
-            raise error.advise(f"{instead}, so the segment was to be emptied.") from None
+            raise error.add_hint(f"{instead}, so the segment was to be emptied.") from None
 
     def _is_listed(self, guid: str) -> bool:
         return select(self._api.segments(), SegmentKey(segment_guid=guid)) is not None
@@ -270,7 +270,7 @@ class SegmentDeletion:
             return "deleted"
         if self._parameters.if_missing == "skip":
             return "missing"
-        raise error.advise('To accept a missing segment, use if_missing="skip".') from None
+        raise error.add_hint('To accept a missing segment, use if_missing="skip".') from None
 
 
 def _is_unknown_operation(error: VendorError) -> bool:

@@ -25,7 +25,7 @@ from airflow_segments_provider.vendors.zendesk.segments import (
 if TYPE_CHECKING:
     from airflow_segments_provider.http import RetryPolicy
     from airflow_segments_provider.sources.batches import StagedUserIds
-    from airflow_segments_provider.vendors.base.parameters import ExactMembers
+    from airflow_segments_provider.vendors.base.parameters import ReplaceParameters
     from airflow_segments_provider.vendors.base.preparation import Write
     from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
     from airflow_segments_provider.vendors.zendesk.parameters import CreateUserSegment, UpdateUserSegment
@@ -58,7 +58,7 @@ def update(api: ZendeskApi, write: Write[UpdateUserSegment]) -> UserSegmentChang
     try:
         then = _update_users(api, UserSegmentKey(user_segment_id=first.user_segment_id), write)
     except VendorError as error:
-        raise error.advise("The segment's rules, type or name were changed before that, its users not.") from None
+        raise error.add_hint("The segment's rules, type or name were changed before that, its users not.") from None
     return then.model_copy(update={"name": first.name, "user_type": first.user_type, "requests": api.requests})
 
 
@@ -89,7 +89,7 @@ def _update_users(api: ZendeskApi, key: UserSegmentKey, write: Write[UpdateUserS
         return write_users(api, segment, plan, write)
 
 
-def check_replacement(api: ZendeskApi, segment: UserSegment, limits: ExactMembers, ids: Ids) -> None:
+def check_replacement(api: ZendeskApi, segment: UserSegment, limits: ReplaceParameters, ids: Ids) -> None:
     """Refuse to set the added users of a segment where that removes too many.
 
     :raises InvalidInput: it does, or the segment is built in. Nothing was changed.
@@ -148,7 +148,7 @@ def write_users(
                 "%s Next try (%d of %d) in %.1f s, after the added users were read again.",
                 error, attempt + 1, client.retry.max_attempts, wait,
             )  # fmt: skip
-            client.rest(wait)
+            client.sleep(wait)
             before, after = _read_again(api, segment, plan, error)
         else:
             check(api, answer, before or frozenset(), after)
@@ -174,7 +174,7 @@ def _wait_after(retry: RetryPolicy, error: VendorError, attempt: int, began: flo
     if attempt < retry.max_attempts and passed + wait <= retry.max_total:
         return wait
     if attempt > 1:
-        error.advise(f"Tried {attempt} times over {passed:.0f} s.")
+        error.add_hint(f"Tried {attempt} times over {passed:.0f} s.")
     return None
 
 
@@ -183,7 +183,7 @@ def _read_again(api: ZendeskApi, segment: UserSegment, plan: Plan, error: Vendor
     try:
         return plan(api.segment(segment.user_segment_id))
     except VendorError as failure:
-        raise error.advise(f"It was not sent again, as the added users could not be read again: {failure}") from None
+        raise error.add_hint(f"It was not sent again, as the added users could not be read again: {failure}") from None
 
 
 def check(api: ZendeskApi, answer: UserSegment, before: Ids, after: Ids) -> None:

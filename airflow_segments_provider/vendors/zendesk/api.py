@@ -22,7 +22,7 @@ from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
 from airflow_segments_provider.vendors.zendesk.responses import User, UserSegment, parse_segment, parse_user, select
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import HttpClient, Reply
+    from airflow_segments_provider.http import HttpClient, Response
     from airflow_segments_provider.vendors.zendesk.connection import ZendeskConnectionFields
 
 
@@ -52,7 +52,7 @@ _PATHS: dict[Half, tuple[str, ...]] = {
     "support": ("api", "v2"),
 }
 # Zendesk counts the requests of its two halves apart.
-_LANES: dict[Half, dict[str, float | None]] = {
+_RATE_BUCKETS: dict[Half, dict[str, float | None]] = {
     "help_center": {"help center": None},
     "community": {"help center": None},
     "support": {"support": None},
@@ -66,7 +66,7 @@ FIRST_BY_OFFSET: Cursor = (("page", "1"), ("per_page", str(PAGE_SIZE)))
 @dataclass(frozen=True)
 class _Page:
     entries: list[Any]
-    reply: Reply
+    response: Response
 
 
 class ZendeskApi(VendorApi):
@@ -91,18 +91,18 @@ class ZendeskApi(VendorApi):
         idempotent: bool = True,
         once: bool = False,
         may_be_empty: bool = False,
-        people: Callable[[], Iterable[str]] = tuple,
-        lanes: Mapping[str, float | None] | None = None,
-        heed: bool = True,
-    ) -> Reply:
+        user_ids: Callable[[], Iterable[str]] = tuple,
+        rate_buckets: Mapping[str, float | None] | None = None,
+        handle_warnings: bool = True,
+    ) -> Response:
         """Call an endpoint of one half.
 
-        :param lanes: budgets besides that of the half.
-        :param heed: False leaves it to the caller to call :meth:`heed_warning`.
+        :param rate_buckets: budgets besides that of the half.
+        :param handle_warnings: False leaves it to the caller to call :meth:`handle_warning`.
         :raises UnexpectedReply: Zendesk warns of what it dropped, and the connection has ``warnings_are_errors``.
         """
         try:
-            reply = self.client.request(
+            response = self.client.request(
                 method,
                 (*_PATHS[half], *path),
                 body=body,
@@ -110,16 +110,16 @@ class ZendeskApi(VendorApi):
                 idempotent=idempotent,
                 once=once,
                 may_be_empty=may_be_empty,
-                people=people,
-                lanes={**_LANES[half], **(lanes or {})},
+                user_ids=user_ids,
+                rate_buckets={**_RATE_BUCKETS[half], **(rate_buckets or {})},
             )
         except VendorError as error:
             for hint in self._hints(error, half):
-                error.advise(hint)
+                error.add_hint(hint)
             raise self._located(error) from None
-        if heed:
-            self.heed_warning(reply)
-        return reply
+        if handle_warnings:
+            self.handle_warning(response)
+        return response
 
     def _hints(self, error: VendorError, half: Half) -> Iterator[str]:
         if isinstance(error, AuthenticationError):
@@ -135,47 +135,47 @@ class ZendeskApi(VendorApi):
             yield "Zendesk does not have what the path names, or the connection's host is not that of the account."
 
     def _located(self, error: VendorError) -> VendorError:
-        return error if self.where in error.advice else error.advise(self.where)
+        return error if self.where in error.hints else error.add_hint(self.where)
 
-    def heed_warning(self, reply: Reply) -> None:
+    def handle_warning(self, response: Response) -> None:
         """Log what Zendesk warns of in an answer: fields that it dropped.
 
         :raises UnexpectedReply: the connection has ``warnings_are_errors``.
         """
-        said = reply.headers.get(WARNING_HEADER)
+        said = response.headers.get(WARNING_HEADER)
         if not said or (what := _dropped(said)) == "":
             return
         message = (
-            f"Zendesk carried {reply.call} out only in part and warns: {reply.call.clean(what)}. What it names "
+            f"Zendesk carried {response.call} out only in part and warns: {response.call.clean(what)}. What it names "
             "was dropped. Check the names of the fields."
         )
         if self.fields.warnings_are_errors:
-            raise self._located(UnexpectedReply(message, maybe_done=reply.call.method != "GET", **reply.facts))
+            raise self._located(UnexpectedReply(message, maybe_done=response.call.method != "GET", **response.context))
         logger.warning("%s %s", message, self.where)
 
-    def read_key(self, reply: Reply, key: str, parse: Callable[[Any], Parsed]) -> Parsed:
+    def read_key(self, response: Response, key: str, parse: Callable[[Any], Parsed]) -> Parsed:
         """What an answer holds under a key.
 
         :raises UnexpectedReply: it is not there, or not what it should be.
         """
-        if not isinstance(reply.json, Mapping) or key not in reply.json:
-            raise self.unexpected(reply, f"there is no `{key}` in it.")
-        return self._parsed(reply, reply.json[key], parse)
+        if not isinstance(response.json, Mapping) or key not in response.json:
+            raise self.unexpected(response, f"there is no `{key}` in it.")
+        return self._parsed(response, response.json[key], parse)
 
-    def _parsed(self, reply: Reply, value: Any, parse: Callable[[Any], Parsed]) -> Parsed:
+    def _parsed(self, response: Response, value: Any, parse: Callable[[Any], Parsed]) -> Parsed:
         try:
             return parse(value)
         except UnexpectedReply as error:
-            raise self.unexpected(reply, str(error)) from None
+            raise self.unexpected(response, str(error)) from None
 
-    def unexpected(self, reply: Reply, said: str) -> UnexpectedReply:
+    def unexpected(self, response: Response, said: str) -> UnexpectedReply:
         """The error of an answer that cannot be right; after a write, what was asked for may have been done."""
         error = UnexpectedReply(
-            f"Zendesk answered {reply.call} with status {reply.status}, but: {said}",
-            maybe_done=reply.call.method != "GET",
-            **reply.facts,
+            f"Zendesk answered {response.call} with status {response.status}, but: {said}",
+            maybe_done=response.call.method != "GET",
+            **response.context,
         )
-        error.advise(self.where)
+        error.add_hint(self.where)
         return error
 
     # Lists ---------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class ZendeskApi(VendorApi):
         parse: Callable[[Any], Parsed],
         query: Mapping[str, str] | None = None,
         first: Cursor = FIRST_BY_CURSOR,
-        people: Callable[[], Iterable[str]] = tuple,
+        user_ids: Callable[[], Iterable[str]] = tuple,
     ) -> Iterator[Parsed]:
         """What a list holds, with one page of it in memory.
 
@@ -197,13 +197,13 @@ class ZendeskApi(VendorApi):
         key = _KEYS.get(path[-1], path[-1])
 
         def fetch(cursor: Any) -> _Page:
-            reply = self.call(half, "GET", *path, query={**(query or {}), **dict(cursor)}, people=people)
-            return _Page(self.read_key(reply, key, _as_list), reply)
+            response = self.call(half, "GET", *path, query={**(query or {}), **dict(cursor)}, user_ids=user_ids)
+            return _Page(self.read_key(response, key, _as_list), response)
 
         try:
             for page in pages(fetch, first, self._following):
                 for entry in page.entries:
-                    yield self._parsed(page.reply, entry, parse)
+                    yield self._parsed(page.response, entry, parse)
         except UnexpectedReply as error:
             raise self._located(error) from None
 
@@ -212,7 +212,7 @@ class ZendeskApi(VendorApi):
 
         Support has a link to a next page even on the last one, so ``has_more`` decides.
         """
-        body = page.reply.json
+        body = page.response.json
         meta = body.get("meta")
         if isinstance(meta, Mapping):
             if meta.get("has_more") is False:
@@ -228,7 +228,7 @@ class ZendeskApi(VendorApi):
                 return (("page", number), ("per_page", str(PAGE_SIZE)))
         elif "next_page" in body or len(page.entries) < PAGE_SIZE:
             return None
-        raise self.unexpected(page.reply, "the page does not tell whether and where the list goes on.")
+        raise self.unexpected(page.response, "the page does not tell whether and where the list goes on.")
 
     # Who calls -----------------------------------------------------------------------------------------------------
 
@@ -257,8 +257,8 @@ class ZendeskApi(VendorApi):
 
     def segment(self, user_segment_id: int) -> UserSegment:
         """One user segment."""
-        reply = self.call("help_center", "GET", "user_segments", str(user_segment_id))
-        return self.read_key(reply, "user_segment", parse_segment)
+        response = self.call("help_center", "GET", "user_segments", str(user_segment_id))
+        return self.read_key(response, "user_segment", parse_segment)
 
     def find(self, key: UserSegmentKey) -> UserSegment | None:
         """The segment that a name means, or None.
@@ -286,7 +286,7 @@ class ZendeskApi(VendorApi):
             "by their `user_segment_id`.",
             vendor=self.vendor,
         )
-        error.advise(self.where)
+        error.add_hint(self.where)
         return error
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import InvalidInput, PermissionDenied, VendorError
-from airflow_segments_provider.http import Person
+from airflow_segments_provider.http import UserId
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.vendors.zendesk.api import FIRST_BY_OFFSET, PAGE_SIZE, Half
 from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
@@ -46,10 +46,10 @@ def apply(api: ZendeskApi, write: Write[ApplyUserSegment]) -> AppliedSegment:
     changed = before.applied != target
     if changed:
         body = encode({kind: {"user_segment_id": target[0] if target else None}})
-        reply = api.call(half, "PUT", *path, body=body)
-        now = api.read_key(reply, kind, parse).applied
+        response = api.call(half, "PUT", *path, body=body)
+        now = api.read_key(response, kind, parse).applied
         if now != target:
-            raise api.unexpected(reply, f"the {kind} shows user segments {now} where {target} was sent.")
+            raise api.unexpected(response, f"the {kind} shows user segments {now} where {target} was sent.")
     return AppliedSegment(
         article_id=wanted.article_id,
         topic_id=wanted.topic_id,
@@ -84,11 +84,11 @@ def list_segments(api: ZendeskApi, wanted: ListUserSegments) -> UserSegments:
     if not wanted.applicable and wanted.user_id is None:
         return UserSegments(segments=list(api.segments(wanted.built_in)))
     user = str(wanted.user_id or "")
-    path = ("user_segments", "applicable") if wanted.applicable else ("users", Person(user), "user_segments")
+    path = ("user_segments", "applicable") if wanted.applicable else ("users", UserId(user), "user_segments")
     query = {} if wanted.built_in is None else {"built_in": str(wanted.built_in).lower()}
     found = [
         one
-        for one in api.listed("help_center", *path, parse=parse_segment, query=query, people=lambda: [user])
+        for one in api.listed("help_center", *path, parse=parse_segment, query=query, user_ids=lambda: [user])
         if wanted.built_in is None or one.built_in == wanted.built_in
     ]
     shared_only = wanted.user_id is not None and not _sees_all(api, wanted.user_id, found)

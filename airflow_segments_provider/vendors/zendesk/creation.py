@@ -20,7 +20,7 @@ from airflow_segments_provider.vendors.zendesk.responses import UserSegment, Use
 from airflow_segments_provider.vendors.zendesk.segments import done, put
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import Reply
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.base.preparation import Write
     from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
     from airflow_segments_provider.vendors.zendesk.parameters import CreateUserSegment
@@ -54,29 +54,29 @@ class UserSegmentCreation(Creation[UserSegment, UserSegment, UserSegmentChange])
         """Return the segment of that name."""
         return self.api.find(UserSegmentKey(name=self._parameters.name))
 
-    def post(self) -> Reply:
+    def post(self) -> Response:
         """Send the creation once."""
-        reply = self.api.call(
+        response = self.api.call(
             "help_center",
             "POST",
             "user_segments",
             body=encode({"user_segment": {key: value for key, value in self._body.items() if value}}),
             idempotent=False,
-            people=lambda: map(str, self._ids),
+            user_ids=lambda: map(str, self._ids),
             # Handled once the segment exists: a warning leaves no doubt that a look could resolve.
-            heed=False,
+            handle_warnings=False,
         )
         # A response that identifies no segment leaves the outcome open, as a lost one does.
-        self._parsed(reply)
-        return reply
+        self._parsed(response)
+        return response
 
     def ref_of(self, found: UserSegment) -> UserSegment:
         """Return the segment itself."""
         return found
 
-    def ref_in(self, created: Reply) -> UserSegment:
+    def ref_in(self, created: Response) -> UserSegment:
         """Return the segment in a response, after its warnings were handled."""
-        self.api.heed_warning(created)
+        self.api.handle_warning(created)
         return self._parsed(created)
 
     def id_of(self, ref: UserSegment) -> object:
@@ -120,8 +120,8 @@ class UserSegmentCreation(Creation[UserSegment, UserSegment, UserSegmentChange])
             "added_user_ids": sorted(self._ids),
         }
 
-    def _parsed(self, reply: Reply) -> UserSegment:
-        return self.api.read_key(reply, "user_segment", parse_segment)
+    def _parsed(self, response: Response) -> UserSegment:
+        return self.api.read_key(response, "user_segment", parse_segment)
 
     def _done(self, segment: UserSegment, outcome: Any, **users: int) -> UserSegmentChange:
         sent = self._write.users.users

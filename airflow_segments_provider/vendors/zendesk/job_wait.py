@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator
 
-from airflow_segments_provider.vendors.base.parameters import Given, accepted
+from airflow_segments_provider.vendors.base.parameters import Parameters, accepted
 from airflow_segments_provider.vendors.base.template_text import from_text
 
 
-class JobWait(Given):
+class JobWait(Parameters):
     """What the sensor is given.
 
     :param job_ids: the jobs to look at.

@@ -62,8 +62,8 @@ def _shown(api: ZendeskApi, job_ids: Iterable[str]) -> Iterator[tuple[str, JobSt
     ids = list(dict.fromkeys(job_ids))
     for start in range(0, len(ids), PER_CALL):
         query = {"ids": ",".join(ids[start : start + PER_CALL])}
-        reply = api.call("support", "GET", "job_statuses", "show_many", query=query)
-        jobs = api.read_key(reply, "job_statuses", partial(_jobs, call=reply.call))
+        response = api.call("support", "GET", "job_statuses", "show_many", query=query)
+        jobs = api.read_key(response, "job_statuses", partial(_jobs, call=response.call))
         yield from ((job.job_id, job) for job in jobs)
 
 
@@ -98,7 +98,7 @@ class _Jobs:
                 if not job.finished:
                     self._running.add(job.job_id)
         except VendorError as error:
-            raise error.advise(
+            raise error.add_hint(
                 f"Before it, {len(self._jobs):,} jobs were begun, for {self._sent:,} of {self._write.users.users:,} "
                 "users. Run it again: the same change made twice is no other."
             ) from None
@@ -114,10 +114,10 @@ class _Jobs:
         client, began = self._api.client, time.monotonic()
         while True:
             try:
-                reply = self._api.call(
-                    "support", "PUT", "users", "update_many", body=body, query=query, people=batch.ids
+                response = self._api.call(
+                    "support", "PUT", "users", "update_many", body=body, query=query, user_ids=batch.ids
                 )
-                return self._api.read_key(reply, "job_status", partial(parse_job, call=reply.call))
+                return self._api.read_key(response, "job_status", partial(parse_job, call=response.call))
             except RateLimited as error:
                 late = time.monotonic() - began > client.retry.max_total
                 if error.retry_after is not None or late:
@@ -126,7 +126,7 @@ class _Jobs:
 
     def _look(self) -> None:
         """Wait, and see which of our jobs still run; those that Zendesk has forgotten do not."""
-        self._api.client.rest(INTERVAL)
+        self._api.client.sleep(INTERVAL)
         now = dict(_shown(self._api, self._running))
         self._jobs |= now
         self._running = {job_id for job_id, job in now.items() if not job.finished}

@@ -20,11 +20,11 @@ from airflow_segments_provider.sources.case import without_case
 from airflow_segments_provider.vendors.base.parameters import (
     AS_LIST,
     AS_OBJECT,
-    ExactMembers,
-    FoundUsers,
-    Given,
     IfExists,
     IfMissing,
+    LookupParameters,
+    Parameters,
+    ReplaceParameters,
     with_result,
 )
 
@@ -54,7 +54,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 
 
-class UserSegmentRules(Given):
+class UserSegmentRules(Parameters):
     """Who belongs to a segment by rule; an empty list restricts nobody, None leaves what is there."""
 
     tags: Annotated[list[Tag] | None, AS_LIST] = None
@@ -69,13 +69,13 @@ class UserSegmentRules(Given):
         return {key: list(dict.fromkeys(value)) for key, value in given.items() if value is not None}
 
 
-class People(FoundUsers):
+class People(LookupParameters):
     """How the people of a change are given."""
 
     identify_by: IdentifyBy = "id"
 
 
-class CreateUserSegment(UserSegmentRules, People, ExactMembers):
+class CreateUserSegment(UserSegmentRules, People, ReplaceParameters):
     """What a create is given, without the people."""
 
     name: Name
@@ -83,7 +83,7 @@ class CreateUserSegment(UserSegmentRules, People, ExactMembers):
     if_exists: IfExists = "reuse"
 
 
-class UserSegmentKey(Given):
+class UserSegmentKey(Parameters):
     """What names one user segment: its id, else its name.
 
     :param user_segment: the result of a task that made or changed it; gives what is not given beside it.
@@ -107,7 +107,7 @@ class UserSegmentKey(Given):
         return f"user segment {self.user_segment_id}" if self.user_segment_id else f"user segment {self.name!r}"
 
 
-class UpdateUserSegment(UserSegmentKey, UserSegmentRules, People, ExactMembers):
+class UpdateUserSegment(UserSegmentKey, UserSegmentRules, People, ReplaceParameters):
     """The parameters of an update. What is not set stays; an empty list removes a rule.
 
     :param action: ``add`` or ``remove`` the users, or ``set`` the added users to exactly these.
@@ -131,7 +131,7 @@ class DeleteUserSegment(UserSegmentKey):
     if_missing: IfMissing = "skip"
 
 
-class ListUserSegments(Given):
+class ListUserSegments(Parameters):
     """Which segments are listed."""
 
     built_in: bool | None = None
@@ -155,20 +155,20 @@ def user_key(value: str) -> str:
     return without_case(value)
 
 
-class UserTags(Given):
+class UserTags(Parameters):
     """Whose tags, and which."""
 
     user_id: Id = Field(repr=False)
     tags: Annotated[list[Tag], AS_LIST] = Field(default_factory=list)
 
 
-class FindUsers(Given):
+class FindUsers(Parameters):
     """What users are looked for by."""
 
     by: IdentifyBy = "email"
 
 
-class UpdateUser(Given):
+class UpdateUser(Parameters):
     """A change of one user."""
 
     user_id: Id = Field(repr=False)
@@ -184,19 +184,19 @@ class UpdateUsers(People):
     change: Annotated[dict[str, Any], AS_OBJECT] = Field(min_length=1, repr=False)
 
 
-class UpdateEachUser(Given):
+class UpdateEachUser(Parameters):
     """Changes of single users."""
 
     identify_by: Literal["row"] = "row"
 
 
-class JobIds(Given):
+class JobIds(Parameters):
     """The jobs that are asked for."""
 
     job_ids: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]], AS_LIST]
 
 
-class ApplyUserSegment(Given):
+class ApplyUserSegment(Parameters):
     """What an application of a segment is given."""
 
     user_segment_id: Id | None = None

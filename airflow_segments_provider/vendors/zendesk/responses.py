@@ -260,7 +260,7 @@ def parse_job(entry: Any, call: Call) -> JobStatus:
         status=status,
         total=total,
         progress=_count(entry.get("progress")),
-        message=call.clean(message, people=_people(entry.get("results"))) if isinstance(message, str) else None,
+        message=call.clean(message, user_ids=_people(entry.get("results"))) if isinstance(message, str) else None,
     )
     if not job.finished:
         return job

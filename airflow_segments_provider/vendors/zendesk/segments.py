@@ -81,9 +81,9 @@ def put(api: ZendeskApi, segment: UserSegment, changes: dict[str, Any], *, once:
     """Change the given fields of a segment, and return it as it is then."""
     path = ("user_segments", str(segment.user_segment_id))
     body = encode({"user_segment": changes})
-    people = changes.get("added_user_ids", ())
-    reply = api.call("help_center", "PUT", *path, body=body, once=once, people=lambda: map(str, people))
-    return api.read_key(reply, "user_segment", parse_segment)
+    user_ids = changes.get("added_user_ids", ())
+    response = api.call("help_center", "PUT", *path, body=body, once=once, user_ids=lambda: map(str, user_ids))
+    return api.read_key(response, "user_segment", parse_segment)
 
 
 def delete(api: ZendeskApi, write: Write[DeleteUserSegment]) -> UserSegmentChange:
@@ -102,7 +102,7 @@ def delete(api: ZendeskApi, write: Write[DeleteUserSegment]) -> UserSegmentChang
         api.call("help_center", "DELETE", *path, may_be_empty=True)
     except NotFound as error:
         if not _is_gone(api, segment.user_segment_id):
-            raise error.advise("Zendesk still lists the segment, so it was not deleted.") from None
+            raise error.add_hint("Zendesk still lists the segment, so it was not deleted.") from None
         return done(api, segment, "deleted") if error.maybe_done else _missing(api, wanted, error)
     except (AuthenticationError, RateLimited):
         raise
@@ -118,7 +118,7 @@ def _is_gone(api: ZendeskApi, user_segment_id: int) -> bool:
 
 def _missing(api: ZendeskApi, wanted: DeleteUserSegment, error: NotFound) -> UserSegmentChange:
     if wanted.if_missing == "fail":
-        raise error.advise('To accept a missing segment, use if_missing="skip".')
+        raise error.add_hint('To accept a missing segment, use if_missing="skip".')
     return UserSegmentChange(
         user_segment_id=wanted.user_segment_id,
         name=wanted.name,

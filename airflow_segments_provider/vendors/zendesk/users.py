@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote_plus
 
 from airflow_segments_provider.errors import InvalidInput, UnexpectedReply
-from airflow_segments_provider.http import Person
+from airflow_segments_provider.http import UserId
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.not_given import NotGiven
@@ -141,7 +141,7 @@ def _search(api: ZendeskApi, parameter: str, value: str) -> Iterator[User]:
         parse=parse_user,
         query={parameter: value},
         first=FIRST_BY_OFFSET,
-        people=lambda: [value, value.partition(":")[2]],
+        user_ids=lambda: [value, value.partition(":")[2]],
     )
 
 
@@ -189,8 +189,8 @@ def _candidates(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> Iterator[
     for some in _chunks([value for value in values if "," not in value]):
         parameter = "ids" if by == "id" else "external_ids"
         path, query = ("users", "show_many"), {parameter: ",".join(some)}
-        reply = api.call("support", "GET", *path, query=query, people=some.copy)
-        yield from api.read_key(reply, "users", _users)
+        response = api.call("support", "GET", *path, query=query, user_ids=some.copy)
+        yield from api.read_key(response, "users", _users)
 
 
 def _users(value: object) -> list[User]:
@@ -216,10 +216,12 @@ def _chunks(values: list[str]) -> Iterator[list[str]]:
 def update_user(api: ZendeskApi, write: Write[UpdateUser]) -> User:
     """Change one user."""
     user = str(write.parameters.user_id)
-    lanes = {"update user": UPDATES, f"update user {user}": UPDATES_OF_ONE}
+    rate_buckets = {"update user": UPDATES, f"update user {user}": UPDATES_OF_ONE}
     body = encode({"user": write.parameters.change})
-    reply = api.call("support", "PUT", "users", Person(user), body=body, people=lambda: [user], lanes=lanes)
-    return api.read_key(reply, "user", parse_user)
+    response = api.call(
+        "support", "PUT", "users", UserId(user), body=body, user_ids=lambda: [user], rate_buckets=rate_buckets
+    )
+    return api.read_key(response, "user", parse_user)
 
 
 # Tags ------------------------------------------------------------------------------------------------------------
@@ -228,8 +230,8 @@ def update_user(api: ZendeskApi, write: Write[UpdateUser]) -> User:
 def get_tags(api: ZendeskApi, user_id: int) -> list[str]:
     """A user's tags."""
     user = str(user_id)
-    reply = api.call("support", "GET", "users", Person(user), "tags", people=lambda: [user])
-    return api.read_key(reply, "tags", parse_tags)
+    response = api.call("support", "GET", "users", UserId(user), "tags", user_ids=lambda: [user])
+    return api.read_key(response, "tags", parse_tags)
 
 
 def change_tags(api: ZendeskApi, action: str, write: Write[UserTags]) -> list[str]:
@@ -241,22 +243,22 @@ def change_tags(api: ZendeskApi, action: str, write: Write[UserTags]) -> list[st
     if not wanted.tags and action != "set":
         return get_tags(api, wanted.user_id)
     user = str(wanted.user_id)
-    reply = api.call(
+    response = api.call(
         "support",
         _TAG_METHODS[action],
         "users",
-        Person(user),
+        UserId(user),
         "tags",
         body=encode({"tags": wanted.tags}),
         may_be_empty=action == "remove",
-        people=lambda: [user],
+        user_ids=lambda: [user],
     )
-    now = get_tags(api, wanted.user_id) if reply.json is None else api.read_key(reply, "tags", parse_tags)
+    now = get_tags(api, wanted.user_id) if response.json is None else api.read_key(response, "tags", parse_tags)
     had, given = set(map(user_key, now)), set(map(user_key, wanted.tags))
     right = {"set": had == given, "add": had >= given, "remove": not had & given}
     if not right[action]:
         raise api.unexpected(
-            reply,
+            response,
             "the user's tags are not as asked. Zendesk alters tags with spaces or special characters, and users can be "
             "tagged only where the account allows it (Admin Center > People > Configuration > End users).",
         )
