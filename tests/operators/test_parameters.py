@@ -1,0 +1,104 @@
+"""A parameter is declared in the operator and in the model of its vendor; here both are compared."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from airflow_segments_provider.operators import alteryx, docebo, walkme, zendesk
+from airflow_segments_provider.operators.base import VendorOperator
+from airflow_segments_provider.vendors.alteryx import parameters as alteryx_parameters
+from airflow_segments_provider.vendors.docebo import parameters as docebo_parameters
+from airflow_segments_provider.vendors.walkme import parameters as walkme_parameters
+from airflow_segments_provider.vendors.zendesk import parameters as zendesk_parameters
+
+MODELS: dict[type[VendorOperator], type[BaseModel]] = {
+    alteryx.AlteryxServerAddActiveDirectoryGroupOperator: alteryx_parameters.ChangeActiveDirectoryGroup,
+    alteryx.AlteryxServerAddUserGroupUsersOperator: alteryx_parameters.ChangeUsers,
+    alteryx.AlteryxServerCreateUserGroupOperator: alteryx_parameters.CreateUserGroup,
+    alteryx.AlteryxServerDeleteUserGroupOperator: alteryx_parameters.DeleteUserGroup,
+    alteryx.AlteryxServerGetUserGroupOperator: alteryx_parameters.UserGroupKey,
+    alteryx.AlteryxServerRemoveActiveDirectoryGroupOperator: alteryx_parameters.ChangeActiveDirectoryGroup,
+    alteryx.AlteryxServerRemoveUserGroupUsersOperator: alteryx_parameters.RemoveUsers,
+    alteryx.AlteryxServerShareWithUserGroupOperator: alteryx_parameters.Share,
+    alteryx.AlteryxServerUnshareFromUserGroupOperator: alteryx_parameters.Share,
+    alteryx.AlteryxServerUpdateUserGroupOperator: alteryx_parameters.UpdateUserGroup,
+    alteryx.AlteryxServerUpdateUserGroupPermissionsOperator: alteryx_parameters.Share,
+    docebo.DoceboAddGroupUsersOperator: docebo_parameters.AddUsers,
+    docebo.DoceboConvertGroupIdOperator: docebo_parameters.ConvertGroupIds,
+    docebo.DoceboCreateGroupOperator: docebo_parameters.CreateGroup,
+    docebo.DoceboDeleteGroupOperator: docebo_parameters.DeleteGroup,
+    docebo.DoceboExportGroupUsersOperator: docebo_parameters.ExportUsers,
+    docebo.DoceboGetConditionsHistoryOperator: docebo_parameters.GroupKey,
+    docebo.DoceboGetGroupOperator: docebo_parameters.GroupKey,
+    docebo.DoceboListGroupUsersOperator: docebo_parameters.ListMembers,
+    docebo.DoceboListGroupsOperator: docebo_parameters.ListGroups,
+    docebo.DoceboRemoveGroupUsersOperator: docebo_parameters.RemoveUsers,
+    docebo.DoceboUpdateGroupOperator: docebo_parameters.UpdateGroup,
+    walkme.WalkMeCreateSegmentOperator: walkme_parameters.CreateSegment,
+    walkme.WalkMeDeleteSegmentOperator: walkme_parameters.DeleteSegment,
+    walkme.WalkMeListSegmentsOperator: walkme_parameters.LookUp,
+    walkme.WalkMeUpdateSegmentOperator: walkme_parameters.UpdateSegment,
+    zendesk.ZendeskApplyUserSegmentOperator: zendesk_parameters.ApplyUserSegment,
+    zendesk.ZendeskCreateUserSegmentOperator: zendesk_parameters.CreateUserSegment,
+    zendesk.ZendeskDeleteUserSegmentOperator: zendesk_parameters.DeleteUserSegment,
+    zendesk.ZendeskGetUserSegmentOperator: zendesk_parameters.UserSegmentKey,
+    zendesk.ZendeskGetUserTagsOperator: zendesk_parameters.UserTags,
+    zendesk.ZendeskListUserSegmentSectionsOperator: zendesk_parameters.UserSegmentKey,
+    zendesk.ZendeskListUserSegmentTopicsOperator: zendesk_parameters.UserSegmentKey,
+    zendesk.ZendeskListUserSegmentsOperator: zendesk_parameters.ListUserSegments,
+    zendesk.ZendeskUpdateUserSegmentOperator: zendesk_parameters.UpdateUserSegment,
+    zendesk.ZendeskUpdateUserTagsOperator: zendesk_parameters.UserTags,
+    zendesk.ZendeskUpdateUsersOperator: zendesk_parameters.UpdateUsers,
+}
+# Of operators alone: what is read from or written to, and what stands for the key of a segment.
+OWN = {"user_ids", "path", "limit", "collection_id", "group", "user_group", "user_segment", "segment"}
+OTHER_ACTIONS = {zendesk.ZendeskUpdateUserTagsOperator: {"action"}}
+# Of a model alone: sharing knows its resource by the operator's `collection_id`, an unsharing has no terms.
+NOT_IN_OPERATORS: dict[type[VendorOperator], set[str]] = {
+    alteryx.AlteryxServerUpdateUserGroupPermissionsOperator: {"resource_type", "resource_id"},
+    alteryx.AlteryxServerUnshareFromUserGroupOperator: {"permissions", "expiration_date"},
+    zendesk.ZendeskGetUserTagsOperator: {"tags"},
+}
+
+
+def _signature(operator: type[VendorOperator]) -> dict[str, Any]:
+    """Return the parameters of an operator's own classes, with their defaults."""
+    found: dict[str, Any] = {}
+    for cls in operator.__mro__:
+        if cls.__module__.startswith("airflow_segments_provider") and "__init__" in vars(cls):
+            for parameter in inspect.signature(vars(cls)["__init__"]).parameters.values():
+                if parameter.kind is parameter.KEYWORD_ONLY:
+                    found.setdefault(parameter.name, parameter.default)
+    return found
+
+
+def test_every_operator_of_a_vendor_is_in_the_table():
+    ours = {getattr(module, name) for module in (alteryx, docebo, walkme, zendesk) for name in module.__all__}
+    assert ours - MODELS.keys() == {alteryx.AlteryxServerListUserGroupsOperator}
+
+
+@pytest.mark.parametrize("operator", MODELS, ids=lambda operator: operator.__name__)
+def test_operator_and_model_have_the_same_parameters(operator):
+    connection = operator.hook_class.conn_name_attr
+    templates = set(operator.template_fields) - {connection}
+    assert set(_signature(operator)) - {connection} == templates
+    own = OWN | OTHER_ACTIONS.get(operator, set())
+    assert templates - own == MODELS[operator].model_fields.keys() - NOT_IN_OPERATORS.get(operator, set())
+
+
+@pytest.mark.parametrize("operator", MODELS, ids=lambda operator: operator.__name__)
+def test_operator_and_model_have_the_same_defaults(operator):
+    model = MODELS[operator]
+    for name, default in _signature(operator).items():
+        field = model.model_fields.get(name)
+        if field is None:
+            continue
+        if field.is_required():
+            assert default is inspect.Parameter.empty, name
+        elif default is not None and default is not inspect.Parameter.empty:
+            expected = field.get_default(call_default_factory=True)
+            assert default == expected or (default == () and not expected), name
