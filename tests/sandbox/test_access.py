@@ -12,10 +12,10 @@ from airflow_segments_provider.testing.sandbox.__main__ import main
 from airflow_segments_provider.testing.sandbox.control_client import SandboxError
 from tests.sandbox.caller import Caller
 
-COUNTS = "/_sandbox/calls/counts"
+COUNTS = "/_sandbox/counts"
 
 
-def status(url, method="GET", **headers):
+def status(url, method="POST", **headers):
     return requests.request(method, url, headers=headers, timeout=20).status_code
 
 
@@ -25,7 +25,7 @@ def url():
         yield server.url
 
 
-@pytest.mark.parametrize("path", [COUNTS, "/_sandbox/walkme/settings", "/walkme/accounts", "/"])
+@pytest.mark.parametrize("path", [COUNTS, "/_sandbox/walkme/configure", "/walkme/accounts", "/"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8780", "127.0.0.1.evil.example", "[::1", "", "0"])
 def test_another_host_is_refused(url, path, host):
     assert status(url + path, Host=host) == 421
@@ -38,12 +38,12 @@ def test_this_machine_is_not(url, host):
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "x"])
 def test_a_page_of_another_site_controls_nothing(url, origin):
-    assert status(f"{url}/_sandbox/reset", "POST", Origin=origin) == 403
+    assert status(f"{url}/_sandbox/reset", Origin=origin) == 403
     assert status(url + COUNTS, Origin=origin) == 403
 
 
 def test_its_own_page_does(url):
-    assert status(f"{url}/_sandbox/reset", "POST", Origin=url) == 200
+    assert status(f"{url}/_sandbox/reset", Origin=url) == 200
 
 
 def test_a_public_address_needs_a_password():
@@ -57,9 +57,9 @@ def test_a_public_address_needs_a_password():
 def test_a_password_protects_the_control_and_nothing_else(host):
     with SandboxServer(host, control_password="pässword") as server:
         url = server.url.replace("0.0.0.0", "127.0.0.1")
-        for path in (COUNTS, "/_sandbox/docs", "/_sandbox/openapi.json", "/_sandbox/walkme/settings"):
+        for path in (COUNTS, "/_sandbox/docs", "/_sandbox/openapi.json", "/_sandbox/walkme/configure"):
             assert status(url + path) == 401
-        assert status(f"{url}/_sandbox/reset", "POST", Authorization="Basic c2FuZGJveDo=") == 401
+        assert status(f"{url}/_sandbox/reset", Authorization="Basic c2FuZGJveDo=") == 401
         with SandboxClient(url, "another") as client, pytest.raises(SandboxError, match="401"):
             client.reset()
         with SandboxClient(url, "pässword") as client:
@@ -88,5 +88,5 @@ def test_the_command_line_asks_for_it_and_warns(monkeypatch, capsys):
 def test_a_request_without_a_host_is_refused(url):
     port = int(url.rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(f"GET {COUNTS} HTTP/1.0\r\n\r\n".encode())
+        connection.sendall(f"POST {COUNTS} HTTP/1.0\r\n\r\n".encode())
         assert connection.recv(100).split()[1] == b"421"

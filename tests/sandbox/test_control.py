@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from urllib.parse import urlsplit
 
 import pytest
 
-from airflow_segments_provider.testing.sandbox import SandboxClient, SandboxError
+from airflow_segments_provider.testing.sandbox import DoceboSandboxClient, SandboxClient, SandboxError
 from airflow_segments_provider.testing.sandbox.walkme.settings import WalkMeSettings
 from tests.sandbox.caller import NO_GUID, eventually
+from tests.sandbox.test_docebo_caller import DoceboCaller
 
 
 def test_the_clock_is_real_time_plus_what_was_added(sandbox):
@@ -70,7 +72,7 @@ def test_calls_are_logged_with_counts_of_ids_and_without_ids_or_secrets(walkme):
     assert update.path.endswith(f"/segment/{guid}")
     assert (update.headers["authorization"], update.headers["user-agent"]) == ("Bearer", "tests/1")
     assert sandbox.calls()[0].headers["authorization"] == "Basic"
-    log = sandbox._session.get(f"{sandbox.url}/_sandbox/calls", timeout=20).text
+    log = json.dumps(sandbox.operate("calls"))
     assert "ada-id" not in log
     assert sandbox.client_secret not in log
 
@@ -162,6 +164,49 @@ def test_reset_forgets_everything(walkme):
 def _as_json() -> dict[str, object]:
     settings = WalkMeSettings()
     return {"systems": list(settings.systems), "scopes": list(settings.scopes), "refused_user_ids": []}
+
+
+def test_a_reset_with_a_wrong_setting_changes_nothing(walkme):
+    sandbox = walkme.sandbox
+    walkme.create("a")
+    sandbox.advance(50_000)
+    now = sandbox.now()
+    with pytest.raises(SandboxError, match="422"):
+        sandbox.reset(editor_lag=-1)
+    assert [segment.name for segment in sandbox.segments()] == ["a"]
+    assert sandbox.now() >= now
+    assert sandbox.counts() == {"walkme.token": 1, "walkme.create": 1}
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "status"),
+    [
+        ("nothing", {}, 404),
+        ("walkme/create_tables", {}, 404),
+        ("walkme/settle", {}, 404),
+        ("walkme/members", {}, 422),
+        ("walkme/members", {"segment": "a", "colour": "red"}, 422),
+        ("walkme/create_segment", {"name": 7}, 422),
+        ("walkme/create_segment", {"name": "a", "user_ids": ["ada", ""]}, 422),
+    ],
+)
+def test_only_operations_are_reachable_and_their_arguments_are_checked(sandbox, operation, arguments, status):
+    with pytest.raises(SandboxError, match=str(status)):
+        sandbox.operate(operation, **arguments)
+    assert sandbox.segments() == []
+
+
+def test_late_work_that_is_refused_leaves_nothing(server, sandbox):
+    with DoceboSandboxClient(sandbox.url) as docebo:
+        caller = DoceboCaller(docebo).log_in()
+        group = docebo.create_group("manual")
+        docebo.fault("docebo.update_group", "late", seconds=60)
+        rules = {"operator": "AND", "sets": [{"rules": [{"type": "x", "payload": {}}]}]}
+        with pytest.raises(OSError, match="Connection aborted"):
+            caller.send("PUT", f"/{group}", json={"name": "renamed", "ruleset": rules})
+        docebo.advance(61)
+        assert [one.name for one in docebo.groups()][-1] == "manual"
+        assert docebo.calls("docebo.update_group")[0].status == 400
 
 
 def test_reset_forgets_late_work(walkme):

@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from airflow_segments_provider.testing.sandbox.server import SandboxServer
     from airflow_segments_provider.testing.sandbox.zendesk.client import ZendeskSandboxClient
 
-__all__ = [
-    "AlteryxSandboxClient",
-    "DoceboSandboxClient",
-    "ExtraMissing",
-    "SandboxClient",
-    "SandboxError",
-    "SandboxServer",
-    "ZendeskSandboxClient",
-]
-
 _HOMES = {
     "AlteryxSandboxClient": "alteryx.client",
     "DoceboSandboxClient": "docebo.client",
@@ -42,6 +32,16 @@ _HOMES = {
     "SandboxServer": "server",
     "ZendeskSandboxClient": "zendesk.client",
 }
+
+__all__ = [
+    "AlteryxSandboxClient",
+    "DoceboSandboxClient",
+    "ExtraMissing",
+    "SandboxClient",
+    "SandboxError",
+    "SandboxServer",
+    "ZendeskSandboxClient",
+]
 
 
 def __getattr__(name: str) -> object:

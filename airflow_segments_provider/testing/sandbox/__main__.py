@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 PASSWORD = "SEGMENTS_SANDBOX_PASSWORD"
 _WARNING = (
-    "warning: other machines can reach {host}. Whoever has the printed connections can change the sandbox's vendors; "
-    f"its control asks for the password in {PASSWORD}. Nothing is encrypted."
+    "warning: other machines can reach {host}. The printed connections allow changes of the sandbox's vendors; "
+    f"its control requires the password in {PASSWORD}. Nothing is encrypted."
 )
 
 
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m airflow_segments_provider.testing.sandbox",
         description="A local server that speaks the vendors' APIs.",
-        epilog=f"{PASSWORD} is the password of its control API, needed where other machines can reach it.",
+        epilog=f"{PASSWORD} is the password of its control API, required where other machines can reach it.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8780, help="port to listen on, 0 for a free one (%(default)s)")
@@ -98,9 +98,9 @@ def _settings(options: argparse.Namespace) -> dict[str, dict[str, object]]:
 def _welcome(server: SandboxServer) -> str:
     lines = [f"Segments sandbox on {server.url} (control: {server.url}/_sandbox/docs)", ""]
     for vendor in server.world.vendors.values():
-        for connection_id, connection in vendor.connections(server.url).items():
-            variable = f"AIRFLOW_CONN_{connection_id.upper()}"
-            lines.append(f"export {variable}={shlex.quote(json.dumps(connection))}")
+        connection = vendor.connection(server.url)
+        variable = f"AIRFLOW_CONN_{connection['conn_type']}_DEFAULT".upper()
+        lines.append(f"export {variable}={shlex.quote(json.dumps(connection))}")
     return "\n".join([*lines, "", "Ctrl-C stops it."])
 
 

@@ -1,7 +1,7 @@
-"""Who may call the sandbox: no web page of another site, and on a public address no control without a password.
+"""Access to the sandbox: no web page of another site, and on a public address no control without a password.
 
-A page that a developer has open can send requests to the developer's own machine, and by a DNS name that it controls
-it could read the answers.
+A page that a developer has open can send requests to the developer's own machine, and could read the replies under a
+DNS name that it controls.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ USER = "sandbox"
 
 
 class Access:
-    """The application behind three checks: of the host that was asked for, of the origin, and of the password.
+    """The application behind three checks: of the requested host, of the origin, and of the password.
 
-    :param host: what the server was started with; a name of this machine is allowed besides on a loopback address.
+    :param host: what the server was started with; on a loopback address, the names of this machine are allowed as well.
     :param address: the IP address to which that host was bound.
     :param control: the path of the control API.
     :param password: of the control API, by HTTP Basic with the user ``sandbox``; None for no password.
@@ -37,7 +37,7 @@ class Access:
         self._authorization = None if password is None else f"Basic {wanted}".encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or let the application do so."""
+        """Answer a request, or pass it to the application."""
         refused = self._refused(scope["path"], Headers(scope=scope)) if scope["type"] == "http" else None
         await (refused or self._app)(scope, receive, send)
 
@@ -50,8 +50,8 @@ class Access:
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             return PlainTextResponse("Pages of another site may not control the sandbox.", 403)
-        given = headers.get("authorization", "").encode()
-        if self._authorization is not None and not hmac.compare_digest(given, self._authorization):
+        sent = headers.get("authorization", "").encode()
+        if self._authorization is not None and not hmac.compare_digest(sent, self._authorization):
             question = {"www-authenticate": 'Basic realm="Segments sandbox"'}
             return PlainTextResponse("The control password is missing or wrong.", 401, question)
         return None

@@ -6,19 +6,18 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-# A sandbox that runs for weeks must not grow for ever; the counts stay exact.
+# A sandbox that runs for weeks must not grow without limit; the counts stay exact.
 KEPT_CALLS = 100_000
 
 
 @dataclass
 class CallRecord:
-    """One call as the vendor saw it; holds counts of people's ids, never the ids.
+    """One call as the vendor saw it; holds counts of user IDs, never the IDs.
 
-    ``status`` is what the client was answered, or would have been had the answer not been lost; None when the call was
-    never carried out and never answered. ``effect`` tells whether the call was carried out, ``lost`` whether the client
-    got no whole answer. ``fault`` is the kind of the rule that was applied. ``in_flight`` counts the calls being
-    answered at the time, this one included. ``at`` is by the sandbox's clock. Header names are in lower case and
-    ``authorization`` holds the scheme only.
+    ``status`` is that of the reply, also of a lost one; None when the call was neither carried out nor answered.
+    ``effect`` is whether the call was carried out, ``lost`` whether the client received no whole reply. ``fault`` is
+    the kind of the rule that was applied. ``in_flight`` counts the calls being answered at the time, including this
+    one. ``at`` is by the sandbox's clock. Header names are in lower case; ``authorization`` holds the scheme only.
     """
 
     number: int
@@ -48,7 +47,7 @@ class CallLog:
     def open(
         self, endpoint: str, method: str, path: str, at: float, headers: Mapping[str, str], request_id: str
     ) -> CallRecord:
-        """Add a call; what becomes of it is filled in later."""
+        """Add a call; its outcome is filled in later."""
         self._number += 1
         record = CallRecord(
             self._number, endpoint, method, path, at, headers=_without_secrets(headers), request_id=request_id
@@ -62,11 +61,11 @@ class CallLog:
         return [asdict(call) for call in self._calls if endpoint in (None, call.endpoint)]
 
     def counts(self) -> dict[str, int]:
-        """Return the number of calls by endpoint; an endpoint never called is absent."""
+        """Return the number of calls by endpoint; an endpoint that was never called is absent."""
         return dict(self._counts)
 
     def clear(self) -> None:
-        """Forget all calls; numbers go on."""
+        """Forget all calls; numbers continue."""
         self._calls.clear()
         self._counts.clear()
 

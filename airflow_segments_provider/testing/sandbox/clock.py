@@ -8,7 +8,7 @@ from airflow_segments_provider.testing.sandbox.database import Database
 
 
 class Clock:
-    """Seconds since the epoch, moved forward at will; the shift is kept in the database."""
+    """Seconds since the epoch, moved forward on demand; the offset is kept in the database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -19,10 +19,7 @@ class Clock:
         return time.time() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Let the sandbox's time pass at once.
-
-        :param seconds: zero or more; time never goes back
-        """
+        """Move the sandbox's time forward."""
         self._set(self._offset + seconds)
 
     def reset(self) -> None:

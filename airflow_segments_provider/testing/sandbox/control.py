@@ -1,97 +1,68 @@
-"""The control API that all vendors share, under ``/_sandbox``.
-
-======================================== =============================================================
-GET, POST, DELETE ``/faults``            rules in force; add one (:class:`.faults.FaultRule`); drop all
-GET ``/calls?endpoint=``, ``/calls/counts`` the log of calls; their number by endpoint
-GET ``/clock``, POST ``/clock/advance``  the sandbox's time; move it by ``{"seconds": 600}``
-POST ``/reset``                          begin anew, with ``{"walkme": {<settings>}}`` if wished
-GET, PATCH ``/<vendor>/settings``        how a vendor behaves
-======================================== =============================================================
-"""
+"""The control API: which methods of the sandbox's state are its operations, and how they refuse."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Container, Mapping
+from functools import cache
+from inspect import getmembers
+from typing import Any, TypeVar
 
-from fastapi import APIRouter, HTTPException
-from pydantic import BaseModel, Field
+from pydantic import TypeAdapter
 
-from airflow_segments_provider.testing.sandbox.faults import FaultRule
-from airflow_segments_provider.testing.sandbox.vendor import Vendor
-from airflow_segments_provider.testing.sandbox.world import World
-
-
-class Advance(BaseModel):
-    """How far the clock is to go."""
-
-    seconds: float = Field(ge=0)
+_MARK = "_sandbox_control"
+_F = TypeVar("_F", bound=Callable[..., Any])
+T = TypeVar("T")
+D = TypeVar("D")
 
 
-def control_router(world: World) -> APIRouter:
-    """Return the endpoints; coroutines all, so that they run where the vendors' work runs."""
-    router = APIRouter(tags=["control"])
-    _add_faults(router, world)
-    _add_calls(router, world)
-    _add_time(router, world)
-    _add_settings(router, world)
-    return router
+class ControlRefused(Exception):
+    """A control operation cannot be carried out; nothing was changed."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
-def _add_faults(router: APIRouter, world: World) -> None:
-    @router.get("/faults")
-    async def list_faults() -> list[FaultRule]:
-        return world.faults.rules()
+def control(function: _F) -> _F:
+    """Mark a method as an operation of the control API, under the method's name.
 
-    @router.post("/faults", status_code=201)
-    async def add_fault(rule: FaultRule) -> FaultRule:
-        world.faults.add(rule)
-        return rule
-
-    @router.delete("/faults", status_code=204)
-    async def clear_faults() -> None:
-        world.faults.clear()
+    The arguments are those of the signature, validated by pydantic; the result is returned as JSON.
+    """
+    setattr(function, _MARK, True)
+    return function
 
 
-def _add_calls(router: APIRouter, world: World) -> None:
-    @router.get("/calls")
-    async def list_calls(endpoint: str | None = None) -> list[dict[str, Any]]:
-        return world.calls.entries(endpoint)
-
-    @router.get("/calls/counts")
-    async def count_calls() -> dict[str, int]:
-        return world.calls.counts()
+def operations(owner: object) -> dict[str, Callable[..., Any]]:
+    """Return the control operations of an object, by name."""
+    kind = type(owner)
+    names = [name for name, value in getmembers(kind, callable) if _is_marked(kind, name)]
+    return {name: getattr(owner, name) for name in names}
 
 
-def _add_time(router: APIRouter, world: World) -> None:
-    @router.get("/clock")
-    async def read_clock() -> dict[str, float]:
-        return {"now": world.clock.now()}
-
-    @router.post("/clock/advance")
-    async def advance_clock(advance: Advance) -> dict[str, float]:
-        world.clock.advance(advance.seconds)
-        world.late.carry_out_due(world.clock.now())
-        return {"now": world.clock.now()}
+def only(found: list[T], what: str, text: object) -> T:
+    """Return the one object that a text names, or refuse the operation."""
+    if len(found) != 1:
+        raise ControlRefused(409 if found else 404, f"{len(found)} {what} match {text!r}")
+    return found[0]
 
 
-def _add_settings(router: APIRouter, world: World) -> None:
-    def known(name: str) -> Vendor:
-        if name not in world.vendors:
-            raise HTTPException(404, f"no vendor {name!r}; known: {', '.join(world.vendors)}")
-        return world.vendors[name]
+def _is_marked(kind: type, name: str) -> bool:
+    return any(getattr(vars(base).get(name), _MARK, False) for base in kind.__mro__)
 
-    @router.post("/reset")
-    async def reset(settings: dict[str, dict[str, Any]] | None = None) -> dict[str, dict[str, Any]]:
-        for name in settings or {}:
-            known(name)
-        world.reset(settings or {})
-        return {name: vendor.settings.model_dump() for name, vendor in world.vendors.items()}
 
-    @router.get("/{vendor}/settings")
-    async def read_settings(vendor: str) -> dict[str, Any]:
-        return known(vendor).settings.model_dump()
+def revised(record: D, fields: Mapping[str, Any], fixed: Container[str]) -> D:
+    """Return a record with some fields changed and all of them validated.
 
-    @router.patch("/{vendor}/settings")
-    async def change_settings(vendor: str, changes: dict[str, Any]) -> dict[str, Any]:
-        known(vendor).configure(changes)
-        return known(vendor).settings.model_dump()
+    :param fixed: fields that cannot be changed
+    """
+    known = vars(record)
+    if unknown := [name for name in fields if name not in known or name in fixed]:
+        raise ControlRefused(422, f"not a field of {type(record).__name__}: {', '.join(sorted(unknown))}")
+    kind: Any = type(record)
+    changed: D = _adapter(kind).validate_python({**known, **fields})
+    return changed
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -12,16 +12,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.testing.sandbox.alteryx.client import AlteryxSandboxClient
-    from airflow_segments_provider.testing.sandbox.client import SandboxClient
-    from airflow_segments_provider.testing.sandbox.docebo.client import DoceboSandboxClient
-    from airflow_segments_provider.testing.sandbox.server import SandboxServer
-    from airflow_segments_provider.testing.sandbox.zendesk.client import ZendeskSandboxClient
+    from airflow_segments_provider.testing.sandbox import (
+        AlteryxSandboxClient,
+        DoceboSandboxClient,
+        SandboxClient,
+        SandboxServer,
+        ZendeskSandboxClient,
+    )
+    from airflow_segments_provider.testing.sandbox.control_client import ControlClient
+
+    C = TypeVar("C", bound=ControlClient)
 
 
 @pytest.fixture(scope="session")
@@ -48,59 +53,46 @@ def emptied_segments_sandbox(segments_sandbox: SandboxServer) -> SandboxServer:
 
 @pytest.fixture
 def walkme_sandbox(emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> SandboxClient:
-    """An empty WalkMe, to which the Airflow connection ``walkme_default`` leads during the test.
-
-    The client id is another one in each test, so that no token of an earlier test is met in a cache.
-    """
-    client = emptied_segments_sandbox.client
-    client.settings(client_id=f"walkme-sandbox-client-{uuid.uuid4().hex[:8]}")
-    monkeypatch.setenv("AIRFLOW_CONN_WALKME_DEFAULT", client.connection_json())
-    return client
+    """An empty WalkMe, to which the Airflow connection ``walkme_default`` leads during the test."""
+    return _connected(emptied_segments_sandbox.client, "client_id", "WALKME_DEFAULT", monkeypatch)
 
 
 @pytest.fixture
 def zendesk_sandbox(
     emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ZendeskSandboxClient]:
-    """A Zendesk with its invented people, to which the Airflow connection ``zendesk_help_center_default`` leads.
-
-    The client id is another one in each test, so that no token of an earlier test is met in a cache.
-    """
-    from airflow_segments_provider.testing.sandbox.zendesk.client import ZendeskSandboxClient
+    """A Zendesk with its invented users, to which the Airflow connection ``zendesk_help_center_default`` leads."""
+    from airflow_segments_provider.testing.sandbox import ZendeskSandboxClient
 
     with ZendeskSandboxClient(emptied_segments_sandbox.url) as client:
-        client.settings(client_id=f"zendesk-sandbox-client-{uuid.uuid4().hex[:8]}")
-        monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT", client.connection_json())
-        yield client
+        yield _connected(client, "client_id", "ZENDESK_HELP_CENTER_DEFAULT", monkeypatch)
 
 
 @pytest.fixture
 def alteryx_sandbox(
     emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[AlteryxSandboxClient]:
-    """An Alteryx Server without groups, to which the Airflow connection ``alteryx_server_default`` leads.
-
-    The key is another one in each test, as for WalkMe.
-    """
-    from airflow_segments_provider.testing.sandbox.alteryx.client import AlteryxSandboxClient
+    """An Alteryx Server without groups, to which the Airflow connection ``alteryx_server_default`` leads."""
+    from airflow_segments_provider.testing.sandbox import AlteryxSandboxClient
 
     with AlteryxSandboxClient(emptied_segments_sandbox.url) as client:
-        client.settings(api_key=f"alteryx-sandbox-key-{uuid.uuid4().hex[:8]}")
-        monkeypatch.setenv("AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT", client.connection_json())
-        yield client
+        yield _connected(client, "api_key", "ALTERYX_SERVER_DEFAULT", monkeypatch)
 
 
 @pytest.fixture
 def docebo_sandbox(
     emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[DoceboSandboxClient]:
-    """A Docebo with its invented people and groups, to which the Airflow connection ``docebo_default`` leads.
-
-    The client id is another one in each test, so that no token of an earlier test is met in a cache.
-    """
-    from airflow_segments_provider.testing.sandbox.docebo.client import DoceboSandboxClient
+    """A Docebo with its invented users and groups, to which the Airflow connection ``docebo_default`` leads."""
+    from airflow_segments_provider.testing.sandbox import DoceboSandboxClient
 
     with DoceboSandboxClient(emptied_segments_sandbox.url) as client:
-        client.settings(client_id=f"docebo-sandbox-client-{uuid.uuid4().hex[:8]}")
-        monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", client.connection_json())
-        yield client
+        yield _connected(client, "client_id", "DOCEBO_DEFAULT", monkeypatch)
+
+
+def _connected(client: C, login: str, connection: str, monkeypatch: pytest.MonkeyPatch) -> C:
+    # The login differs in each test, so that no cache has a token of an earlier test.
+    kind = "key" if login == "api_key" else "client"
+    client.settings(**{login: f"{client.vendor}-sandbox-{kind}-{uuid.uuid4().hex[:8]}"})
+    monkeypatch.setenv(f"AIRFLOW_CONN_{connection}", client.connection_json())
+    return client

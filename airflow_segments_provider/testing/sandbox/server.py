@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -14,13 +15,13 @@ from airflow_segments_provider.testing.sandbox.extra import require_extra
 require_extra()
 
 import uvicorn  # noqa: E402
+from uvicorn.protocols.http.h11_impl import H11Protocol  # noqa: E402
 
 from airflow_segments_provider.testing.sandbox.access import Access, is_loopback  # noqa: E402
-from airflow_segments_provider.testing.sandbox.app import CONTROL, build_app  # noqa: E402
-from airflow_segments_provider.testing.sandbox.protocol import BreakableProtocol  # noqa: E402
-from airflow_segments_provider.testing.sandbox.world import World  # noqa: E402
+from airflow_segments_provider.testing.sandbox.app import CONTROL, World, build_app  # noqa: E402
+from airflow_segments_provider.testing.sandbox.wire import TRANSPORT  # noqa: E402
 
-# A pooled connection that the server drops while it is idle would look like a fault that nobody asked for.
+# A pooled connection that the server drops while it is idle would look like a fault that no test set.
 _KEEP_ALIVE_SECONDS = 3600
 _START_SECONDS = 30.0
 
@@ -34,9 +35,9 @@ class SandboxServer:
             server.client.fault("walkme.update", "lost")
 
     :param port: 0 for a free one
-    :param control_password: of the control API, by HTTP Basic with the user ``sandbox``; needed on every address that
+    :param control_password: of the control API, by HTTP Basic with the user ``sandbox``; required on every address that
         other machines can reach
-    :param database: a SQLite file, or ":memory:"; a new server on the same file goes on with what it holds
+    :param database: a SQLite file, or ":memory:"; a new server on the same file continues with its state
     :param settings: by vendor, settings that differ from the defaults
     :raises OSError: the port is in use, or the host is not one of this machine
     :raises ValueError: a setting is unknown or wrong, or the password is missing
@@ -68,7 +69,7 @@ class SandboxServer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
-        """Serve in a daemon thread, and return when calls are answered."""
+        """Serve in a daemon thread; return when calls are answered."""
         self._thread = threading.Thread(target=self._run, name="segments-sandbox", daemon=True)
         self._thread.start()
         if not self._ready.wait(_START_SECONDS) or not self._uvicorn.started:
@@ -76,7 +77,7 @@ class SandboxServer:
         return self
 
     def stop(self) -> None:
-        """Stop serving and close the database; calls that still hang are broken off within a second or so."""
+        """Stop serving and close the database; calls that still hang are aborted after about a second."""
         self._uvicorn.should_exit = True
         if self._thread is not None:
             self._thread.join()
@@ -110,8 +111,16 @@ class SandboxServer:
             self._ready.set()
 
 
+class _BreakableProtocol(H11Protocol):
+    """Puts each connection's transport into the state of its requests: ASGI itself offers no access to it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, TRANSPORT: transport}
+
+
 class _ReadyServer(uvicorn.Server):
-    """A uvicorn server that tells when it listens."""
+    """A uvicorn server that reports when it listens."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -125,7 +134,7 @@ class _ReadyServer(uvicorn.Server):
 def _config(app: Access) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=BreakableProtocol,
+        http=_BreakableProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",

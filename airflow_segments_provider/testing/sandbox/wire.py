@@ -1,4 +1,4 @@
-"""How an answer goes over the wire: whole, late, in part, or not at all."""
+"""How a reply is sent: whole, late, in part, or not at all."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 TRANSPORT = "sandbox_transport"
-# What was sent before a reset must have reached the client: a reset may throw away what is on its way.
+# What was sent before a reset must have reached the client: a reset may discard what is in transit.
 _SETTLE_SECONDS = 0.05
 
 
 class Wire:
     """One connection, while one call is answered on it.
 
-    ``seconds`` is the fault's time, if it has one; ``lost`` tells afterwards that the client had gone.
+    ``seconds`` is the fault's time, if it has one; ``lost`` is whether the client disconnected before the reply.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, response: Response, seconds: float | None) -> None:
@@ -29,11 +29,18 @@ class Wire:
         self.lost = False
 
     async def send(self) -> None:
-        """Send the whole answer."""
+        """Send the whole reply."""
         await self.response(self._scope, self._receive, self._send)
 
+    async def send_late(self) -> None:
+        """Send the whole reply after a time, unless the client disconnects before."""
+        if await self._client_gone(1.0 if self.seconds is None else self.seconds):
+            self.lost = True
+        else:
+            await self.send()
+
     async def send_half(self) -> None:
-        """Send the headers of the whole answer, and half of its body."""
+        """Send the headers of the whole reply and half of its body, then reset the connection."""
         body = bytes(self.response.body)
         start = {
             "type": "http.response.start",
@@ -43,18 +50,15 @@ class Wire:
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         await asyncio.sleep(_SETTLE_SECONDS)
+        await self.reset()
 
-    async def client_gone(self, seconds: float) -> bool:
-        """Wait, and tell whether the client gave up meanwhile."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._disconnected()
-        except TimeoutError:
-            return False
-        return True
+    async def hang(self) -> None:
+        """Send nothing until the client disconnects, or the time is over."""
+        if not await self._client_gone(30.0 if self.seconds is None else self.seconds):
+            await self.close()
 
     async def reset(self) -> None:
-        """Break the connection off with a TCP reset."""
+        """Abort the connection with a TCP reset."""
         transport = self._transport()
         # Lingering for zero seconds makes the kernel send RST where it would send FIN.
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -62,7 +66,7 @@ class Wire:
         await self._disconnected()
 
     async def close(self) -> None:
-        """Close the connection as if all had been said."""
+        """Close the connection normally."""
         self._transport().close()
         await self._disconnected()
 
@@ -70,6 +74,15 @@ class Wire:
         transport = self._scope["state"][TRANSPORT]
         assert isinstance(transport, asyncio.Transport)
         return transport
+
+    async def _client_gone(self, seconds: float) -> bool:
+        """Wait, and return whether the client disconnected meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._disconnected()
+        except TimeoutError:
+            return False
+        return True
 
     async def _disconnected(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -79,45 +92,10 @@ class Wire:
 Play: TypeAlias = Callable[[Wire], Awaitable[None]]
 
 
-async def answer(wire: Wire) -> None:
-    """Answer at once."""
-    await wire.send()
-
-
-async def answer_late(wire: Wire) -> None:
-    """Answer after a time, unless the client gives up before."""
-    if await wire.client_gone(1.0 if wire.seconds is None else wire.seconds):
-        wire.lost = True
-    else:
-        await wire.send()
-
-
-async def reset(wire: Wire) -> None:
-    """Reset the connection before any answer."""
-    await wire.reset()
-
-
-async def reset_mid_body(wire: Wire) -> None:
-    """Reset the connection in the middle of the answer."""
-    await wire.send_half()
-    await wire.reset()
-
-
-async def close(wire: Wire) -> None:
-    """Close the connection without an answer."""
-    await wire.close()
-
-
-async def hang(wire: Wire) -> None:
-    """Keep silent until the client gives up, or the time is over."""
-    if not await wire.client_gone(30.0 if wire.seconds is None else wire.seconds):
-        await wire.close()
-
-
 class PlayedResponse(Response):
-    """A response that goes over the wire as a fault wants it.
+    """A response that is sent as a fault demands.
 
-    :param after: told at the end whether the client had gone by itself
+    :param after: called at the end with whether the client disconnected by itself
     """
 
     def __init__(self, response: Response, play: Play, seconds: float | None, after: Callable[[bool], None]) -> None:

@@ -1,43 +1,26 @@
-"""Replies as XML, for callers who do not say that they accept JSON."""
+"""Replies as XML, for callers that do not accept JSON by name; the element names are invented."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from xml.sax.saxutils import escape, quoteattr
 
-from airflow_segments_provider.testing.sandbox.alteryx.settings import AlteryxSettings
-from airflow_segments_provider.testing.sandbox.messages import Call, Refused, Reply
+from airflow_segments_provider.testing.sandbox.messages import Call, Reply
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def spelled(handle: Callable[[Call], Reply], settings: Callable[[], AlteryxSettings]) -> Callable[[Call], Reply]:
-    """Return a handler whose replies and refusals are XML where the caller and the settings will have it so.
-
-    That ``*/*`` is no word for JSON is an assumption on the safe side. The element names are invented.
-    """
-
-    def handle_and_spell(call: Call) -> Reply:
-        xml_for = "none" if _accepts_json(call) else settings().xml_for
-        try:
-            reply = handle(call)
-        except Refused as refusal:
-            raise Refused(refusal.reply if xml_for == "none" else _as_xml(refusal.reply, "Error")) from None
-        return _as_xml(reply, "Reply") if xml_for == "all" else reply
-
-    return handle_and_spell
-
-
-def _accepts_json(call: Call) -> bool:
+def accepts_json(call: Call) -> bool:
+    """Return whether a caller accepts JSON by name; that ``*/*`` is not enough is an assumption on the safe side."""
     ranges = call.headers.get("accept", "").lower().split(",")
     return any(text.partition(";")[0].strip() in ("application/json", "text/json") for text in ranges)
 
 
-def _as_xml(reply: Reply, root: str) -> Reply:
+def as_xml(reply: Reply, root: str) -> Reply:
+    """Return a JSON reply as XML."""
     if reply.content_type != "application/json":
         return reply
     content = _element(root, json.loads(reply.content)).encode()

@@ -1,39 +1,39 @@
-"""How the sandbox's Alteryx Server behaves where nothing public tells."""
+"""How the sandbox's Alteryx Server behaves where it is not documented."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from airflow_segments_provider.testing.sandbox.alteryx.constants import API_KEY, API_SECRET
-from airflow_segments_provider.testing.sandbox.settings import VendorSettings
+from airflow_segments_provider.testing.sandbox.vendor import VendorSettings
 
 
 class AlteryxSettings(VendorSettings):
     """The settings of Alteryx Server; times are in seconds by the sandbox's clock. The defaults are assumptions.
 
     * ``api_key``, ``api_secret``: the one pair of keys; ``client_auth``: where the token endpoint takes them from
-    * ``caller_is_curator``: whether the pair's owner is one; ``not_curator_status``: what else refuses every call
-    * ``token_lifetime``; ``token_type``, ``expires_in_as``: how the token reply is spelled
+    * ``caller_is_curator``: whether the pair's owner is one; ``not_curator_status``: every call's refusal otherwise
+    * ``token_lifetime``; ``token_type``, ``expires_in_as``: the form of the token reply
     * ``invalid_client_status``: the refusal of a wrong pair
-    * ``windows_authentication``: whether people and groups are those of an Active Directory. Off, the endpoints of AD
-      groups answer 400; on, members are described by their ``activeDirectoryObject`` besides
-    * ``create_status``, ``create_reply``: what creation answers: the new id as JSON text, or ``raw`` without quotes
-    * ``unknown_id_status``, ``malformed_id_status``: the refusal of an id in a path that nobody has, or that is none
+    * ``windows_authentication``: whether users and groups are those of an Active Directory. Off, the endpoints of AD
+      groups answer 400; on, members are described by their ``activeDirectoryObject`` as well
+    * ``create_status``, ``create_reply``: the answer to a creation: the new ID as JSON text, or ``raw`` without quotes
+    * ``unknown_id_status``, ``malformed_id_status``: the refusal of an ID in a path that is unknown, or malformed
     * ``duplicate_names``: whether two groups may have one name, compared exactly; ``refuse`` answers 400
-    * ``existing_member``: what adding a member again is: ``counted`` as added, ``reported`` among the failures, or
+    * ``existing_member``: the result of adding a member again: ``counted`` as added, ``reported`` as a failure, or
       ``silent``, which is neither
     * ``unknown_user``, ``malformed_user``: whether an unknown or ill-formed user id in an add is ``reported`` among the
       failures, or has the whole call ``refuse``d with 400
-    * ``no_failures_as``: how the reply to an add says that none failed
+    * ``no_failures_as``: how the reply to an add shows that none failed
     * ``form_users_status``: the refusal of an add whose body is a form
     * ``empty_add_status``: whether an empty array of users is a success
     * ``max_users_per_add``: more are refused with 400; None for no limit
     * ``email_filter``, ``name_filter``: how the list of users compares; without regard to case either way
-    * ``unknown_fields``: what a field does that the body should not have
+    * ``unknown_fields``: the answer to an unknown field in a body
     * ``xml_for``: which replies are XML to a caller who does not accept application/json by name
-    * ``rate_limit``: calls a minute, tokens apart; None for no limit
+    * ``rate_limit``: calls a minute, token calls not counted; None for no limit
     """
 
     api_key: str = API_KEY
@@ -63,17 +63,3 @@ class AlteryxSettings(VendorSettings):
     unknown_fields: Literal["refuse", "ignore"] = "refuse"
     xml_for: Literal["errors", "all", "none"] = "errors"
     rate_limit: int | None = Field(default=None, ge=1)
-
-    @field_validator(
-        "not_curator_status",
-        "invalid_client_status",
-        "create_status",
-        "unknown_id_status",
-        "malformed_id_status",
-        "form_users_status",
-        "empty_add_status",
-        mode="before",
-    )
-    @classmethod
-    def _number_in_text(cls, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isdigit() else value

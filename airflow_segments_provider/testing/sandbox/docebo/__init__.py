@@ -1,1 +1,1 @@
-"""Docebo's audiences service, with the token, user and job endpoints around it; what is not documented is a setting."""
+"""Docebo's audiences service, with the endpoints of tokens, users and jobs; what is not documented is a setting."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 CLIENT_ID = "docebo-sandbox-client"
 # Unlike anything else, so that a search for them in logs and files finds every leak.
 CLIENT_SECRET = "docebo-sandbox-SECRET-3fd81a6c07"
@@ -19,7 +21,7 @@ OLD_GROUPS_PATH = f"{PREFIX}/manage/v1/group"
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 SCOPE = "api"
-SUPERADMIN = "superadmin"
+SUPERADMIN: Final = "superadmin"
 
 MAX_SETS = 10
 MAX_RULES = 10

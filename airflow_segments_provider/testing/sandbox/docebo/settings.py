@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from airflow_segments_provider.testing.sandbox.docebo.constants import (
     CLIENT_ID,
@@ -13,7 +13,7 @@ from airflow_segments_provider.testing.sandbox.docebo.constants import (
     PASSWORD,
     USERNAME,
 )
-from airflow_segments_provider.testing.sandbox.settings import VendorSettings
+from airflow_segments_provider.testing.sandbox.vendor import VendorSettings
 
 AddForm = Literal["assign_users", "put_users", "post_users"]
 Grant = Literal["client_credentials", "password", "jwt_bearer", "refresh_token"]
@@ -25,9 +25,9 @@ class DoceboSettings(VendorSettings):
     Tokens
 
     * ``client_id``, ``client_secret``: the one API app; ``username``, ``password``: its administrator
-    * ``grants``: those that are enabled; ``scope_required``: whether a token call must name the scope
-    * ``token_lifetime``; ``token_type``, ``expires_in_as``: how the token reply is spelled
-    * ``refresh_token``: what the client-credentials reply says of one; other grants give a value
+    * ``grants``: the enabled ones; ``scope_required``: whether a token call must name the scope
+    * ``token_lifetime``; ``token_type``, ``expires_in_as``: the form of the token reply
+    * ``refresh_token``: its value in the client-credentials reply; other grants always have one
     * ``token_error_status``, ``token_error_body``: of a wrong client, user or assertion; the body is that of OAuth, or
       the one of all other calls
     * ``jwt_claims``: those an assertion must have; ``jwt_audience``: the ``aud`` it must have, None for any;
@@ -37,37 +37,37 @@ class DoceboSettings(VendorSettings):
 
     * ``message_as``: an error's message is an array or a text
     * ``list_form``: the whole envelope, or a bare array under ``data``
-    * ``list_totals``: whether lists tell totals; users tell them on request only
+    * ``list_totals``: whether lists have totals; the list of users has them on request only
     * ``list_cursor``: pages after the first need the cursor of the page before
-    * ``page_size``, ``max_page_size``, ``large_page_size``: the default, the most, and what more than that does
-    * ``idst_as``: how the members' numbers are spelled
-    * ``list_lag``: from the creation of a group until the list holds it
+    * ``page_size``, ``max_page_size``, ``large_page_size``: the default, the maximum, and the answer to more
+    * ``idst_as``: the form of the members' numbers
+    * ``list_lag``: from the creation of a group until the list shows it
     * ``create_status``, ``create_reply``: the new group, or only its uuid
-    * ``export_reply``, ``export_bom``, ``export_line_end``: how the export looks
-    * ``relation_names``: the relation types of members that were put there and of those that rules brought
+    * ``export_reply``, ``export_bom``, ``export_line_end``: the form of the export
+    * ``relation_names``: the relation types of members put there and of those matched by rules
     * ``pending_status``: a ruleset's status until its recalculation is done
 
     Operations
 
     * ``create_paths``: the spellings that creation has; ``add_forms``: the calls that add members;
-      ``missing_route_status``: what the others answer; ``old_groups_status``: what the former groups service answers
+      ``missing_route_status``: the answer of the others; ``old_groups_status``: the answer of the former groups service
     * ``type_required``: whether creation must name the type; otherwise it is manual
     * ``duplicate_names``: whether a second group may have a name
-    * ``unknown_fields``: what a body with a field of no known name gets
+    * ``unknown_fields``: the answer to an unknown field in a body
     * ``rules_limit``: ten conditions in each set, or in all sets together
-    * ``other_rules``: whom conditions match that are not on branches, or that they are refused
-    * ``unknown_ids``: what ids of nobody get; with ``refuse`` the whole call fails
+    * ``other_rules``: the users matched by conditions that are not on branches, or their refusal
+    * ``unknown_ids``: the answer to unknown IDs; with ``refuse`` the whole call fails
     * ``max_user_ids``: ids in one call; None for no limit, as none is published
-    * ``branch_descendants``: whether adding a branch adds the people of the branches below
-    * ``manual_in_automatic``: whether people may be put into automatic groups
+    * ``branch_descendants``: whether adding a branch adds the users of the branches below
+    * ``manual_in_automatic``: whether users may be put into automatic groups
     * ``user_ids_required``: whether a removal must have ``user_ids`` even beside the other fields
-    * ``user_filters_as``: the forms of the removal's filter
-    * ``background_threshold``: more people than this are changed by a job; None for never
+    * ``user_filters_as``: the accepted forms of the removal's filter
+    * ``background_threshold``: more users than this are changed by a job; None for never
     * ``background_delay``, ``background_outcome``: when the job is done, and how it ends; an aborted one does nothing
-    * ``recalculation_delay``: until an automatic group has the people of changed rules, or of many changed users
-    * ``concurrent_changes``: what a change of members gets while another one is still being answered
-    * ``rate_limit``, ``rate_window``: calls in that time, tokens apart; None for no limit. ``retry_after``: whether a
-      refusal says when to come again
+    * ``recalculation_delay``: until an automatic group has the members of changed rules, or of many changed users
+    * ``concurrent_changes``: the answer to a change of members while another one is still being answered
+    * ``rate_limit``, ``rate_window``: calls in that time, token calls not counted; None for no limit.
+      ``retry_after``: whether a refusal says when to call again
     """
 
     client_id: str = CLIENT_ID
@@ -126,14 +126,3 @@ class DoceboSettings(VendorSettings):
     rate_limit: int | None = Field(default=1000, ge=1)
     rate_window: float = Field(default=HOUR_SECONDS, gt=0)
     retry_after: bool = True
-
-    @field_validator("grants", "jwt_claims", "relation_names", "add_forms", mode="before")
-    @classmethod
-    def _several_in_one_text(cls, value: object) -> object:
-        # A command line has no lists.
-        return value.split() if isinstance(value, str) else value
-
-    @field_validator("token_error_status", "create_status", "missing_route_status", "old_groups_status", mode="before")
-    @classmethod
-    def _number_in_text(cls, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isdigit() else value

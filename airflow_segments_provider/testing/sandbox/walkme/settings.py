@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from airflow_segments_provider.testing.sandbox.settings import VendorSettings
-from airflow_segments_provider.testing.sandbox.walkme import guids
+from airflow_segments_provider.testing.sandbox.vendor import VendorSettings
 from airflow_segments_provider.testing.sandbox.walkme.constants import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -17,27 +17,29 @@ from airflow_segments_provider.testing.sandbox.walkme.constants import (
     WRITE,
 )
 
+_GUID = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
 
 class WalkMeSettings(VendorSettings):
     """The settings of WalkMe; times are in seconds by the sandbox's clock.
 
     * ``client_id``, ``client_secret``, ``systems``: the one API key, and the systems that exist
-    * ``token_lifetime``; ``token_type``, ``expires_in_as``, ``scope_in_token``: how the token reply is spelled
-    * ``scopes``: what the key may do; ``segments_enabled``: whether the feature is switched on for the customer
+    * ``token_lifetime``; ``token_type``, ``expires_in_as``, ``scope_in_token``: the form of the token reply
+    * ``scopes``: what the key allows; ``segments_enabled``: whether the customer has the feature
     * ``editor_lag``: from the creation of a segment until the Editor shows it
-    * ``list_lag``: from the creation of a segment until the list holds it; a repeated external id is refused at once
-    * ``guid_form``: how GUIDs are written in replies; paths take the hyphenated form only
-    * ``create_status``, ``create_reply``: what creation answers. ``guid``, ``segment_guid`` and ``id`` name the key
+    * ``list_lag``: from the creation of a segment until the list shows it; a repeated external ID is refused at once
+    * ``guid_form``: the form of GUIDs in replies; paths take the hyphenated form only
+    * ``create_status``, ``create_reply``: the answer to a creation. ``guid``, ``segment_guid`` and ``id`` name the key
       that holds the new GUID, ``location`` is an empty body with the header, ``none`` an empty body without it,
-      ``external_id_only`` a body with the caller's id and the name
+      ``external_id_only`` a body with the caller's ID and the name
     * ``update_reply``: ``200`` with a body, or the status with an empty one
     * ``list_reply``: a bare array, or an object that holds it under ``segments`` or ``data``
     * ``delete_supported``: ``yes``, or what the missing operation answers
     * ``empty_override_allowed``: whether ``override`` may empty a segment
-    * ``over_limit_status``: the refusal of more than 25,000 ids
-    * ``refused_user_ids``: a request that holds one of them is refused as a whole with 400
-    * ``echo_ids_in_errors``: whether 400 messages repeat the ids at fault
-    * ``rate_limit``: calls a minute, tokens apart; None for no limit
+    * ``over_limit_status``: the refusal of more than 25,000 IDs
+    * ``refused_user_ids``: a request with one of them is refused as a whole with 400
+    * ``echo_ids_in_errors``: whether 400 messages repeat the wrong IDs
+    * ``rate_limit``: calls a minute, token calls not counted; None for no limit
     """
 
     client_id: str = CLIENT_ID
@@ -63,25 +65,14 @@ class WalkMeSettings(VendorSettings):
     echo_ids_in_errors: bool = False
     rate_limit: int | None = Field(default=None, ge=1)
 
-    @field_validator("scopes", "systems", "refused_user_ids", mode="before")
-    @classmethod
-    def _several_in_one_text(cls, value: object) -> object:
-        # A command line has no lists.
-        return value.split() if isinstance(value, str) else value
-
     @field_validator("systems")
     @classmethod
     def _guids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if strangers := [text for text in value if guids.from_anything(text) is None]:
-            raise ValueError(f"no GUID: {', '.join(strangers)}")
+        if wrong := [text for text in value if guid_digits(text) is None]:
+            raise ValueError(f"not a GUID: {', '.join(wrong)}")
         return value
 
-    @field_validator("create_status", "over_limit_status", mode="before")
-    @classmethod
-    def _number_in_text(cls, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isdigit() else value
 
-    @field_validator("update_reply", mode="before")
-    @classmethod
-    def _text_of_number(cls, value: object) -> object:
-        return str(value) if isinstance(value, int) else value
+def guid_digits(text: str) -> str | None:
+    """Return the 32 digits of a GUID with or without hyphens, in lower case; None for any other text."""
+    return text.replace("-", "").lower() if _GUID.fullmatch(text) else None

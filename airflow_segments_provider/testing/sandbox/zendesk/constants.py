@@ -15,8 +15,6 @@ SUPPORT = f"{PREFIX}/api/v2"
 HELP_CENTER = f"{SUPPORT}/help_center"
 COMMUNITY = f"{SUPPORT}/community"
 
-READ, WRITE = "read", "write"
-
 MIN_EXPIRES_IN = 300
 MAX_EXPIRES_IN = 172_800
 API_TOKENS_END = datetime(2027, 4, 30, tzinfo=UTC).timestamp()
@@ -25,3 +23,8 @@ MAX_PAGE_SIZE = 100
 MAX_USERS_PER_CALL = 100
 MAX_SEGMENTS_PER_ARTICLE = 10
 DAY_SECONDS = 86_400
+
+
+def is_help_center(path: str) -> bool:
+    """Return whether a path belongs to the Help Center's half of the API, or else to Support's."""
+    return path.startswith((HELP_CENTER, COMMUNITY))

@@ -1,184 +1,151 @@
-"""The objects of Zendesk's replies."""
+"""The objects of Zendesk's replies; their constant fields are those of recorded accounts, in ``replies.json``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
-from airflow_segments_provider.testing.sandbox.zendesk.ask import Ask
+from airflow_segments_provider.testing.sandbox.documents import load
+from airflow_segments_provider.testing.sandbox.messages import Call
 from airflow_segments_provider.testing.sandbox.zendesk.constants import COMMUNITY, HELP_CENTER, PREFIX, SUPPORT
-from airflow_segments_provider.testing.sandbox.zendesk.records import (
+from airflow_segments_provider.testing.sandbox.zendesk.settings import ZendeskSettings
+from airflow_segments_provider.testing.sandbox.zendesk.state import (
     ContentRecord,
     GroupRecord,
+    JobRecord,
     OrganizationRecord,
+    Record,
     SegmentRecord,
     UserRecord,
 )
-from airflow_segments_provider.testing.sandbox.zendesk.settings import ZendeskSettings
 
 LOCALE = "en-us"
 _ROLE_TYPES = {"end-user": None, "agent": 0, "admin": 4}
 _NO_WORD = re.compile(r"\W+")
 
 
-def time_text(seconds: float) -> str:
-    """Return a moment as Zendesk writes it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def segment_object(segment: SegmentRecord, settings: ZendeskSettings) -> dict[str, object]:
+def segment_object(segment: SegmentRecord, call: Call, settings: ZendeskSettings) -> dict[str, object]:
     """Return a user segment."""
-    shown: dict[str, object] = {
-        "id": segment.id,
-        "user_type": segment.user_type,
-        "group_ids": segment.group_ids,
-        "organization_ids": segment.organization_ids,
-        "tags": segment.tags,
-        "or_tags": segment.or_tags,
-        "added_user_ids": segment.added_user_ids,
-        "name": segment.name,
-        "built_in": segment.built_in,
-        **_times(segment),
-    }
+    keys = ("id", "user_type", "group_ids", "organization_ids", "tags", "or_tags", "added_user_ids", "name", "built_in")
+    shown = {key: getattr(segment, key) for key in keys} | _times(segment)
     return {key: value for key, value in shown.items() if key not in settings.absent_fields}
 
 
-def user_object(user: UserRecord, ask: Ask) -> dict[str, object]:
-    """Return a user, with the fields of recorded ones."""
-    return {
-        "id": user.id,
-        "url": f"{ask.origin}{SUPPORT}/users/{user.id}.json",
-        "name": user.name,
-        "email": user.email,
-        **_times(user),
-        "time_zone": "America/New_York",
-        "iana_time_zone": "America/New_York",
-        "phone": None,
-        "shared_phone_number": None,
-        "photo": None,
-        "locale_id": 1,
-        "locale": "en-US",
-        "organization_id": user.organization_ids[0] if user.organization_ids else None,
-        "role": user.role,
-        "verified": True,
-        "external_id": user.external_id,
-        "tags": user.tags,
-        "alias": None,
-        "active": True,
-        "shared": False,
-        "shared_agent": False,
-        "last_login_at": None,
-        "two_factor_auth_enabled": None,
-        "signature": None,
-        "details": None,
-        "notes": None,
-        "role_type": _ROLE_TYPES[user.role],
-        "custom_role_id": None,
-        "moderator": user.is_staff,
-        "ticket_restriction": None if user.is_staff else "requested",
-        "only_private_comments": False,
-        "restricted_agent": not user.is_staff,
-        "suspended": False,
-        "default_group_id": user.group_ids[0] if user.group_ids else None,
-        "report_csv": user.is_staff,
-        "user_fields": {},
-    }
+def user_object(user: UserRecord, call: Call, settings: ZendeskSettings) -> dict[str, object]:
+    """Return a user."""
+    return _filled(
+        "user",
+        user,
+        url=f"{call.origin}{SUPPORT}/users/{user.id}.json",
+        email=user.email,
+        organization_id=user.organization_ids[0] if user.organization_ids else None,
+        role=user.role,
+        external_id=user.external_id,
+        tags=user.tags,
+        role_type=_ROLE_TYPES[user.role],
+        moderator=user.is_staff,
+        ticket_restriction=None if user.is_staff else "requested",
+        restricted_agent=not user.is_staff,
+        default_group_id=user.group_ids[0] if user.group_ids else None,
+        report_csv=user.is_staff,
+    )
 
 
 def anonymous_object(settings: ZendeskSettings) -> dict[str, object]:
-    """Return the user who is nobody."""
+    """Return the user that represents an unauthenticated caller."""
     return {"id": settings.anonymous_user_id, "name": "Anonymous user", "email": None, "role": "end-user", "tags": []}
 
 
-def organization_object(organization: OrganizationRecord, ask: Ask) -> dict[str, object]:
+def organization_object(organization: OrganizationRecord, call: Call, settings: ZendeskSettings) -> dict[str, object]:
     """Return an organization."""
-    return {
-        "id": organization.id,
-        "url": f"{ask.origin}{SUPPORT}/organizations/{organization.id}.json",
-        "name": organization.name,
-        "tags": organization.tags,
-        **_times(organization),
-    }
+    url = f"{call.origin}{SUPPORT}/organizations/{organization.id}.json"
+    return {"id": organization.id, "url": url, "name": organization.name, "tags": organization.tags} | _times(
+        organization
+    )
 
 
-def group_object(group: GroupRecord, ask: Ask) -> dict[str, object]:
+def group_object(group: GroupRecord, call: Call, settings: ZendeskSettings) -> dict[str, object]:
     """Return a group of agents."""
-    url = f"{ask.origin}{SUPPORT}/groups/{group.id}.json"
-    return {"id": group.id, "url": url, "name": group.name, "deleted": False, **_times(group)}
+    url = f"{call.origin}{SUPPORT}/groups/{group.id}.json"
+    return {"id": group.id, "url": url, "name": group.name, "deleted": False} | _times(group)
 
 
-def article_object(article: ContentRecord, ask: Ask, settings: ZendeskSettings) -> dict[str, object]:
-    """Return an article, with the fields of recorded ones."""
+def article_object(article: ContentRecord, call: Call, settings: ZendeskSettings) -> dict[str, object]:
+    """Return an article."""
     place = f"{article.id}-{_NO_WORD.sub('-', article.name).strip('-')}"
+    several = {"user_segment_ids": article.user_segment_ids} if settings.several_segments else {}
+    return _filled(
+        "article",
+        article,
+        url=f"{call.origin}{HELP_CENTER}/{LOCALE}/articles/{place}.json",
+        html_url=f"{call.origin}{PREFIX}/hc/{LOCALE}/articles/{place}",
+        section_id=article.section_id,
+        edited_at=time_text(article.created_at),
+        title=article.name,
+        user_segment_id=article.user_segment_id,
+        **several,
+    )
+
+
+def topic_object(topic: ContentRecord, call: Call, settings: ZendeskSettings) -> dict[str, object]:
+    """Return a topic of the community."""
+    url = f"{call.origin}{COMMUNITY}/topics/{topic.id}.json"
+    html_url = f"{call.origin}{PREFIX}/hc/{LOCALE}/community/topics/{topic.id}"
+    return _filled("topic", topic, url=url, html_url=html_url, user_segment_id=topic.user_segment_id)
+
+
+def section_object(section: ContentRecord, call: Call, settings: ZendeskSettings) -> dict[str, object]:
+    """Return a section; its segment is not part of it."""
+    url = f"{call.origin}{HELP_CENTER}/{LOCALE}/sections/{section.id}.json"
+    return _filled("section", section, url=url, html_url=f"{call.origin}{PREFIX}/hc/{LOCALE}/sections/{section.id}")
+
+
+def job_object(job: JobRecord, now: float, call: Call) -> dict[str, object]:
+    """Return a job at a time; minus infinity is the time of its creation, however soon it starts."""
     shown: dict[str, object] = {
-        "id": article.id,
-        "url": f"{ask.origin}{HELP_CENTER}/{LOCALE}/articles/{place}.json",
-        "html_url": f"{ask.origin}{PREFIX}/hc/{LOCALE}/articles/{place}",
-        "author_id": 1,
-        "comments_disabled": False,
-        "content_tag_ids": [],
-        "label_names": [],
-        "draft": False,
-        "promoted": False,
-        "position": 0,
-        "vote_sum": 0,
-        "vote_count": 0,
-        "section_id": article.section_id,
-        **_times(article),
-        "edited_at": time_text(article.created_at),
-        "name": article.name,
-        "title": article.name,
-        "body": "",
-        "source_locale": LOCALE,
-        "locale": LOCALE,
-        "outdated": False,
-        "outdated_locales": [],
-        "permission_group_id": 1,
-        "user_segment_id": article.user_segment_id,
+        "id": job.id,
+        "job_type": "Bulk Update User",
+        "url": f"{call.origin}{SUPPORT}/job_statuses/{job.id}.json",
+        "total": len(job.rows),
+        "progress": None,
+        "status": "queued",
+        "message": None,
+        "results": None,
     }
-    if settings.several_segments:
-        shown["user_segment_ids"] = article.user_segment_ids
+    done = job.due_rows(now)
+    if now >= job.ends_at:
+        ended = datetime.fromtimestamp(job.ends_at, UTC).strftime("%Y-%m-%d %H:%M:%S +0000")
+        shown |= {"status": "completed", "progress": len(job.rows), "message": f"Completed at {ended}"}
+        shown["results"] = job.results
+        if job.fails:
+            shown |= {"status": "failed", "message": f"Failed at {ended}", "results": None}
+    elif now >= job.starts_at:
+        shown |= {"status": "working", "progress": done, "message": f"Updating user #{done}"}
     return shown
 
 
-def topic_object(topic: ContentRecord, ask: Ask) -> dict[str, object]:
-    """Return a topic of the community."""
-    return {
-        "id": topic.id,
-        "url": f"{ask.origin}{COMMUNITY}/topics/{topic.id}.json",
-        "html_url": f"{ask.origin}{PREFIX}/hc/{LOCALE}/community/topics/{topic.id}",
-        "name": topic.name,
-        "description": None,
-        "position": 0,
-        "follower_count": 0,
-        "community_id": 1,
-        **_times(topic),
-        "manageable_by": "managers",
-        "user_segment_id": topic.user_segment_id,
-    }
+SHOWN: dict[str, Callable[[Any, Call, ZendeskSettings], dict[str, object]]] = {
+    "users": user_object,
+    "organizations": organization_object,
+    "groups": group_object,
+    "user_segments": segment_object,
+    "articles": article_object,
+    "topics": topic_object,
+    "sections": section_object,
+}
 
 
-def section_object(section: ContentRecord, ask: Ask) -> dict[str, object]:
-    """Return a section; its segment is not part of it."""
-    return {
-        "id": section.id,
-        "url": f"{ask.origin}{HELP_CENTER}/{LOCALE}/sections/{section.id}.json",
-        "html_url": f"{ask.origin}{PREFIX}/hc/{LOCALE}/sections/{section.id}",
-        "name": section.name,
-        "description": "",
-        "category_id": 1,
-        "parent_section_id": None,
-        "sorting": "manual",
-        "position": 0,
-        **_times(section),
-        "locale": LOCALE,
-        "source_locale": LOCALE,
-        "outdated": False,
-        "theme_template": "section_page",
-    }
+def time_text(seconds: float) -> str:
+    """Return a time as Zendesk writes it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _times(
-    record: UserRecord | OrganizationRecord | GroupRecord | SegmentRecord | ContentRecord,
-) -> dict[str, object]:
+def _filled(kind: str, record: UserRecord | ContentRecord, **fields: object) -> dict[str, object]:
+    constant: dict[str, object] = load("zendesk", "replies")[kind]
+    return constant | {"id": record.id, "name": record.name, **_times(record), **fields}
+
+
+def _times(record: Record) -> dict[str, object]:
     return {"created_at": time_text(record.created_at), "updated_at": time_text(record.updated_at)}

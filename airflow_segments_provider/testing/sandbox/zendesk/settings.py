@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from airflow_segments_provider.testing.sandbox.settings import VendorSettings
+from airflow_segments_provider.testing.sandbox.vendor import VendorSettings
 from airflow_segments_provider.testing.sandbox.zendesk.constants import (
     API_TOKEN,
     API_TOKENS_END,
@@ -18,20 +18,22 @@ _RATES = {"team": 200, "growth": 400, "professional": 400, "enterprise": 700, "e
 
 
 class ZendeskSettings(VendorSettings):
-    """The settings of Zendesk; times are in seconds by the sandbox's clock. "Assumed" marks what nothing public tells.
+    """The settings of Zendesk; times are in seconds by the sandbox's clock. "Assumed" marks what is not documented.
 
     Access:
 
-    * ``client_id``, ``client_secret``, ``client_user``: the one OAuth client, and the e-mail address whom it acts as
-    * ``default_expires_in``: a token's lifetime when the call names none; None for ever, as for clients of before 2026
-    * ``expires_in_reply``: whether the token reply tells the lifetime; ``token_status``: its status
-    * ``default_scope``: what a token may do when the call names no scope (assumed)
+    * ``client_id``, ``client_secret``, ``client_user``: the one OAuth client, and the e-mail address of the user that
+      it acts as
+    * ``default_expires_in``: a token's lifetime when the call names none; None for no end, as for clients created
+      before 2026
+    * ``expires_in_reply``: whether the token reply has the lifetime; ``token_status``: its status
+    * ``default_scope``: what a token allows when the call names no scope (assumed)
     * ``api_token``; ``api_token_ends_at``: when API tokens end, None for never; ``api_token_idle_days``: unused for
       so long it is deactivated, None for never; ``api_token_active``: false for a deactivated one
     * ``guide_enabled``: false for an account without a Help Center, which answers 401
-    * ``anonymous_user_id``: the id of the user whom ``users/me`` shows to strangers (assumed)
-    * ``agents_may_list``: whether agents get the list of all segments, or the one by user only
-    * ``forbidden_body``: how a 403 looks (assumed)
+    * ``anonymous_user_id``: the ID of the user that ``users/me`` shows to an unauthenticated caller (assumed)
+    * ``agents_may_list``: whether agents may list all segments, or only those of a user
+    * ``forbidden_body``: the form of a 403 (assumed)
 
     The account:
 
@@ -41,33 +43,33 @@ class ZendeskSettings(VendorSettings):
     * ``rate_limit_body``: a 429's body on the Help Center (assumed); Support's is always text
     * ``user_updates_per_minute``, ``user_updates_per_second``: the limits of updates, per user and per account
     * ``tag_lists_per_minute``: the limit of the list of all tags
-    * ``user_tagging``: whether users can be tagged; ``tags_delete_status``: what the removal of tags answers
+    * ``user_tagging``: whether users can be tagged; ``tags_delete_status``: the answer to a removal of tags
 
     Segments:
 
     * ``in_use_refusal``: how the deletion of a segment in use is refused; ``none`` deletes it, and what it was applied
-      to keeps its id (all assumed)
+      to keeps its ID (all assumed)
     * ``built_in_refusal``: the status for a change of a built-in segment (assumed)
     * ``user_type_changeable``: whether an update may change the type (assumed)
     * ``missing_name``: the name of a segment created without one (assumed)
     * ``strict_ids``: whether unknown organizations, groups and users are refused (assumed)
-    * ``max_segments``, ``max_tags``, ``max_organizations``: limits heard of at second hand; None for no
+    * ``max_segments``, ``max_tags``, ``max_organizations``: limits known at second hand; None for no
       limit. That built-in segments count is assumed
-    * ``absent_fields``: fields that segments in replies lack
+    * ``absent_fields``: fields that are absent from segments in replies
 
     Pages:
 
     * ``segments_per_page``: the default of the lists of segments (assumed)
-    * ``over_page_size``: whether a page size above 100 is cut down or refused (assumed)
-    * ``max_offset_pages``, ``max_offset_records``: how far offset paging goes
+    * ``over_page_size``: whether a page size above 100 is reduced or refused (assumed)
+    * ``max_offset_pages``, ``max_offset_records``: the limits of offset paging
     * ``link_origin``: scheme and host of links to other pages, where they differ from the one called (assumed)
-    * ``warn_of_unknown_fields``: which half tells of dropped fields in a header
+    * ``warn_of_unknown_fields``: which half reports ignored fields in a header
 
     Jobs:
 
-    * ``job_queue_seconds``, ``job_seconds_per_row``: how long a job is queued, and how long it works on each user
-    * ``failing_user_ids``: rows about them fail within a completed job; ``job_outcome``: ``failed`` fails every job
-    * ``max_jobs``: how many may be queued or working
+    * ``job_queue_seconds``, ``job_seconds_per_row``: how long a job is queued, and how long it takes for each user
+    * ``failing_user_ids``: their rows fail within a completed job; ``job_outcome``: ``failed`` fails every job
+    * ``max_jobs``: how many may be queued or running
     """
 
     client_id: str = CLIENT_ID
@@ -135,17 +137,6 @@ class ZendeskSettings(VendorSettings):
     def several_segments(self) -> bool:
         """Whether an article may have more than one segment."""
         return self.plan.startswith("enterprise")
-
-    @field_validator("absent_fields", "failing_user_ids", mode="before")
-    @classmethod
-    def _several_in_one_text(cls, value: object) -> object:
-        # A command line has no lists.
-        return value.split() if isinstance(value, str) else value
-
-    @field_validator("token_status", "built_in_refusal", "tags_delete_status", mode="before")
-    @classmethod
-    def _number_in_text(cls, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isdigit() else value
 
     @field_validator("rate_limit")
     @classmethod
