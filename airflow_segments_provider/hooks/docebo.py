@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.hooks.base import VendorHook
-from airflow_segments_provider.sources.not_given import NOT_GIVEN
-from airflow_segments_provider.sources.values import UserSource
+from airflow_segments_provider.sources.values import NOT_GIVEN, UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath

@@ -13,8 +13,7 @@ from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.links import DoceboLink
 from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
 from airflow_segments_provider.operators.rendering import ConcealedField
-from airflow_segments_provider.sources.not_given import NOT_GIVEN
-from airflow_segments_provider.sources.values import UserSource
+from airflow_segments_provider.sources.values import NOT_GIVEN, UserSource
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath

@@ -374,12 +374,12 @@ class SyncMembersOperator(SegmentsOperator):
 
     def _sync(self, context: Context) -> dict[str, Any]:
         from airflow_segments_provider.sync.engine import Sync
-        from airflow_segments_provider.sync.ledger import location as places
+        from airflow_segments_provider.sync.ledger import location
         from airflow_segments_provider.sync.settings import Settings, parse_settings
         from airflow_segments_provider.sync.workspace import Workspace
         from airflow_segments_provider.targets.parse import target_of
 
-        timing = places.timing()
+        timing = location.timing()
         given = {name: getattr(self, name) for name in Settings.model_fields}
         settings = parse_settings({**given, "plan_only": previews_only() or self.plan_only})
         source, target = self.source, target_of(self.target)

@@ -39,7 +39,8 @@ class UnmatchedFile:
         return sentence
 
     def _keep(self, path: Path) -> str:
-        from airflow_segments_provider.sync.ledger.location import UNMATCHED, configured_ledger_path, store_at, timing
+        from airflow_segments_provider.sync.ledger.location import configured_ledger_path, store_at, timing
+        from airflow_segments_provider.sync.ledger.names import UNMATCHED
 
         root = configured_ledger_path()
         if root is None:

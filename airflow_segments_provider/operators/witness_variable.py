@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.sync.ledger.names import Moment
-from airflow_segments_provider.sync.ledger.witness import Seen
+from airflow_segments_provider.sync.ledger.ownership import Seen
 
 __all__ = ["LedgerVariable"]
 
@@ -34,7 +34,7 @@ class _Stored(BaseModel):
 
 
 class LedgerVariable:
-    """Implements :class:`~airflow_segments_provider.sync.ledger.witness.Witness`.
+    """Implements :class:`~airflow_segments_provider.sync.ledger.ownership.Witness`.
 
     A variable belongs to the segment. Therefore it survives retries, for which Airflow deletes the XComs of a task, and
     does not depend on the order of runs, map indexes, ``do_xcom_push`` or which task keeps the segment. It holds no

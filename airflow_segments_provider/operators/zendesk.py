@@ -10,8 +10,7 @@ from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.links import ZendeskHelpCenterLink
 from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
 from airflow_segments_provider.operators.user_ids import UserIds, UserIdsField
-from airflow_segments_provider.sources.not_given import NOT_GIVEN
-from airflow_segments_provider.sources.values import UserSource, read_values
+from airflow_segments_provider.sources.values import NOT_GIVEN, UserSource, read_values
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -1,4 +1,4 @@
-"""What a valid user ID is: the only place that decides it, for operators, the sync, sensors and the command line."""
+"""The rules for user IDs: which ones are valid, and how names and e-mail addresses are compared."""
 
 from __future__ import annotations
 
@@ -219,3 +219,26 @@ def _float(value: Any) -> tuple[str, str]:
 def _whole_number(text: str) -> tuple[str, str]:
     right = len(text) <= MAX_DIGITS and text.isascii() and text.isdigit() and 0 < int(text) < _LARGEST
     return (str(int(text)), "") if right else ("", NOT_WHOLE)
+
+
+class _Lower(dict[int, int]):
+    """The lower-case letter of each character, where upper-casing that gives the character back."""
+
+    def __missing__(self, point: int) -> int:
+        letter = chr(point)
+        lower = letter.lower()
+        self[point] = ord(lower) if len(lower) == 1 and lower.upper() == letter else point
+        return self[point]
+
+
+_LOWER = _Lower()
+
+
+def without_case(text: str) -> str:
+    """Return a text in lower case, letter by letter, and only where this can be undone.
+
+    At most an upper-case letter and its own lower-case letter become the same. `str.casefold` and `str.lower` also map
+    different letters to one (ß and ss, the Kelvin sign and k, long s and s), and thereby different users. Unicode forms
+    are not normalised for the same reason: NFC maps the Kelvin sign to K.
+    """
+    return text.lower() if text.isascii() else text.translate(_LOWER)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 from fsspec.spec import AbstractFileSystem
 
-from airflow_segments_provider.sources.id_table import filled_in_order, literal, quoted
+from airflow_segments_provider.sources.id_storage import filled_in_order, literal, quoted
 from airflow_segments_provider.sources.storage import SourceFile, storage_errors
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Reads user IDs out of what a data engineer has: lists, rows, data frames, arrays, and sources such as a query."""
+"""User IDs in lists, rows, data frames, arrays, and sources such as a query."""
 
 from __future__ import annotations
 
@@ -227,3 +227,22 @@ def _tables() -> InvalidInput:
 
 def _mixed(number: int) -> InvalidInput:
     return InvalidInput(SUBJECT, [f"row {number:,} of the user IDs is of another kind than the rows before it."])
+
+
+class NotGiven:
+    """No list of users. An empty list is another thing: it may be the result of a query, and adds nobody."""
+
+    template_fields: Sequence[str] = ()
+
+    def read_ids(self) -> Iterator[object]:
+        """Return no values."""
+        return iter(())
+
+    def __str__(self) -> str:
+        """What Airflow stores and shows."""
+        return "no user ids"
+
+    __repr__ = serialize = __str__
+
+
+NOT_GIVEN = NotGiven()

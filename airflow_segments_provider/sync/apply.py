@@ -11,12 +11,12 @@ from math import ceil
 from typing import Any
 
 from airflow_segments_provider.errors import LedgerBusy, RejectedRequest, SyncIncomplete, VendorError
-from airflow_segments_provider.sync.ledger.lease import moment
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Action, Batch, RequestKind
 from airflow_segments_provider.sync.ledger.names import text
 from airflow_segments_provider.sync.ledger.state import Members, read_batch
 from airflow_segments_provider.sync.ledger.store import Store
+from airflow_segments_provider.sync.ledger.timing import moment
 from airflow_segments_provider.sync.plan import ACTIONS, Plan, retries
 from airflow_segments_provider.sync.target import Applied, Limits, Target
 

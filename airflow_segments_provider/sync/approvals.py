@@ -12,23 +12,23 @@ from pydantic import ConfigDict
 
 from airflow_segments_provider.errors import LedgerError, PlanRefused, SegmentsError
 from airflow_segments_provider.sync.ledger.history import generation_of
-from airflow_segments_provider.sync.ledger.lease import moment
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import File
 from airflow_segments_provider.sync.ledger.names import (
     APPROVAL,
+    APPROVALS,
     ENDING,
     PLAN,
+    PLANS,
+    REPORTS,
     Generation,
     Moment,
     PlanDigest,
     Text,
-    named,
     text,
 )
-from airflow_segments_provider.sync.ledger.retention import APPROVALS, PLANS, REPORTS
-from airflow_segments_provider.sync.ledger.store import Store
-from airflow_segments_provider.sync.ledger.timing import milliseconds
+from airflow_segments_provider.sync.ledger.store import Store, named
+from airflow_segments_provider.sync.ledger.timing import milliseconds, moment
 from airflow_segments_provider.sync.plan import ACTIONS_FILE, Plan, digest_of, read_actions
 from airflow_segments_provider.sync.target import SegmentKey
 from airflow_segments_provider.sync.workspace import Workspace

@@ -17,8 +17,7 @@ from airflow_segments_provider.sources.limits import breach_of_invalid
 from airflow_segments_provider.sync import approvals, report
 from airflow_segments_provider.sync.apply import TOUCHED, Progress, Sending, check_hope, planned_batches
 from airflow_segments_provider.sync.guard import breaches
-from airflow_segments_provider.sync.ledger import creation_marker as making
-from airflow_segments_provider.sync.ledger import state
+from airflow_segments_provider.sync.ledger import creation_marker, state
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Batch, Manifest
 from airflow_segments_provider.sync.ledger.state import Members
@@ -175,7 +174,7 @@ class Sync:
         if found:
             raise PlanRefused(approvals.refusal(plan, found), digest=plan.digest, breaches=found)
         self.check()
-        making.make(self.target, self.system())
+        creation_marker.make(self.target, self.system())
         return None
 
     def system(self) -> Ledger:
@@ -200,7 +199,7 @@ class Sync:
             look_only=settings.plan_only,
         )
         new = ledger.head.is_new and not self.target.lists and settings.mode == "mirror"
-        if new and not (settings.first_sync or settings.replace or making.is_ours(self.target, self.system)):
+        if new and not (settings.first_sync or settings.replace or creation_marker.is_ours(self.target, self.system)):
             problem = (
                 "it was there before any sync, and the vendor does not list the members that it may have: set "
                 '`first_sync="add"` to leave them in it, or `first_sync="replace"` to remove them.'
@@ -334,7 +333,7 @@ class Sync:
         replaced = bool(plan.replacement) and not plan.replacing
         ledger.commit(members, as_of=plan.as_of, replaced=replaced, **(_described(plan) | {"counts": counts}))
         if plan.first and self.target.made_as:
-            making.withdraw(self.system(), self.target.made_as)
+            creation_marker.withdraw(self.system(), self.target.made_as)
         changed = sent > refused or any(answer.kind == "replace" and answer.refused is None for answer in answers)
         return Synced(plan, "changed" if changed else "unchanged", counts, dict(rejected), **_last_change(ledger))
 

@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from airflow_segments_provider.sync.id_patterns import CHANGES, LOOKED_AT
-from airflow_segments_provider.sync.ledger.lease import moment
 from airflow_segments_provider.sync.ledger.ledger import Ledger
-from airflow_segments_provider.sync.ledger.retention import REPORTS
-from airflow_segments_provider.sync.plan import Plan
+from airflow_segments_provider.sync.ledger.names import REPORTS
+from airflow_segments_provider.sync.ledger.timing import moment
+from airflow_segments_provider.sync.plan import CHANGES, LOOKED_AT, Plan
 from airflow_segments_provider.sync.workspace import Workspace
 
 DIGITS = 12

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.operators.witness_variable import LedgerVariable
-from airflow_segments_provider.sync.ledger.witness import Seen
+from airflow_segments_provider.sync.ledger.ownership import Seen
 
 FOLDER = "walkme/eu-api.walkme.com/system/segment"
 
@@ -126,7 +126,7 @@ class TestReportedChanges:
 TASKS = """
 @task
 def run(**context):
-    from airflow_segments_provider.sync.ledger.witness import Seen
+    from airflow_segments_provider.sync.ledger.ownership import Seen
     from airflow_segments_provider.operators.witness_variable import LedgerVariable
 
     variable = LedgerVariable("FOLDER")

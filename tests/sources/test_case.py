@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.sources.ids import without_case
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import duckdb
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.sources import csv_load, storage
-from airflow_segments_provider.sources.csv_rows import CsvDialect
+from airflow_segments_provider.sources import csv_file, storage
+from airflow_segments_provider.sources.csv_file import CsvDialect
 from airflow_segments_provider.sources.files import FileMembers
 
 SETTINGS: dict[str, Any] = {"threads": 4, "preserve_insertion_order": False}
@@ -176,8 +176,8 @@ NOT_PLAIN = {
 def test_what_duckdb_is_not_asked_to_read(tmp_path, content):
     (tmp_path / "x.csv").write_bytes(content)
     (file,) = storage.find_files(tmp_path, "any")
-    with pytest.raises(csv_load._NotPlain):
-        csv_load._Plain(file, CsvDialect("id", header=True, delimiter=None, quotechar='"', longest=1 << 20))
+    with pytest.raises(csv_file._NotPlain):
+        csv_file._Plain(file, CsvDialect("id", header=True, delimiter=None, quotechar='"', longest=1 << 20))
 
 
 @pytest.mark.parametrize("content", NOT_PLAIN.values(), ids=NOT_PLAIN)
@@ -237,7 +237,7 @@ def test_a_csv_that_changes_while_it_is_read(tmp_path, database, monkeypatch):
         return True
 
     path.write_bytes("id\nu1\nŽ2\n".encode())
-    monkeypatch.setattr(csv_load, "_is_utf_8", change_after)
+    monkeypatch.setattr(csv_file, "_is_utf_8", change_after)
     assert load(database, FileMembers(path, "id")) is None
 
 
@@ -275,11 +275,11 @@ def test_random_csv(tmp_path, database, monkeypatch):
         chance = random.Random(seed)
         content, parameters = random_csv(chance)
         path.write_bytes(content)
-        for module in (storage, csv_load):
+        for module in (storage, csv_file):
             monkeypatch.setattr(module, "BLOCK", chance.choice([100, 1 << 20]))
         longest, buffer = chance.choice([(2 << 20, 16 << 20), (400, 500), (1_000, 3_000)])
-        monkeypatch.setattr(csv_load, "LONGEST_LINE", longest)
-        monkeypatch.setattr(csv_load, "BUFFER", buffer)
+        monkeypatch.setattr(csv_file, "LONGEST_LINE", longest)
+        monkeypatch.setattr(csv_file, "BUFFER", buffer)
         source = FileMembers(path, "id", **parameters)
         found = load(database, source)
         if found is None:
@@ -291,8 +291,8 @@ def test_random_csv(tmp_path, database, monkeypatch):
 
 
 def test_a_csv_of_many_parts_keeps_its_order(tmp_path, database, monkeypatch):
-    monkeypatch.setattr(csv_load, "LONGEST_LINE", 1_000)
-    monkeypatch.setattr(csv_load, "BUFFER", 20_000)
+    monkeypatch.setattr(csv_file, "LONGEST_LINE", 1_000)
+    monkeypatch.setattr(csv_file, "BUFFER", 20_000)
     ids = [f"u{number * 7919 % 300007}" for number in range(100_000)]
     (tmp_path / "x.csv").write_text("n,id\n" + "".join(f"{number},{one}\n" for number, one in enumerate(ids)))
     assert load(database, FileMembers(tmp_path / "x.csv", "id")) == ids

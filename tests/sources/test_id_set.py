@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from airflow_segments_provider.sources.id_set import IdSet
+from airflow_segments_provider.sources.id_storage import IdSet
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from airflow_segments_provider.errors import LedgerError, PlanRefused
 from airflow_segments_provider.sync import approvals
 from airflow_segments_provider.sync.approvals import KeptPlan
 from airflow_segments_provider.sync.ledger.history import read_head
-from airflow_segments_provider.sync.ledger.lease import moment
 from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.timing import moment
 from tests.sync.conftest import people
 from tests.sync.model.memory import KEY, Crash
 from tests.sync.test_sync import Unread

@@ -11,8 +11,8 @@ import pytest
 
 from airflow_segments_provider.errors import PlanRefused
 from airflow_segments_provider.sync.approvals import KeptPlan
-from airflow_segments_provider.sync.id_patterns import samples, shape
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.plan import samples, shape
 from airflow_segments_provider.sync.report import markdown
 from airflow_segments_provider.sync.workspace import Workspace
 from tests.sync.conftest import people

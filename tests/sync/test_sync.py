@@ -19,7 +19,7 @@ from airflow_segments_provider.errors import (
     RunSuperseded,
     VendorUnavailable,
 )
-from airflow_segments_provider.sync.ledger.history import GENERATIONS
+from airflow_segments_provider.sync.ledger.names import GENERATIONS
 from airflow_segments_provider.sync.target import Limits
 from tests.sync.conftest import people
 from tests.sync.model.memory import Crash, MemoryTarget

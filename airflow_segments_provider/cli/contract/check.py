@@ -1,21 +1,26 @@
-"""The check from end to end: which vendor, its documents, the comparison, the lines and the exit status."""
+"""``check-contract`` from end to end: the vendor and its documents, the comparison, the lines and the exit status."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_segments_provider.cli.contract.alteryx import ALTERYX
 from airflow_segments_provider.cli.contract.compare import Comparison, compare
-from airflow_segments_provider.cli.contract.docebo import DOCEBO
-from airflow_segments_provider.cli.contract.fetch import Found, from_alteryx, from_docebo, from_files
-from airflow_segments_provider.cli.contract.operation import Operation
-from airflow_segments_provider.cli.contract.report import lines
+from airflow_segments_provider.cli.contract.document import Document, Unreadable, shown
+from airflow_segments_provider.cli.contract.operations import ALTERYX, DOCEBO, Operation
+from airflow_segments_provider.errors import NotFound, SegmentsError
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+    from airflow_segments_provider.hooks.docebo import DoceboHook
+    from airflow_segments_provider.http import HttpClient, Response
 
 AGREE, DIFFER, UNKNOWN = 0, 1, 2
 
@@ -67,6 +72,142 @@ def _docebo(conn_id: str) -> Any:
     from airflow_segments_provider.hooks.docebo import DoceboHook
 
     return DoceboHook(conn_id)
+
+
+@dataclass
+class Found:
+    """The documents, and why there are no more."""
+
+    documents: list[Document] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, load: Callable[[], Document]) -> None:
+        """Add a document, or why it could not be read."""
+        try:
+            self.documents.append(load())
+        except (Unreadable, SegmentsError) as error:
+            self.problems.append(str(error))
+
+
+def from_files(paths: Sequence[Path]) -> Found:
+    """Documents that somebody has downloaded before."""
+    found = Found()
+    for path in paths:
+        found.add(partial(_from_file, path))
+    return found
+
+
+def _from_file(path: Path) -> Document:
+    try:
+        return Document(json.loads(path.read_bytes()), str(path))
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{path} is no JSON.") from None
+
+
+def from_alteryx(hook: AlteryxServerHook) -> Found:
+    """The one document of an Alteryx Server."""
+    found = Found()
+    found.add(partial(_alteryx_document, hook))
+    return found
+
+
+def _alteryx_document(hook: AlteryxServerHook) -> Document:
+    # The server's own page asks for it with two slashes; whether one does, too, is not published.
+    twice = hook.client_at(f"{hook.client.base_url}//swagger")
+    try:
+        reply = twice.request("GET", ("docs", "3"), may_be_text=True)
+    except NotFound:
+        reply = hook.client.request("GET", ("swagger", "docs", "3"), may_be_text=True)
+    finally:
+        twice.close()
+    return _read(reply, reply.call.path)
+
+
+def from_docebo(hook: DoceboHook) -> Found:
+    """The documents of Docebo's services, each of which has its own."""
+    found = Found()
+    listed = hook.client.request("GET", ("manage", "v1", "site", "microservices")).json
+    services = listed.get("data") if isinstance(listed, dict) else None
+    if not isinstance(services, list) or not services:
+        found.problems.append("Docebo's list of services holds none.")
+        return found
+    for service in services:
+        url = service.get("url") if isinstance(service, dict) else None
+        if isinstance(url, str) and url:
+            found.add(partial(_docebo_document, hook.client, url))
+        else:
+            found.problems.append("A service in Docebo's list has no address of a document.")
+    return found
+
+
+def _docebo_document(client: HttpClient, url: str) -> Document:
+    """The document at an address that the vendor gave, if that is the connection's own host.
+
+    :raises Unreadable: it is another host: the token must not go there.
+    """
+    base = urlsplit(client.base_url)
+    try:
+        target = urlsplit(urljoin(f"{client.base_url}/", url))
+        foreign = _origin(target) != _origin(base) or target.username is not None
+    except ValueError:
+        raise Unreadable(f"{shown(url)} is no address.") from None
+    if foreign:
+        raise Unreadable(
+            f"{shown(url)} is not on the connection's own host, so it was not called. Download it yourself, and give "
+            "the file with --document."
+        )
+    path = target.path.removeprefix(f"{base.path}/")
+    parts = [unquote(part) for part in path.split("/") if part]
+    reply = client.request("GET", parts, query=dict(parse_qsl(target.query)) or None, may_be_text=True)
+    return _read(reply, target.path)
+
+
+def _origin(parts: Any) -> tuple[str, str | None, int | None]:
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _read(reply: Response, source: str) -> Document:
+    """The document in an answer, whatever type the answer says that it is."""
+    content = reply.json
+    if isinstance(content, str):
+        try:
+            content = json.loads(content)
+        except (ValueError, RecursionError):
+            raise Unreadable(f"{reply.call} was answered with something that is no JSON.") from None
+    return Document(content, source)
+
+
+def lines(subject: str, ours: int, found: Found, comparison: Comparison) -> Iterator[str]:
+    """What was compared, each difference, and what it comes to.
+
+    :param ours: how many operations this package has at the vendor.
+    """
+    yield subject
+    for document in found.documents:
+        yield f"  read      {document.title} ({document.source})"
+    for problem in found.problems:
+        yield f"  NOT READ  {problem}"
+    yield f"  compared  {comparison.compared} of this package's {ours} operations, with {comparison.named} described"
+    for note in comparison.notes:
+        yield f"  note      {note}"
+    for one in comparison.unclear:
+        yield f"  UNCLEAR   {one}"
+    for difference in comparison.differences:
+        yield f"  DIFFERS   {difference}"
+    yield _verdict(found, comparison)
+
+
+def _verdict(found: Found, comparison: Comparison) -> str:
+    if not found.documents:
+        return "Nothing could be compared."
+    if count := len(comparison.differences):
+        named = "1 difference" if count == 1 else f"{count} differences"
+        return f"{named}: what the vendor describes and what this package sends are not the same there."
+    if comparison.unclear:
+        return "No difference was found, but not all could be compared."
+    return "What this package sends is as the vendor describes it."
 
 
 _VENDORS = {

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from airflow_segments_provider.cli.contract.document import Body, Described, Document, is_json, normal
-from airflow_segments_provider.cli.contract.operation import ANY, Operation, Shape, always, sent
-from airflow_segments_provider.cli.contract.schema import Schema, Unreadable, shown
+from airflow_segments_provider.cli.contract.document import (
+    Body,
+    Described,
+    Document,
+    Schema,
+    Unreadable,
+    is_json,
+    normal,
+    shown,
+)
+from airflow_segments_provider.cli.contract.operations import ANY, Operation, Shape, always, sent
 
 DEEPEST_ALTERNATIVES = 4
 

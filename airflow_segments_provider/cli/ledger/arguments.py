@@ -130,8 +130,7 @@ def _parser(parsers: Any, name: str, run: Any, told: str, epilog: str = STATUS) 
 
 def list_ledgers(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger list``."""
-    from airflow_segments_provider.cli.ledger.ledgers import find
-    from airflow_segments_provider.cli.ledger.overview import overview
+    from airflow_segments_provider.cli.ledger.ledgers import find, overview
     from airflow_segments_provider.sync.ledger.location import ledger_path
 
     path = options.ledger_path or ledger_path()
@@ -141,14 +140,14 @@ def list_ledgers(options: argparse.Namespace) -> tuple[int, list[str]]:
 
 def show_ledger(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger show``."""
-    from airflow_segments_provider.cli.ledger.details import details
+    from airflow_segments_provider.cli.ledger.ledgers import details
 
     return DONE, details(_chosen(options))
 
 
 def export_members(options: argparse.Namespace) -> tuple[int, list[str]]:
     """``ledger export``; writes to ``options.stdout`` where no file is named."""
-    from airflow_segments_provider.cli.ledger.export import export
+    from airflow_segments_provider.cli.ledger.id_list import export
 
     if options.output is None and options.stdout.isatty():
         return DECLINED, ["These are people's IDs: name a file by --output, or - to show them here."]

@@ -8,14 +8,13 @@ import re
 from collections.abc import Sequence
 
 from airflow_segments_provider.cli.ledger.arguments import DECLINED, DONE
-from airflow_segments_provider.cli.ledger.details import can_be_approved
-from airflow_segments_provider.cli.ledger.ledgers import KeptLedger
+from airflow_segments_provider.cli.ledger.ledgers import KeptLedger, can_be_approved
 from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.sync import approvals
 from airflow_segments_provider.sync.ledger import retention
 from airflow_segments_provider.sync.ledger.history import Head, read_head
-from airflow_segments_provider.sync.ledger.lease import moment
 from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.timing import moment
 from airflow_segments_provider.sync.plan import Plan
 from airflow_segments_provider.sync.workspace import Workspace
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,16 +16,23 @@ from pathlib import Path
 from airflow_segments_provider.cli.ledger.arguments import DECLINED, DONE, FAILED
 from airflow_segments_provider.cli.ledger.file_search import Found, Search
 from airflow_segments_provider.cli.ledger.id_list import NamedId
-from airflow_segments_provider.cli.ledger.ledgers import AnyStore, KeptLedger
-from airflow_segments_provider.cli.ledger.locations import LEFTOVERS, Places
-from airflow_segments_provider.cli.ledger.patience import Patience
+from airflow_segments_provider.cli.ledger.ledgers import FOLDERS, AnyStore, KeptLedger
 from airflow_segments_provider.errors import LedgerBusy, LedgerOvertaken, LedgerUnavailable
 from airflow_segments_provider.sources.ids import INVISIBLE
 from airflow_segments_provider.sync.ledger import retention
-from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, NOTES, read_head
+from airflow_segments_provider.sync.ledger.history import read_head
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.local_store import TEMPORARY
-from airflow_segments_provider.sync.ledger.location import UNMATCHED
+from airflow_segments_provider.sync.ledger.names import (
+    ACKNOWLEDGED,
+    APPROVALS,
+    BATCHES,
+    NOTES,
+    PLANS,
+    REPORTS,
+    STATE,
+    UNMATCHED,
+)
 from airflow_segments_provider.sync.ledger.object_store import ObjectStore
 from airflow_segments_provider.sync.ledger.timing import milliseconds, now_ms
 from airflow_segments_provider.sync.workspace import Workspace, remove_leftovers, working_directories
@@ -52,11 +61,18 @@ ERASED = (
 
 
 # What a run writes before it begins, and from then on.
-SENDING = frozenset({retention.STATE, retention.BATCHES, ACKNOWLEDGED, NOTES})
+SENDING = frozenset({STATE, BATCHES, ACKNOWLEDGED, NOTES})
 # Longer than a part of a file takes.
 UPLOAD_ENDS = timedelta(hours=1)
 # As `tempfile` names them.
 _DOWNLOAD = re.compile(r"segments-[a-z0-9_]{8}(\.\w+)?")
+
+PAUSE = 1.0
+
+LEFTOVERS = "working directories of killed runs"
+UNFINISHED = "half-written files"
+OTHERS = "other files"
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -267,7 +283,7 @@ class _Erasure:
         there = list(store.files())
         begun = read_head(store, kept.folder).manifest
         folders = [name.rpartition("/")[0] for name in found.files]
-        if all(folder.startswith(f"{retention.REPORTS}/") for folder in folders):
+        if all(folder.startswith(f"{REPORTS}/") for folder in folders):
             for folder in folders:
                 store.delete_folder(folder)
         elif begun or any(name.partition("/")[0] in SENDING for name in there):
@@ -277,7 +293,7 @@ class _Erasure:
             retention.delete_replaced(store, ledger.head, there=there, now=_any_age())
         else:
             # Plans and reports of a first sync that was refused are all there is.
-            for folder in (retention.PLANS, retention.APPROVALS, retention.REPORTS):
+            for folder in (PLANS, APPROVALS, REPORTS):
                 store.delete_folder(folder)
 
     def _rewrite(self, kept: KeptLedger, ledger: Ledger) -> None:
@@ -325,3 +341,85 @@ def _any_age() -> int:
 
 def _ledgers(count: int) -> str:
     return "1 ledger" if count == 1 else f"{count:,} ledgers"
+
+
+class Patience:
+    """A period that begins now, and ends once for all that is waited for.
+
+    :param seconds: 0 to wait for nothing.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def pause(self, *, until: int | None = None) -> bool:
+        """Wait a little; return False, at once, where the period has ended.
+
+        :param until: wait until then, in milliseconds since 1970; False where the period ends before.
+        """
+        left = self._until - time.monotonic()
+        needed = PAUSE if until is None else max(0.0, (until - now_ms()) / 1000)
+        if left <= 0 or (until is not None and needed > left):
+            return False
+        time.sleep(min(needed, left))
+        return True
+
+    def wait_until(self, done: Callable[[], bool]) -> bool:
+        """Wait until it is done; return False where the period has ended before."""
+        while not done():
+            if not self.pause():
+                return False
+        return True
+
+
+class Places:
+    """Collects where each of these IDs was found."""
+
+    def __init__(self, ids: Sequence[NamedId]) -> None:
+        self.ids = ids
+        self._files: dict[int, dict[str, set[str]]] = {}
+        # As a set that keeps its order: an erasure may look again.
+        self._members: dict[int, dict[str, None]] = {}
+
+    def add(self, folder: str, found: Found) -> None:
+        """Add what a search found.
+
+        :param folder: the ledger, or what else was searched.
+        """
+        for name, numbers in found.holding.items():
+            for number in numbers:
+                self._files.setdefault(number, {}).setdefault(folder, set()).add(name)
+
+    def add_member(self, number: int, folder: str) -> None:
+        """Add that a segment may hold the user."""
+        self._members.setdefault(number, {})[folder] = None
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line an ID."""
+        for number, named in enumerate(self.ids):
+            places = [f"{folder} ({_kinds(files)})" for folder, files in self._files.get(number, {}).items()]
+            member = self._members.get(number, {})
+            may = f"; {', '.join(member)} may hold it" if member else ""
+            yield f"{named.place}: {'found in ' + ', '.join(places) if places else 'not found'}{may}."
+
+    def left(self, folder: str, found: Found) -> Iterator[str]:
+        """Yield a line for each file that still contains an ID, or cannot be read."""
+        for name, numbers in found.holding.items():
+            some = sorted(numbers)
+            named = ", ".join(self.ids[number].place for number in some[:MOST_NAMED])
+            more = f" and {len(some) - MOST_NAMED:,} more" if len(some) > MOST_NAMED else ""
+            yield f"{folder}: {name} still contains the ID of {named}{more}."
+        for name in found.unreadable:
+            yield f"{folder}: {name} cannot be read, and may contain any of them."
+
+
+def _kinds(files: set[str]) -> str:
+    kinds = Counter(map(_kind, files))
+    return ", ".join(f"{kind}: {count:,}" for kind, count in sorted(kinds.items()))
+
+
+def _kind(name: str) -> str:
+    if name.rpartition("/")[2].startswith(TEMPORARY):
+        return UNFINISHED
+    folder = name.partition("/")[0]
+    return folder if folder in FOLDERS else OTHERS

@@ -17,16 +17,21 @@ from typing import Any
 from airflow_segments_provider.cli.ledger.id_list import NamedId, trimmed
 from airflow_segments_provider.cli.ledger.ledgers import AnyStore
 from airflow_segments_provider.errors import LedgerUnavailable
-from airflow_segments_provider.sources.case import without_case
-from airflow_segments_provider.sources.ids import INVISIBLE
+from airflow_segments_provider.sources.ids import INVISIBLE, without_case
 from airflow_segments_provider.sync.approvals import Approval, Ending
-from airflow_segments_provider.sync.ledger.creation_marker import MAKING
-from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
-from airflow_segments_provider.sync.ledger.lease import LEASES
 from airflow_segments_provider.sync.ledger.local_store import TEMPORARY
-from airflow_segments_provider.sync.ledger.location import UNMATCHED
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, File, Manifest, Note, Release
-from airflow_segments_provider.sync.ledger.retention import APPROVALS, PLANS, REPORTS
+from airflow_segments_provider.sync.ledger.names import (
+    ACKNOWLEDGED,
+    APPROVALS,
+    GENERATIONS,
+    LEASES,
+    MAKING,
+    NOTES,
+    PLANS,
+    REPORTS,
+    UNMATCHED,
+)
 from airflow_segments_provider.sync.ledger.state import COLUMNS
 from airflow_segments_provider.sync.workspace import Workspace
 

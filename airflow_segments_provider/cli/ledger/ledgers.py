@@ -1,22 +1,36 @@
-"""Finds the ledgers below a ledger path, and the one that a name means."""
+"""The ledgers below a ledger path: ``ledger list`` and ``ledger show``."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES
+from airflow_segments_provider.errors import InvalidInput, LedgerBusy, LedgerError
+from airflow_segments_provider.sync import approvals
+from airflow_segments_provider.sync.ledger.history import generations, manifest_name
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
 from airflow_segments_provider.sync.ledger.location import ledger_path, store_at
-from airflow_segments_provider.sync.ledger.manifest import Writer
-from airflow_segments_provider.sync.ledger.names import FOLDER
+from airflow_segments_provider.sync.ledger.manifest import Manifest, Writer, parse_manifest
+from airflow_segments_provider.sync.ledger.names import (
+    ACKNOWLEDGED,
+    APPROVALS,
+    BATCHES,
+    FOLDER,
+    GENERATIONS,
+    NOTES,
+    PLANS,
+    REPORT,
+    REPORTS,
+    STATE,
+)
 from airflow_segments_provider.sync.ledger.object_store import ObjectStore
-from airflow_segments_provider.sync.ledger.retention import APPROVALS, BATCHES, PLANS, REPORTS, STATE
+from airflow_segments_provider.sync.ledger.ownership import read_release
+from airflow_segments_provider.sync.ledger.timing import moment
+from airflow_segments_provider.sync.workspace import Workspace
 
 # Vendor, host, system, segment; below them are the folders of one ledger.
 DEPTH = 4
@@ -26,6 +40,24 @@ MOST_NAMED = 10
 REQUEST_TIMEOUT = timedelta(minutes=15)
 
 AnyStore = LocalStore | ObjectStore
+
+COLUMNS = (
+    "segment",
+    "generation",
+    "data as of",
+    "owned",
+    "uncertain",
+    "rejected",
+    "task",
+    "under way",
+    "replacement",
+)
+NUMBERS = frozenset({"generation", "owned", "uncertain", "rejected"})
+NOTHING = "-"
+UNSETTLED = "a request of unknown outcome has to settle"
+
+# The counts of a plan that say what changes.
+SHOWN = ("wanted", "baseline", "add", "again", "remove", "remove_again", "gone", "applied", "rejected", "erased")
 
 
 @dataclass(frozen=True)
@@ -86,3 +118,184 @@ def _folders(store: AnyStore, folder: str, depth: int) -> Iterator[str]:
         return
     for name in (name for name in inside if re.fullmatch(FOLDER, name)):
         yield from _folders(store, f"{folder}/{name}" if folder else name, depth - 1)
+
+
+def overview(ledgers: Sequence[KeptLedger]) -> tuple[int, list[str]]:
+    """Return a table; status 1 where one of them cannot be read."""
+    rows, damaged = list[Sequence[str]]([COLUMNS]), list[str]()
+    for kept in ledgers:
+        try:
+            rows.append(_row(kept))
+        except LedgerError as error:
+            damaged.append(f"{kept.folder}: {error}")
+    return (1 if damaged else 0), [*_aligned(rows), *damaged]
+
+
+def known_counts(workspace: Workspace) -> tuple[int, int, int]:
+    """Return how many users of the view ``known`` are owned, uncertain, and rejected."""
+    owned, uncertain, rejected = workspace.one(
+        "SELECT count(*) FILTER (owned), count(uncertain), count(rejected) FROM known"
+    )
+    return owned, uncertain, rejected
+
+
+def under_way(ledger: Ledger) -> str:
+    """Return since when a run is sending, or that one was interrupted; empty for neither.
+
+    :param ledger: one that was looked at.
+    """
+    manifest = ledger.head.manifest
+    if manifest is None or manifest.intent is None:
+        return ""
+    begun = moment(manifest.written_at)
+    try:
+        ledger.check_free()
+    except LedgerBusy:
+        return f"since {begun}"
+    return f"interrupted, begun {begun}"
+
+
+def replacement(ledger: Ledger) -> str:
+    """Return whether a replacement is pending, and what it waits for; empty for neither.
+
+    :param ledger: one that was looked at.
+    """
+    pending = "pending" if ledger.state.replacement is not None else ""
+    sent = ledger.state.replacement_sent
+    waits = ""
+    if sent is not None and (until := sent + ledger.settling) > ledger.clock():
+        waits = f"{UNSETTLED} until {moment(until)}"
+    elif pending and _is_unanswered(ledger):
+        waits = UNSETTLED
+    return ", ".join(part for part in (pending, waits) if part)
+
+
+def _is_unanswered(ledger: Ledger) -> bool:
+    """Whether the newest intent can have sent a replacing request that is not acknowledged."""
+    if ledger.head.intent is None or not ledger.head.intent.replacing:
+        return False
+    released = read_release(ledger.store, ledger.head.generation)
+    return released is None or released.replacing
+
+
+def _row(kept: KeptLedger) -> tuple[str, ...]:
+    ledger = kept.ledger()
+    with Workspace() as workspace:
+        ledger.look(workspace)
+        counts = [f"{count:,}" for count in known_counts(workspace)]
+    manifest, as_of = ledger.head.manifest, ledger.state.as_of
+    return (
+        kept.folder,
+        str(ledger.head.generation),
+        NOTHING if as_of is None else moment(as_of),
+        *counts,
+        (manifest and manifest.writer.owner) or NOTHING,
+        under_way(ledger) or NOTHING,
+        replacement(ledger) or NOTHING,
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return [
+        "  ".join(
+            cell.rjust(width) if name in NUMBERS else cell.ljust(width)
+            for name, cell, width in zip(COLUMNS, row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def details(ledger: KeptLedger) -> list[str]:
+    """Return its counts, what is pending, its generations, newest first, refused plans and reports.
+
+    :raises LedgerError: it is damaged.
+    """
+    opened = ledger.ledger()
+    with Workspace() as workspace:
+        opened.look(workspace)
+        owned, uncertain, rejected = known_counts(workspace)
+    manifest = opened.head.manifest
+    task = (manifest and manifest.writer.owner) or "none yet"
+    return [
+        ledger.folder,
+        f"task {task}: {owned:,} owned, {uncertain:,} uncertain, {rejected:,} rejected",
+        *_pending(opened),
+        *_section("generations", _generations(ledger)),
+        *_section("refused plans", _plans(opened)),
+        *_section("reports", _reports(ledger)),
+    ]
+
+
+def can_be_approved(ledger: Ledger, generation: int, notes: tuple[str, ...]) -> bool:
+    """Whether a plan is still true.
+
+    :param ledger: one that was looked at.
+    :param generation: the one that the plan was made at; ``notes``: the notes that it accounts for.
+    """
+    return generation == ledger.head.generation and notes == ledger.state.notes
+
+
+def _pending(ledger: Ledger) -> list[str]:
+    lines = []
+    if ledger.state.as_of is not None:
+        by = f", committed by {ledger.state.as_of_run}" if ledger.state.as_of_run else ""
+        lines.append(f"data as of {moment(ledger.state.as_of)}{by}")
+    if run := under_way(ledger):
+        lines.append(f"run under way: {run}")
+    if waits := replacement(ledger):
+        asked = f", asked for by {ledger.state.replacement}" if ledger.state.replacement else ""
+        lines.append(f"replacement: {waits}{asked}")
+    if ledger.state.unknown:
+        lines.append("the ledger was lost: the members may be others than those it owns, until they are replaced")
+    return lines
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return ["", title, *(f"  {line}" for line in lines or ["none"])]
+
+
+def _generations(ledger: KeptLedger) -> list[str]:
+    lines = []
+    for generation in reversed(generations(ledger.store)):
+        name = manifest_name(generation)
+        content = ledger.store.read(name)
+        if content is None:
+            continue
+        try:
+            manifest = parse_manifest(content, name, ledger.folder)
+        except LedgerError as error:
+            lines.append(f"{generation}  {error}")
+            continue
+        lines.append(
+            f"{generation}  {moment(manifest.written_at)}  {manifest.writer.run}  {_kind(manifest)}: "
+            f"{_counts(manifest.counts)}"
+        )
+    return lines
+
+
+def _reports(ledger: KeptLedger) -> list[str]:
+    names = [name for name in ledger.store.folders(REPORTS) if re.fullmatch(REPORT, name)]
+    return [f"{ledger.store}/{REPORTS}/{name}" for name in names]
+
+
+def _kind(manifest: Manifest) -> str:
+    if manifest.intent:
+        return f"intent, {manifest.mode}, accepted by {manifest.intent.accepted}"
+    if not manifest.counts:
+        return "wait for a replacing request to settle"
+    return "erasure" if "erased" in manifest.counts else f"commit, {manifest.mode}"
+
+
+def _plans(ledger: Ledger) -> list[str]:
+    lines = []
+    for stored in reversed(approvals.kept(ledger.store)):
+        plan = stored.plan
+        still = "can be approved" if can_be_approved(ledger, plan.generation, plan.notes) else "no longer true"
+        lines.append(f"{plan.digest}  {plan.mode}, of generation {plan.generation}, {still}: {_counts(plan.counts)}")
+        lines += [f"  - {breach}" for breach in stored.breaches]
+    return lines
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {counts[name]:,}" for name in SHOWN if counts.get(name)) or "no users"

@@ -13,10 +13,10 @@ from datetime import timedelta
 
 from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.sync.ledger.ledger import Ledger
+from airflow_segments_provider.sync.ledger.names import MAKING
 from airflow_segments_provider.sync.ledger.timing import milliseconds
 from airflow_segments_provider.sync.target import Target
 
-MAKING = "making"
 # Long enough for the next run of a task that failed; a segment of that name made later is another one.
 BELIEVED = timedelta(days=7)
 

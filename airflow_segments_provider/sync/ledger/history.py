@@ -18,12 +18,8 @@ from airflow_segments_provider.sync.ledger.manifest import (
     digest_of,
     parse_manifest,
 )
-from airflow_segments_provider.sync.ledger.names import ACKNOWLEDGEMENT, GENERATION, named
-from airflow_segments_provider.sync.ledger.store import Store
-
-GENERATIONS = "generations"
-ACKNOWLEDGED = "acknowledged"
-NOTES = "notes"
+from airflow_segments_provider.sync.ledger.names import ACKNOWLEDGED, ACKNOWLEDGEMENT, GENERATION, GENERATIONS, NOTES
+from airflow_segments_provider.sync.ledger.store import Store, named
 
 _NUMBERED = re.compile("[0-9]{12}")
 

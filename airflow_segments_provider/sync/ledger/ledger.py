@@ -13,10 +13,8 @@ from datetime import timedelta
 from typing import Any
 
 from airflow_segments_provider.errors import LedgerBusy, LedgerDamaged, LedgerOvertaken
-from airflow_segments_provider.sync.ledger import lease, retention, state
-from airflow_segments_provider.sync.ledger import ownership as claim
+from airflow_segments_provider.sync.ledger import ownership, retention, state
 from airflow_segments_provider.sync.ledger.history import (
-    NOTES,
     Head,
     acknowledgements,
     manifest_name,
@@ -40,11 +38,11 @@ from airflow_segments_provider.sync.ledger.manifest import (
     Writer,
     digest_of,
 )
-from airflow_segments_provider.sync.ledger.names import NOTE, named
+from airflow_segments_provider.sync.ledger.names import BATCHES, NOTE, NOTES, STATE
+from airflow_segments_provider.sync.ledger.ownership import NoWitness, Seen, Witness
 from airflow_segments_provider.sync.ledger.state import Members
-from airflow_segments_provider.sync.ledger.store import Store
-from airflow_segments_provider.sync.ledger.timing import Timing, milliseconds, now_ms, running_ms
-from airflow_segments_provider.sync.ledger.witness import NoWitness, Seen, Witness
+from airflow_segments_provider.sync.ledger.store import Store, named
+from airflow_segments_provider.sync.ledger.timing import Timing, milliseconds, moment, now_ms, running_ms
 from airflow_segments_provider.sync.workspace import Workspace
 
 # A new snapshot is written where its deltas are more, or larger as a fraction of it.
@@ -115,14 +113,14 @@ class Ledger:
         seen = self.witness.read()
         damaged = self._read_head(asked)
         if not takeover:
-            claim.check_owner(self.head, self.writer)
+            ownership.check_owner(self.head, self.writer)
         self.check_free()
-        lost = damaged or claim.is_lost(self.store, self.head, seen)
+        lost = damaged or ownership.is_lost(self.store, self.head, seen)
         newest = max(self.head.state.as_of or 0, (seen.as_of or 0) if lost and seen else 0)
         if not any_age:
-            claim.check_age(self.folder, self.head, as_of, newest)
+            ownership.check_age(self.folder, self.head, as_of, newest)
         if lost and seen and asked is None:
-            raise claim.lost(self.folder, seen)
+            raise ownership.lost(self.folder, seen)
         self._newest = max(self._newest, self.head.generation, seen.generation if seen else 0)
         members, replacing, unread = self._read_members(workspace, asked)
         asked = asked or (first if self.head.is_new else None)
@@ -154,7 +152,7 @@ class Ledger:
         :raises LedgerBusy: one does, or died less than a lease ago.
         """
         margin = self._longest(self.head.intent) + milliseconds(self.timing.skew)
-        lease.check_free(self.store, self.head, self.writer, now=self.clock(), margin=margin)
+        ownership.check_free(self.store, self.head, self.writer, now=self.clock(), margin=margin)
 
     def _longest(self, intent: Intent | None) -> int:
         """Return how long after its check a request may be sent, in milliseconds, by an intent or by this run."""
@@ -197,7 +195,7 @@ class Ledger:
         replacing, manifest = False, self.head.manifest
         if manifest and manifest.intent:
             answers = read_acknowledgements(self.store, manifest)
-            released = lease.read_release(self.store, manifest.generation)
+            released = ownership.read_release(self.store, manifest.generation)
             replacing = self.account(answers) and (released.replacing if released else manifest.intent.replacing)
             # A writer that has not released its intent can send until the time-out after our next generation.
             until = released.at if released else self.clock() + self._longest(manifest.intent)
@@ -246,7 +244,7 @@ class Ledger:
         if self.state.replacement_sent is not None and self.clock() < until:
             raise LedgerBusy(
                 f"{self.folder}: a request that replaces all members may still be carried out, and would undo whatever "
-                f"is sent before. Nothing was sent now. Run the task again after {lease.moment(until)}; with "
+                f"is sent before. Nothing was sent now. Run the task again after {moment(until)}; with "
                 "`deferrable=True` it waits by itself.",
                 until=until,
             )
@@ -256,7 +254,7 @@ class Ledger:
 
     def keep(self, batches: Iterable[tuple[Action, int, int, str]]) -> list[Batch]:
         """Write the files of the batches: each an action, :attr:`Batch.retry`, the number of users, and their IDs."""
-        folder = f"{retention.BATCHES}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}"
+        folder = f"{BATCHES}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}"
 
         def write(number: int, kind: Action, retry: int, users: int, ids: str) -> Batch:
             content = ids.encode()
@@ -315,12 +313,12 @@ class Ledger:
         if now >= self._lease_until:
             raise LedgerOvertaken(
                 f"{self.folder}: this worker's hold on the segment's ledger ended at "
-                f"{lease.moment(self._lease_until)}, before its next request: it was suspended, or a request took too "
+                f"{moment(self._lease_until)}, before its next request: it was suspended, or a request took too "
                 "long. Nothing further was sent. Run the task again."
             )
         if self._lease_until - now <= milliseconds(max(self.request_timeout, self._hold / 2)):
             self._lease_until = now + milliseconds(self._hold)
-            lease.renew(self.store, own, self._lease_until)
+            ownership.renew(self.store, own, self._lease_until)
         now, running = self.clock(), self.running()
         if newest_generation(self.store) != own:
             raise LedgerOvertaken(
@@ -373,7 +371,7 @@ class Ledger:
         :param replacing: whether a replacing request was sent whose outcome is unknown.
         """
         with suppress(Exception):
-            lease.release(self.store, self.head.generation, Release(at=self.clock(), replacing=replacing))
+            ownership.release(self.store, self.head.generation, Release(at=self.clock(), replacing=replacing))
 
     def commit(self, members: Members, *, as_of: int, replaced: bool = False, **plan: Any) -> None:
         """Write a generation without an intent, and delete what is old.
@@ -421,7 +419,7 @@ class Ledger:
         most = LARGEST_DELTAS * (opened.snapshot.rows if opened.snapshot else 0)
         whole = opened.snapshot is None or len(opened.deltas) >= MOST_DELTAS or rows > most
         path, rows = members.write(whole=whole)
-        name = f"{retention.STATE}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
+        name = f"{STATE}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
         self.store.put(name, path)
         part = DataFile(name=name, rows=rows, sha256=state.file_digest(path))
         self._change(**({"snapshot": part, "deltas": ()} if whole else {"deltas": (*opened.deltas, part)}))

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 from airflow.providers.common.compat.sdk import ObjectStoragePath, conf
 
 from airflow_segments_provider.errors import ConfigurationError, LedgerError
-from airflow_segments_provider.sync.ledger.history import GENERATIONS
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.names import GENERATIONS
 from airflow_segments_provider.sync.ledger.object_store import BUCKETS, ObjectStore, check_exclusive
 from airflow_segments_provider.sync.ledger.timing import Timing
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from airflow_segments_provider.sync.ledger.store import Store
 
 
-# Below a ledger path, beside the folders of vendors: lists of users that a vendor does not have.
-UNMATCHED = "unmatched"
 MOST_DIGITS = 5
 LOCAL_EXECUTORS = ("LocalExecutor", "SequentialExecutor", "DebugExecutor")
 LOCAL_SCHEMES = ("file", "local")

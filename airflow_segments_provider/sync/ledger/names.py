@@ -6,15 +6,28 @@ A ledger is data that others may have written: what has another form is damage, 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from airflow_segments_provider.sources.ids import INVISIBLE
 
-if TYPE_CHECKING:
-    from airflow_segments_provider.sync.ledger.store import Store
-
+# The folders of a ledger.
+GENERATIONS = "generations"
+STATE = "state"
+BATCHES = "batches"
+ACKNOWLEDGED = "acknowledged"
+NOTES = "notes"
+LEASES = "leases"
+PLANS = "plans"
+APPROVALS = "approvals"
+REPORTS = "reports"
+# The ledger was deleted on purpose: what the witness has of it no longer counts.
+FORGOTTEN = "forgotten"
+# Creation markers, in the ledger of a vendor's system.
+MAKING = "making"
+# Below a ledger path, beside the folders of vendors: lists of users that a vendor does not have.
+UNMATCHED = "unmatched"
 
 _NUMBER, _HEX = "[0-9]{12}", "[0-9a-f]"
 
@@ -61,8 +74,3 @@ NoteName = Annotated[str, Field(pattern=f"^{NOTE}$")]
 def text(given: str) -> str:
     """Return what others wrote as a :data:`Text`."""
     return re.sub(f"[{_HIDDEN}]", " ", given).encode("utf-8", "replace").decode()[:500].strip() or "?"
-
-
-def named(store: Store, folder: str, form: str) -> list[str]:
-    """Return the names of the files in a folder that have the form of a ledger's own; others are ignored."""
-    return [name for name in store.names(folder) if re.fullmatch(form, name)]

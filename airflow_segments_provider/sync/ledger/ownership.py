@@ -1,14 +1,18 @@
-"""Checks that a run may continue a ledger: the owner is the same, it was not lost, and has no newer data."""
+"""The checks that a run may change a ledger: its owner, its lease, and the witness that shows a lost or older one."""
 
 from __future__ import annotations
 
-from airflow_segments_provider.errors import LedgerError, LedgerLost, RunSuperseded
+from dataclasses import dataclass
+from typing import Protocol
+
+from airflow_segments_provider.errors import LedgerBusy, LedgerError, LedgerLost, RunSuperseded
 from airflow_segments_provider.sync.ledger.history import Head, manifest_name
-from airflow_segments_provider.sync.ledger.lease import moment
-from airflow_segments_provider.sync.ledger.manifest import Writer, digest_of
-from airflow_segments_provider.sync.ledger.retention import FORGOTTEN
-from airflow_segments_provider.sync.ledger.store import Store
-from airflow_segments_provider.sync.ledger.witness import Seen
+from airflow_segments_provider.sync.ledger.manifest import Release, Writer, digest_of
+from airflow_segments_provider.sync.ledger.names import FORGOTTEN, LATEST, LEASES, RENEWAL
+from airflow_segments_provider.sync.ledger.store import Store, named
+from airflow_segments_provider.sync.ledger.timing import moment
+
+RELEASED = "released"
 
 
 def is_lost(store: Store, head: Head, seen: Seen | None) -> bool:
@@ -73,3 +77,81 @@ def check_age(folder: str, head: Head, as_of: int, newest: int) -> None:
         f"committed{by}. Nothing was sent, and no action is needed. To send the older data all the same, set "
         '`on_older="apply"`.'
     )
+
+
+def renew(store: Store, generation: int, until: int) -> None:
+    """Extend the lease of an intent."""
+    store.create(f"{LEASES}/{generation:012d}/{until:015d}.json", b"")
+
+
+def release(store: Store, generation: int, released: Release) -> None:
+    """Let other runs take the ledger over at once."""
+    store.create(f"{LEASES}/{generation:012d}/{RELEASED}.json", released.encoded)
+
+
+def read_release(store: Store, generation: int) -> Release | None:
+    """Return the release of an intent; None where there is none, or it is damaged."""
+    content = store.read(f"{LEASES}/{generation:012d}/{RELEASED}.json")
+    try:
+        return Release.decode(content) if content else None
+    except ValueError:
+        return None
+
+
+def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: int) -> None:
+    """Check that no other run holds the ledger.
+
+    :param margin: how long after the end of its lease a request of the other may be under way.
+    :raises LedgerBusy: one does, or died less than a lease ago.
+    """
+    manifest = head.manifest
+    if manifest is None or manifest.intent is None:
+        return
+    other = manifest.writer
+    if other.run == writer.run and other.try_number <= writer.try_number:
+        return
+    if read_release(store, manifest.generation):
+        return
+    names = named(store, f"{LEASES}/{manifest.generation:012d}", RENEWAL)
+    renewed = [until for name in names if (until := int(name.partition(".")[0])) <= LATEST]
+    until = max([manifest.intent.lease_until, *renewed]) + margin
+    if now < until:
+        raise LedgerBusy(
+            f"{manifest.folder}: Run {other.run} is changing this segment, or died doing so. Nothing was sent. It can "
+            f"be taken over from {moment(until)} on.",
+            until=until,
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A generation of the ledger that was written.
+
+    :param digest: the SHA-256 of its manifest.
+    :param as_of: the time that the committed data represents, in milliseconds since 1970.
+    """
+
+    generation: int
+    digest: str
+    as_of: int | None
+
+
+class Witness(Protocol):
+    """The newest generation of a ledger, recorded in another place."""
+
+    def read(self) -> Seen | None:
+        """Return the highest generation that was recorded, or None."""
+
+    def write(self, seen: Seen) -> None:
+        """Record a generation; called after it was created, and before its first request."""
+
+
+class NoWitness:
+    """No witness: a lost ledger looks like a first sync."""
+
+    def read(self) -> Seen | None:
+        """Return None."""
+        return None
+
+    def write(self, seen: Seen) -> None:
+        """Do nothing."""

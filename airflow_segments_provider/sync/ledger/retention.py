@@ -8,27 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_segments_provider.sync.ledger.history import (
-    ACKNOWLEDGED,
-    GENERATIONS,
-    NOTES,
-    Head,
-    generation_of,
-    generations,
-    manifest_name,
-)
-from airflow_segments_provider.sync.ledger.lease import LEASES
+from airflow_segments_provider.sync.ledger.history import Head, generation_of, generations, manifest_name
 from airflow_segments_provider.sync.ledger.manifest import Manifest, State, parse_manifest
+from airflow_segments_provider.sync.ledger.names import (
+    ACKNOWLEDGED,
+    APPROVALS,
+    BATCHES,
+    FORGOTTEN,
+    GENERATIONS,
+    LEASES,
+    NOTES,
+    PLANS,
+    REPORTS,
+    STATE,
+)
 from airflow_segments_provider.sync.ledger.store import Store
 
-STATE = "state"
-BATCHES = "batches"
-PLANS = "plans"
-APPROVALS = "approvals"
-REPORTS = "reports"
 REPLACED = (STATE, BATCHES, PLANS, APPROVALS, REPORTS, ACKNOWLEDGED, LEASES)
-# The ledger was deleted on purpose: what the witness has of it no longer counts.
-FORGOTTEN = "forgotten"
 FORGOTTEN_MARK = f"{FORGOTTEN}/{0:012d}.json"
 
 

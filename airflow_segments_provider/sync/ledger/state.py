@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_segments_provider.errors import LedgerDamaged, LedgerUnavailable
-from airflow_segments_provider.sources.id_table import literal
+from airflow_segments_provider.sources.id_storage import literal
 from airflow_segments_provider.sources.ids import INVISIBLE
 from airflow_segments_provider.sync.ledger.manifest import RESTORE, Acknowledgement, Batch, DataFile, State, digest_of
 from airflow_segments_provider.sync.ledger.names import CONTROL, EARLIEST, LATEST

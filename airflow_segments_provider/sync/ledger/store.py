@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Protocol
 
@@ -46,3 +47,8 @@ class Store(Protocol):
 
         :param before: milliseconds since 1970; what is younger may still be finished.
         """
+
+
+def named(store: Store, folder: str, form: str) -> list[str]:
+    """Return the names of the files in a folder that have the form of a ledger's own; others are ignored."""
+    return [name for name in store.names(folder) if re.fullmatch(form, name)]

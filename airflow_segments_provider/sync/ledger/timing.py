@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow_segments_provider.errors import ConfigurationError
 
@@ -24,6 +24,11 @@ def running_ms() -> int:
 def milliseconds(period: timedelta) -> int:
     """Return a period in milliseconds."""
     return period // timedelta(milliseconds=1)
+
+
+def moment(milliseconds: int) -> str:
+    """Return a time as text, in UTC."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)

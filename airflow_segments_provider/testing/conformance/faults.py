@@ -8,8 +8,8 @@ from typing import Literal
 
 from airflow_segments_provider.errors import LedgerOvertaken, RejectedRequest, VendorError
 from airflow_segments_provider.sync.target import Applied
+from airflow_segments_provider.testing.conformance.checks import must, must_be
 from airflow_segments_provider.testing.conformance.fake import VendorFake
-from airflow_segments_provider.testing.conformance.must import must, must_be
 
 
 class FaultTests:

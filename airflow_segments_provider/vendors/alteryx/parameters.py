@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import StringConstraints, model_validator
 
-from airflow_segments_provider.sources.case import without_case
-from airflow_segments_provider.sources.ids import INVISIBLE
+from airflow_segments_provider.sources.ids import INVISIBLE, without_case
 from airflow_segments_provider.vendors.base.parameters import (
     AS_OBJECT,
     IfExists,

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.batches import StagedUserIds
-from airflow_segments_provider.sources.id_set import IdSet
+from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.limits import breach_of_unmatched
 
 if TYPE_CHECKING:

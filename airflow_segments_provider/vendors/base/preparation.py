@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.batches import StagedUserIds
-from airflow_segments_provider.sources.not_given import NotGiven
+from airflow_segments_provider.sources.values import NotGiven
 from airflow_segments_provider.vendors.base.lookup import UserRules, identified
 from airflow_segments_provider.vendors.base.parameters import LookupParameters, Parameters, limit_problems, parsed
 

@@ -17,7 +17,7 @@ from airflow_segments_provider.errors import (
 )
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds
-from airflow_segments_provider.sources.id_set import IdSet
+from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.vendors.docebo.api import GROUPS
 from airflow_segments_provider.vendors.docebo.responses import parse_addition, parse_background, parse_member

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.batches import StagedUserIds
-from airflow_segments_provider.sources.id_set import IdSet
+from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.values import UserSource, chunks
 from airflow_segments_provider.vendors.base.parameters import UsersParameters, limit_problems, validated, with_result

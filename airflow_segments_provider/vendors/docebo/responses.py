@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply
-from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.sources.ids import without_case
 from airflow_segments_provider.vendors.docebo.parameters import Column
 
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from airflow_segments_provider.errors import NotFound
 from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.sources.batches import StagedUserIds
-from airflow_segments_provider.sources.id_set import IdSet
+from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
-from airflow_segments_provider.sources.not_given import NotGiven
-from airflow_segments_provider.sources.values import UserSource
+from airflow_segments_provider.sources.values import NotGiven, UserSource
 from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserRules
 from airflow_segments_provider.vendors.base.parameters import accepted
 from airflow_segments_provider.vendors.docebo.api import USERS

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from airflow_segments_provider.sources.case import without_case
+from airflow_segments_provider.sources.ids import without_case
 from airflow_segments_provider.vendors.base.parameters import (
     AS_LIST,
     AS_OBJECT,

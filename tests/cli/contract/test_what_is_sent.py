@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_segments_provider.cli.contract.alteryx import ALTERYX
-from airflow_segments_provider.cli.contract.docebo import DOCEBO
-from airflow_segments_provider.cli.contract.operation import ANY, Operation, Shape, always, sent
+from airflow_segments_provider.cli.contract.operations import ALTERYX, ANY, DOCEBO, Operation, Shape, always, sent
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from tests.cli.contract.conftest import through

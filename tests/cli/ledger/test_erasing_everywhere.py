@@ -18,13 +18,14 @@ import airflow
 import pytest
 import s3fs
 
-from airflow_segments_provider.cli.ledger import erasure, patience
+from airflow_segments_provider.cli.ledger import erasure
 from airflow_segments_provider.errors import LedgerOvertaken, PlanRefused
 from airflow_segments_provider.sync.ledger import retention
 from airflow_segments_provider.sync.ledger.history import read_head
 from airflow_segments_provider.sync.ledger.ledger import Ledger
-from airflow_segments_provider.sync.ledger.location import UNMATCHED, store_at
+from airflow_segments_provider.sync.ledger.location import store_at
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Release
+from airflow_segments_provider.sync.ledger.names import UNMATCHED
 from airflow_segments_provider.sync.workspace import Workspace
 from airflow_segments_provider.targets import parse as comparison
 from tests.cli.ledger.conftest import FREE, KeptSegment, files_of, found, known
@@ -65,7 +66,7 @@ def slept(monkeypatch):
         def sleep(seconds):
             doing.pop(0)()
 
-    monkeypatch.setattr(patience, "time", Clock)
+    monkeypatch.setattr(erasure, "time", Clock)
     return doing
 
 

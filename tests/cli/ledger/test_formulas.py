@@ -9,8 +9,7 @@ import os
 
 import pytest
 
-from airflow_segments_provider.cli.ledger.export import escaped, unescaped
-from airflow_segments_provider.cli.ledger.id_list import named_ids
+from airflow_segments_provider.cli.ledger.id_list import escaped, named_ids, unescaped
 from airflow_segments_provider.errors import InvalidInput
 
 FORMULAS = [

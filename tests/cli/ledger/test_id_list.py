@@ -9,8 +9,7 @@ import sys
 
 import pytest
 
-from airflow_segments_provider.cli.ledger.export import COLUMNS
-from airflow_segments_provider.cli.ledger.id_list import MOST_NAMED, named_ids
+from airflow_segments_provider.cli.ledger.id_list import COLUMNS, MOST_NAMED, named_ids
 from airflow_segments_provider.errors import InvalidInput
 
 HEADER = ",".join(COLUMNS)

@@ -15,12 +15,9 @@ from typing import Any
 import pytest
 
 from airflow_segments_provider.__main__ import main
-from airflow_segments_provider.cli.ledger.details import details
-from airflow_segments_provider.cli.ledger.ledgers import REQUEST_TIMEOUT, KeptLedger
-from airflow_segments_provider.cli.ledger.overview import COLUMNS, overview
+from airflow_segments_provider.cli.ledger.ledgers import COLUMNS, REQUEST_TIMEOUT, KeptLedger, details, overview
 from airflow_segments_provider.errors import LedgerBusy, LedgerError, PlanRefused, RateLimited, VendorUnavailable
-from airflow_segments_provider.sync.ledger.lease import moment
-from airflow_segments_provider.sync.ledger.timing import now_ms
+from airflow_segments_provider.sync.ledger.timing import moment, now_ms
 from tests.sync.conftest import people, small_database
 from tests.sync.ledger.scenes import Scene, approved, settling
 from tests.sync.model.memory import KEY, Crash

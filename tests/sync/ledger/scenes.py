@@ -13,7 +13,7 @@ import pytest
 from airflow_segments_provider.errors import LedgerBusy, PlanRefused, SegmentsError, VendorUnavailable
 from airflow_segments_provider.sync import approvals
 from airflow_segments_provider.sync.ledger.history import read_head
-from airflow_segments_provider.sync.ledger.lease import LEASES
+from airflow_segments_provider.sync.ledger.names import LEASES
 from airflow_segments_provider.sync.workspace import Workspace
 from tests.sync.conftest import Segment, people
 from tests.sync.model.memory import KEY, Crash

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from airflow_segments_provider.errors import PlanRefused
 from airflow_segments_provider.sync import engine as sync
 from airflow_segments_provider.sync.engine import Synced
-from airflow_segments_provider.sync.ledger.lease import RELEASED
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Manifest
+from airflow_segments_provider.sync.ledger.ownership import RELEASED
 from airflow_segments_provider.sync.plan import ACTIONS, Plan
 from tests.sync.model.engine import FEW_USERS, GROWTH_BASELINE, SMALL_BASELINE, SMALL_REMOVALS
 from tests.sync.model.world import LEASE, MINUTE, REQUEST_TIMEOUT, START, Written

@@ -16,12 +16,11 @@ from airflow_segments_provider.sync import apply, approvals, guard, plan, stagin
 from airflow_segments_provider.sync import engine as sync
 from airflow_segments_provider.sync.apply import Sending
 from airflow_segments_provider.sync.engine import Sync, Synced
-from airflow_segments_provider.sync.ledger import history, ledger, state
-from airflow_segments_provider.sync.ledger import ownership as claim
+from airflow_segments_provider.sync.ledger import history, ledger, ownership, state
 from airflow_segments_provider.sync.ledger.history import manifest_name
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement
-from airflow_segments_provider.sync.ledger.retention import PLANS
+from airflow_segments_provider.sync.ledger.names import PLANS
 from airflow_segments_provider.sync.ledger.timing import Timing, milliseconds
 from airflow_segments_provider.sync.target import Applied
 from tests.sync.model.weather import (
@@ -312,7 +311,7 @@ def _reads_first(patch: Patch) -> None:
 
 
 def _takes_any_age(patch: Patch) -> None:
-    patch.setattr(claim, "check_age", lambda *given: None)
+    patch.setattr(ownership, "check_age", lambda *given: None)
 
 
 def _believes_the_future(patch: Patch) -> None:

@@ -67,7 +67,7 @@ from airflow_segments_provider.sync import approvals
 from airflow_segments_provider.sync.ledger.history import read_head
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import Writer
-from airflow_segments_provider.sync.ledger.retention import APPROVALS
+from airflow_segments_provider.sync.ledger.names import APPROVALS
 from airflow_segments_provider.sync.settings import Mode
 from tests.sync.model.engine import set_up
 from tests.sync.model.memory import KEY, SETTLE, MemoryStore

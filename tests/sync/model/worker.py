@@ -12,12 +12,12 @@ import duckdb
 
 from airflow_segments_provider.errors import PlanRefused, SegmentsError
 from airflow_segments_provider.sync.engine import Sync, Synced
-from airflow_segments_provider.sync.ledger.history import ACKNOWLEDGED, GENERATIONS, NOTES, Head
-from airflow_segments_provider.sync.ledger.lease import LEASES
+from airflow_segments_provider.sync.ledger.history import Head
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Manifest, Writer
+from airflow_segments_provider.sync.ledger.names import ACKNOWLEDGED, GENERATIONS, LEASES, NOTES
+from airflow_segments_provider.sync.ledger.ownership import Seen
 from airflow_segments_provider.sync.ledger.timing import Timing
-from airflow_segments_provider.sync.ledger.witness import Seen
 from airflow_segments_provider.sync.settings import Mode, Settings
 from airflow_segments_provider.sync.workspace import Workspace
 from tests.sync.model.books import Books

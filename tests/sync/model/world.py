@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_segments_provider.sync.ledger.history import GENERATIONS, generation_of
-from airflow_segments_provider.sync.ledger.witness import Seen
+from airflow_segments_provider.sync.ledger.history import generation_of
+from airflow_segments_provider.sync.ledger.names import GENERATIONS
+from airflow_segments_provider.sync.ledger.ownership import Seen
 from tests.sync.model.memory import Vendor
 from tests.sync.model.weather import drawn
 

@@ -1,8 +1,9 @@
-"""Runs the sync engine on a target, with a ledger in a folder of the test's own."""
+"""The steps that the suite's tests share: an assertion with a sentence, and a run of the engine."""
 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,30 @@ from airflow_segments_provider.sync.ledger.manifest import Writer
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.target import SegmentKey, Target
 from airflow_segments_provider.sync.workspace import Workspace
+
+
+def must(holds: object, sentence: str) -> None:
+    """Fail unless ``holds``; pytest does not rewrite the asserts of an installed package, so the sentence says it all.
+
+    :raises AssertionError: with the sentence.
+    """
+    if not holds:
+        raise AssertionError(sentence)
+
+
+def must_be(found: Iterable[str], wanted: Iterable[str], who: str) -> None:
+    """Fail unless both are the same people, each once.
+
+    :param who: what was looked at, as the start of the sentence, e.g. ``"The members after an add"``.
+    """
+    held, right = Counter(found), set(wanted)
+    missing, more = len(right - held.keys()), len(held.keys() - right)
+    twice = sum(1 for times in held.values() if times > 1)
+    must(
+        not (missing or more or twice),
+        f"{who} are not the {len(right)} that they should be: {missing} missing, {more} too many, {twice} more than "
+        "once.",
+    )
 
 
 def sync(target: Target, wanted: Iterable[str], folder: Path, **settings: Any) -> Synced:
