@@ -78,14 +78,14 @@ class HonestVendor(VendorFake):
     def open(self, limit):
         return self.target(self, limit)
 
-    def people(self, count):
+    def users(self, count):
         return [f"p{number:03}" for number in range(count)]
 
     def members(self):
         return self.held
 
-    def put(self, people):
-        self.held = sorted({*self.held, *people})
+    def put(self, users):
+        self.held = sorted({*self.held, *users})
 
     def writes(self):
         return self.received
@@ -96,11 +96,11 @@ class HonestVendor(VendorFake):
     def fail(self, how, times=1):
         self.failing = (how, times)
 
-    def mend(self):
+    def recover(self):
         self.failing = ("", 0)
 
-    def refuse(self, people):
-        self.bad = set(people)
+    def refuse(self, users):
+        self.bad = set(users)
 
     def names(self):
         return {"honest_default", "People on trial"}

@@ -22,14 +22,14 @@ class WalkMeFake(VendorFake):
         self.connect(users_per_request=limit)
         return WalkMeSegment(NAME).open()
 
-    def people(self, count):
+    def users(self, count):
         return [f"p{number:03}" for number in range(count)]
 
     def members(self):
         return self.sandbox.members(NAME)
 
-    def put(self, people):
-        self.sandbox.add_members(NAME, people)
+    def put(self, users):
+        self.sandbox.add_members(NAME, users)
 
     def writes(self):
         kinds = {"override": "replace"}
@@ -44,11 +44,11 @@ class WalkMeFake(VendorFake):
         kind = {"busy": ("status", {"status": 429}), "lost": ("lost", {})}[how]
         self.sandbox.fault("walkme.update", kind[0], times=times, **kind[1])
 
-    def mend(self):
+    def recover(self):
         self.sandbox.clear_faults()
 
-    def refuse(self, people):
-        self.sandbox.settings(refused_user_ids=people)
+    def refuse(self, users):
+        self.sandbox.settings(refused_user_ids=users)
 
     def names(self):
         return {NAME, "walkme_default"}

@@ -1,7 +1,7 @@
-"""What every target of a sync must keep to, as tests that come with the package.
+"""A test suite for targets of a sync: every implementation has to pass it.
 
-Whoever writes a :class:`~airflow_segments_provider.sync.target.Target` for a vendor, writes a fake of that vendor
-besides, and gets all the tests by a class in a test module::
+To test a :class:`~airflow_segments_provider.sync.target.Target`, write a fake of its vendor and a class in a test
+module::
 
     import pytest
     from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write
@@ -20,9 +20,9 @@ besides, and gets all the tests by a class in a test module::
             with AcmeServer() as server:
                 yield AcmeFake(server)
 
-The tests take the fixture ``vendor``, a fresh fake with one segment without members, and pytest's ``tmp_path``. The
-fake should be reached as the vendor is, over a socket: what is between the target and the vendor is tested, too. Let
-retries wait for milliseconds, or the tests take long.
+The tests use the fixture ``vendor``, a fresh fake with one segment without members, and pytest's ``tmp_path``. Connect
+to the fake as to the vendor, over a socket, so that the HTTP client is tested too. Let retries wait for milliseconds
+only.
 """
 
 from __future__ import annotations

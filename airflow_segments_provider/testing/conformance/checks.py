@@ -18,18 +18,15 @@ from airflow_segments_provider.sync.workspace import Workspace
 
 
 def must(holds: object, sentence: str) -> None:
-    """Fail unless ``holds``; pytest does not rewrite the asserts of an installed package, so the sentence says it all.
-
-    :raises AssertionError: with the sentence.
-    """
+    """Fail with a sentence unless ``holds``; pytest does not rewrite the asserts of an installed package."""
     if not holds:
         raise AssertionError(sentence)
 
 
 def must_be(found: Iterable[str], wanted: Iterable[str], who: str) -> None:
-    """Fail unless both are the same people, each once.
+    """Fail unless both are the same users, each once; the message has no user ID.
 
-    :param who: what was looked at, as the start of the sentence, e.g. ``"The members after an add"``.
+    :param who: the start of the sentence, e.g. ``"The members after an add"``.
     """
     held, right = Counter(found), set(wanted)
     missing, more = len(right - held.keys()), len(held.keys() - right)
@@ -42,10 +39,10 @@ def must_be(found: Iterable[str], wanted: Iterable[str], who: str) -> None:
 
 
 def sync(target: Target, wanted: Iterable[str], folder: Path, **settings: Any) -> Synced:
-    """Make the segment follow ``wanted`` by one run of the engine; each is a later try of the same task.
+    """Run the engine once, so that the members follow ``wanted``; every run is a later try of the same task.
 
-    :param folder: of the ledger; a second run with the same one goes on from the first.
-    :param settings: of the run, beside those that let every plan pass.
+    :param folder: of the ledger, shared by the runs of a test.
+    :param settings: of the run, besides those that allow every plan.
     """
 
     def ledger(key: SegmentKey) -> Ledger:

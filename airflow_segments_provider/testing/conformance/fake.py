@@ -1,4 +1,4 @@
-"""What the tests ask of a vendor's fake."""
+"""The interface of a vendor's fake, as the tests need it."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ ODD = (
 
 @dataclass(frozen=True)
 class Write:
-    """A request that changes members, as the fake received it; also one that was refused, or not answered.
+    """A request that changes members, as the fake received it; also one that it rejected or did not respond to.
 
-    :param people: how many ids it names.
+    :param users: the number of IDs in it.
     """
 
     kind: Literal["add", "remove", "replace"]
-    people: int
+    users: int
 
 
 class VendorFake(ABC):
-    """A vendor with one segment, which is there from the start and without members.
+    """A vendor with one segment, which exists from the start and has no members.
 
-    :cvar pages: how many members a page of the vendor's list holds; 0 where it lists none.
+    :cvar pages: members on a page of the vendor's list; 0 where it lists none.
     :cvar replaces: whether the vendor can make the members exactly those of one request.
     """
 
@@ -49,49 +49,49 @@ class VendorFake(ABC):
 
     @abstractmethod
     def open(self, limit: int) -> Target:
-        """A new target of the segment, as another process would make it, with no more than ``limit`` ids a request."""
+        """Return a new target of the segment, as in another process, with at most ``limit`` IDs in a request."""
 
     @abstractmethod
-    def people(self, count: int) -> Sequence[str]:
-        """So many ids that the vendor takes, each another, normalised; the same at each call."""
+    def users(self, count: int) -> Sequence[str]:
+        """Return so many different, normalised IDs that the vendor accepts; the same at each call."""
 
-    def odd_people(self) -> Sequence[str]:
-        """Ids that are easily spoilt on their way; empty where the vendor's are numbers of its own."""
+    def odd_users(self) -> Sequence[str]:
+        """Return IDs with special characters; empty where the vendor's IDs are numbers."""
         return ODD
 
     @abstractmethod
     def members(self) -> Collection[str]:
-        """Who is in the segment, in truth; who is there twice, twice."""
+        """Return the actual members; one that the segment has twice, twice."""
 
     @abstractmethod
-    def put(self, people: Sequence[str]) -> None:
-        """Put people into the segment by hand; not a request that :meth:`writes` tells."""
+    def put(self, users: Sequence[str]) -> None:
+        """Add members without a request that :meth:`writes` returns."""
 
     @abstractmethod
     def writes(self) -> Sequence[Write]:
-        """All requests that would change members, in the order in which they came."""
+        """Return all requests that would change members, in the order of arrival."""
 
     @abstractmethod
     def calls(self) -> int:
-        """How many requests of any kind there were so far, those of the credentials apart."""
+        """Return the number of requests of any kind so far, apart from those for credentials."""
 
     @abstractmethod
     def fail(self, how: Literal["busy", "lost"], times: int | None = 1) -> None:
         """Let the next requests that change members fail.
 
-        :param how: ``busy``: answered by 429, and not carried out. ``lost``: carried out, but the connection ends
-            without an answer.
-        :param times: how many; None for all that come.
+        :param how: ``busy``: status 429, and not carried out. ``lost``: carried out, but the connection ends without a
+            response.
+        :param times: how many; None for all.
         """
 
     @abstractmethod
-    def mend(self) -> None:
-        """Let nothing fail any more."""
+    def recover(self) -> None:
+        """End the failures."""
 
     @abstractmethod
-    def refuse(self, people: Sequence[str]) -> None:
-        """From now on, refuse to add these, in the way in which the vendor does: alone, or their whole request."""
+    def refuse(self, users: Sequence[str]) -> None:
+        """From now on, reject additions of these as the vendor does: alone, or with their whole request."""
 
     @abstractmethod
     def names(self) -> Collection[str]:
-        """What must not be part of the segment's key: the connection's id, and the segment's name."""
+        """Return what must not be part of the segment's key: the connection's ID, and the segment's name."""

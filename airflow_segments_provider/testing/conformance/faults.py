@@ -1,4 +1,4 @@
-"""What a target says when a request goes wrong: whether it may be carried out all the same."""
+"""Tests of failing requests: a target has to report whether the vendor may have carried them out."""
 
 from __future__ import annotations
 
@@ -13,61 +13,61 @@ from airflow_segments_provider.testing.conformance.fake import VendorFake
 
 
 class FaultTests:
-    """Tests of ``add``, ``remove`` and ``replace`` while the vendor is busy, or its answers are lost."""
+    """Tests of ``add``, ``remove`` and ``replace`` while the vendor is busy, or its responses are lost."""
 
-    def test_a_busy_vendor_loses_nobody(self, vendor: VendorFake) -> None:
-        """429, then right: by the target itself, or after an error that says that nothing was done."""
-        people = vendor.people(6)
-        vendor.put(people[4:])
+    def test_a_busy_vendor_loses_no_user(self, vendor: VendorFake) -> None:
+        """After a 429, the target tries again, or raises an error without ``maybe_done``."""
+        users = vendor.users(6)
+        vendor.put(users[4:])
         target = vendor.open(10)
         vendor.fail("busy")
-        _until_done(target.add, people[:4])
-        must_be(vendor.members(), people, "The members, added after a 429,")
+        _until_done(target.add, users[:4])
+        must_be(vendor.members(), users, "The members, added after a 429,")
         vendor.fail("busy")
-        _until_done(target.remove, people[2:])
-        must_be(vendor.members(), people[:2], "The members, some removed after a 429,")
+        _until_done(target.remove, users[2:])
+        must_be(vendor.members(), users[:2], "The members, some removed after a 429,")
 
-    def test_a_lost_answer_is_told(self, vendor: VendorFake) -> None:
-        """By ``in_doubt`` where a repeat was answered, else by an error: the request may be carried out once more."""
-        people = vendor.people(4)
+    def test_a_lost_response_is_reported(self, vendor: VendorFake) -> None:
+        """By ``in_doubt`` where a repeat succeeded, else by an error: the request may be carried out once more."""
+        users = vendor.users(4)
         target = vendor.open(10)
-        for send, wanted in ((target.add, people), (target.remove, ())):
+        for send, wanted in ((target.add, users), (target.remove, ())):
             vendor.fail("lost")
             try:
-                told = send(people).in_doubt
+                reported = send(users).in_doubt
             except VendorError as error:
-                told = error.maybe_done
-            must(told, f"The answer to {send.__name__}() was lost, and neither `in_doubt` nor `maybe_done` says it.")
-            vendor.mend()
-            send(people)
+                reported = error.maybe_done
+            must(reported, f"The response to {send.__name__}() was lost: neither `in_doubt` nor `maybe_done` is set.")
+            vendor.recover()
+            send(users)
             must_be(vendor.members(), wanted, f"The members after {send.__name__}() was repeated")
 
-    def test_answers_that_are_all_lost_are_an_error(self, vendor: VendorFake) -> None:
-        """Nobody may be taken for added, nor a single id for refused."""
-        people = vendor.people(4)
+    def test_responses_that_are_all_lost_are_an_error(self, vendor: VendorFake) -> None:
+        """No user may count as added, and no ID as rejected."""
+        users = vendor.users(4)
         target = vendor.open(10)
         for send in (target.add, target.remove):
             vendor.fail("lost", times=None)
-            error = _error(send, people)
-            must(error is not None, f"{send.__name__}() returned though no answer ever came.")
+            error = _error(send, users)
+            must(error is not None, f"{send.__name__}() returned, although every response was lost.")
             must(error and error.maybe_done, f"{send.__name__}() raised {type(error).__name__} without `maybe_done`.")
-            must(not isinstance(error, RejectedRequest), f"{send.__name__}() calls lost answers a refusal.")
-            vendor.mend()
+            must(not isinstance(error, RejectedRequest), f"{send.__name__}() reports lost responses as a rejection.")
+            vendor.recover()
 
     def test_a_replacement_is_never_sent_twice(self, vendor: VendorFake) -> None:
-        """A late one would undo everything that came after it."""
+        """A late one would undo all later changes."""
         if not vendor.replaces:
             return
-        people = vendor.people(3)
+        users = vendor.users(3)
         vendor.fail("lost", times=None)
-        error = _error(vendor.open(10).replace, people)
-        must(error and error.maybe_done, "The answer to replace() was lost, and no error with `maybe_done` says it.")
+        error = _error(vendor.open(10).replace, users)
+        must(error and error.maybe_done, "The response to replace() was lost: no error with `maybe_done` was raised.")
         sent = len(vendor.writes())
         must(sent == 1, f"replace() was sent {sent} times.")
 
     def test_a_check_comes_before_each_try(self, vendor: VendorFake) -> None:
-        """Another run may have taken the segment over while a try waits for its turn."""
-        people = vendor.people(3)
+        """Another run may have taken the segment over since the last try."""
+        users = vendor.users(3)
         for how in ("busy", "lost", None):
             for name in _verbs(vendor):
                 target, checked = vendor.open(10), list[int]()
@@ -76,8 +76,8 @@ class FaultTests:
                 if how:
                     vendor.fail(how)
                 with suppress(VendorError):
-                    getattr(target, name)(people)
-                vendor.mend()
+                    getattr(target, name)(users)
+                vendor.recover()
                 sent = range(before, len(vendor.writes()))
                 unchecked = len(set(sent) - set(checked))
                 must(
@@ -87,8 +87,8 @@ class FaultTests:
                 )
 
     def test_a_try_that_the_check_prevents_is_not_sent(self, vendor: VendorFake) -> None:
-        """Neither the first, nor one after an answer that was busy or lost; the error is the check's own."""
-        people = vendor.people(3)
+        """Neither the first nor a repeated one; the error is that of the check."""
+        users = vendor.users(3)
         cases: tuple[tuple[Literal["busy", "lost"] | None, int], ...] = ((None, 0), ("busy", 1), ("lost", 1))
         for how, tries in cases:
             for name in _verbs(vendor):
@@ -96,8 +96,8 @@ class FaultTests:
                 target.before_try = _preventing(vendor, before + tries)
                 if how:
                     vendor.fail(how, times=None)
-                raised = _raised(getattr(target, name), people)
-                vendor.mend()
+                raised = _raised(getattr(target, name), users)
+                vendor.recover()
                 sent = len(vendor.writes()) - before
                 must(sent <= tries, f"{name}() was sent {sent} times, the last of them after `before_try` had raised.")
                 # A target that leaves the second try to the engine ends with the vendor's error.
@@ -105,13 +105,13 @@ class FaultTests:
                 must(prevented, f"`before_try` raised, and {name}() did not let that error pass.")
 
 
-def _until_done(send: Callable[[Sequence[str]], Applied], people: Sequence[str]) -> None:
-    """Send; where that is left to the caller, once more."""
-    error = _error(send, people)
+def _until_done(send: Callable[[Sequence[str]], Applied], users: Sequence[str]) -> None:
+    """Send, and send again after an error."""
+    error = _error(send, users)
     if error is not None:
-        must(not isinstance(error, RejectedRequest), f"{send.__name__}() calls a 429 a refusal of its ids.")
-        must(not error.maybe_done, f"{send.__name__}() says of a 429 that it may have been carried out.")
-        send(people)
+        must(not isinstance(error, RejectedRequest), f"{send.__name__}() reports a 429 as a rejection of its users.")
+        must(not error.maybe_done, f"{send.__name__}() sets `maybe_done` for a 429, which was not carried out.")
+        send(users)
 
 
 def _verbs(vendor: VendorFake) -> tuple[str, ...]:
@@ -133,17 +133,17 @@ def _preventing(vendor: VendorFake, most: int) -> Callable[[], None]:
     return check
 
 
-def _raised(send: Callable[[Sequence[str]], Applied], people: Sequence[str]) -> Exception | None:
+def _raised(send: Callable[[Sequence[str]], Applied], users: Sequence[str]) -> Exception | None:
     try:
-        send(people)
-    except Exception as error:  # noqa: BLE001  # whatever a target makes of it
+        send(users)
+    except Exception as error:  # noqa: BLE001  # a target may raise any
         return error
     return None
 
 
-def _error(send: Callable[[Sequence[str]], Applied], people: Sequence[str]) -> VendorError | None:
+def _error(send: Callable[[Sequence[str]], Applied], users: Sequence[str]) -> VendorError | None:
     try:
-        send(people)
+        send(users)
     except VendorError as error:
         return error
     return None
