@@ -1,1 +1,1 @@
-"""`check-contract`: compares what this package sends with what a vendor publishes about its own API."""
+"""The `check-contract` command: compares the requests of this package with a vendor's description of its API."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 AGREE, DIFFER, UNKNOWN = 0, 1, 2
 
-# By type of connection; the official provider's type of Zendesk works with this package, too.
+# Vendors without a document, by connection type; the official provider's type of Zendesk works, too.
 _WITHOUT = {"walkme": "WalkMe", "zendesk_help_center": "Zendesk", "zendesk": "Zendesk"}
 
 
@@ -37,23 +37,23 @@ class _Vendor:
 
 
 def check(conn_id: str, files: Sequence[Path]) -> tuple[int, Iterator[str]]:
-    """Compare, and return the exit status and the lines to be printed.
+    """Compare, and return the exit status and the lines to print.
 
-    :param files: documents that were downloaded before, in place of those that the vendor serves.
-    :raises SegmentsError: the connection cannot be used, or the vendor not be called.
+    :param files: downloaded documents, in place of those of the vendor.
+    :raises SegmentsError: the connection cannot be used, or the vendor cannot be called.
     """
     conn_type = BaseHook.get_connection(conn_id).conn_type
     if conn_type in _WITHOUT:
         return UNKNOWN, iter([f"{_WITHOUT[conn_type]} publishes no description of its API to compare with."])
     if conn_type not in _VENDORS:
-        return UNKNOWN, iter([f"Connection {conn_id!r} is of type {conn_type!r}, which is none of this package's."])
+        return UNKNOWN, iter([f"Connection {conn_id!r} is of type {conn_type!r}, which is not one of this package."])
     vendor = _VENDORS[conn_type]
     hook = vendor.hook(conn_id)
     found = from_files(files) if files else vendor.fetch(hook)
     base = urlsplit(hook.client.base_url).path
     comparison = compare(vendor.operations, found.documents, base, complete=not found.problems)
-    told = lines(f"{vendor.name}, connection {conn_id!r}", len(vendor.operations), found, comparison)
-    return _status(found, comparison), told
+    subject = f"{vendor.name}, connection {conn_id!r}"
+    return _status(found, comparison), lines(subject, len(vendor.operations), found, comparison)
 
 
 def _status(found: Found, comparison: Comparison) -> int:
@@ -76,13 +76,13 @@ def _docebo(conn_id: str) -> Any:
 
 @dataclass
 class Found:
-    """The documents, and why there are no more."""
+    """The documents, and the reasons why others could not be read."""
 
     documents: list[Document] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def add(self, load: Callable[[], Document]) -> None:
-        """Add a document, or why it could not be read."""
+        """Add a document, or the reason why it cannot be read."""
         try:
             self.documents.append(load())
         except (Unreadable, SegmentsError) as error:
@@ -90,7 +90,7 @@ class Found:
 
 
 def from_files(paths: Sequence[Path]) -> Found:
-    """Documents that somebody has downloaded before."""
+    """Read downloaded documents."""
     found = Found()
     for path in paths:
         found.add(partial(_from_file, path))
@@ -103,18 +103,18 @@ def _from_file(path: Path) -> Document:
     except OSError as error:
         raise Unreadable(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, RecursionError):
-        raise Unreadable(f"{path} is no JSON.") from None
+        raise Unreadable(f"{path} is not JSON.") from None
 
 
 def from_alteryx(hook: AlteryxServerHook) -> Found:
-    """The one document of an Alteryx Server."""
+    """Download the document of an Alteryx Server."""
     found = Found()
     found.add(partial(_alteryx_document, hook))
     return found
 
 
 def _alteryx_document(hook: AlteryxServerHook) -> Document:
-    # The server's own page asks for it with two slashes; whether one does, too, is not published.
+    # The server's own page requests it with two slashes; whether one works too is not documented.
     twice = hook.client_at(f"{hook.client.base_url}//swagger")
     try:
         reply = twice.request("GET", ("docs", "3"), may_be_text=True)
@@ -126,12 +126,12 @@ def _alteryx_document(hook: AlteryxServerHook) -> Document:
 
 
 def from_docebo(hook: DoceboHook) -> Found:
-    """The documents of Docebo's services, each of which has its own."""
+    """Download the documents of Docebo's services, one each."""
     found = Found()
     listed = hook.client.request("GET", ("manage", "v1", "site", "microservices")).json
     services = listed.get("data") if isinstance(listed, dict) else None
     if not isinstance(services, list) or not services:
-        found.problems.append("Docebo's list of services holds none.")
+        found.problems.append("Docebo's list of services is empty.")
         return found
     for service in services:
         url = service.get("url") if isinstance(service, dict) else None
@@ -143,19 +143,19 @@ def from_docebo(hook: DoceboHook) -> Found:
 
 
 def _docebo_document(client: HttpClient, url: str) -> Document:
-    """The document at an address that the vendor gave, if that is the connection's own host.
+    """Download a document whose address the vendor listed.
 
-    :raises Unreadable: it is another host: the token must not go there.
+    :raises Unreadable: it is on another host, which must not receive the token.
     """
     base = urlsplit(client.base_url)
     try:
         target = urlsplit(urljoin(f"{client.base_url}/", url))
         foreign = _origin(target) != _origin(base) or target.username is not None
     except ValueError:
-        raise Unreadable(f"{shown(url)} is no address.") from None
+        raise Unreadable(f"{shown(url)} is not a URL.") from None
     if foreign:
         raise Unreadable(
-            f"{shown(url)} is not on the connection's own host, so it was not called. Download it yourself, and give "
+            f"{shown(url)} is not on the connection's own host, so it was not called. Download it yourself, and pass "
             "the file with --document."
         )
     path = target.path.removeprefix(f"{base.path}/")
@@ -169,18 +169,18 @@ def _origin(parts: Any) -> tuple[str, str | None, int | None]:
 
 
 def _read(reply: Response, source: str) -> Document:
-    """The document in an answer, whatever type the answer says that it is."""
+    """Return the document in a response, whatever its media type."""
     content = reply.json
     if isinstance(content, str):
         try:
             content = json.loads(content)
         except (ValueError, RecursionError):
-            raise Unreadable(f"{reply.call} was answered with something that is no JSON.") from None
+            raise Unreadable(f"{reply.call} returned something that is not JSON.") from None
     return Document(content, source)
 
 
 def lines(subject: str, ours: int, found: Found, comparison: Comparison) -> Iterator[str]:
-    """What was compared, each difference, and what it comes to.
+    """Yield what was compared, each difference, and the verdict.
 
     :param ours: how many operations this package has at the vendor.
     """
@@ -204,10 +204,10 @@ def _verdict(found: Found, comparison: Comparison) -> str:
         return "Nothing could be compared."
     if count := len(comparison.differences):
         named = "1 difference" if count == 1 else f"{count} differences"
-        return f"{named}: what the vendor describes and what this package sends are not the same there."
+        return f"{named} between the vendor's description and the requests of this package."
     if comparison.unclear:
-        return "No difference was found, but not all could be compared."
-    return "What this package sends is as the vendor describes it."
+        return "No difference was found, but some operations could not be compared."
+    return "The requests of this package are as the vendor describes them."
 
 
 _VENDORS = {

@@ -1,4 +1,4 @@
-"""Lays what this package sends beside what a vendor's documents say."""
+"""The comparison of this package's requests with a vendor's documents."""
 
 from __future__ import annotations
 
@@ -22,13 +22,10 @@ DEEPEST_ALTERNATIVES = 4
 
 @dataclass
 class Comparison:
-    """What came of it.
+    """The outcome of a comparison; differences, unclear requests and notes are sentences.
 
     :param compared: how many of our operations were found and compared.
-    :param named: how many operations the documents name.
-    :param differences: each a sentence that names the request.
-    :param unclear: what could not be compared, each a sentence.
-    :param notes: what is worth knowing and no difference.
+    :param named: how many operations the documents have.
     """
 
     compared: int = 0
@@ -39,10 +36,10 @@ class Comparison:
 
 
 def compare(operations: Sequence[Operation], documents: Sequence[Document], base: str, complete: bool) -> Comparison:
-    """Compare every operation with what the documents name.
+    """Compare every operation with the documents.
 
-    :param base: the path of the connection's base URL: documents name paths with it or without it.
-    :param complete: False: more documents exist than could be read, so what is missing may be in one of those.
+    :param base: the path of the connection's base URL; paths in documents begin with it or not.
+    :param complete: False where some documents could not be read and may have the missing operations.
     """
     found = Comparison()
     by_path: dict[str, dict[str, Described]] = {}
@@ -84,10 +81,10 @@ def _compare_one(
 
 def _described(spelling: str, by_path: dict[str, dict[str, Described]], base: str) -> Described | None:
     method, _, path = spelling.partition(" ")
-    return next((by_path[one][method] for one in _places(path, base) if method in by_path.get(one, {})), None)
+    return next((by_path[one][method] for one in _absolute_paths(path, base) if method in by_path.get(one, {})), None)
 
 
-def _places(path: str, base: str) -> list[str]:
+def _absolute_paths(path: str, base: str) -> list[str]:
     return [normal(f"{base}/{path}"), normal(path)]
 
 
@@ -96,25 +93,25 @@ def _named(operation: Operation) -> str:
 
 
 def _why_absent(operation: Operation, by_path: dict[str, dict[str, Described]], base: str) -> str:
-    """Whether there are other methods, or another spelling, of it."""
-    places = [place for spelling in operation.spellings for place in _places(spelling.partition(" ")[2], base)]
-    methods = sorted({method for place in places for method in by_path.get(place, {})})
+    """Return whether the document has other methods or another spelling of it, as a sentence."""
+    paths = [path for spelling in operation.spellings for path in _absolute_paths(spelling.partition(" ")[2], base)]
+    methods = sorted({method for path in paths for method in by_path.get(path, {})})
     if methods:
-        return f"the path is there, but only with {', '.join(methods)}."
-    folded = {place.lower() for place in places}
+        return f"the document has the path only with {', '.join(methods)}."
+    folded = {path.lower() for path in paths}
     alike = next((path for path in by_path if path.lower() in folded), None)
-    return f"it is spelled {shown(alike)}." if alike else "the vendor names no such operation."
+    return f"it is spelled {shown(alike)}." if alike else "the document has no such operation."
 
 
 def _problems(operation: Operation, described: Described) -> Iterator[str]:
-    """What is wrong with a request, each as the end of a sentence that begins with it."""
-    given = {sent(name): always(name) for name in operation.query}
+    """Yield the problems of a request, each as the end of a sentence that begins with the request."""
+    ours = {sent(name): always(name) for name in operation.query}
     for name, required in described.query.items():
-        if required and not given.get(name):
-            yield f"requires the parameter `{shown(name)}`, which is {_how_rarely(name in given)} sent."
-    for name in given:
+        if required and not ours.get(name):
+            yield f"requires the parameter `{shown(name)}`, which is {_how_rarely(name in ours)} sent."
+    for name in ours:
         if name not in described.query:
-            yield f"does not know the parameter `{name}`, which is sent."
+            yield f"does not have the parameter `{name}`, which is sent."
     for name in described.required_headers:
         yield f"requires the header `{shown(name)}`, which is never sent."
     yield from _body_problems(operation.body, described.body)
@@ -133,9 +130,9 @@ def _body_problems(shape: Shape | None, body: Body | None) -> Iterator[str]:
 
 
 def _shape_problems(shape: Shape, schema: Schema, at: str, depth: int = 0) -> list[str]:
-    """What is wrong with a part of a body; of alternatives the one that fits best is meant."""
+    """Return the problems of a part of a body; of alternatives, those of the one that fits best."""
     if depth > DEEPEST_ALTERNATIVES:
-        raise Unreadable("A schema is an alternative to itself.")
+        raise Unreadable("A schema is an alternative of itself.")
     problems = list(_own_problems(shape, schema, at))
     if alternatives := schema.alternatives:
         best: list[str] = min((_shape_problems(shape, one, at, depth + 1) for one in alternatives), key=len)
@@ -144,10 +141,10 @@ def _shape_problems(shape: Shape, schema: Schema, at: str, depth: int = 0) -> li
 
 
 def _own_problems(shape: Shape, schema: Schema, at: str) -> Iterator[str]:
-    place, kind = _place(at), _kind(shape)
+    part, kind = _part(at), _kind(shape)
     fitting = {kind, "number"} if kind == "integer" else {kind}
     if kind != ANY and schema.types and not schema.types & fitting:
-        yield f"takes {place} as {shown(' or '.join(sorted(schema.types)))}, and it is sent as {kind}."
+        yield f"takes {part} as {shown(' or '.join(sorted(schema.types)))}, and it is sent as {kind}."
     elif isinstance(shape, dict):
         yield from _field_problems(shape, schema, at)
     elif isinstance(shape, list):
@@ -156,28 +153,28 @@ def _own_problems(shape: Shape, schema: Schema, at: str) -> Iterator[str]:
     elif isinstance(shape, tuple) and schema.values is not None:
         for value in shape:
             if value not in schema.values:
-                yield f"does not know the value {value!r} of {place}."
+                yield f"does not have the value {value!r} of {part}."
 
 
 def _field_problems(shape: dict[str, Shape], schema: Schema, at: str) -> Iterator[str]:
-    given = {sent(name): (always(name), inner) for name, inner in shape.items()}
+    ours = {sent(name): (always(name), inner) for name, inner in shape.items()}
     known, alternatives = schema.properties, schema.alternatives
     for name in schema.required:
-        if name not in given or not given[name][0]:
+        if name not in ours or not ours[name][0]:
             where = shown(f"{at}.{name}" if at else name)
-            yield f"requires the field `{where}`, which is {_how_rarely(name in given)} sent."
-    for name, (_, inner) in given.items():
+            yield f"requires the field `{where}`, which is {_how_rarely(name in ours)} sent."
+    for name, (_, inner) in ours.items():
         where = f"{at}.{name}" if at else name
         if name in known:
             yield from _shape_problems(inner, known[name], where)
         elif not schema.is_open and not alternatives:
-            yield f"does not know the field `{where}`, which is sent."
+            yield f"does not have the field `{where}`, which is sent."
 
 
-def _place(at: str) -> str:
+def _part(at: str) -> str:
     field = at.removesuffix("[]")
-    place = f"the field `{field}`" if field else "the body"
-    return f"each item of {place}" if at.endswith("[]") else place
+    part = f"the field `{field}`" if field else "the body"
+    return f"each item of {part}" if at.endswith("[]") else part
 
 
 def _kind(shape: Shape) -> str:

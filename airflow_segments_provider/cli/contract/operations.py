@@ -9,20 +9,20 @@ from airflow_segments_provider.vendors.alteryx.parameters import Role
 
 ANY = "any"
 
-# What goes as JSON: an object by its fields, an array by its one kind of item, one of several texts, or the name of a
-# JSON type. A field whose name ends in "?" is not always sent.
+# A JSON body: an object by its fields, an array by the shape of its items, one of several texts, or the name of a JSON
+# type. A field whose name ends in "?" is not always sent.
 Shape: TypeAlias = "str | tuple[str, ...] | list[Shape] | dict[str, Shape]"
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing that this package does at a vendor.
+    """One request of this package.
 
-    :param does: what, for the report.
-    :param spellings: ``"METHOD /path"`` below the base URL, with ``{}`` for what varies. Several: the client takes
-        whichever the vendor has, in this order.
+    :param does: its purpose, for the report.
+    :param spellings: ``"METHOD /path"`` below the base URL, with ``{}`` for parameters. Of several, the client uses the
+        first that the vendor has.
     :param query: names of the query's parameters; those that end in ``?`` are not always sent.
-    :param absent: what to know where the vendor does not name it.
+    :param absent: a note for the report where the document does not have the request.
     """
 
     does: str
@@ -33,12 +33,12 @@ class Operation:
 
 
 def sent(name: str) -> str:
-    """The name as it is sent."""
+    """Return the name as it is sent."""
     return name.removesuffix("?")
 
 
 def always(name: str) -> bool:
-    """Whether it is always sent."""
+    """Return whether the parameter or field is always sent."""
     return not name.endswith("?")
 
 
@@ -54,7 +54,7 @@ _TERMS: dict[str, Shape] = {
     },
     "expirationDate?": "string",
 }
-_DIRECTORY = "The vendor's pages have it since 2023.2; nothing but the Active Directory operators needs it."
+_DIRECTORY = "The vendor documents it since 2023.2; only the Active Directory operators need it."
 
 ALTERYX = (
     Operation("list user groups", ("GET /v3/usergroups",)),
@@ -124,7 +124,7 @@ DOCEBO = (
     Operation("list the members", ("GET /audiences/v1/audience/{}/users",), query=_PAGE),
     Operation("add users", (_ASSIGN, _PUT, _POST), body={"user_ids": ["integer"]}),
     Operation(
-        "add the people of branches and groups",
+        "add the users of branches and groups",
         (_PUT, _POST, _ASSIGN),
         body={"branch_ids?": ["integer"], "group_ids?": ["integer"]},
     ),
@@ -143,8 +143,8 @@ DOCEBO = (
         ("GET /audiences/v1/audience/{}/conditions-history",),
         query=("page?", "cursor?"),
     ),
-    Operation("convert a uuid", ("GET /audiences/v1/audience/{}/audience_to_group",)),
-    Operation("convert a former id", ("GET /audiences/v1/audience/{}/group_to_audience",)),
+    Operation("convert a UUID", ("GET /audiences/v1/audience/{}/audience_to_group",)),
+    Operation("convert a former ID", ("GET /audiences/v1/audience/{}/group_to_audience",)),
     Operation("find users", ("GET /manage/v1/user",), query=(*_PAGE, "match_type?", "get_total_count?")),
     Operation("get a user", ("GET /manage/v1/user/{}",)),
 )

@@ -49,7 +49,7 @@ def test_a_connection_of_airflows_database_is_found(airflow_db, alteryx, monkeyp
     finally:
         subprocess.run([*airflow, "delete", "stored"], check=True, capture_output=True)
     assert done.returncode == 0, done.stderr
-    assert "as the vendor describes it" in done.stdout
+    assert "as the vendor describes them" in done.stdout
 
 
 @pytest.mark.parametrize("vendor", ["WalkMe", "Zendesk"])

@@ -89,11 +89,11 @@ PERMIT = "DIFFERS   PUT /v3/collections/{}/userGroups/{}/permissions (change wha
 WRONG: dict[str, tuple[Change, str]] = {
     "operation gone": (
         lambda found: found["paths"].pop("/v3/users"),
-        "DIFFERS   GET /v3/users (find users): the vendor names no such operation.",
+        "DIFFERS   GET /v3/users (find users): the document has no such operation.",
     ),
     "method gone": (
         lambda found: found["paths"][GROUPS].pop("post"),
-        f"{CREATE}: the path is there, but only with GET.",
+        f"{CREATE}: the document has the path only with GET.",
     ),
     "path spelled otherwise": (
         lambda found: moved(found, "/v3/credentials/{credentialId}/userGroups", "/v3/credentials/{id}/usergroups"),
@@ -101,7 +101,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "parameter gone": (
         lambda found: without(parameters(found, GROUP, "delete"), "forceDelete"),
-        f"{DELETE} does not know the parameter `forceDelete`, which is sent.",
+        f"{DELETE} does not have the parameter `forceDelete`, which is sent.",
     ),
     "parameter wanted": (
         lambda found: parameters(found, GROUPS, "get").append(
@@ -121,7 +121,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "field gone": (
         lambda found: contract(found).update(required=["name"], properties={"name": {"type": "string"}}),
-        f"{CREATE} does not know the field `role`, which is sent.",
+        f"{CREATE} does not have the field `role`, which is sent.",
     ),
     "field wanted": (
         lambda found: contract(found)["required"].append("owner"),
@@ -137,7 +137,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     ),
     "value gone": (
         lambda found: contract(found)["properties"]["role"]["enum"].remove("Evaluated"),
-        f"{CREATE} does not know the value 'Evaluated' of the field `role`.",
+        f"{CREATE} does not have the value 'Evaluated' of the field `role`.",
     ),
     "items of another type": (
         lambda found: parameters(found, GROUP + "/users", "post")[-1]["schema"].update(items={"type": "integer"}),
@@ -241,34 +241,34 @@ def test_what_is_about_to_go_is_told(told):
 BROKEN: dict[str, tuple[Change, str]] = {
     "to nothing": (
         lambda found: found["definitions"].pop("CreateUserGroupContract"),
-        "UserGroupContract leads to nothing.",
+        "UserGroupContract refers to nothing.",
     ),
     "elsewhere": (
         lambda found: parameters(found, GROUPS, "post")[-1].update(schema={"$ref": "https://example.com/x.json"}),
-        "https://example.com/x.json leads out of the document; it was not followed.",
+        "https://example.com/x.json refers to another document; it was not fetched.",
     ),
     "to itself": (
         lambda found: (
             found["definitions"].update(CreateUserGroupContract={"allOf": [{"$ref": "#/definitions/Loop"}]})
             or found["definitions"].update(Loop={"allOf": [{"$ref": "#/definitions/Loop"}]})
         ),
-        "A schema holds itself without end.",
+        "A schema contains itself.",
     ),
     "to one that refers back": (
         lambda found: found["definitions"].update(
             CreateUserGroupContract={"$ref": "#/definitions/CreateUserGroupContract"}
         ),
-        "A schema refers to itself without end.",
+        "A schema refers to itself.",
     ),
     "an alternative of itself": (
         lambda found: found["definitions"].update(
             CreateUserGroupContract={"anyOf": [{"$ref": "#/definitions/CreateUserGroupContract"}]}
         ),
-        "A schema is an alternative to itself.",
+        "A schema is an alternative of itself.",
     ),
     "of another kind": (
         lambda found: found["definitions"].update(CreateUserGroupContract=["no", "schema"]),
-        "is no JSON object.",
+        "is not a JSON object.",
     ),
 }
 

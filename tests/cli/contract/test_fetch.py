@@ -43,13 +43,13 @@ NONE = {
     "not there": ("no", 404, "text/plain", "404"),
     "forbidden": ("no", 403, "text/plain", "403"),
     "down": ("no", 503, "text/plain", "503"),
-    "a page": ("<html><b>Sign in</b></html>", 200, "text/html", "no JSON"),
+    "a page": ("<html><b>Sign in</b></html>", 200, "text/html", "not JSON"),
     "empty": ("", 200, "application/json", "empty body"),
-    "cut short": ('{"swagger": "2.0", "paths": {', 200, "application/json", "no JSON"),
-    "a list": ("[]", 200, "application/json", "is no JSON object"),
-    "another object": ('{"message": "hello"}', 200, "application/json", "is no Swagger 2 or OpenAPI 3 document"),
-    "an older form": ('{"swaggerVersion": "1.2", "apis": []}', 200, "application/json", "is no Swagger 2"),
-    "without paths": ('{"swagger": "2.0", "paths": []}', 200, "application/json", "is no Swagger 2"),
+    "cut short": ('{"swagger": "2.0", "paths": {', 200, "application/json", "not JSON"),
+    "a list": ("[]", 200, "application/json", "is not a JSON object"),
+    "another object": ('{"message": "hello"}', 200, "application/json", "is not a Swagger 2 or OpenAPI 3 document"),
+    "an older form": ('{"swaggerVersion": "1.2", "apis": []}', 200, "application/json", "is not a Swagger 2"),
+    "without paths": ('{"swagger": "2.0", "paths": []}', 200, "application/json", "is not a Swagger 2"),
 }
 
 
@@ -91,7 +91,7 @@ def test_a_file_takes_the_place_of_what_the_vendor_serves(alteryx, check, tmp_pa
     assert alteryx.counts() == {}
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), ("{", "is no JSON"), ("{}", "is no Swagger")])
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), ("{", "is not JSON"), ("{}", "is not a Swagger")])
 def test_a_file_that_is_no_document(alteryx, check, tmp_path: Path, content, said):
     file = tmp_path / "swagger.json"
     if content is not None:
