@@ -1,4 +1,4 @@
-"""``python -m airflow_segments_provider``: what is done at a terminal rather than by a task."""
+"""The command line, ``python -m airflow_segments_provider``."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     check = commands.add_parser(
         "check-contract",
-        help="compare what this package sends with what a vendor says of its own API",
-        description="Downloads the vendor's own description of its API and prints where it disagrees with what this "
-        "package sends. Only reads. For Alteryx Server and Docebo; WalkMe and Zendesk publish none.",
-        epilog="Exit status: 0 they agree, 1 there are differences, 2 it could not be compared.",
+        help="compare the requests of this package with a vendor's description of its API",
+        description="Downloads the vendor's own description of its API and prints where the requests of this package "
+        "differ. Only reads. For Alteryx Server and Docebo; WalkMe and Zendesk publish none.",
+        epilog="Exit status: 0 they agree, 1 there are differences, 2 they could not be compared.",
     )
-    check.add_argument("--conn-id", required=True, help="Airflow connection; its type says which vendor")
+    check.add_argument("--conn-id", required=True, help="Airflow connection; its type determines the vendor")
     check.add_argument(
         "--document",
         action="append",
@@ -59,13 +59,19 @@ def _check_contract(options: argparse.Namespace) -> int:
 
 def _ledger(options: argparse.Namespace) -> int:
     options.stdout = sys.stdout
-    return _reported(lambda: options.run_ledger(options))
+
+    def work() -> tuple[int, Iterable[str]]:
+        from airflow_segments_provider.cli.ledger.commands import run
+
+        return run(options)
+
+    return _reported(work)
 
 
 def _reported(work: Callable[[], tuple[int, Iterable[str]]]) -> int:
-    """Do it, print what it says, and return its status; its errors are sentences."""
+    """Run a command, print its lines or its error, and return its exit status."""
     try:
-        # Airflow logs to where its output goes; that is for the report.
+        # Airflow logs to the standard output, which is for the report.
         with redirect_stdout(sys.stderr):
             from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
@@ -78,14 +84,14 @@ def _reported(work: Callable[[], tuple[int, Iterable[str]]]) -> int:
                 return DECLINED if isinstance(error, LedgerBusy) else FAILED
         if said := "\n".join(lines):
             print(_shown(said))
-    except Exception:  # noqa: BLE001  # Python's own status would be 1: differences
+    except Exception:  # noqa: BLE001  # Python's own exit status, 1, means differences
         traceback.print_exc()
         return FAILED
     return status
 
 
 def _shown(text: str) -> str:
-    """Replace what would control a terminal: names of files and of users may have any character."""
+    """Replace characters that would control a terminal: names of files and users may contain any."""
     return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
 
 

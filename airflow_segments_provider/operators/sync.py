@@ -403,8 +403,8 @@ class SyncMembersOperator(SegmentsOperator):
                 as_of=as_of(context),
                 approver=approver(context),
                 stopped=self._is_killed,
-                tell=progress_log(self.log),
-                show=lambda plan: self._show(context, plan),
+                on_progress=progress_log(self.log),
+                on_plan=lambda plan: self._show(context, plan),
             )
             try:
                 synced = sync.run()

@@ -1,1 +1,1 @@
-"""Where user IDs come from, and what a valid one is."""
+"""Sources of user IDs, and the rules for valid ones."""

@@ -1,6 +1,6 @@
-"""User IDs on their way to a vendor: all are checked before the first request, then sent batch by batch.
+"""The user IDs of a write: all are checked before the first request, then sent batch by batch.
 
-The valid ones go, encoded, into a temporary file, so that a million IDs need the memory of one batch.
+The valid ones are stored, encoded, in a temporary file, so that a million IDs need the memory of one batch.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import IO, Self
 
 from pydantic_core import from_json, to_json
@@ -27,24 +26,24 @@ class UserIdBatch:
 
     @property
     def numbers(self) -> bytes:
-        """The same as a JSON array of numbers, for a vendor whose IDs are whole numbers."""
+        """The IDs as a JSON array of numbers, for a vendor whose IDs are whole numbers."""
         return self.json.replace(b'"', b"")
 
     def ids(self) -> list[str]:
-        """Return the IDs themselves."""
+        """Return the IDs."""
         found: list[str] = from_json(self.json)
         return found
 
 
 class StagedUserIds:
-    """User IDs that were checked, in a temporary file; they can be sent as often as needed.
+    """Checked user IDs in a temporary file, which can be sent several times.
 
-    :param max_length: characters of the longest ID that the vendor takes.
-    :param per_request: IDs that the vendor takes in one request.
-    :param distinct: let no request contain an ID twice. Off, because it is half of the work of reading, and vendors
-        take members as a set.
+    :param max_length: the longest ID of the vendor.
+    :param per_request: the most IDs in one request.
+    :param distinct: send no ID twice in a request. Off by default, because it doubles the time of reading, and vendors
+        treat members as a set.
     :param whole_numbers: the vendor's IDs are whole numbers.
-    :ivar users: how many are staged, repeats included.
+    :ivar users: how many are staged, duplicates included.
     """
 
     def __init__(
@@ -61,26 +60,24 @@ class StagedUserIds:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     @property
     def requests(self) -> int:
-        """How many requests the IDs take."""
+        """The number of requests."""
         return len(self._index)
 
     @property
     def invalid(self) -> Counter[str]:
-        """How many IDs were invalid, by reason."""
+        """The numbers of invalid IDs by reason."""
         return self._check.invalid
 
     def fill(self, ids: object) -> list[str]:
-        """Read, check and store all IDs; return what is invalid, a sentence for each reason.
+        """Read, check and store all IDs; return a sentence for each reason why some are invalid.
 
         :param ids: anything that :func:`~airflow_segments_provider.sources.values.read_values` reads.
-        :raises InvalidInput: it cannot be read exactly.
+        :raises InvalidInput: they cannot be read exactly.
         """
         batch: list[str] = []
         for chunk in chunks(read_values(ids), self.per_request):

@@ -1,4 +1,4 @@
-"""User IDs in a CSV, read strictly: what could be read in two ways is refused."""
+"""User IDs in a CSV, read strictly: an ambiguous file is rejected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airflow_segments_provider.sources.text import UTF_8, lines, too_long
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# What else separates cells, by the name that a message uses.
+# Possible delimiters, with their names in messages.
 DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 
 # A byte order mark, at the beginning of a file that was appended to another.
@@ -39,7 +39,7 @@ BUFFER = 16 * BLOCK
 
 @dataclass(frozen=True)
 class CsvDialect:
-    """How a CSV is written, and which of its cells are user IDs.
+    """The form of a CSV, and the column of the user IDs.
 
     :param column: in the header; None if every row has one cell.
     :param header: whether the first row that is not blank is a header.
@@ -59,7 +59,7 @@ class CsvDialect:
 def read_csv(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> Iterator[str]:
     """Yield the wanted cell of every row.
 
-    A blank line is not a row. Only where every row has one cell, it is a row with a blank cell, unless nothing follows.
+    A blank line is not a row. Only where every row has one cell, it is a row with a blank cell, unless it is the last.
 
     :raises InvalidInput: the file is damaged, or not exactly of this dialect.
     """
@@ -91,9 +91,9 @@ def read_csv(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> 
 
 
 def read_header(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) -> tuple[list[str], int]:
-    """Return the cells of the header, and which of them is wanted.
+    """Return the cells of the header, and the number of the wanted one.
 
-    :raises InvalidInput: the header is missing, or it is not clear which column is wanted.
+    :raises InvalidInput: the header is missing, or the wanted column is not clear.
     """
     rows = _Rows(file, lines(file, blocks, dialect.encoding, dialect.longest), dialect)
     _, place = _header(file, rows, dialect)
@@ -101,17 +101,16 @@ def read_header(file: SourceFile, blocks: Iterable[bytes], dialect: CsvDialect) 
 
 
 def repeated_header(header: list[str], place: int) -> tuple[str, ...]:
-    """Return what the wanted cell contains in a row that repeats the header; nothing if there is no header."""
+    """Return the possible contents of the wanted cell in a row that repeats the header."""
     if not header:
         return ()
     return (header[place], _MARK + header[place]) if place == 0 else (header[place],)
 
 
 class _Rows:
-    """The rows of a CSV, of which one is in memory.
+    """The rows of a CSV, one in memory at a time.
 
     :ivar number: of the line in which the last row begins.
-    :ivar header: the first row, where it is one.
     """
 
     def __init__(self, file: SourceFile, text: Iterator[str], dialect: CsvDialect) -> None:
@@ -147,10 +146,7 @@ class _Rows:
             yield row
 
     def check_quotes(self, place: int) -> None:
-        """Refuse the last row if its cell contains quotes, but is not quoted as a whole.
-
-        :raises InvalidInput: it is not clear whether the quotes belong to the cell, as in ``1, "x"``.
-        """
+        """Reject the last row if its cell contains quotes, but is not quoted as a whole, as in ``1, "x"``."""
         text = "".join(self._record)
         quote = self._dialect.quotechar
         start = 0
@@ -183,7 +179,7 @@ class _Rows:
 
 
 def _header(file: SourceFile, rows: _Rows, dialect: CsvDialect) -> tuple[int, int]:
-    """Read the header of a file that has one; return how many cells a row has, and which of them is wanted."""
+    """Read the header, if any; return how many cells a row has, and the number of the wanted one."""
     if not dialect.header:
         return 1, 0
     header = next(filter(None, rows), None)
@@ -232,7 +228,7 @@ def _check_delimiter(file: SourceFile, number: int, cell: str) -> None:
 
 @contextmanager
 def _cells_up_to(length: int) -> Iterator[None]:
-    """Let cells be that long. Python has one limit for all readers, so it is put back after the last one."""
+    """Allow cells of that length. Python has one limit for all readers, so the last reader restores it."""
     global _limit_before  # noqa: PLW0603
     with _lock:
         if not _limits:
@@ -250,20 +246,20 @@ def _cells_up_to(length: int) -> Iterator[None]:
 
 
 def load_csv(database: DuckDBPyConnection, table: str, files: Sequence[SourceFile], dialect: CsvDialect) -> bool:
-    """Make a table with one column, ``id``: the wanted cell of every row, in the order of the files and of their rows.
+    """Make a table with one column, ``id``: the wanted cell of every row, in the order of the files and rows.
 
     DuckDB accepts what :func:`read_csv` refuses: a blank cell too many, quotes within a cell, bytes that are not UTF-8.
     So the file is searched for bytes first, which is far faster than reading it: then each line is a row of as many
     cells as the header, and a cell has two quotes around it or none. Any other file is left to :func:`read_csv`.
 
-    :param database: it holds the table; its settings are left as they are.
-    :return: whether it was done. False, and no table, if a file is not plain, or is wrong.
+    :param database: of the table; its settings stay unchanged.
+    :return: whether it was done; False, and no table, where :func:`read_csv` has to read the files.
     :raises SourceUnavailable: the storage cannot read a file.
     """
     import duckdb
 
     marks = (dialect.delimiter or "") + dialect.quotechar
-    # DuckDB takes white space around a cell for no quote.
+    # DuckDB does not accept white space as a quote.
     if (
         not marks.isascii()
         or dialect.quotechar.isspace()
@@ -282,11 +278,11 @@ def load_csv(database: DuckDBPyConnection, table: str, files: Sequence[SourceFil
 
 
 class _NotPlain(Exception):
-    """Python has to read the file."""
+    """The file is not in the form that DuckDB reads exactly."""
 
 
 def _load(database: DuckDBPyConnection, table: str, before_it: int, file: SourceFile, dialect: CsvDialect) -> int:
-    """Append the cells of a file to a table with so many rows; return how many they are."""
+    """Append the cells of a file to a table with so many rows; return their number."""
     path = file.local_path
     if path is None:
         raise _NotPlain
@@ -318,13 +314,10 @@ def _load(database: DuckDBPyConnection, table: str, before_it: int, file: Source
 
 
 class _Plain:
-    """What a search for bytes shows of a file.
+    """The form of a file, by a search for bytes.
 
-    :ivar line_break: after every row.
-    :ivar rows: how many there are.
-    :ivar width: how many cells each of them has.
-    :ivar place: which of them is wanted.
-    :ivar repeated: what it contains in a row that repeats the header.
+    :ivar width: the number of cells in each row; ``place``: that of the wanted one.
+    :ivar repeated: see :func:`repeated_header`.
     :ivar quote: the character around cells; empty if the file does not contain it.
     """
 
@@ -344,7 +337,7 @@ class _Plain:
         self.rows = 0
         self._delimiter = (dialect.delimiter or ",").encode()
         self._quote = dialect.quotechar.encode()
-        # Python says which of them is in a cell.
+        # For these, Python's message names the delimiter in a cell.
         unclear = DELIMITERS if dialect.column is None and dialect.delimiter is None else ()
         self._unclear = [one.encode() for one in unclear]
         opening = closing = 0
@@ -359,9 +352,9 @@ class _Plain:
     def _count(self, chunk: bytes) -> tuple[int, int]:
         """Count the rows of a chunk; return how many quotes begin a cell, and how many end one.
 
-        DuckDB refuses a row with too few cells, and a quote that is not closed. So if there are as many delimiters as
-        there have to be, every row has as many as it has to have, none of them in quotes; and if there are as many rows
-        as lines, no line break is in quotes. Each quote is then at the beginning or the end of a cell, which has both.
+        DuckDB rejects a row with too few cells, and a quote that is not closed. So if the number of delimiters is right
+        in total, it is right in every row, and none is in quotes; if there are as many rows as lines, no line break is
+        in quotes. Each quote is then at the beginning or the end of a cell, which has both.
         """
         text = self.line_break + chunk
         rows = chunk.count(self.line_break)
@@ -385,7 +378,7 @@ class _Plain:
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield chunks that end with a line break; the last one gets one if it has none."""
+    """Yield chunks that end with a line break, which is added to the last one if needed."""
     rest = b""
     for block in blocks:
         lines, line_break, end = block.rpartition(LINE_BREAK)

@@ -42,7 +42,7 @@ _ENDINGS = {
 _ONLY_CSV = ("delimiter", "quotechar", "header")
 _ONLY_TEXT = ("encoding", "max_row_length")
 _ROW_LENGTHS = range(1, (1 << 30) + 1)
-# Python has these for other purposes than files.
+# Encodings of Python that are not for files.
 _NOT_OF_FILES = {"charmap", "idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 _WORDS = {"true": True, "false": False}
 
@@ -50,8 +50,8 @@ _WORDS = {"true": True, "false": False}
 class FileMembers:
     """The user IDs in one column of a file or of several; all fields are templates.
 
-    A file is read exactly or refused, as :class:`~airflow_segments_provider.errors.InvalidInput`: it is never guessed
-    how it is meant. Files are read as a stream, in the order of their paths, and of a Parquet file only the column.
+    A file is read exactly or rejected with :class:`~airflow_segments_provider.errors.InvalidInput`; nothing is guessed.
+    Files are read as a stream, in the order of their paths, and of a Parquet file only the column.
 
     :param path: a file, a directory or a glob (``*``, ``?``, ``[a-z]``, ``**``), as text, as a ``pathlib.Path`` or as
         an ``ObjectStoragePath``, e.g. ``s3://aws_default@bucket/users/part-*.csv.gz``. Names that begin with ``_`` or
@@ -109,7 +109,7 @@ class FileMembers:
     __repr__ = __str__
 
     def read_ids(self) -> Iterator[object]:
-        """Yield the value of each row, as it stands in the files.
+        """Yield the value of each row, unchanged.
 
         :raises InvalidInput: a parameter is wrong, or a file is missing, damaged or not exactly as they say.
         :raises SourceUnavailable: the storage cannot read a file.
@@ -120,14 +120,14 @@ class FileMembers:
             yield from _read(file, form)
 
     def load(self, database: DuckDBPyConnection, table: str) -> bool:
-        """Make a table of the values that :meth:`read_ids` yields, without Python, if all are exact as text.
+        """Make a table of the values of :meth:`read_ids`, without Python, if all are exact as text.
 
         The table has one column, ``id VARCHAR``, and a row for each value, in their order: a text as it is, a whole
         number or a UUID as Python writes it, NULL for None. No ID is checked.
 
-        :param database: it holds the table; its settings are left as they are.
+        :param database: of the table; its settings stay unchanged.
         :param table: a name that needs no quotes.
-        :return: whether it was done. If not, or if it fails, there is no such table.
+        :return: whether it was done. If not, or after an error, there is no such table.
         :raises InvalidInput: as ``read_ids``.
         :raises SourceUnavailable: as ``read_ids``.
         """
@@ -138,7 +138,7 @@ class FileMembers:
         return is_loaded
 
     def _found(self) -> tuple[list[SourceFile], FileFormat]:
-        """Check the parameters; find the files, and how to read them."""
+        """Check the parameters; return the files and their form."""
         parameters = FileParameters(str(self), {name: getattr(self, name) for name in self.template_fields})
         files = find_files(self.path, str(self))
         form = parameters.format_of([file.name for file in files])
@@ -179,12 +179,12 @@ def _read(file: SourceFile, form: FileFormat) -> Iterator[object]:
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How to read the files of a source.
+    """The form of a source's files.
 
     :param name: one of ``FORMATS``.
     :param compression: a key of ``COMPRESSIONS``.
     :param column: None for the only one.
-    :param csv: of it, JSON Lines has the encoding and the length.
+    :param csv: JSON Lines uses its encoding and length.
     """
 
     name: str
@@ -194,23 +194,23 @@ class FileFormat:
 
 
 class FileParameters:
-    """The parameters of a file source, as the DAG author or a template states them.
+    """The parameters of a file source, checked together.
 
     :param subject: the source, for messages.
-    :param given: by the names of the parameters; None for what is not stated.
-    :raises InvalidInput: with every problem that shows without the files.
+    :param values: by the names of the parameters; None where one is not set.
+    :raises InvalidInput: with every problem that can be found without the files.
     """
 
-    def __init__(self, subject: str, given: Mapping[str, object]) -> None:
+    def __init__(self, subject: str, values: Mapping[str, object]) -> None:
         self._subject = subject
-        self._given = given
+        self._values = values
         self._problems = list[str]()
-        self._check_path(given["path"])
+        self._check_path(values["path"])
         self._column = self._text("column")
         self._format = self._one_of("format", FORMATS)
         self._compression = self._one_of("compression", tuple(COMPRESSIONS))
         self._delimiter = self._character("delimiter")
-        self._quotechar = '"' if given["quotechar"] is None else self._character("quotechar", "")
+        self._quotechar = '"' if values["quotechar"] is None else self._character("quotechar", "")
         self._header = self._truth("header")
         self._encoding = self._codec("encoding")
         self._longest = self._number("max_row_length")
@@ -221,7 +221,7 @@ class FileParameters:
         self._refuse()
 
     def format_of(self, names: Iterable[str]) -> FileFormat:
-        """Return how to read files of these names.
+        """Return the form of files with these names.
 
         :raises InvalidInput: they have several formats or compressions, or a parameter does not fit the format.
         """
@@ -242,7 +242,7 @@ class FileParameters:
         return FileFormat(name or "", compression or "", self._column, dialect)
 
     def _common(self, parameter: str, found: set[str | None]) -> str | None:
-        """Return what all files have."""
+        """Return the format or compression that all files have."""
         if None in found:
             self._problems.append(f"the extension of a file does not show its {parameter}. Pass `{parameter}`.")
         elif len(found) > 1:
@@ -251,13 +251,13 @@ class FileParameters:
         return next(iter(found)) if len(found) == 1 else None
 
     def _check_format(self, name: str) -> None:
-        """Note the parameters that do not fit a format."""
+        """Add a problem for each parameter that does not fit a format."""
         wrong = [*(_ONLY_CSV if name != CSV else ()), *(_ONLY_TEXT if name == PARQUET else ())]
-        self._problems += [f"`{one}` does not apply to {name}." for one in wrong if self._given[one] is not None]
-        column = self._given["column"]
+        self._problems += [f"`{one}` does not apply to {name}." for one in wrong if self._values[one] is not None]
+        column = self._values["column"]
         if name == JSON_LINES and column is None:
             self._problems.append("`column` must name a key of each line's object.")
-        if name == CSV and column is None and self._given["header"] is None:
+        if name == CSV and column is None and self._values["header"] is None:
             self._problems.append("without `column`, state with `header=True` or `header=False` what the first row is.")
         if name == CSV and column is not None and self._header is False:
             self._problems.append("`column` is a name in the header, so `header` cannot be False.")
@@ -272,7 +272,7 @@ class FileParameters:
             self._problems.append("`path` must be a text that is not empty, a `Path` or an `ObjectStoragePath`.")
 
     def _text(self, name: str) -> str | None:
-        value = self._given[name]
+        value = self._values[name]
         # Airflow's native rendering makes numbers of digits.
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
@@ -282,14 +282,14 @@ class FileParameters:
         return value
 
     def _one_of(self, name: str, choices: tuple[str, ...]) -> str | None:
-        value = self._given[name]
+        value = self._values[name]
         if value is None or (isinstance(value, str) and value in choices):
             return value
         self._problems.append(f"`{name}` must be {', '.join(choices[:-1])} or {choices[-1]}.")
         return None
 
     def _character(self, name: str, *others: str) -> str | None:
-        value = self._given[name]
+        value = self._values[name]
         if value is None or (isinstance(value, str) and (value in others or (len(value) == 1 and value not in "\r\n"))):
             return value
         empty = ", or empty" if others else ""
@@ -297,7 +297,7 @@ class FileParameters:
         return None
 
     def _truth(self, name: str) -> bool | None:
-        value = self._given[name]
+        value = self._values[name]
         if isinstance(value, str):  # from a template
             value = _WORDS.get(value.strip().lower(), value)
         if value is not None and not isinstance(value, bool):
@@ -306,7 +306,7 @@ class FileParameters:
         return value
 
     def _number(self, name: str) -> int:
-        value = self._given[name]
+        value = self._values[name]
         if value is None:
             return MAX_ROW_LENGTH
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(_ROW_LENGTHS.stop)):
@@ -317,7 +317,7 @@ class FileParameters:
         return value
 
     def _codec(self, name: str) -> str:
-        value = self._given[name]
+        value = self._values[name]
         if value is None:
             return UTF_8
         try:
@@ -333,7 +333,7 @@ class FileParameters:
 
 
 def _endings(name: str) -> tuple[str, str]:
-    """Return the ending that shows the format, and the compression."""
+    """Return the extension of the format, and the compression."""
     rest, _, last = name.lower().rpartition(".")
     if last not in COMPRESSIONS or last == NOT_COMPRESSED or not rest:
         return last if rest else "", NOT_COMPRESSED

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class IdSet:
-    """IDs in a temporary database that only this object can open; each may belong to users of the vendor."""
+    """A set of IDs on disk, each with the vendor's users that it belongs to, if any; closing it deletes the file."""
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("")  # an empty name: a file without a name, deleted when it is closed
@@ -29,7 +29,7 @@ class IdSet:
         self._database.close()
 
     def add(self, user_id: str) -> bool:
-        """Add an ID; return whether it was not in the set."""
+        """Add an ID; return whether it is new."""
         return self._database.execute("INSERT OR IGNORE INTO ids (id) VALUES (?)", (user_id,)).rowcount > 0
 
     def update(self, ids: Iterable[str]) -> None:
@@ -37,11 +37,11 @@ class IdSet:
         self._database.executemany("INSERT OR IGNORE INTO ids (id) VALUES (?)", ((user_id,) for user_id in ids))
 
     def update_users(self, users: Iterable[tuple[str, str]]) -> None:
-        """Add IDs, each with a user that it belongs to."""
+        """Add IDs, each with one of its users."""
         self._database.executemany("INSERT OR IGNORE INTO ids VALUES (?, ?)", users)
 
     def users(self, user_id: str) -> set[str]:
-        """Return the users that an ID belongs to."""
+        """Return the users of an ID."""
         return {row[0] for row in self._database.execute("SELECT user FROM ids WHERE id = ?", (user_id,))}
 
     def __contains__(self, user_id: str) -> bool:
@@ -56,11 +56,11 @@ class IdSet:
         return (row[0] for row in self._database.execute("SELECT DISTINCT id FROM ids ORDER BY id"))
 
     def minus(self, other: IdSet) -> Iterator[str]:
-        """Yield the IDs that another set does not have."""
+        """Yield the IDs that are not in another set."""
         return (user_id for user_id in self if user_id not in other)
 
     def missing_from(self, present: Iterable[str]) -> int:
-        """Return how many of the IDs are not among these; stops reading when all were found."""
+        """Return how many of the IDs are not in ``present``; stop reading when all were found."""
         missing = len(self)
         with IdSet() as found:
             for user_id in present if missing else ():
@@ -75,7 +75,7 @@ def filled_in_order(database: DuckDBPyConnection, table: str) -> Iterator[None]:
     """Make a table with one column, ``id VARCHAR``, for INSERTs that keep the order; drop it if one fails."""
     import duckdb
 
-    # Of the database, through a connection of its own: it works even after an error in a transaction.
+    # A connection of its own works even after an error in a transaction.
     settings = database.cursor()
     ((before,),) = settings.execute("SELECT current_setting('preserve_insertion_order')").fetchall()
     database.execute(f"CREATE TABLE {table} (id VARCHAR)")

@@ -1,4 +1,4 @@
-"""The rules for user IDs: which ones are valid, and how names and e-mail addresses are compared."""
+"""The only rules for user IDs: which ones are valid, and how names and e-mail addresses are compared without case."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NESTED = "nested value"
 NOT_TEXT = "not text"
 NOT_WHOLE = "not a whole number"
 
-# One ID and several, as sentences of an error say it.
+# The predicates of an error's sentence, for one ID and for several.
 _SENTENCES = {
     BLANK: ("is blank", "are blank"),
     TOO_LONG: ("is longer than {max_length} characters", "are longer than {max_length} characters"),
@@ -42,9 +42,11 @@ _SENTENCES = {
     NOT_WHOLE: ("is not a whole number", "are not whole numbers"),
 }
 
-# Control characters, lone surrogates, and the line separators of Unicode.
-_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-# Letters and marks without a glyph. Tags (from U+E0000) are left: emoji of flags end in them.
+# Control characters and the line separators of Unicode, for a character class of any regular expression engine.
+CONTROL_CHARACTERS = r"\x00-\x1f\x7f-\x9f" + "\u2028\u2029"
+# Lone surrogates as well.
+_UNUSABLE = re.compile(f"[{CONTROL_CHARACTERS}\ud800-\udfff]")
+# Letters and marks without a glyph. Tags (from U+E0000) are allowed: emoji of flags end in them.
 _FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
 # White space, zero-width and soft characters, byte order and direction marks, and the fillers.
 INVISIBLE = "".join(
@@ -59,12 +61,12 @@ INVISIBLE = "".join(
 )
 _FILLER = re.compile(f"[{_FILLERS}]")
 
-# IDs that match this, and are short enough, are valid as they are: a test for engines that read them without Python.
+# IDs that match this, and are short enough, are valid without a change: a test for engines other than Python.
 PLAIN = "[!-~]+"
 
 # Missing values of pandas and NumPy.
 _MISSING = {"NAType", "NaTType", "MaskedConstant"}
-# NumPy derives it from its integers.
+# Derived from NumPy's integers.
 _NOT_NUMBERS = {"timedelta64"}
 # Below this a floating-point number of so many bits in its significand stands for one integer only.
 _SIGNIFICANDS = {"float16": 11, "float32": 24}
@@ -74,22 +76,22 @@ _LARGEST = 2**63
 
 
 def as_is(ids: Sequence[str]) -> Sequence[str]:
-    """Return the IDs: the rule of a vendor that compares them exactly."""
+    """Return the IDs unchanged, for a vendor that compares them exactly."""
     return ids
 
 
 class IdCheck:
-    """Turns raw values into user IDs, and counts those that are invalid.
+    """The conversion of raw values to user IDs; counts invalid values.
 
     Text is stripped of white space and of invisible characters at both ends. Whole numbers of any type, UUIDs and
     integral floats that are exact become text.
 
-    :param max_length: characters of the longest ID that the vendor takes.
+    :param max_length: the longest ID of the vendor.
     :param whole_numbers: the vendor's IDs are whole numbers, without leading zeros.
-    :param normalise: the vendor's rule for IDs that are the same user: returns as many, in the same order.
+    :param normalise: makes IDs of the same user equal, by the vendor's rule: same number, same order.
     :param on_invalid: called with the row, counted from 1, and the reason.
     :ivar rows: how many values were checked.
-    :ivar changed: how many texts were not IDs as they were, but after stripping or normalising.
+    :ivar changed: how many texts were stripped or normalised.
     :ivar invalid: how many were invalid, by reason.
     """
 
@@ -110,7 +112,7 @@ class IdCheck:
         self._on_invalid = on_invalid
 
     def take(self, chunk: Sequence[Any]) -> Sequence[str]:
-        """Return the IDs of a chunk, in its order; repeats included."""
+        """Return the IDs of a chunk, in its order, duplicates included."""
         values, texts = chunk, chunk
         if not self.whole_numbers and self._is_right(chunk):
             self.rows += len(chunk)
@@ -124,7 +126,7 @@ class IdCheck:
         return taken
 
     def _sifted(self, chunk: Sequence[Any]) -> tuple[list[Any], list[str]]:
-        """Return the valid values of a chunk, and as text."""
+        """Return the valid values of a chunk, and the same as text."""
         values, texts = [], []
         for value in chunk:
             self.rows += 1
@@ -138,7 +140,7 @@ class IdCheck:
         return values, texts
 
     def parse(self, value: Any) -> tuple[str, str]:
-        """Return the ID that a value stands for, or the reason why it is invalid."""
+        """Return the ID of a value, or the reason why it is invalid."""
         text, reason = ("", BLANK) if value is None else (value, "") if isinstance(value, str) else self._as_text(value)
         if reason:
             return "", reason
@@ -152,7 +154,7 @@ class IdCheck:
         return _whole_number(text) if self.whole_numbers else (str(text), "")
 
     def problems(self) -> list[str]:
-        """Return what was invalid, a sentence for each reason, without any ID."""
+        """Return a sentence for each reason why values were invalid, without any ID."""
         return [
             f"1 user ID {_SENTENCES[reason][0].format(max_length=self.max_length)}."
             if count == 1
@@ -161,7 +163,7 @@ class IdCheck:
         ]
 
     def _is_right(self, chunk: Sequence[Any]) -> bool:
-        """Whether all of a chunk are IDs as they are, at a glance: of nearly every chunk they are."""
+        """Return whether all values are IDs already: a fast test, true for nearly every chunk."""
         try:
             joined = "".join(chunk)
         except TypeError:

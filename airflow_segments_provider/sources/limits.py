@@ -1,4 +1,4 @@
-"""How many users of a write may be invalid, unmatched or removed: the rules, and the defaults of their parameters."""
+"""The limits of invalid, unmatched and removed users: the rules, and the defaults of their parameters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-# Of fewer users or members, a share means little.
+# Below these numbers of users or members, a share means little.
 FEW_USERS = 100
 SMALL_BASELINE = 100
 SMALL_REMOVALS = 10
@@ -28,22 +28,22 @@ def exceeds(number: int, fraction: float, of: int) -> bool:
 def breach_of_invalid(invalid: int, users: int, limit: float) -> str:
     """Return the limit that invalid user IDs exceed, or an empty text.
 
-    :param users: how many there are, the invalid ones included.
-    :param limit: the largest share of 100 or more (``max_invalid_fraction``). All of them are always too many.
+    :param users: all, the invalid ones included; if all are invalid, that is always too many.
+    :param limit: the largest share of 100 or more users (``max_invalid_fraction``).
     """
     return _breach(invalid, users, limit, "max_invalid_fraction", "none is valid")
 
 
 def breach_of_unmatched(unmatched: int, users: int, limit: float) -> str:
-    """Return the limit that unmatched users exceed, as :func:`breach_of_invalid` (``max_unmatched_fraction``)."""
+    """Return the limit that unmatched users exceed; see :func:`breach_of_invalid`."""
     return _breach(unmatched, users, limit, "max_unmatched_fraction", "none was found")
 
 
 def breach_of_removals(removed: int, members: int, limit: float) -> str:
     """Return the limit that removals exceed, with its numbers, or an empty text.
 
-    :param members: how many there are before.
-    :param limit: the largest share of 100 members or more (``max_removed_fraction``).
+    :param members: before the write.
+    :param limit: the largest share of 100 or more members (``max_removed_fraction``).
     """
     share = removed / members if members else 0.0
     if members >= SMALL_BASELINE:

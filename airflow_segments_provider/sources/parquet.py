@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MEMORY_LIMIT = "420MB"
-# Python is slower than one thread of DuckDB; each one holds a part of a row group.
+# Python is slower than one thread of DuckDB; each thread needs memory for a part of a row group.
 THREADS = 2
 FETCHED_AT_ONCE = 10_000
 MOST_COLUMNS = 1_000_000
 
-# The types whose text is the ID, and all whose values Python holds exactly.
+# The types whose text is the ID, and all whose values are exact in Python.
 _TEXT = r"VARCHAR|U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|UUID|DECIMAL\(\d+,0\)"
 _AS_TEXT = re.compile(_TEXT)
 _READ = re.compile(rf"{_TEXT}|DECIMAL\(.*\)|DOUBLE|BOOLEAN|BLOB|\"?NULL\"?")
@@ -35,7 +34,7 @@ _BINARY = "BLOB"
 _DOUBLE = "DOUBLE"
 _ROUNDED = "FLOAT"
 
-# Nothing is guessed from the path, and no column is added to those of the file.
+# DuckDB must not add columns, nor derive any from the path.
 _OPTIONS = "hive_partitioning = false, filename = false, file_row_number = false, union_by_name = false"
 
 
@@ -43,7 +42,7 @@ def read_parquet(file: SourceFile, column: str | None) -> Iterator[object]:
     """Yield the values of a column, in the order of the file. Binary text is decoded as UTF-8.
 
     :param column: None for the only one.
-    :raises InvalidInput: the file is damaged, or which column is meant is not clear.
+    :raises InvalidInput: the file is damaged, or the column is not clear.
     :raises SourceUnavailable: the storage cannot read it.
     """
     with (
@@ -60,9 +59,9 @@ def read_parquet(file: SourceFile, column: str | None) -> Iterator[object]:
 def load_parquet(database: DuckDBPyConnection, table: str, files: Sequence[SourceFile], column: str | None) -> bool:
     """Make a table with one column, ``id``: the text of every value, in the order of the files and of their rows.
 
-    :param database: it holds the table; its settings are left as they are.
-    :return: whether it was done. False, and no table, if the text of a value need not be the ID.
-    :raises InvalidInput: a file is damaged, or which column is meant is not clear.
+    :param database: of the table; its settings stay unchanged.
+    :return: whether it was done; False, and no table, if the text of a value need not be the ID.
+    :raises InvalidInput: a file is damaged, or the column is not clear.
     :raises SourceUnavailable: the storage cannot read a file.
     """
     for file in files:
@@ -78,11 +77,11 @@ def load_parquet(database: DuckDBPyConnection, table: str, files: Sequence[Sourc
 
 
 class _Readable:
-    """A Parquet file as DuckDB reads it.
+    """A Parquet file for DuckDB.
 
-    DuckDB sees a path of its own making, so it takes nothing in the real one for a pattern or a partition.
+    DuckDB gets an artificial path, so that no part of the real one counts as a pattern or a partition.
 
-    :ivar table: an expression of SQL.
+    :ivar table: an SQL expression.
     """
 
     def __init__(self, database: DuckDBPyConnection, file: SourceFile) -> None:
@@ -102,9 +101,7 @@ class _Readable:
         self._schema = f"parquet_schema({literal(path)})"
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._storage:
             self._database.unregister_filesystem(self._storage.protocol)
 
@@ -112,14 +109,14 @@ class _Readable:
         """Return the name and the type of the wanted column, as DuckDB has them."""
         self.execute(f"SELECT name, num_children, type FROM {self._schema}")
         columns = _top_level(self.fetch(MOST_COLUMNS))
-        place = self._place([name for name, _ in columns], wanted)
+        index = self._index_of([name for name, _ in columns], wanted)
         self.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {self.table})")
         described = self.fetch(MOST_COLUMNS)
         if len(described) != len(columns):
             raise self._file.refused("its columns are not those of its schema. Write the file again.")
-        # DuckDB renames columns whose names are equal, and one of them then has the name of another.
-        name, kind = described[place]
-        if kind == _DOUBLE and columns[place][1] != _DOUBLE:
+        # DuckDB renames columns with equal names, and a new name may be that of another column.
+        name, kind = described[index]
+        if kind == _DOUBLE and columns[index][1] != _DOUBLE:
             raise self._file.refused("the numbers of the column have more digits than are read exactly. Cast them.")
         if kind == _ROUNDED:
             raise self._file.refused("the numbers of the column are of the type FLOAT, which is not exact. Cast them.")
@@ -128,7 +125,7 @@ class _Readable:
             raise self._file.refused(f"the column is {shown}. It must contain text, whole numbers or UUIDs.")
         return name, kind
 
-    def _place(self, names: list[str], wanted: str | None) -> int:
+    def _index_of(self, names: list[str], wanted: str | None) -> int:
         if wanted is None:
             if len(names) != 1:
                 raise self._file.refused(f"it has {len(names):,} columns. Name one with `column`.")
@@ -153,7 +150,7 @@ class _Readable:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn what DuckDB raises into an error without its message."""
+        """Turn DuckDB's errors into the package's own, without their messages."""
         try:
             yield
         except duckdb.OutOfMemoryException:
@@ -169,14 +166,14 @@ class _Readable:
 class _Storage(AbstractFileSystem):  # type: ignore[misc]
     """A file system for DuckDB with one file.
 
-    :ivar error: what the real storage raised; DuckDB itself raises another error then.
+    :ivar error: of the real storage; DuckDB raises another error then.
     """
 
     cachable = False
 
     def __init__(self, file: SourceFile) -> None:
         super().__init__()
-        # DuckDB keeps what it has read of a path.
+        # DuckDB caches what it has read of a path.
         self.protocol = f"segments{uuid.uuid4().hex}"
         self.error: BaseException | None = None
         self._file = file
@@ -196,7 +193,7 @@ class _Storage(AbstractFileSystem):  # type: ignore[misc]
         return _Handle(self, self.call(self._file.opened))
 
     def call(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a method of the real storage, and keep the error, also that of a task that is ended meanwhile."""
+        """Call a method of the real storage, and keep its error, also when the task is ended meanwhile."""
         try:
             with storage_errors(self._file.subject):
                 return method(*arguments)
@@ -208,7 +205,7 @@ class _Storage(AbstractFileSystem):  # type: ignore[misc]
 class _Handle:
     """The open file of a :class:`_Storage`. Each thread has a position: DuckDB seeks and reads in two calls.
 
-    They are by the number of the thread: Python forgets the local data of a thread of DuckDB's between the calls.
+    Positions are stored by thread ID: `threading.local` of a DuckDB thread does not survive between calls.
     """
 
     def __init__(self, storage: _Storage, file: Any) -> None:
@@ -236,7 +233,7 @@ class _Handle:
 
 
 def _top_level(elements: list[tuple[Any, ...]]) -> list[tuple[str, str]]:
-    """Return the name and the type of each column, from the elements of a schema: after each one are its children."""
+    """Return the name and the type of each column, from the elements of a schema: each is followed by its children."""
     columns = []
     inner = 0
     for name, children, kind in elements[1:]:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 FETCHED_AT_ONCE = 10_000
 
-# The drivers whose default cursor loads the whole result.
+# Drivers whose default cursor loads the whole result.
 _POSTGRES = ("psycopg", "psycopg2")
 _MYSQL = ("MySQLdb", "pymysql")
 
@@ -29,11 +29,11 @@ _MYSQL = ("MySQLdb", "pymysql")
 # that MySQL interrupted, time-outs of ODBC.
 _TRANSIENT_STATES = ("08", "40", "53", "57", "70", "HYT")
 # Drivers report these as OperationalError, like an unknown column: a closed connection, no connection slot, a shutdown,
-# the network, locks, deadlocks, time-outs. From 2000 on they are the client's: the connection was lost.
+# the network, locks, deadlocks, time-outs. Codes from 2000 on are the client's: the connection was lost.
 _TRANSIENT_MYSQL = {0, 1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1317, 3024}
 _MYSQL_CLIENT = range(2000, 3000)
 
-# Classes of PEP 249 for the faults of a query or of the data there is, and what Python raises for arguments.
+# Classes of PEP 249 for errors of a query or of its data, and Python's errors for wrong arguments.
 _FAULTS = {"DataError", "IntegrityError", "NotSupportedError", "ProgrammingError"}
 _WRONG_ARGUMENTS = (
     ArithmeticError,
@@ -52,7 +52,7 @@ class SqlMembers:
 
     All fields are templates, also within ``parameters``; ``sql`` may name a ``.sql`` file. Rows are fetched 10,000 at a
     time: with a server-side cursor for psycopg, psycopg2, MySQLdb and pymysql, with the default cursor for other
-    drivers, some of which hold the whole result. Nothing is committed.
+    drivers, some of which load the whole result. Nothing is committed.
 
     :param sql: a query that returns one column. A NULL is a blank ID.
     :param conn_id: the Airflow connection of the database.
@@ -70,7 +70,7 @@ class SqlMembers:
         self.parameters = parameters
 
     def __str__(self) -> str:
-        """Return the same text in every process; a literal of the query is not in it."""
+        """Return a text without the query, equal in every process."""
         return f"SqlMembers(conn_id={self.conn_id!r})"
 
     __repr__ = __str__
@@ -78,7 +78,7 @@ class SqlMembers:
     def read_ids(self) -> Iterator[object]:
         """Run the query and yield the values of its column.
 
-        :raises InvalidInput: the query cannot be run on the data there is, or does not return exactly one column.
+        :raises InvalidInput: the database rejects the query, or it does not return exactly one column.
         :raises ConfigurationError: the connection does not exist, or is not a database's.
         :raises SourceUnavailable: the database cannot be reached, or did not finish the query; a retry may help.
         """
@@ -119,7 +119,7 @@ class SqlMembers:
         return hook.get_conn()
 
     def _call(self, call: Callable[..., Any], *arguments: Any, connecting: bool = False) -> Any:
-        """Call Airflow's hook or the driver, and raise the package's errors instead of theirs."""
+        """Call Airflow's hook or the driver, and turn their errors into the package's own."""
         try:
             return call(*arguments)
         except SegmentsError:
@@ -166,8 +166,8 @@ def _fetch(cursor: Any) -> Any:
 def _first_rows(cursor: Any, declared: bool) -> Any:
     """Fetch the first rows, if the statement has a result with one column.
 
-    psycopg2 describes the columns of a declared cursor only after that. Of another cursor without a description, most
-    drivers refuse to fetch, as a mistake of the caller.
+    psycopg2 has the description of a declared cursor only after that. For another cursor without a description, most
+    drivers raise an error of the caller.
     """
     if cursor.description is not None and len(cursor.description) != 1:
         return ()
@@ -181,9 +181,9 @@ def _first_rows(cursor: Any, declared: bool) -> Any:
 
 @contextmanager
 def _closed(resource: Any) -> Iterator[Any]:
-    """Close a cursor or a connection at the end, and ignore errors of that.
+    """Close a cursor or a connection at the end, and ignore errors of closing.
 
-    mysql.connector refuses to close a cursor with unread rows; its error would replace the reason why they are unread.
+    mysql.connector does not close a cursor with unread rows; its error would hide the one that left them unread.
     """
     try:
         yield resource
@@ -226,7 +226,7 @@ def connecting_failed(error: Exception, conn_id: str) -> SegmentsError:
 
 
 def query_failed(error: Exception, subject: str, conn_id: str) -> SegmentsError:
-    """Return the package's error for a query that the database rejects, or does not finish."""
+    """Return the package's error for a query that the database rejects or does not finish."""
     left_out = "The driver's message is left out, because it may quote data"
     if is_transient(error):
         return SourceUnavailable(
@@ -273,7 +273,7 @@ def _state(error: Exception) -> str:
 
 
 def _own_code(error: Exception) -> str:
-    """Return the code of a database that has no SQLSTATE, or whose driver does not give it."""
+    """Return the database's own code, where the error has no SQLSTATE."""
     first: Any = error.args[0] if error.args else None
     if _package(error) in ("MySQLdb", "pymysql") and isinstance(first, int):
         return f"MySQL {first:d}"

@@ -1,4 +1,4 @@
-"""Reads what kind of statement a SQL text is, in time proportional to its length."""
+"""The kind of statement of an SQL text, in time proportional to its length."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 _START = r"[A-Za-z_\x80-\U0010ffff]"
-# PostgreSQL's tokens. A quote in none of these has no end, or none that is certain: whether a backslash escapes the
-# quote after it depends on a setting of the server. Possessive quantifiers: a character is never tried twice.
+# PostgreSQL's tokens. A quote outside of these has no certain end: whether a backslash escapes the quote after it
+# depends on a setting of the server. With possessive quantifiers, no character is tried twice.
 _TOKEN = re.compile(
     rf"""
       (?P<blank>   \s++ | --[^\n\r]*+ )
@@ -35,7 +35,7 @@ def can_be_declared(sql: str) -> bool:
     False where that is not certain: a wrong declaration fails, a missing one costs memory.
     """
     found = statements(sql)
-    # `into`, `for update` and a change within `with` are not reads. A column of such a name is not told from them.
+    # `into`, `for update` and a change within `with` are not reads; a column of such a name counts as one of these.
     return len(found) == 1 and _verb(found[0]) in _READS and not (_CHANGES | {"into"}) & set(found[0])
 
 

@@ -22,14 +22,14 @@ from airflow_segments_provider.errors import InvalidInput, SegmentsError, Source
 
 BLOCK = 1 << 20
 
-# As fsspec names them.
+# fsspec's names.
 FILE, DIRECTORY = "file", "directory"
 
 _MAGIC = re.compile(r"[*?\[]")
 _ANY_DEPTH = "**"
-# As Hive, Spark and BigQuery name the folders of a partitioned table.
+# In names of folders of a partitioned table (Hive, Spark, BigQuery).
 _PARTITION = "="
-# Their folders hold files of older versions, with users who have left since.
+# Folders of tables that contain files of older versions.
 _TABLES = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
 
 # `xz -9` needs 65 MiB; a damaged file may ask for 4 GiB.
@@ -42,7 +42,7 @@ class SourceFile:
 
     :param fs: its fsspec file system.
     :param subject: the source, for messages.
-    :param alone: the source has no other file, so that messages need not name it.
+    :param alone: the only file of the source; messages do not name it.
     """
 
     fs: Any = field(repr=False)
@@ -57,13 +57,13 @@ class SourceFile:
 
     @property
     def local_path(self) -> str | None:
-        """The path on a local disk, if it is one and means no pattern."""
+        """The path on a local disk, or None for another storage or a pattern."""
         return self.path if _is_local(self.fs) and not _MAGIC.search(self.path) else None
 
     def refused(self, problem: str) -> InvalidInput:
-        """Return the error for something that is wrong with this file.
+        """Return the error for a problem of this file.
 
-        :param problem: a sentence that begins with a small letter, and quotes nothing of the file.
+        :param problem: a sentence that begins with a small letter, without content of the file.
         """
         return InvalidInput(self.subject, [problem if self.alone else f"{self.name}: {problem}"])
 
@@ -90,7 +90,7 @@ class SourceFile:
 
 
 def find_files(path: Any, subject: str) -> list[SourceFile]:
-    """Return the files that a path means, in the order of their paths.
+    """Return the files of a path, in the order of their paths.
 
     Names that begin with ``_`` or ``.`` are left out, unless the path itself names them.
 
@@ -99,7 +99,7 @@ def find_files(path: Any, subject: str) -> list[SourceFile]:
     :raises SourceUnavailable: the storage cannot be listed.
     """
     with storage_errors(subject):
-        fs, start = _place(path)
+        fs, start = _located(path)
         fs.invalidate_cache()
         found = sorted(_Search(fs, subject).find(start))
     if not found:
@@ -109,7 +109,7 @@ def find_files(path: Any, subject: str) -> list[SourceFile]:
 
 @contextmanager
 def local_copy(subject: str, blocks: Iterable[bytes]) -> Iterator[Any]:
-    """Write blocks to a file without a name, which no killed task leaves behind; return a file system that has it.
+    """Write blocks to a file without a name, which vanishes with its task; return a file system that contains it.
 
     :raises SourceUnavailable: the local disk cannot hold it.
     """
@@ -123,7 +123,7 @@ def local_copy(subject: str, blocks: Iterable[bytes]) -> Iterator[Any]:
 
 
 class _Unnamed:
-    """What a :class:`SourceFile` needs of a file system, for one file that has no name."""
+    """The part of a file system that :class:`SourceFile` needs, for one file without a name."""
 
     protocol = "unnamed"
 
@@ -135,7 +135,7 @@ class _Unnamed:
 
 
 class _Copy(RawIOBase):
-    """A descriptor, read at a position of its own: DuckDB opens a file several times."""
+    """A descriptor with its own position: DuckDB opens a file several times."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -220,10 +220,10 @@ class _Search:
         return found
 
     def _check_table(self, name: str) -> None:
-        """Refuse a folder with an entry of this name, also where a glob finds its files."""
+        """Reject a folder with an entry of this name, also where a glob finds its files."""
         if name in _TABLES:
             problem = (
-                f"the directory is a {_TABLES[name]} table, which also holds files of older versions. "
+                f"the directory is a {_TABLES[name]} table, which also contains files of older versions. "
                 "Read it by a query, with SqlMembers."
             )
             raise InvalidInput(self._subject, [problem])
@@ -249,7 +249,7 @@ def _name(entry: dict[str, Any]) -> str:
     return str(basename(entry["name"].rstrip("/")))
 
 
-def _place(path: Any) -> tuple[Any, str]:
+def _located(path: Any) -> tuple[Any, str]:
     """Return the file system of a path, and the path there."""
     if not isinstance(path, str) and hasattr(path, "fs"):
         return path.fs, path.path
@@ -282,7 +282,7 @@ def storage_errors(subject: str) -> Iterator[None]:
 
 
 class _Gzip:
-    """A member of a gz file, with the interface of the decompressors for bz2, xz and zst."""
+    """A decompressor of gz with the interface of those of bz2, xz and zst."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
@@ -327,8 +327,8 @@ COMPRESSIONS: dict[str, Callable[[], Any] | None] = {
 def decompressed(file: SourceFile, compression: str) -> Iterator[bytes]:
     """Yield the contents of a file, at most a MiB at a time.
 
-    A file may have several members, as ``cat a.gz b.gz`` makes it. Python's own readers ignore what follows the last
-    one if it is not a member, and so would leave out users.
+    A file may have several members, as after ``cat a.gz b.gz``. Python's own readers would ignore data after the last
+    member, and so leave out users.
 
     :raises InvalidInput: a member is damaged or incomplete, or something else follows it.
     """

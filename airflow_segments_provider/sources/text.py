@@ -13,7 +13,7 @@ from airflow_segments_provider.sources.storage import SourceFile
 
 UTF_8 = "utf-8"
 
-# The longer ones first: one begins with another.
+# Longer marks first: one begins with another.
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -22,7 +22,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _LONGEST_MARK = 4
-# Without a byte order mark, these would mean the order of the machine that reads.
+# Without a byte order mark, these would mean the byte order of the machine.
 _MARKED = ("utf-16", "utf-32")
 
 # Python refuses to read longer integers, as that takes quadratic time.
@@ -62,7 +62,7 @@ def lines(file: SourceFile, blocks: Iterable[bytes], encoding: str, longest: int
 def too_long(file: SourceFile, number: int, longest: int) -> Exception:
     """Return the error for a row that does not end."""
     return file.refused(
-        f"the row that begins in line {number:,} is longer than {longest:,} characters. If that is right, raise "
+        f"the row that begins in line {number:,} is longer than {longest:,} characters. If that is right, increase "
         "`max_row_length`."
     )
 
@@ -97,7 +97,7 @@ def _undecodable(file: SourceFile, encoding: str, before: int, rest: str, error:
 
 
 class _Object(list[tuple[str, Any]]):
-    """The keys and values of a JSON object, also of a key that it has twice."""
+    """The keys and values of a JSON object, repeated keys included."""
 
 
 def read_json_lines(
@@ -147,7 +147,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _not_json(_: str) -> NoReturn:
-    raise ValueError  # NaN and Infinity, which JSON does not have
+    raise ValueError  # NaN and Infinity are not JSON
 
 
 def _not_an_object(number: int, line: str) -> str:

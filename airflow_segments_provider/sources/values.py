@@ -10,15 +10,15 @@ from typing import Any, Protocol
 from airflow_segments_provider.errors import InvalidInput
 
 CHUNK = 25_000
-# As often a reader is asked whether it has to stop: a source may be slow.
+# Readers check so often whether to stop: a source may be slow.
 CHECKED_EVERY = 1_000
 
 SUBJECT = "The source"
 
 _NONE = object()
 _SCALARS = (str, bytes, bytearray, memoryview)
-# Floating-point types whose values become others as soon as they are Python's, as NumPy, pandas, Polars and Arrow write
-# them, also within other types: `dictionary<values=float, …>`, `list<item: float>`, `List(Float32)`.
+# Floating-point types whose values change in Python, as NumPy, pandas, Polars and Arrow write them, also within other
+# types: `dictionary<values=float, …>`, `list<item: float>`, `List(Float32)`.
 _INEXACT = re.compile(r"(?:^|[=(]|: )((?:half)?float(?:16|32)?)(?![\w:])", re.IGNORECASE)
 # Arrow's; those of pandas, Polars and Spark.
 _COLUMNS = ("column_names", "columns")
@@ -28,7 +28,7 @@ _OF_DICTS = '`[row["user_id"] for row in rows]`'
 
 
 class Source(Protocol):
-    """Reads user IDs when the task runs. Not iterable: Airflow iterates over a mapped argument when it parses a DAG.
+    """A source of user IDs for a task. Not iterable: Airflow iterates over a mapped argument when it parses a DAG.
 
     :cvar template_fields: the attributes that Airflow renders.
     """
@@ -42,30 +42,29 @@ class Source(Protocol):
         """
 
 
-# What may be given as user IDs; see `read_values`.
+# See `read_values`.
 UserSource = Source | Iterable[object]
 
 
-def read_values(given: object) -> Iterator[object]:
-    """Return the raw values of anything that holds user IDs, one for each row.
+def read_values(values: object) -> Iterator[object]:
+    """Return the raw values of a source or any collection of user IDs, one for each row.
 
     A data frame, a table, and rows of any kind must have exactly one column.
 
-    :raises InvalidInput: it is of another type or shape. The shape of rows is checked while they are read; nothing is
-        read before.
+    :raises InvalidInput: the type or shape is another. The shape of rows is checked while they are read.
     """
-    if hasattr(given, "read_ids"):
-        return iter(given.read_ids())
-    if isinstance(given, (str, bytes, bytearray, memoryview, Mapping, type)) or _is_file(given):
-        raise _unreadable(given)
-    columns = _columns(given)
+    if hasattr(values, "read_ids"):
+        return iter(values.read_ids())
+    if isinstance(values, (*_SCALARS, Mapping, type)) or _is_file(values):
+        raise _unreadable(values)
+    columns = _columns(values)
     if columns is not None:
         if len(columns) != 1:
             raise _wide(f"the user IDs are in a table of {len(columns):,} columns", _OF_A_FRAME)
-        return _column(given)
-    if not isinstance(given, Iterable) or getattr(given, "ndim", 1) == 0:
-        raise _unreadable(given)
-    return _rows(_array(given))
+        return _column(values)
+    if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
+        raise _unreadable(values)
+    return _rows(_array(values))
 
 
 def concatenated(parts: Iterable[object]) -> Iterator[object]:
@@ -132,7 +131,7 @@ def _of_dicts(rows: Iterable[Any]) -> Iterator[object]:
 
 
 def _is_row(value: Any) -> bool:
-    """Whether this is what database drivers and arrays return as a row: some of them share no base class."""
+    """Return whether this is a row of a database driver or array; these have no common base class."""
     if isinstance(value, (tuple, list)):
         return True
     # `Sized` asks the class, not its class: the members of an enumeration have no length.
@@ -146,20 +145,20 @@ def _is_row(value: Any) -> bool:
 
 
 def _is_table(value: Any) -> bool:
-    """Whether this is a data frame or table; the class says so, because a row may have a column of such a name."""
+    """Return whether this is a data frame or table, by its class: a row may have a column of such a name."""
     return any(hasattr(type(value), name) for name in _COLUMNS) and _columns(value) is not None
 
 
-def _is_file(given: object) -> bool:
-    return hasattr(given, "readline")
+def _is_file(values: object) -> bool:
+    return hasattr(values, "readline")
 
 
-def _columns(given: Any) -> list[object] | None:
-    """Return the columns of a data frame or table, with what pandas made its index; None for what is neither."""
+def _columns(values: Any) -> list[object] | None:
+    """Return the columns of a data frame or table, the index of pandas included; None for other values."""
     for attribute in _COLUMNS:
-        names = getattr(given, attribute, None)
+        names = getattr(values, attribute, None)
         if names is not None and not callable(names):
-            index = getattr(getattr(given, "index", None), "names", ())
+            index = getattr(getattr(values, "index", None), "names", ())
             return [*(name for name in index if name is not None), *names]
     return None
 
@@ -182,14 +181,14 @@ def _column(table: Any) -> Iterator[object]:
 def _array(array: Any) -> Iterator[Any]:
     """Return the values of an array or series, a part at a time where it is converted.
 
-    :raises InvalidInput: it has floating-point numbers of 32 bits or fewer, which become others on the way.
+    :raises InvalidInput: it has floating-point numbers of 32 bits or fewer, which would change.
     """
     kind = getattr(array, "dtype", getattr(array, "type", None))
     kind = getattr(getattr(kind, "categories", None), "dtype", kind)  # pandas'
     if getattr(array, "typecode", "") == "f":  # Python's own arrays
         kind = "float32"
     if inexact := _INEXACT.search(str(kind)):
-        # Not the whole type: it may contain names of columns.
+        # The whole type may contain names of columns.
         problem = (
             f"the user IDs are numbers of the type {inexact[1]}, which is not exact. Cast them to text or to an "
             "integer type."
@@ -201,11 +200,11 @@ def _array(array: Any) -> Iterator[Any]:
     return iter(array)
 
 
-def _unreadable(given: object) -> InvalidInput:
-    if isinstance(given, (str, bytes, bytearray, memoryview)):
+def _unreadable(values: object) -> InvalidInput:
+    if isinstance(values, _SCALARS):
         found = "one text"
     else:
-        found = "a file" if _is_file(given) else f"of type {type(given).__name__}"
+        found = "a file" if _is_file(values) else f"of type {type(values).__name__}"
     problem = (
         f"the user IDs are {found}. They must be a list or another iterable, rows or a data frame with one column, or "
         "a source such as SqlMembers or FileMembers."
@@ -230,7 +229,7 @@ def _mixed(number: int) -> InvalidInput:
 
 
 class NotGiven:
-    """No list of users. An empty list is another thing: it may be the result of a query, and adds nobody."""
+    """A parameter without a list of users; unlike an empty list, which may be the result of a query."""
 
     template_fields: Sequence[str] = ()
 
@@ -239,7 +238,7 @@ class NotGiven:
         return iter(())
 
     def __str__(self) -> str:
-        """What Airflow stores and shows."""
+        """Return the text that Airflow stores and shows."""
         return "no user ids"
 
     __repr__ = serialize = __str__

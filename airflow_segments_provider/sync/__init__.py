@@ -1,1 +1,1 @@
-"""The sync engine: the members of a segment follow a source. It imports no vendor and no HTTP client."""
+"""The sync engine, which makes the members of a segment follow a source. It imports no vendor and no HTTP client."""

@@ -22,20 +22,20 @@ from airflow_segments_provider.sync.target import Applied, Limits, Target
 
 TOUCHED = "touched"
 
-# The rejected requests of a run that may be followed by smaller ones; what is left then counts as rejected.
+# After so many rejected requests of a run, no smaller requests follow: the remaining users count as rejected.
 SPLIT_BUDGET = 500
 
-# If the vendor accepts no request, and rejects so many users one by one, it does not reject the users.
-HOPELESS = 20
+# If the vendor accepts no request, and rejects so many users one by one, the users are not the reason.
+MOST_REJECTED_ALONE = 20
 
 logger = logging.getLogger(__name__)
 
 
 def planned_batches(members: Members, limits: Limits, plan: Plan) -> Iterator[tuple[Action, int, int, str]]:
-    """Yield the batches of a plan in the order of sending: action, size of a retry, number of users, a line for each.
+    """Yield the batches of a plan in the order of sending: action, size of a retry, number of users, their lines.
 
-    Makes the table ``touched``: the users, with the number of their batch from 0. A replacement sends those who are
-    members already first: they are outside the segment for the shortest time.
+    Make the table ``touched``: the users, with the number of their batch from 0. A replacement sends current members
+    first, so that they are outside the segment for the shortest time.
     """
     workspace, number = members.workspace, 0
     workspace.run(f"CREATE OR REPLACE TABLE {TOUCHED} (id VARCHAR, batch INTEGER, part INTEGER)")
@@ -49,7 +49,7 @@ def planned_batches(members: Members, limits: Limits, plan: Plan) -> Iterator[tu
             f"FROM {ACTIONS} WHERE action = '{kind}'"
         )
         for _ in range(ceil(plan.counts[kind] / size)):
-            # Not as a list, which takes much longer to be made.
+            # A list would take much longer to make.
             ids = f"SELECT count(*), string_agg(id, chr(10)) FROM {TOUCHED} WHERE batch = {number}"
             yield kind, 0, *workspace.one(ids)
             number += 1
@@ -63,7 +63,7 @@ def planned_batches(members: Members, limits: Limits, plan: Plan) -> Iterator[tu
 
 @dataclass(frozen=True)
 class Progress:
-    """How many users of a run are done."""
+    """The number of users whose requests are done."""
 
     done: int
     total: int
@@ -83,7 +83,7 @@ class Sending:
     ledger: Ledger
     replacing: bool = False
     check: Callable[[], None] = lambda: None
-    tell: Callable[[Progress], None] = lambda progress: None
+    on_progress: Callable[[Progress], None] = lambda progress: None
     budget: int = field(default_factory=lambda: SPLIT_BUDGET)
     acknowledged: list[Acknowledgement] = field(default_factory=list)
     total: int = 0
@@ -95,8 +95,8 @@ class Sending:
     def run(self, batches: Sequence[Batch]) -> list[Acknowledgement]:
         """Send the batches, and return what the vendor acknowledged.
 
-        :raises VendorError: a request failed, not because of its users. The rest counts as uncertain, and the next run
-            sends it again.
+        :raises VendorError: a request failed, not because of its users. The others count as uncertain, and the next run
+            sends them again.
         :raises LedgerBusy: a replacement was acknowledged, and an earlier try of it may still be carried out.
         :raises LedgerOvertaken: this run no longer holds the ledger.
         :raises SyncIncomplete: the vendor rejected every request that would have replaced all members.
@@ -111,7 +111,7 @@ class Sending:
             else:
                 self._send(batch, ids)
         if self.replacing:
-            self._leave_nobody()
+            self._empty_segment()
         return self.acknowledged
 
     def _send(self, batch: Batch, ids: Sequence[str]) -> None:
@@ -149,17 +149,17 @@ class Sending:
         self, kind: RequestKind, batch: Batch, start: int, ids: Sequence[str], answer: Applied | RejectedRequest
     ) -> None:
         """Record the vendor's answer about users of a batch."""
-        place: dict[str, Any] = {"start": start, "users": len(ids)}
+        part: dict[str, Any] = {"start": start, "users": len(ids)}
         if isinstance(answer, RejectedRequest):
             reason = f"status {answer.status}" if answer.status else "refused"
-            self._acknowledge(kind, batch, in_doubt=answer.maybe_done, refused=reason, **place)
+            self._acknowledge(kind, batch, in_doubt=answer.maybe_done, refused=reason, **part)
         else:
-            self._acknowledge(kind, batch, in_doubt=answer.in_doubt, rejected=_reasons(answer.rejected), **place)
+            self._acknowledge(kind, batch, in_doubt=answer.in_doubt, rejected=_reasons(answer.rejected), **part)
         self.done += len(ids)
-        self.tell(Progress(self.done, self.total))
+        self.on_progress(Progress(self.done, self.total))
 
     def _request(self, kind: RequestKind, ids: Sequence[str]) -> Applied:
-        """Send one request; if it was sent too late for other runs to account for it, write a note first of all."""
+        """Send one request; if it was sent too late for other runs to account for it, write a note at once."""
         self.check()
         self.ledger.check()
         self._sent_at = self.ledger.clock()
@@ -172,8 +172,8 @@ class Sending:
             self.uncertain = self.uncertain and not (isinstance(error, VendorError) and not error.maybe_done)
             if isinstance(error, VendorError) and not isinstance(error, RejectedRequest):
                 error.add_hint(
-                    f"{self.done:,} of {self.total:,} changes were acknowledged before it, and that is written down. "
-                    "Run the task again: it goes on from there."
+                    f"{self.done:,} of {self.total:,} changes were acknowledged before it, and that is recorded. "
+                    "Run the task again: it continues from there."
                 )
             raise
         self._note_if_late(kind, ids)
@@ -205,11 +205,11 @@ class Sending:
             raise LedgerBusy(
                 f"{self.ledger.folder}: the members were replaced, but an earlier try of that request was not answered "
                 "and may still be carried out; it would undo what is sent before. Nothing further was sent. Run the "
-                f"task again after {moment(until)}: it goes on from there.",
+                f"task again after {moment(until)}: it continues from there.",
                 until=until,
             )
 
-    def _leave_nobody(self) -> None:
+    def _empty_segment(self) -> None:
         """Replace all members by no user: the plan has none, or the vendor rejected each of them alone.
 
         :raises SyncIncomplete: some users were not tried alone.
@@ -224,17 +224,17 @@ class Sending:
         self._acknowledge("replace", None, users=0, in_doubt=applied.in_doubt)
 
 
-def check_hope(batches: Sequence[Batch], acknowledged: Sequence[Acknowledgement]) -> None:
-    """Check that the vendor did not reject the requests themselves.
+def check_not_all_rejected(batches: Sequence[Batch], acknowledged: Sequence[Acknowledgement]) -> None:
+    """Check that the vendor does not reject all requests, whatever their users.
 
     :raises RejectedRequest: it rejected all requests, and many users one by one.
     """
     retried = {batch.name for batch in batches if batch.retry}
     alone = [answer for answer in acknowledged if answer.refused and answer.users == 1 and answer.batch not in retried]
-    if len(alone) >= HOPELESS and all(answer.refused for answer in acknowledged):
+    if len(alone) >= MOST_REJECTED_ALONE and all(answer.refused for answer in acknowledged):
         raise RejectedRequest(
             f"The vendor rejected each of {len(acknowledged):,} requests, {len(alone):,} of them with one user "
-            f"({alone[-1].refused}): it seems to reject the requests themselves. No member was changed. Check the "
+            f"({alone[-1].refused}): the users seem not to be the reason. No member was changed. Check the "
             "segment and the connection; the users are tried again after `retry_rejected_after`."
         )
 
@@ -246,8 +246,8 @@ def _reasons(rejected: Mapping[str, str]) -> dict[str, str]:
 def _read_ahead(store: Store, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[str]]]:
     """Yield each batch with its IDs, and read those of the next one meanwhile."""
     with ThreadPoolExecutor(1, thread_name_prefix="segments-batches") as reader:
-        coming = deque(reader.submit(read_batch, store, batch) for batch in batches[:1])
+        pending = deque(reader.submit(read_batch, store, batch) for batch in batches[:1])
         for number, batch in enumerate(batches, start=1):
-            ids = coming.popleft().result()
-            coming.extend(reader.submit(read_batch, store, following) for following in batches[number : number + 1])
+            ids = pending.popleft().result()
+            pending.extend(reader.submit(read_batch, store, following) for following in batches[number : number + 1])
             yield batch, ids

@@ -52,7 +52,7 @@ class KeptPlan(File):
 class Approval(File):
     """A user's decision that a plan may be applied, once.
 
-    :param by: who decided it, and ``at`` when.
+    :param by: the user; ``at``: when.
     """
 
     digest: PlanDigest
@@ -62,9 +62,9 @@ class Approval(File):
 
 
 class Ending(File):
-    """The end of an approval: a run is about to apply the plan, or a user withdrew the approval.
+    """The end of an approval, by a run that is about to apply the plan, or by a user who withdraws it.
 
-    :param by: the run or the user, and ``at`` when.
+    :param by: the run or the user; ``at``: when.
     """
 
     withdrawn: bool
@@ -112,9 +112,8 @@ def _written(content: bytes | None, name: str, before: int) -> bool:
 
 
 def approve(ledger: Ledger, digest: str, by: str) -> Approval:
-    """Let the next run apply that plan, once: a later generation of the ledger invalidates it.
+    """Let the next run apply a plan, once; a later generation of the ledger invalidates it.
 
-    :param by: who approves it.
     :return: the approval; an earlier one of the same plan stays.
     """
     store, name = ledger.store, _name(ledger.head.generation, digest)
@@ -128,16 +127,15 @@ def approve(ledger: Ledger, digest: str, by: str) -> Approval:
 
 
 def withdraw(ledger: Ledger, digest: str, by: str) -> Ending:
-    """Let no run apply that plan, also not by an argument, until it is approved again.
+    """Let no run apply a plan, also not by an argument, until it is approved again.
 
-    :param by: who withdraws it.
-    :return: what counts: a run may have taken the approval before.
+    :return: the end that counts: a run may have taken the approval before.
     """
     return _end(ledger, digest, by, withdrawn=True)
 
 
 def take(ledger: Ledger, plan: Plan) -> None:
-    """Take the approval of a plan, right before its intent is written: it cannot be withdrawn any more.
+    """Take the approval of a plan, right before its intent is written: from then on, it cannot be withdrawn.
 
     :raises PlanRefused: it was withdrawn.
     """
@@ -151,7 +149,7 @@ def take(ledger: Ledger, plan: Plan) -> None:
 
 
 def _end(ledger: Ledger, digest: str, by: str, *, withdrawn: bool) -> Ending:
-    """End an approval, unless it has ended: a create succeeds once, so it is either taken or withdrawn."""
+    """End an approval. The file is created exclusively, so an approval is either taken or withdrawn."""
     name = _name(ledger.head.generation, digest)
     ending = Ending(withdrawn=withdrawn, by=text(by), at=ledger.clock())
     ledger.store.create(f"{APPROVALS}/{name}{ENDING}", ending.encoded)
@@ -161,13 +159,12 @@ def _end(ledger: Ledger, digest: str, by: str, *, withdrawn: bool) -> Ending:
 def load(ledger: Ledger, workspace: Workspace, key: SegmentKey, digest: str | None, by: str) -> Plan | None:
     """Return the approved plan, and make the table ``actions`` of its users.
 
-    If several are approved, the one with the newest data: the others no longer hold after it.
+    Of several approved plans, the one with the newest data is taken: it invalidates the others.
 
-    :param key: of the segment.
-    :param digest: an argument of the run; None to look for approvals beside the ledger.
-    :param by: who gave the argument.
-    :return: None where none is approved, or the ledger has changed since.
-    :raises LedgerError: the kept plan does not have that digest, or a file is damaged.
+    :param digest: an argument of the run; None to read the approvals beside the ledger.
+    :param by: the user of that argument.
+    :return: None where no plan is approved, or the ledger has changed since.
+    :raises LedgerError: the stored plan does not have that digest, or a file is damaged.
     """
     generation, store = ledger.head.generation, ledger.store
     names = [_name(generation, digest)] if digest else approved(store)
@@ -196,7 +193,7 @@ def load(ledger: Ledger, workspace: Workspace, key: SegmentKey, digest: str | No
 
 
 def approved(store: Store) -> list[str]:
-    """Return the names of all approvals that are stored, by generation: those of a plan's files."""
+    """Return the names of all approvals by generation; a plan's files have the same name."""
     return [name.removesuffix(".json") for name in named(store, APPROVALS, APPROVAL)]
 
 
@@ -212,7 +209,7 @@ def read_approval(store: Store, name: str) -> Approval | None:
 
 
 def read_ending(store: Store, name: str) -> Ending | None:
-    """Read what became of an approval; None where nothing did yet.
+    """Read the end of an approval; None where it has not ended.
 
     :raises LedgerError: it is damaged.
     """
@@ -235,7 +232,7 @@ def _damaged(name: str) -> LedgerError:
 
 
 def kept(store: Store) -> list[KeptPlan]:
-    """Return the kept plans by generation; only those of the newest can still be applied."""
+    """Return the stored plans by generation; only those of the newest can still be applied."""
     names = named(store, PLANS, PLAN)
     found = [(name, store.read(f"{PLANS}/{name}")) for name in names]
     return [_read(content, name) for name, content in found if content is not None]
@@ -247,17 +244,17 @@ def refusal(plan: Plan, breaches: Sequence[str], report: str | None = None, noti
     :param report: the folder of the plan's report; None where there is no ledger to keep it in.
     :param notice: a sentence about an approval that did not apply.
     """
-    said = f"{notice} " if notice else ""
+    prefix = f"{notice} " if notice else ""
     if report is None:
         return (
-            f"{said}The plan for {plan.key} was refused and nothing was made or sent: {'; '.join(breaches)}. Correct "
-            "the source, or set the parameter named beside the limit."
+            f"{prefix}The plan for {plan.key} was refused and nothing was created or sent: {'; '.join(breaches)}. "
+            "Correct the source, or set the parameter named beside the limit."
         )
     return (
-        f"{said}The plan for {plan.key} was refused and nothing was sent: {'; '.join(breaches)}. What it would do is "
-        f'in {report}/plan.md. To apply exactly this plan once: approve="{plan.digest}", or `python -m '
-        f"airflow_segments_provider ledger approve {plan.key.folder} {plan.digest[:SHOWN]}`. To change a limit for "
-        "good, set the parameter named beside it."
+        f"{prefix}The plan for {plan.key} was refused and nothing was sent: {'; '.join(breaches)}. Its report "
+        f'is in {report}/plan.md. To apply exactly this plan once: approve="{plan.digest}", or `python -m '
+        f"airflow_segments_provider ledger approve {plan.key.folder} {plan.digest[:SHOWN]}`. To change a limit "
+        "for good, set the parameter named beside it."
     )
 
 

@@ -1,8 +1,8 @@
 """One run of a sync: the steps in their order.
 
 When a mirror run succeeds, the segment has every wanted user that the vendor accepted, and no other user that the
-ledger ever owned, whatever happened before. Except in a replacement, no user is missing at any time who belongs both
-before and after.
+ledger ever owned, whatever happened before. Except in a replacement, a user who is wanted before and after the run is
+always a member.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal
 from airflow_segments_provider.errors import InvalidInput, PlanRefused, Stopped
 from airflow_segments_provider.sources.limits import breach_of_invalid
 from airflow_segments_provider.sync import approvals, report
-from airflow_segments_provider.sync.apply import TOUCHED, Progress, Sending, check_hope, planned_batches
+from airflow_segments_provider.sync.apply import TOUCHED, Progress, Sending, check_not_all_rejected, planned_batches
 from airflow_segments_provider.sync.guard import breaches
 from airflow_segments_provider.sync.ledger import creation_marker, state
 from airflow_segments_provider.sync.ledger.ledger import Ledger
@@ -66,10 +66,10 @@ class Sync:
 
     :param ledger_of: opens the ledger of a segment.
     :param as_of: the time that the source's data represents, in milliseconds since 1970; None for now.
-    :param approver: who gave the argument ``approve``.
-    :param stopped: whether Airflow ended the task; called while the source is read, and before each request.
-    :param tell: called after each request with the progress.
-    :param show: called with each plan before it is checked or sent.
+    :param approver: the user of the argument ``approve``.
+    :param stopped: returns whether Airflow ended the task; called while the source is read, and before each request.
+    :param on_progress: called after each request.
+    :param on_plan: called with each plan before it is checked or sent.
     """
 
     target: Target
@@ -81,8 +81,8 @@ class Sync:
     as_of: int | None = None
     approver: str = "`approve`"
     stopped: Callable[[], bool] = lambda: False
-    tell: Callable[[Progress], None] = lambda progress: None
-    show: Callable[[Plan], None] = lambda plan: None
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    on_plan: Callable[[Plan], None] = lambda plan: None
 
     def run(self) -> Synced:
         """Make the members follow the source.
@@ -109,7 +109,7 @@ class Sync:
             if self.target.lists:
                 self.workspace.fill(LIVE, self.target.members())
             plan = self.plan(members, staged, self.draft(ledger), ledger.clock())
-        self.show(plan)
+        self.on_plan(plan)
         if self.settings.plan_only:
             return self.preview(ledger, staged, plan, notices)
         if not plan.approved and staged is not None:
@@ -125,14 +125,14 @@ class Sync:
         """
         if self.stopped():
             raise Stopped(
-                "Airflow ended this task. No further request was begun, and what was acknowledged is written down. Run "
-                "the task again: it goes on from there."
+                "Airflow ended this task. No further request was begun, and what was acknowledged is recorded. Run "
+                "the task again: it continues from there."
             )
 
     def stage(self, ledger: Ledger | None = None) -> Staged:
         """Read the source.
 
-        :param ledger: for the list of invalid rows if there are too many; None before the segment is made.
+        :param ledger: for the list of invalid rows if there are too many; None before the segment is created.
         :raises InvalidInput: the source cannot be read exactly, or too many rows are invalid.
         """
         try:
@@ -148,7 +148,7 @@ class Sync:
         invalid = sum(staged.invalid.values())
         if breach := breach_of_invalid(invalid, staged.rows, self.settings.max_invalid_fraction):
             reasons = ", ".join(f"{reason}: {rows:,}" for reason, rows in staged.invalid.items())
-            problem = f"{invalid:,} of {staged.rows:,} rows are no valid user IDs ({reasons}); {breach}."
+            problem = f"{invalid:,} of {staged.rows:,} rows are not valid user IDs ({reasons}); {breach}."
             if ledger and staged.rejects:
                 listed = report.write_rejects(ledger, self.workspace, problem, staged.rejects)
                 problem += f" Their numbers are in {listed}."
@@ -156,10 +156,10 @@ class Sync:
         return staged
 
     def make(self, staged: Staged) -> Synced | None:
-        """Make the segment, after the guard has accepted the plan. It has no ledger yet that could keep a plan.
+        """Create the segment after the guard has accepted the plan; no ledger exists yet that could store a plan.
 
         :return: the plan of a preview.
-        :raises PlanRefused: the guard refused the plan; nothing was made or sent.
+        :raises PlanRefused: the guard refused the plan; nothing was created or sent.
         """
         now = now_ms()
         draft = Plan(self.target.key(), self.settings.mode, 0, self._as_of(now), first=True)
@@ -168,7 +168,7 @@ class Sync:
         if not staged.wanted and self.settings.mode != "mirror" and not self.settings.allow_empty:
             found.append("the source has no users, and the new segment would have none (`allow_empty=True` allows it)")
         if found or self.settings.plan_only:
-            self.show(plan)
+            self.on_plan(plan)
         if self.settings.plan_only:
             return Synced(plan, "planned", plan.counts, breaches=tuple(found))
         if found:
@@ -178,7 +178,7 @@ class Sync:
         return None
 
     def system(self) -> Ledger:
-        """Open the ledger in which the making of segments is noted."""
+        """Open the ledger of creation markers."""
         return self.ledger_of(replace(self.target.key(), segment=""))
 
     def open(self) -> tuple[Ledger, Members]:
@@ -187,12 +187,12 @@ class Sync:
         :raises InvalidInput: the segment may have members from before, and ``first_sync`` is not set.
         """
         settings, ledger = self.settings, self.ledger_of(self.target.key())
-        # Before a row is read: what changes while the source is read is newer.
+        # Before a row is read: changes while the source is read are newer.
         self.as_of = self._as_of(ledger.clock())
         members = ledger.open(
             self.workspace,
             as_of=self.as_of,
-            asked=ledger.writer.run if settings.replace else None,
+            requested_by=ledger.writer.run if settings.replace else None,
             first=FIRST_SYNC if settings.first_sync == "replace" else None,
             takeover=settings.takeover,
             any_age=settings.on_older == "apply",
@@ -201,8 +201,8 @@ class Sync:
         new = ledger.head.is_new and not self.target.lists and settings.mode == "mirror"
         if new and not (settings.first_sync or settings.replace or creation_marker.is_ours(self.target, self.system)):
             problem = (
-                "it was there before any sync, and the vendor does not list the members that it may have: set "
-                '`first_sync="add"` to leave them in it, or `first_sync="replace"` to remove them.'
+                "it existed before any sync, and the vendor does not list its members: set "
+                '`first_sync="add"` to keep them, or `first_sync="replace"` to remove them.'
             )
             raise InvalidInput(f"The sync of {self.target.key()}", [problem])
         return ledger, members
@@ -241,8 +241,8 @@ class Sync:
             return plan, ()
         notice = (
             f"`approve` names {digest}, and no plan of that digest is kept for the ledger's generation "
-            f"{ledger.head.generation}: it was applied already, or the ledger has changed since, or it is misspelt, or "
-            "its approval was withdrawn."
+            f"{ledger.head.generation}: it was applied, the ledger has changed since, the digest is misspelt, or the "
+            "approval was withdrawn."
         )
         return None, (notice,)
 
@@ -271,7 +271,7 @@ class Sync:
         skips = self.settings.on_guard == "skip_removals" and plan.mode == "mirror" and not plan.replacement
         if found and skips:
             plan = self.plan(members, staged, self.draft(ledger), ledger.clock(), skip_removals=True)
-            self.show(plan)
+            self.on_plan(plan)
             found = breaches(plan, self.settings, interrupted)
         if not found:
             return plan
@@ -290,7 +290,7 @@ class Sync:
 
     def send(self, ledger: Ledger, members: Members, plan: Plan) -> Synced:
         """Write the intent, send its requests, and commit the outcome."""
-        batches, sending = list[Batch](), Sending(self.target, ledger, plan.replacing, self.check, self.tell)
+        batches, sending = list[Batch](), Sending(self.target, ledger, plan.replacing, self.check, self.on_progress)
         if plan.sends:
             if plan.replacement:
                 state.begin_replacement(members, ACTIONS)
@@ -318,7 +318,7 @@ class Sync:
             if plan.sends:
                 ledger.release(replacing=sending.uncertain)
             raise
-        check_hope(batches, sending.acknowledged)
+        check_not_all_rejected(batches, sending.acknowledged)
         return done
 
     def commit(self, ledger: Ledger, members: Members, plan: Plan, answers: Sequence[Acknowledgement]) -> Synced:

@@ -13,7 +13,7 @@ GROWTH_BASELINE = 1_000
 def breaches(plan: Plan, settings: Settings, interrupted: Manifest | None = None) -> list[str]:
     """Return each limit that the plan exceeds, as a sentence with its numbers and its parameter.
 
-    Users that an accepted plan has begun with do not count as removed or added.
+    Users that an accepted plan has begun to change do not count as removed or added.
 
     :param interrupted: the intent of an accepted plan that was not committed.
     """

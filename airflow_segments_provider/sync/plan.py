@@ -39,9 +39,10 @@ from airflow_segments_provider.sync.workspace import Workspace
 ACTIONS = "actions"
 ACTIONS_FILE = "actions.txt"
 
-# What is sent, in this order: no user is missing in between who belongs both before and after. Retries come last.
+# Actions with a request, in the order of sending: a user who is wanted before and after is always a member. Retries
+# are last.
 SENT = ("add", "remove", "again", "remove_again")
-# What takes no request, and changes what the ledger says.
+# Actions without a request, which change the ledger.
 SETTLED = ("adopt", "forget", "gone")
 KINDS = (*SENT, *SETTLED, "waiting", "skipped")
 COUNTED = frozenset({*KINDS, "wanted", "baseline", "duplicates", "changed", "invalid"})
@@ -61,26 +62,26 @@ _RUN = re.compile(r"([aA9])\1{3,}")
 
 @dataclass(frozen=True)
 class Plan:
-    """The change that one run would make; a draft until :func:`make_plan` has compared.
+    """The change that one run would make; a draft until :func:`make_plan`.
 
     :param generation: of the ledger. The plan holds only while that and ``notes``, the notes of late requests that it
         accounts for, are unchanged.
     :param as_of: the time that its data represents, in milliseconds since 1970.
-    :param counts: ``wanted, duplicates, invalid``; ``changed``: IDs that are not as the source has them, but stripped
-        or normalised; ``baseline``: the members before, as far as known; ``add, remove``
-        and, rejected before, ``again, remove_again``; ``adopt``: members already and owned from now on; ``waiting``:
-        rejected before and not tried again yet; ``skipped``: removals that were left out; ``gone``: members who leave
-        by a replacement; ``forget``: rejected before and no longer wanted.
+    :param counts: ``wanted, duplicates, invalid``; ``changed``: IDs that were stripped or normalised; ``baseline``: the
+        members before, as far as known; ``add, remove`` and, rejected before, ``again, remove_again``; ``adopt``:
+        members already and owned from now on; ``waiting``: rejected before and not tried again yet; ``skipped``:
+        removals that were left out; ``gone``: members who leave by a replacement; ``forget``: rejected before and no
+        longer wanted.
     :param new: of the users to ``add`` and to ``remove``, those that no accepted plan has begun with.
-    :param replacement: the run that asked for a replacement; empty where this is not one.
+    :param replacement: the run that requested a replacement; empty for another plan.
     :param replacing: a request replaces all members; where they are listed, the difference does.
     :param pending: a replacement is not finished, and may have been carried out: only listed members are certain.
     :param outside: how many users may be outside the segment between a replacing request and the others.
     :param unknown: the ledger was lost, so the number of members that a replacing request removes is unknown.
     :param first: the ledger has no generation.
     :param digest: SHA-256 of everything that it would do; empty until :func:`write_actions`.
-    :param samples: patterns of the IDs to ``add`` and to ``remove``, with their numbers; see :mod:`~.shapes`.
-    :param approved_by: who approved exactly this plan; empty for one that is kept, and for one within the limits.
+    :param samples: patterns of the IDs to ``add`` and to ``remove``, with their numbers.
+    :param approved_by: the user who approved this plan; empty for a stored one, and for one within the limits.
     """
 
     key: SegmentKey
@@ -105,7 +106,7 @@ class Plan:
 
     @property
     def approved(self) -> bool:
-        """Whether a user approved exactly this plan."""
+        """Whether a user approved this plan."""
         return bool(self.approved_by)
 
     @property
@@ -125,7 +126,7 @@ class Plan:
 
     @property
     def header(self) -> bytes:
-        """What the digest covers besides the users: all that decides what is sent."""
+        """The content of the digest besides the users: all that determines the requests."""
         segment = (self.key.folder, self.mode, self.generation, self.notes, self.first)
         parts = [*segment, self.replacement, self.replacing, self.unknown, self.counts]
         return json.dumps(parts, sort_keys=True).encode() + b"\n"
@@ -154,7 +155,7 @@ def make_plan(
     """
     workspace = members.workspace
     since = now - milliseconds(settings.retry_rejected_after)
-    # One small number in the join: of ten million users, more would be most of what has to go to disk.
+    # One small number in the join: with ten million users, larger columns would be most of the spill to disk.
     flags = (
         f"SELECT id, (CASE WHEN owned THEN {OWNED} ELSE 0 END + CASE WHEN uncertain IS NULL THEN 0 ELSE {UNCERTAIN} END"
         f" + CASE pending WHEN 'add' THEN {ADDING} WHEN 'remove' THEN {REMOVING} ELSE 0 END"
@@ -201,7 +202,7 @@ def make_plan(
 
 
 def _action(draft: Plan, settings: Settings, *, listed: bool, skip_removals: bool) -> tuple[str, str]:
-    """Return the SQL of what is to be done about a user, and of whether no accepted plan has begun with it."""
+    """Return the SQL of a user's action, and of whether no accepted plan has begun with it."""
 
     def has(bits: int) -> str:
         return f"(coalesce(flags, 0) & {bits}) <> 0"
@@ -256,7 +257,7 @@ def _requests(members: Members, counts: dict[str, int], limits: Limits, *, repla
 def retries(members: Members, action: str, limit: int) -> Iterator[tuple[int, list[str]]]:
     """Yield the batches in which rejected users of the table ``actions`` are tried again, the longest ago first.
 
-    :return: how many of them to try at first, half of those of the request that was rejected; and their IDs.
+    :return: the size of the first request, half of the one that was rejected; and the IDs.
     """
     for size, _ in members.workspace.rows(
         f"SELECT {_HALF} AS half, min(rejected) AS since FROM {ACTIONS} JOIN known USING (id) WHERE action = ? "
@@ -276,7 +277,7 @@ _HALF = "greatest(1, 2 ** floor(log2(greatest(1, coalesce(size, 1) / 2))))::INTE
 
 
 def write_actions(workspace: Workspace, plan: Plan) -> Plan:
-    """Write the changes to a file, a line a user, and return the plan with its digest."""
+    """Write the changes to a file, one line for each user, and return the plan with its digest."""
     path = workspace.folder / ACTIONS_FILE
     listed = ", ".join(f"'{action}'" for action in (*SENT, *SETTLED))
     workspace.run(
@@ -318,7 +319,7 @@ def digest_of(plan: Plan, path: Path) -> str:
 
 
 def samples(workspace: Workspace, table: str, planned: Container[str]) -> dict[str, dict[str, int]]:
-    """Return the most frequent shapes of the IDs to ``add`` and to ``remove``, with their numbers.
+    """Return the most frequent patterns of the IDs to ``add`` and to ``remove``, with their numbers.
 
     :param table: of IDs and their ``action``.
     :param planned: the actions in it.
@@ -333,12 +334,12 @@ def samples(workspace: Workspace, table: str, planned: Container[str]) -> dict[s
             f"LIMIT {LOOKED_AT}",
             [actions],
         )
-        shapes = Counter(shape(user) for (user,) in rows)
-        found[kind] = dict(sorted(shapes.items(), key=lambda item: (-item[1], item[0]))[:SHOWN])
+        patterns = Counter(pattern(user) for (user,) in rows)
+        found[kind] = dict(sorted(patterns.items(), key=lambda item: (-item[1], item[0]))[:SHOWN])
     return found
 
 
-def shape(user: str) -> str:
+def pattern(user: str) -> str:
     """Mask letters as ``a`` and ``A``, digits as ``9``, longer runs as ``aaa…``; keep ``@``, ``.``, ``-`` and such.
 
     A mix of letters and digits becomes ``xxx…``: the places of the digits in a GUID would identify it.

@@ -1,4 +1,4 @@
-"""A plan as text: in the log, as Markdown, and with examples."""
+"""A plan as text: for the log, and as Markdown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(
 ) -> str:
     """Write the report of a plan, over an earlier one of the same plan, and return its folder.
 
-    :param verdict: what becomes of the plan.
+    :param verdict: whether the plan is applied, and why.
     :param breaches: the limits that it exceeds.
     :param rejects: a file with a line for each invalid row.
     """
@@ -89,14 +89,14 @@ _ALWAYS = ("wanted", "to add", "to remove")
 
 
 def markdown(plan: Plan) -> str:
-    """Return the counts as a table, the requests, and what the IDs look like."""
+    """Return the counts as a table, the requests, and the patterns of the IDs."""
     rows = [(label, plan.counts.get(name, 0)) for name, label in _ROWS.items()]
     rows = [(label, count) for label, count in rows if count or label in _ALWAYS]
     wide, width = max(len(label) for label, _ in rows), max(len(f"{count:,}") for _, count in rows)
     lines = [f"| {'users':<{wide}} | {'':>{width}} |", f"|{'-' * (wide + 2)}|{'-' * (width + 1)}:|"]
     lines += [f"| {label:<{wide}} | {count:>{width},} |" for label, count in rows]
     removed = ""
-    # Users whom a source of removals names need not be members.
+    # The users of a source of removals need not be members.
     if plan.mode == "mirror":
         share = plan.leaving / plan.counts["baseline"] if plan.counts["baseline"] else 0.0
         removed = f"; {share:.1%} of the members would be removed"
@@ -105,21 +105,21 @@ def markdown(plan: Plan) -> str:
     lines += ["", f"{plan.mode}, {requests}{takes}{removed}. Digest {plan.digest}", *_replacement(plan)]
     if plan.approved_by:
         lines.append(f"Approved by {plan.approved_by}.")
-    for kind, shapes in plan.samples.items():
+    for kind, patterns in plan.samples.items():
         looked_at = min(LOOKED_AT, sum(plan.counts.get(action, 0) for action in CHANGES[kind]))
-        lines += ["", f"| ids to {kind} look like | of {looked_at:,} |", "|---|---:|"]
-        # A bar would end the cell.
-        lines += [f"| `{shape.replace('|', '?').replace('`', '?')}` | {ids:,} |" for shape, ids in shapes.items()]
+        lines += ["", f"| patterns of the IDs to {kind} | of {looked_at:,} |", "|---|---:|"]
+        # A bar would end the table's cell.
+        lines += [f"| `{pattern.replace('|', '?').replace('`', '?')}` | {ids:,} |" for pattern, ids in patterns.items()]
     return "\n".join(lines)
 
 
 def _replacement(plan: Plan) -> list[str]:
-    """Return what a replacement does to members in between."""
+    """Return the effect of a replacement on members until it is done."""
     if not plan.replacement:
         return []
     if not plan.replacing:
         return ["Replacement: every listed member who is not wanted is removed."]
-    lines = ["Replacement: the first request makes its users the only members, whoever was a member before."]
+    lines = ["Replacement: the first request makes its users the only members."]
     if plan.outside:
         lines.append(
             f"Up to {plan.outside:,} users who are wanted may be outside the segment until the other "

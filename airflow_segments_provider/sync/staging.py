@@ -1,4 +1,4 @@
-"""Step 1, stage: all wanted users, read once, checked, and without repeats."""
+"""The staging of a source: all wanted users, read once, checked, and without duplicates."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from airflow_segments_provider.sync.workspace import Workspace
 
 @dataclass(frozen=True)
 class Staged:
-    """What was read: ``rows = wanted + duplicates + sum(invalid.values())``.
+    """The result: ``rows = wanted + duplicates + sum(invalid.values())``.
 
-    :param changed: how many IDs are not as the source has them, but stripped or normalised.
+    :param changed: how many IDs were stripped or normalised.
     :param rejects: a file with a line of JSON, ``{"row": 7, "reason": "blank"}``, for each invalid row; no IDs.
     :param table: of the workspace, with the IDs.
     """
@@ -89,7 +89,7 @@ def _load(workspace: Workspace, source: Any, ids: IdCheck, check: Callable[[], N
         _check_unclear(workspace, ids, check)
     workspace.run("DROP TABLE unclear")
     ids.rows = rows
-    # A second look at each ID, only where it is needed: it takes a fifth of the time.
+    # The filter takes a fifth of the time, so it is left out where it is not needed.
     return f"SELECT id FROM loaded WHERE {plain} UNION ALL FROM staged" if unclear else "SELECT id FROM loaded"
 
 

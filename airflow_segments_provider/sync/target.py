@@ -59,8 +59,8 @@ class Limits:
 
     :param adds: IDs in a request that adds; ``removes``: in one that removes.
     :param max_length: characters in an ID.
-    :param request_timeout: how long after its check the last try of a batch may be sent; includes token renewal, the
-        retry after a 401, and rate limiting.
+    :param request_timeout: how long after its check the last try of a batch may be sent, token renewal, the retry after
+        a 401 and rate limiting included.
     :param per_minute: requests a minute, where a rate is known.
     """
 
@@ -76,7 +76,7 @@ class Applied:
     """The outcome of a request that the vendor acknowledged.
 
     :param rejected: the IDs that it did not accept, each with the vendor's reason.
-    :param in_doubt: an earlier try was sent and its answer lost: it may be carried out later.
+    :param in_doubt: an earlier try was sent and its response lost: it may be carried out later.
     """
 
     rejected: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -90,8 +90,8 @@ class Target(Protocol):
 
     ``add`` and ``remove`` raise :class:`~airflow_segments_provider.errors.RejectedRequest` where the vendor rejects the
     batch as a whole and changed nothing: the engine then halves it down to the bad IDs. Any other
-    :class:`~airflow_segments_provider.errors.VendorError` ends the run; its ``maybe_done`` says whether the batch may
-    still be carried out.
+    :class:`~airflow_segments_provider.errors.VendorError` ends the run; its ``maybe_done`` is True where the batch
+    may still be carried out.
 
     :ivar before_try: set by the engine; call it right before each try of a request that changes members. It raises
         where the request must not be sent any more: let the error pass.
@@ -109,19 +109,16 @@ class Target(Protocol):
 
     @property
     def ours(self) -> bool:
-        """Whether the vendor, or :meth:`make`, shows that only this package can have added members to it."""
+        """Whether only this package can have added members, by the vendor's data or after :meth:`make`."""
 
     @property
     def made_as(self) -> str:
-        """The name, or the like, that identifies a segment of :meth:`make` in the system, before and after; no call.
-
-        Empty where none is to be made.
-        """
+        """The name that identifies a segment of :meth:`make` in its system; empty where none is created. No call."""
 
     def key(self) -> SegmentKey:
-        """Look the segment up; without an ID where it does not exist and :meth:`make` is wanted.
+        """Look the segment up; the key has no ID where :meth:`make` is to create it.
 
-        :raises NotFound: it does not exist, and is not to be made.
+        :raises NotFound: it does not exist, and is not to be created.
         """
 
     def make(self) -> None:

@@ -1,6 +1,6 @@
-"""The workspace of one run: a temporary folder, and a database that writes to it where memory ends.
+"""The workspace of one run: a temporary folder, and a database that spills to it.
 
-The files hold user IDs. They are below ``airflow-segments-<uid>`` in the folder for temporary files, which only its
+The files contain user IDs. They are below ``airflow-segments-<uid>`` in the folder for temporary files, which only its
 owner can enter. A run has a folder there and a lock file beside it, and holds the lock until it ends. A folder whose
 lock is free belongs to a killed run: the next run on the machine removes it.
 """
@@ -17,7 +17,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_segments_provider.errors import ConfigurationError, LedgerUnavailable
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 
 MEMORY_LIMIT = "420MB"
 
-# So that a run does not spend long on what others left.
+# Limits the time that a run spends on the folders of killed ones.
 MOST_LEFTOVERS = 20
-# Each further try needs another process that removes the new lock file before this one has locked it.
+# A further try is needed where another process removes the new lock file before this one has locked it.
 TRIES = 50
 LOCK = ".lock"
 PRIVATE = 0o700
@@ -57,7 +56,7 @@ def remove_leftovers(most: int | None = None, look: Callable[[Path], None] = lam
 
 
 def working_directories() -> dict[Path, bool]:
-    """Return what is in the private folders of this user, lock files aside, and of each whether a live run holds it."""
+    """Return the entries of this user's private folders, without lock files, each with whether a live run holds it."""
     found = [path for parent in _parents() for path in sorted(parent.iterdir()) if path.suffix != LOCK]
     held = {path: _is_held(path.with_suffix(LOCK)) for path in found}
     # A run that has ended meanwhile has removed its folder.
@@ -122,11 +121,11 @@ def _locked(lock: Path, flags: int = 0) -> int | None:
 
 def _parents() -> Iterator[Path]:
     """Yield the private folders of this user in the folder for temporary files, the usual one first."""
-    place = Path(tempfile.gettempdir())
+    parent = Path(tempfile.gettempdir())
     name = f"airflow-segments-{os.geteuid()}"
-    if _is_private(place / name):
-        yield place / name
-    for entry in sorted(place.glob(f"{name}-*")):
+    if _is_private(parent / name):
+        yield parent / name
+    for entry in sorted(parent.glob(f"{name}-*")):
         if _is_private(entry):
             yield entry
 
@@ -136,11 +135,11 @@ def _parent() -> Path:
 
     Where another user has taken the usual name, also as a symbolic link, the folder gets a random suffix.
     """
-    place = Path(tempfile.gettempdir())
+    parent = Path(tempfile.gettempdir())
     name = f"airflow-segments-{os.geteuid()}"
     with suppress(FileExistsError):
-        (place / name).mkdir(PRIVATE)
-    return next(_parents(), None) or Path(tempfile.mkdtemp(prefix=f"{name}-", dir=place))
+        (parent / name).mkdir(PRIVATE)
+    return next(_parents(), None) or Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
 
 
 def _is_private(folder: Path) -> bool:
@@ -177,7 +176,7 @@ def _own_folder() -> Iterator[Path]:
 
 @contextmanager
 def _locked_name(parent: Path) -> Iterator[Path]:
-    """Lock the lock file of a new folder; at the end, remove both. What cannot be removed then, a later run removes."""
+    """Lock the lock file of a new folder; at the end, remove both. A later run removes what remains."""
     descriptor: int | None = None
     for _ in range(TRIES):
         path = parent / uuid.uuid4().hex
@@ -187,7 +186,7 @@ def _locked_name(parent: Path) -> Iterator[Path]:
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
-            # Without its lock file, no other run takes the folder for left behind.
+            # A folder without a lock file is not taken for one of a killed run.
             lock.unlink(missing_ok=True)
             break
         if descriptor is not None:
@@ -219,7 +218,7 @@ class Workspace:
         tidy: bool = True,
     ) -> None:
         self._memory_limit = memory_limit
-        self._given = database
+        self._shared = database
         self._tidy = tidy
 
     def __enter__(self) -> Self:
@@ -233,28 +232,23 @@ class Workspace:
                 "memory_limit": self._memory_limit,
                 "temp_directory": str(self.folder / "spill"),
                 "preserve_insertion_order": False,
-                # What a file contains never decides what is fetched and run.
+                # The content of a file must not cause the installation of an extension.
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
-            self.database = self._given or stack.enter_context(duckdb.connect(config=settings))
-            if self._given:
+            self.database = self._shared or stack.enter_context(duckdb.connect(config=settings))
+            if self._shared:
                 self.run("BEGIN")
                 stack.callback(self.run, "ROLLBACK")
             self._opened = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._opened.close()
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Explain why a file of the folder cannot be written, also by the database.
-
-        :raises LedgerUnavailable: it cannot.
-        """
+        """Turn errors of writing to the folder, also by the database, into :class:`LedgerUnavailable`."""
         import duckdb
 
         try:

@@ -83,7 +83,7 @@ class Segment:
                 Settings(**settings),
                 as_of=as_of,
                 stopped=stopped,
-                show=self.shown.append,
+                on_plan=self.shown.append,
             ).run()
 
     def ledger(self, *, run="run", owner="dag.task"):

@@ -88,7 +88,7 @@ def test_rejected_by_the_guard(ending, segment):
 def test_too_many_invalid_rows(ending, segment):
     for mode in ("mirror", "add", "remove"):
         with pytest.raises(
-            InvalidInput, match=r"50 of 150 rows are no valid user IDs \(blank: 50\); the limit is 20.0%"
+            InvalidInput, match=r"50 of 150 rows are not valid user IDs \(blank: 50\); the limit is 20.0%"
         ):
             segment.sync([*people(0, 100), *[""] * 50], mode=mode)
         with pytest.raises(InvalidInput, match=r"3 of 3 rows .*; none is valid"):
@@ -113,7 +113,7 @@ def test_rejected_because_the_segment_is_another_tasks(ending, segment):
 def test_rejected_because_another_mapped_instance_has_it(ending, segment):
     segment.sync(people(0, 200), run="dag/run/sync/0")
     ending.generation = ending.head.generation
-    with pytest.raises(LedgerError, match="Map index 0 of this run has changed this segment already"):
+    with pytest.raises(LedgerError, match="map index 0 of this run has changed this segment already"):
         segment.sync(people(0, 10), run="dag/run/sync/1")
     ending.left_alone()
 
@@ -160,7 +160,7 @@ def test_some_users_rejected(ending, segment):
 def test_all_users_rejected(ending, segment):
     segment.limit = 100
     segment.vendor.bad = set(people(200, 230))
-    with pytest.raises(RejectedRequest, match="it seems to reject the requests themselves"):
+    with pytest.raises(RejectedRequest, match="the users seem not to be the reason"):
         segment.sync(people(0, 230))
     assert ending.known() == (set(people(0, 200)), set(), set(people(200, 230)))
     ending.sent.clear()

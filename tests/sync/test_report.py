@@ -12,7 +12,7 @@ import pytest
 from airflow_segments_provider.errors import PlanRefused
 from airflow_segments_provider.sync.approvals import KeptPlan
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
-from airflow_segments_provider.sync.plan import samples, shape
+from airflow_segments_provider.sync.plan import pattern, samples
 from airflow_segments_provider.sync.report import markdown
 from airflow_segments_provider.sync.workspace import Workspace
 from tests.sync.conftest import people
@@ -141,7 +141,7 @@ def staged_as_they_are(workspace, source, **given):
     ],
 )
 def test_a_shape_keeps_the_form_and_nobodys_letters(given, expected):
-    assert shape(given) == expected
+    assert pattern(given) == expected
 
 
 def test_only_the_three_most_frequent_shapes_are_shown_and_of_ten_thousand_people(database):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 from airflow.providers.common.compat.sdk import BaseHook
@@ -16,11 +16,9 @@ from airflow_segments_provider.cli.contract.compare import Comparison, compare
 from airflow_segments_provider.cli.contract.document import Document, Unreadable, shown
 from airflow_segments_provider.cli.contract.operations import ALTERYX, DOCEBO, Operation
 from airflow_segments_provider.errors import NotFound, SegmentsError
-
-if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
-    from airflow_segments_provider.hooks.docebo import DoceboHook
-    from airflow_segments_provider.http import HttpClient, Response
+from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from airflow_segments_provider.hooks.docebo import DoceboHook
+from airflow_segments_provider.http import HttpClient, Response
 
 AGREE, DIFFER, UNKNOWN = 0, 1, 2
 
@@ -60,18 +58,6 @@ def _status(found: Found, comparison: Comparison) -> int:
     if comparison.differences:
         return DIFFER
     return UNKNOWN if comparison.unclear or not found.documents else AGREE
-
-
-def _alteryx(conn_id: str) -> Any:
-    from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
-
-    return AlteryxServerHook(conn_id)
-
-
-def _docebo(conn_id: str) -> Any:
-    from airflow_segments_provider.hooks.docebo import DoceboHook
-
-    return DoceboHook(conn_id)
 
 
 @dataclass
@@ -117,12 +103,12 @@ def _alteryx_document(hook: AlteryxServerHook) -> Document:
     # The server's own page requests it with two slashes; whether one works too is not documented.
     twice = hook.client_at(f"{hook.client.base_url}//swagger")
     try:
-        reply = twice.request("GET", ("docs", "3"), may_be_text=True)
+        response = twice.request("GET", ("docs", "3"), may_be_text=True)
     except NotFound:
-        reply = hook.client.request("GET", ("swagger", "docs", "3"), may_be_text=True)
+        response = hook.client.request("GET", ("swagger", "docs", "3"), may_be_text=True)
     finally:
         twice.close()
-    return _read(reply, reply.call.path)
+    return _read(response, response.call.path)
 
 
 def from_docebo(hook: DoceboHook) -> Found:
@@ -160,22 +146,22 @@ def _docebo_document(client: HttpClient, url: str) -> Document:
         )
     path = target.path.removeprefix(f"{base.path}/")
     parts = [unquote(part) for part in path.split("/") if part]
-    reply = client.request("GET", parts, query=dict(parse_qsl(target.query)) or None, may_be_text=True)
-    return _read(reply, target.path)
+    response = client.request("GET", parts, query=dict(parse_qsl(target.query)) or None, may_be_text=True)
+    return _read(response, target.path)
 
 
 def _origin(parts: Any) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _read(reply: Response, source: str) -> Document:
+def _read(response: Response, source: str) -> Document:
     """Return the document in a response, whatever its media type."""
-    content = reply.json
+    content = response.json
     if isinstance(content, str):
         try:
             content = json.loads(content)
         except (ValueError, RecursionError):
-            raise Unreadable(f"{reply.call} returned something that is not JSON.") from None
+            raise Unreadable(f"{response.call} returned something that is not JSON.") from None
     return Document(content, source)
 
 
@@ -211,6 +197,6 @@ def _verdict(found: Found, comparison: Comparison) -> str:
 
 
 _VENDORS = {
-    "alteryx_server": _Vendor("Alteryx Server", ALTERYX, _alteryx, from_alteryx),
-    "docebo": _Vendor("Docebo", DOCEBO, _docebo, from_docebo),
+    "alteryx_server": _Vendor("Alteryx Server", ALTERYX, AlteryxServerHook, from_alteryx),
+    "docebo": _Vendor("Docebo", DOCEBO, DoceboHook, from_docebo),
 }

@@ -43,16 +43,16 @@ OUTSIDE = (
     "machines, as another user or with another TMPDIR) are not touched."
 )
 UPLOADS = (
-    "uploads that were never finished cannot be deleted by this connection, and nobody can read them: let it list and "
-    "abort multipart uploads, or let a lifecycle rule of the bucket do so."
+    "this connection cannot delete unfinished uploads, which cannot be read either: let it list and abort multipart "
+    "uploads, or let a lifecycle rule of the bucket do so."
 )
 MEMBERS = (
-    "Take them out of the source, run the task, and erase them then. With --anyway they stay in the segment, and no "
+    "Remove them from the source, run the task, and erase them then. With --anyway they stay in the segment, and no "
     "sync will remove them."
 )
 AGAIN = (
-    "Not all is erased. Another run wrote meanwhile, a file could not be deleted, or it is not one of a ledger. Run "
-    "the command again; delete by hand what is still named then."
+    "Some IDs remain. Another run wrote meanwhile, a file could not be deleted, or a file is not the ledger's own. Run "
+    "the command again; delete by hand what is still listed then."
 )
 ERASED = (
     "SELECT id, false AS owned, NULL AS uncertain, NULL AS pending, NULL AS rejected, NULL AS size, NULL AS reason "
@@ -60,7 +60,7 @@ ERASED = (
 )
 
 
-# What a run writes before it begins, and from then on.
+# The folders that a run writes to before and after its intent.
 SENDING = frozenset({STATE, BATCHES, ACKNOWLEDGED, NOTES})
 # Longer than a part of a file takes.
 UPLOAD_ENDS = timedelta(hours=1)
@@ -77,9 +77,9 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True)
 class Scope:
-    """What is erased from.
+    """The ledgers to erase from.
 
-    :param root: where the ledgers are, to search what lies beside them; None where only one of them is meant.
+    :param root: the store of all ledgers, whose other files are searched too; None to erase from one ledger only.
     """
 
     ledgers: Sequence[KeptLedger]
@@ -90,53 +90,53 @@ def erase(scope: Scope, ids: Sequence[NamedId], *, anyway: bool, wait: float) ->
     """Delete these users from the ledgers that contain them anywhere.
 
     :param anyway: also where the segment may hold them.
-    :param wait: for how many seconds at most to wait for runs that are at work.
-    :raises LedgerBusy: a run is at work on one of the ledgers, or on this machine; what was not held is done.
-    :raises LedgerError: one is damaged.
+    :param wait: for how many seconds at most to wait for runs.
+    :raises LedgerBusy: a run holds one of the ledgers, or is at work on this machine; the other ledgers are done.
+    :raises LedgerError: a ledger is damaged.
     """
-    return _Erasure(scope, ids, anyway, Patience(wait)).run()
+    return _Erasure(scope, ids, anyway, Deadline(wait)).run()
 
 
 class _Erasure:
-    def __init__(self, scope: Scope, ids: Sequence[NamedId], anyway: bool, patience: Patience) -> None:
+    def __init__(self, scope: Scope, ids: Sequence[NamedId], anyway: bool, deadline: Deadline) -> None:
         self.scope = scope
         self.ids = ids
         self.anyway = anyway
-        self.patience = patience
-        self.places = Places(ids)
+        self.deadline = deadline
+        self.locations = Locations(ids)
         self.notices = list[str]()
 
     def run(self) -> tuple[int, list[str]]:
-        """Erase, as often as a run comes in between."""
+        """Erase, and repeat it where a run interferes."""
         if runs := self._runs_here():
             raise LedgerBusy(
-                f"{runs}, and may write the IDs down again. Nothing was changed. Run the command again when they have "
+                f"{runs}, and may write the IDs again. Nothing was changed. Run the command again when they have "
                 "ended, or let it wait longer for them (--wait)."
             )
         while True:
             try:
                 return self._attempt()
             except LedgerBusy as error:
-                if not self.patience.pause(until=error.until):
+                if not self.deadline.pause(until=error.until):
                     raise
             except LedgerOvertaken:
-                if not self.patience.pause():
+                if not self.deadline.pause():
                     raise
 
     def _attempt(self) -> tuple[int, list[str]]:
         self._clear_working_directories()
         concerned = self._concerned()
-        # A run that held one may have written since.
-        if concerned and self._has_waited_for(list(concerned)):
+        # A run that held a ledger may have written since.
+        if concerned and self._wait_for_leases(list(concerned)):
             concerned = self._concerned()
         members = [line for kept in concerned if (line := self._members(kept))]
         if members and not self.anyway:
-            refused = ["No user was erased, because segments may hold some of them:", *members, MEMBERS]
-            return DECLINED, [*self.places.lines(), *refused]
+            refused = ["No user was erased, because segments may have some of them:", *members, MEMBERS]
+            return DECLINED, [*self.locations.lines(), *refused]
         for kept, found in concerned.items():
             self._erase(kept, found)
         left = list(self._left())
-        lines = [*self.places.lines(), *self.notices]
+        lines = [*self.locations.lines(), *self.notices]
         if left:
             return FAILED, [*lines, *left, AGAIN]
         if not self.scope.ledgers:
@@ -149,14 +149,12 @@ class _Erasure:
         erased = [f"{kept.folder}: erased, and every file that is left was searched." for kept in concerned]
         return DONE, [*lines, *erased, OUTSIDE]
 
-    # Searching -----------------------------------------------------------------------------------------------------
-
     def _concerned(self) -> dict[KeptLedger, Found]:
-        """Return the ledgers that contain one of them, after what killed writers left half written was deleted."""
+        """Return the ledgers that contain one of the IDs, and delete the half-written files of killed writers."""
         concerned = {}
         for kept in self.scope.ledgers:
             found = self._searched(kept)
-            self.places.add(kept.folder, found)
+            self.locations.add(kept.folder, found)
             kept.store.delete_unfinished(_any_age())
             if any(not name.rpartition("/")[2].startswith(TEMPORARY) for name in found.files):
                 concerned[kept] = found
@@ -167,38 +165,38 @@ class _Erasure:
             return Search(workspace, self.ids, [_rule(kept)]).store(kept.store)
 
     def _left(self) -> Iterator[str]:
-        """Yield a line for each file, of the ledgers or beside them, that contains one of them or may do so."""
+        """Yield a line for each file, of the ledgers or beside them, that contains one of the IDs or may do so."""
         if runs := self._runs_here():
-            yield f"{runs}, began while this command was at work, and may write the IDs down again."
+            yield f"{runs}, began while this command was at work, and may write the IDs again."
         self._clear_working_directories()
         for folder, is_held in working_directories().items():
             if not is_held:
-                yield f"{folder} may contain them, and could not be deleted: delete it if no run is at work."
+                yield f"{folder} may contain them, and could not be deleted: delete it when no run is at work."
         yield from self._clear_uploads()
         for kept in self.scope.ledgers:
-            yield from self.places.left(kept.folder, self._searched(kept))
+            yield from self.locations.left(kept.folder, self._searched(kept))
         with Workspace(tidy=False) as workspace:
             search = Search(workspace, self.ids, self._rules)
             if self.scope.root is not None:
                 self.scope.root.delete_unfinished(_any_age())
                 beside = search.store(self.scope.root, without=[kept.folder for kept in self.scope.ledgers])
-                self.places.add(str(self.scope.root), beside)
-                yield from self.places.left(str(self.scope.root), self._without_lists(self.scope.root, beside))
+                self.locations.add(str(self.scope.root), beside)
+                yield from self.locations.left(str(self.scope.root), self._without_lists(self.scope.root, beside))
             downloads = search.files(Path(tempfile.gettempdir()), _downloads())
-            yield from self.places.left(tempfile.gettempdir(), downloads)
+            yield from self.locations.left(tempfile.gettempdir(), downloads)
 
     def _without_lists(self, root: AnyStore, beside: Found) -> Found:
-        """Delete the lists of unmatched users that contain one of them, or cannot be read; return the other files."""
+        """Delete the lists of unmatched users that contain an ID or cannot be read; return the other files."""
         listed = [name for name in beside.files if name.startswith(f"{UNMATCHED}/")]
         for name in listed:
             root.delete(name)
         if listed:
-            self.notices.append(f"Deleted {len(listed):,} lists of unmatched users: nothing reads them.")
-        holding = {name: ids for name, ids in beside.holding.items() if name not in listed}
-        return Found(holding, [name for name in beside.unreadable if name not in listed])
+            self.notices.append(f"Deleted {len(listed):,} lists of unmatched users, which are only reports.")
+        matches = {name: ids for name, ids in beside.matches.items() if name not in listed}
+        return Found(matches, [name for name in beside.unreadable if name not in listed])
 
     def _clear_uploads(self) -> Iterator[str]:
-        """Abort what killed writers left in S3; yield a line where some may be alive."""
+        """Abort the uploads that killed writers left in S3; yield a line where a writer may be alive."""
         stores = [kept.store for kept in self.scope.ledgers] if self.scope.root is None else [self.scope.root]
         for store in stores:
             if isinstance(store, ObjectStore):
@@ -217,31 +215,29 @@ class _Erasure:
     def _rules(self) -> list[Normalise]:
         return [_rule(kept) for kept in self.scope.ledgers]
 
-    # Runs at work --------------------------------------------------------------------------------------------------
-
     def _runs_here(self) -> str:
-        """Wait for the runs that are at work on this machine; return what still is, as half a sentence."""
+        """Wait for the runs on this machine; return those that are left, as half a sentence."""
         begun = _held()
-        if self.patience.wait_until(lambda: not begun & _held()):
+        if self.deadline.wait_until(lambda: not begun & _held()):
             return ""
         left = begun & _held()
         runs = "A run of this user is" if len(left) == 1 else f"{len(left)} runs of this user are"
         return f"{runs} at work on this machine (below {min(left).parent})" if left else ""
 
     def _clear_working_directories(self) -> None:
-        """Delete those of killed runs, which may be of any ledger."""
+        """Delete the working directories of killed runs, whatever their ledger."""
         with Workspace(tidy=False) as workspace:
             search = Search(workspace, self.ids, self._rules)
 
             def look(folder: Path) -> None:
-                # What cannot be read is deleted all the same.
+                # An unreadable folder is deleted too.
                 with suppress(OSError):
-                    self.places.add(LEFTOVERS, search.files(folder, folder.rglob("*")))
+                    self.locations.add(LEFTOVERS, search.files(folder, folder.rglob("*")))
 
             remove_leftovers(look=look)
 
-    def _has_waited_for(self, concerned: Sequence[KeptLedger]) -> bool:
-        """Wait until no run holds one of them; return whether one did.
+    def _wait_for_leases(self, concerned: Sequence[KeptLedger]) -> bool:
+        """Wait until no run holds one of these ledgers; return whether one did.
 
         :raises LedgerBusy: one still does.
         """
@@ -251,26 +247,24 @@ class _Erasure:
                 for kept in concerned:
                     _opened(kept).check_free()
             except LedgerBusy:
-                if not self.patience.pause():
+                if not self.deadline.pause():
                     raise
                 waited = True
             else:
                 return waited
 
-    # Erasing -------------------------------------------------------------------------------------------------------
-
     def _members(self, kept: KeptLedger) -> str:
-        """Return how many of them the segment may hold, as a line; empty for none."""
+        """Return how many of the users the segment may have, as a line; empty for none."""
         with Workspace(tidy=False) as workspace:
             kept.ledger().look(workspace)
             rows = self._held_by(kept, workspace)
         for number, _ in rows:
-            self.places.add_member(number, kept.folder)
+            self.locations.add_member(number, kept.folder)
         owned = sum(owned for _, owned in rows)
         return f"{kept.folder}: {owned:,} owned, {len(rows) - owned:,} uncertain." if rows else ""
 
     def _held_by(self, kept: KeptLedger, workspace: Workspace) -> list[tuple[int, bool]]:
-        """Return the IDs that the segment may hold, and of each whether it is owned; makes the table ``searched``."""
+        """Return the IDs that the segment may have, each with whether it is owned; make the table ``searched``."""
         Search(workspace, self.ids, [_rule(kept)])
         return workspace.rows(
             "SELECT number, bool_or(owned) FROM known JOIN searched ON trim(known.id, ?) = searched.id "
@@ -287,26 +281,26 @@ class _Erasure:
             for folder in folders:
                 store.delete_folder(folder)
         elif begun or any(name.partition("/")[0] in SENDING for name in there):
-            # Where no run has begun yet, this keeps one that is about to from doing so without its files.
+            # The new generation stops a run that is about to begin and would miss its files.
             ledger = kept.ledger(begun.writer.owner if begun else "")
             self._rewrite(kept, ledger)
             retention.delete_replaced(store, ledger.head, there=there, now=_any_age())
         else:
-            # Plans and reports of a first sync that was refused are all there is.
+            # Only plans and reports of a refused first sync exist.
             for folder in (PLANS, APPROVALS, REPORTS):
                 store.delete_folder(folder)
 
     def _rewrite(self, kept: KeptLedger, ledger: Ledger) -> None:
-        """Commit the ledger without them.
+        """Commit the ledger without the users.
 
-        What acknowledgements, notes and batches say is part of the members from then on: their files can go.
+        From then on, the state accounts for acknowledgements, notes and batches: their files can be deleted.
         """
         with Workspace(tidy=False) as workspace:
             members = ledger.open(workspace, as_of=ledger.clock(), any_age=True)
             if self._held_by(kept, workspace) and not self.anyway:
                 raise LedgerOvertaken(
-                    f"{kept.folder}: another run changed this ledger meanwhile, and the segment may hold some of them "
-                    "now. They were not erased there. Run the command again."
+                    f"{kept.folder}: another run changed this ledger meanwhile, and the segment may have some of the "
+                    "users now. They were not erased there. Run the command again."
                 )
             members.put(ERASED, [INVISIBLE])
             ledger.rewrite(members, counts={"erased": len(self.ids)})
@@ -327,7 +321,7 @@ def _held() -> set[Path]:
 
 
 def _downloads() -> Iterator[Path]:
-    """Yield what sources copied to local files; a killed run leaves its one behind."""
+    """Yield the local copies of source files that killed runs left."""
     for path in sorted(Path(tempfile.gettempdir()).iterdir()):
         with suppress(OSError):
             if _DOWNLOAD.fullmatch(path.name) and path.lstat().st_uid == os.geteuid():
@@ -335,7 +329,7 @@ def _downloads() -> Iterator[Path]:
 
 
 def _any_age() -> int:
-    """Return a time that no file is older than; the clock of a file server may be ahead."""
+    """Return a time later than that of any file; the clock of a file server may be ahead."""
     return now_ms() + milliseconds(timedelta(days=1))
 
 
@@ -343,19 +337,19 @@ def _ledgers(count: int) -> str:
     return "1 ledger" if count == 1 else f"{count:,} ledgers"
 
 
-class Patience:
-    """A period that begins now, and ends once for all that is waited for.
+class Deadline:
+    """The end of a command's waiting, shared by all its waits.
 
-    :param seconds: 0 to wait for nothing.
+    :param seconds: from now on.
     """
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
 
     def pause(self, *, until: int | None = None) -> bool:
-        """Wait a little; return False, at once, where the period has ended.
+        """Wait for a second; return False, at once, after the deadline.
 
-        :param until: wait until then, in milliseconds since 1970; False where the period ends before.
+        :param until: wait until then, in milliseconds since 1970; return False where the deadline is before.
         """
         left = self._until - time.monotonic()
         needed = PAUSE if until is None else max(0.0, (until - now_ms()) / 1000)
@@ -365,46 +359,46 @@ class Patience:
         return True
 
     def wait_until(self, done: Callable[[], bool]) -> bool:
-        """Wait until it is done; return False where the period has ended before."""
+        """Wait until ``done`` returns True; return False after the deadline."""
         while not done():
             if not self.pause():
                 return False
         return True
 
 
-class Places:
-    """Collects where each of these IDs was found."""
+class Locations:
+    """The files in which each ID was found, for the report; IDs are named by their place in the input."""
 
     def __init__(self, ids: Sequence[NamedId]) -> None:
         self.ids = ids
         self._files: dict[int, dict[str, set[str]]] = {}
-        # As a set that keeps its order: an erasure may look again.
+        # The keys are an ordered set: an attempt may be repeated.
         self._members: dict[int, dict[str, None]] = {}
 
     def add(self, folder: str, found: Found) -> None:
-        """Add what a search found.
+        """Add the result of a search.
 
-        :param folder: the ledger, or what else was searched.
+        :param folder: that was searched, such as a ledger.
         """
-        for name, numbers in found.holding.items():
+        for name, numbers in found.matches.items():
             for number in numbers:
                 self._files.setdefault(number, {}).setdefault(folder, set()).add(name)
 
     def add_member(self, number: int, folder: str) -> None:
-        """Add that a segment may hold the user."""
+        """Record that a segment may have the user."""
         self._members.setdefault(number, {})[folder] = None
 
     def lines(self) -> Iterator[str]:
         """Yield a line an ID."""
         for number, named in enumerate(self.ids):
-            places = [f"{folder} ({_kinds(files)})" for folder, files in self._files.get(number, {}).items()]
+            folders = [f"{folder} ({_kinds(files)})" for folder, files in self._files.get(number, {}).items()]
             member = self._members.get(number, {})
-            may = f"; {', '.join(member)} may hold it" if member else ""
-            yield f"{named.place}: {'found in ' + ', '.join(places) if places else 'not found'}{may}."
+            may = f"; {', '.join(member)} may have this member" if member else ""
+            yield f"{named.place}: {'found in ' + ', '.join(folders) if folders else 'not found'}{may}."
 
     def left(self, folder: str, found: Found) -> Iterator[str]:
         """Yield a line for each file that still contains an ID, or cannot be read."""
-        for name, numbers in found.holding.items():
+        for name, numbers in found.matches.items():
             some = sorted(numbers)
             named = ", ".join(self.ids[number].place for number in some[:MOST_NAMED])
             more = f" and {len(some) - MOST_NAMED:,} more" if len(some) > MOST_NAMED else ""

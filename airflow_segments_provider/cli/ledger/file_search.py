@@ -1,8 +1,7 @@
-"""Finds the files that contain an ID: each is opened, decoded and read.
+"""The search for files that contain an ID: each file is opened, decoded and read.
 
-Where the format of a file says in which places its IDs are, only those are compared: an ID that equals a word of a
-manifest, such as ``mirror``, is not found there. All other files are searched as text, and what cannot be decoded
-counts as a file that may contain anything.
+In a file of a known format, only the fields for IDs are compared: an ID that equals a word of a manifest, such as
+``mirror``, is not found there. All other files are searched as text. A file that cannot be decoded may contain any ID.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, File
 from airflow_segments_provider.sync.ledger.names import (
     ACKNOWLEDGED,
     APPROVALS,
+    CREATION_MARKERS,
     GENERATIONS,
     LEASES,
-    MAKING,
     NOTES,
     PLANS,
     REPORTS,
@@ -35,7 +34,7 @@ from airflow_segments_provider.sync.ledger.names import (
 from airflow_segments_provider.sync.ledger.state import COLUMNS
 from airflow_segments_provider.sync.workspace import Workspace
 
-# What is written in a format of the ledger's own, by folder.
+# The formats of the ledger's own files, by folder.
 FORMATS: dict[str, tuple[type[File], ...]] = {
     GENERATIONS: (Manifest,),
     ACKNOWLEDGED: (Acknowledgement,),
@@ -51,26 +50,26 @@ _PARQUET = b"PAR1"
 
 @dataclass(frozen=True)
 class Found:
-    """What a search came to.
+    """The result of a search.
 
-    :param holding: the files that contain an ID, each with the numbers of those it contains.
-    :param unreadable: the files that cannot be read: they may contain any.
+    :param matches: the files that contain an ID, each with the numbers of its IDs.
+    :param unreadable: the files that cannot be read and may contain any ID.
     """
 
-    holding: dict[str, frozenset[int]] = field(default_factory=dict)
+    matches: dict[str, frozenset[int]] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
 
     @property
     def files(self) -> list[str]:
-        """All of them."""
-        return [*self.holding, *self.unreadable]
+        """The files of both kinds."""
+        return [*self.matches, *self.unreadable]
 
 
 class Search:
-    """Looks for IDs in files, whatever the vendor's rule takes for the same ID.
+    """A search for IDs in files, in all spellings that a vendor takes for the same ID.
 
-    :param ids: what to look for; results have their numbers in this list.
-    :param rules: what makes the IDs of one user equal, as a sync applies it to its source.
+    :param ids: to search for; results have their numbers in this list.
+    :param rules: the vendors' normalisations of IDs.
     """
 
     def __init__(
@@ -91,11 +90,11 @@ class Search:
     def store(self, store: AnyStore, *, without: Collection[str] = ()) -> Found:
         """Search the files of a store, also those that are half written.
 
-        :param without: folders that are left out.
+        :param without: folders to leave out.
         """
         found = Found()
         for number, name in enumerate(store.files(without=without)):
-            # A name of its own: DuckDB may keep what it has read of a file.
+            # A new name for each file: DuckDB may cache the content of a name.
             path = self.workspace.folder / f"searched-{number}"
             try:
                 if store.fetch(name, path):
@@ -106,10 +105,7 @@ class Search:
         return found
 
     def files(self, folder: Path, paths: Iterable[Path]) -> Found:
-        """Search local files.
-
-        :param folder: that they are below.
-        """
+        """Search local files below a folder."""
         found = Found()
         for path in paths:
             if path.is_file():
@@ -121,12 +117,12 @@ class Search:
         if numbers is None:
             found.unreadable.append(name)
         elif numbers:
-            found.holding[name] = frozenset(numbers)
+            found.matches[name] = frozenset(numbers)
 
     def file(self, name: str, path: Path) -> set[int] | None:
         """Return the numbers of the IDs that a file contains; None where it cannot be read.
 
-        :param name: in its ledger, which says what the format is.
+        :param name: in its ledger, which determines the format.
         """
         import duckdb
 
@@ -197,7 +193,7 @@ class Search:
             return {self.spellings[text] for text in map(trimmed, known) if text in self.spellings}
         text = content.decode()
         if "\0" in text:
-            # Another encoding, in which no ID would be found.
+            # In another encoding, no ID would be found.
             return None
         if name.endswith((".json", ".jsonl")):
             documents = [text] if name.endswith(".json") else text.splitlines()
@@ -205,7 +201,7 @@ class Search:
             # The numbers of a plan are counts, not IDs.
             text = texts if name.startswith((f"{PLANS}/", f"{REPORTS}/")) else f"{texts}\n{text}"
         if name.startswith(f"{UNMATCHED}/"):
-            # By e-mail or name, which vendors compare without case; none is the vendor of a ledger.
+            # E-mail addresses or names, which vendors compare without case.
             return self._mentioned(without_case(text), {without_case(user): n for user, n in self.spellings.items()})
         return self._mentioned(text, self.spellings)
 
@@ -220,7 +216,7 @@ class Search:
 def _known(name: str, content: bytes) -> Iterable[str] | None:
     """Return the IDs of a file whose format is known; None where it has another one."""
     parts = name.split("/")
-    if parts[-2:-1] == [MAKING]:
+    if parts[-2:-1] == [CREATION_MARKERS]:
         return () if content.isdigit() else None  # only a time
     for model in FORMATS.get(parts[0], ()):
         try:

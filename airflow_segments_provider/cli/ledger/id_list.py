@@ -21,7 +21,7 @@ from airflow_segments_provider.sync.workspace import Workspace
 
 COLUMNS = ("id", "owned", "uncertain", "pending", "rejected", "reason")
 FETCHED_AT_ONCE = 25_000
-# What begins a formula, also in full width, after white space and quotes that a spreadsheet drops.
+# The beginning of a formula, also in full width, after white space and quotes that a spreadsheet drops.
 _FORMULA = re.compile(rf"[\s\"{INVISIBLE}]*['=+\-@|%\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 MOST_NAMED = 50
@@ -34,11 +34,11 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _UNDECODED = re.compile("[\ud800-\udfff]")
 _NOT_TEXT = "the text is not UTF-8, nor UTF-16 with a byte order mark"
 _SEVERAL = (
-    "there is a comma, a semicolon or a tab outside quotes, which may separate columns. Give a file with one ID a "
+    "there is a comma, a semicolon or a tab outside quotes, which may separate columns. Pass a file with one ID a "
     "line, an ID with such a character in quotes, or the file that `ledger export` wrote with its header"
 )
 _APOSTROPHE = (
-    "the apostrophe may be the one that `ledger export` puts before an ID. Give the file with its header, or leave the "
+    "the apostrophe may be the one that `ledger export` puts before an ID. Pass the file with its header, or leave the "
     "apostrophe out"
 )
 _QUOTES = "quotes are neither around the whole line nor doubled inside such quotes"
@@ -47,10 +47,10 @@ _INSIDE = "there is a control character inside the ID"
 
 
 def export(ledger: KeptLedger, into: Path | IO[str]) -> str:
-    """Write each user, by ID; times are UTC, and what was begun and not committed is accounted for.
+    """Write each user, by ID; times are UTC. Requests that were not committed are accounted for.
 
     :param into: a file, which only its owner may then read, or an open one.
-    :return: how many there were, as a sentence.
+    :return: the number of users, as a sentence.
     :raises InvalidInput: the file cannot be written.
     :raises LedgerError: the ledger is damaged.
     """
@@ -67,7 +67,7 @@ def export(ledger: KeptLedger, into: Path | IO[str]) -> str:
 
 
 def escaped(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: an apostrophe before it says that it is text."""
+    """Return a cell that no spreadsheet takes for a formula: an apostrophe before it marks text."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
@@ -90,7 +90,7 @@ def _publish(path: Path, into: Path) -> None:
 
 def _write(workspace: Workspace, file: IO[str]) -> int:
     csv.writer(file, lineterminator="\n").writerow(COLUMNS)
-    # In quotes, a cell stays one where another character separates columns.
+    # Quotes keep a cell whole where another character separates columns.
     writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
     written = 0
     for rows in workspace.stream(f"SELECT {', '.join(COLUMNS)} FROM known ORDER BY id", FETCHED_AT_ONCE):  # noqa: S608  # columns of our own
@@ -113,7 +113,7 @@ def _write(workspace: Workspace, file: IO[str]) -> int:
 class NamedId:
     """An ID to erase.
 
-    :param place: where it was read, in place of the ID itself.
+    :param place: its line or argument; messages have this in place of the ID.
     """
 
     place: str
@@ -141,7 +141,7 @@ def named_ids(arguments: Sequence[str], from_file: str | None) -> list[NamedId]:
         first.setdefault(named.user, named)
     first.pop("", None)
     if not first:
-        raise InvalidInput("No ID was given.")
+        raise InvalidInput("No ID was passed. Nothing was changed.")
     return list(first.values())
 
 
@@ -153,7 +153,7 @@ def _content(from_file: str) -> bytes:
 
 
 class _Problems:
-    """What is wrong, and in which lines."""
+    """Problems by their lines."""
 
     def __init__(self) -> None:
         self._lines: dict[str, list[int]] = {}
@@ -162,7 +162,7 @@ class _Problems:
         self._lines.setdefault(problem, []).append(line)
 
     def sentences(self) -> list[str]:
-        """Return a sentence a problem; lines that follow each other are written as a range."""
+        """Return a sentence for each problem; consecutive lines are written as a range."""
         return [f"{_numbers(lines)}: {problem}." for problem, lines in self._lines.items()]
 
 
@@ -205,7 +205,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _export_delimiter(lines: Iterable[str]) -> str | None:
-    """Return what separates the columns of ``export``, of which spreadsheets save variants; None for another file."""
+    """Return the delimiter of a file that ``export`` wrote, or a spreadsheet saved; None for another file."""
     header = next((line for line in lines if trimmed(line)), "")
     for delimiter in ",;\t":
         if _cells(header, delimiter) == list(COLUMNS):
@@ -221,7 +221,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _list(lines: Iterable[str], problems: _Problems) -> Iterator[tuple[int, str]]:
-    """Yield the IDs of a file that has one a line."""
+    """Yield the IDs of a file with one ID a line."""
     for number, line in enumerate(lines, start=1):
         cell = trimmed(line)
         if _QUOTED.fullmatch(cell):

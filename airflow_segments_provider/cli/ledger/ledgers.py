@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from airflow_segments_provider.errors import InvalidInput, LedgerBusy, LedgerError
 from airflow_segments_provider.sync import approvals
@@ -30,16 +31,18 @@ from airflow_segments_provider.sync.ledger.names import (
 from airflow_segments_provider.sync.ledger.object_store import ObjectStore
 from airflow_segments_provider.sync.ledger.ownership import read_release
 from airflow_segments_provider.sync.ledger.timing import moment
+from airflow_segments_provider.sync.plan import Plan
 from airflow_segments_provider.sync.workspace import Workspace
 
 # Vendor, host, system, segment; below them are the folders of one ledger.
 DEPTH = 4
 FOLDERS = {GENERATIONS, STATE, BATCHES, ACKNOWLEDGED, NOTES, PLANS, APPROVALS, REPORTS}
 MOST_NAMED = 10
-# A ledger does not say within which time its task sends a batch. This is the longest of the targets' defaults.
+# A ledger without an intent does not contain its task's time-out. This is the longest of the targets' defaults.
 REQUEST_TIMEOUT = timedelta(minutes=15)
 
 AnyStore = LocalStore | ObjectStore
+Read = TypeVar("Read")
 
 COLUMNS = (
     "segment",
@@ -56,7 +59,7 @@ NUMBERS = frozenset({"generation", "owned", "uncertain", "rejected"})
 NOTHING = "-"
 UNSETTLED = "a request of unknown outcome has to settle"
 
-# The counts of a plan that say what changes.
+# The counts of a plan that describe its changes.
 SHOWN = ("wanted", "baseline", "add", "again", "remove", "remove_again", "gone", "applied", "rejected", "erased")
 
 
@@ -71,9 +74,9 @@ class KeptLedger:
     store: AnyStore
 
     def ledger(self, owner: str = "") -> Ledger:
-        """Return it unopened, to look at it, or to write in place of the task that keeps the segment.
+        """Return the unopened ledger.
 
-        :param owner: that task.
+        :param owner: the task in whose place this command writes.
         """
         writer = Writer(token=uuid.uuid4().hex, owner=owner, run="by hand")
         return Ledger(self.store, self.folder, writer, REQUEST_TIMEOUT)
@@ -89,10 +92,10 @@ def find(path: str | None) -> list[KeptLedger]:
 
 
 def choose(path: str | None, name: str, *, must_exist: bool = True) -> KeptLedger:
-    """Return the one ledger that has this name, or alone has it as a part of its own.
+    """Return the ledger with this name, or the only one whose name contains it.
 
-    :param must_exist: False where a whole name may also be that of a ledger that was lost.
-    :raises InvalidInput: there is none, or several have it.
+    :param must_exist: False where a whole name may also be that of a lost ledger.
+    :raises InvalidInput: no ledger has the name, or several contain it.
     """
     path = path or ledger_path()
     found = find(path)
@@ -106,8 +109,8 @@ def choose(path: str | None, name: str, *, must_exist: bool = True) -> KeptLedge
         return KeptLedger(name, store_at(path, name))
     some = "; ".join(ledger.folder for ledger in (matching or found)[:MOST_NAMED])
     if matching:
-        raise InvalidInput(f"{len(matching)} ledgers have {name!r} in their name, say which: {some}.")
-    raise InvalidInput(f"No ledger below {path} has {name!r} in its name. There are: {some or 'none'}.")
+        raise InvalidInput(f"{len(matching)} ledgers have {name!r} in their names; pass more of one: {some}.")
+    raise InvalidInput(f"No ledger below {path} has {name!r} in its name. Ledgers there: {some or 'none'}.")
 
 
 def _folders(store: AnyStore, folder: str, depth: int) -> Iterator[str]:
@@ -122,13 +125,19 @@ def _folders(store: AnyStore, folder: str, depth: int) -> Iterator[str]:
 
 def overview(ledgers: Sequence[KeptLedger]) -> tuple[int, list[str]]:
     """Return a table; status 1 where one of them cannot be read."""
-    rows, damaged = list[Sequence[str]]([COLUMNS]), list[str]()
+    rows, damaged = read_each(ledgers, lambda kept: [_row(kept)])
+    return (1 if damaged else 0), [*_aligned([COLUMNS, *rows]), *damaged]
+
+
+def read_each(ledgers: Sequence[KeptLedger], read: Callable[[KeptLedger], list[Read]]) -> tuple[list[Read], list[str]]:
+    """Read ledgers; return all results, and a line for each ledger that cannot be read."""
+    found, damaged = list[Read](), list[str]()
     for kept in ledgers:
         try:
-            rows.append(_row(kept))
+            found += read(kept)
         except LedgerError as error:
             damaged.append(f"{kept.folder}: {error}")
-    return (1 if damaged else 0), [*_aligned(rows), *damaged]
+    return found, damaged
 
 
 def known_counts(workspace: Workspace) -> tuple[int, int, int]:
@@ -140,10 +149,7 @@ def known_counts(workspace: Workspace) -> tuple[int, int, int]:
 
 
 def under_way(ledger: Ledger) -> str:
-    """Return since when a run is sending, or that one was interrupted; empty for neither.
-
-    :param ledger: one that was looked at.
-    """
+    """Return since when a run is sending, or that one was interrupted; empty for neither."""
     manifest = ledger.head.manifest
     if manifest is None or manifest.intent is None:
         return ""
@@ -156,10 +162,7 @@ def under_way(ledger: Ledger) -> str:
 
 
 def replacement(ledger: Ledger) -> str:
-    """Return whether a replacement is pending, and what it waits for; empty for neither.
-
-    :param ledger: one that was looked at.
-    """
+    """Return whether a replacement is pending, and until when it waits; empty for neither."""
     pending = "pending" if ledger.state.replacement is not None else ""
     sent = ledger.state.replacement_sent
     waits = ""
@@ -171,7 +174,7 @@ def replacement(ledger: Ledger) -> str:
 
 
 def _is_unanswered(ledger: Ledger) -> bool:
-    """Whether the newest intent can have sent a replacing request that is not acknowledged."""
+    """Return whether the newest intent can have sent a replacing request that is not acknowledged."""
     if ledger.head.intent is None or not ledger.head.intent.replacing:
         return False
     released = read_release(ledger.store, ledger.head.generation)
@@ -207,7 +210,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def details(ledger: KeptLedger) -> list[str]:
-    """Return its counts, what is pending, its generations, newest first, refused plans and reports.
+    """Return the counts of a ledger, what is pending, its generations, newest first, refused plans and reports.
 
     :raises LedgerError: it is damaged.
     """
@@ -227,13 +230,9 @@ def details(ledger: KeptLedger) -> list[str]:
     ]
 
 
-def can_be_approved(ledger: Ledger, generation: int, notes: tuple[str, ...]) -> bool:
-    """Whether a plan is still true.
-
-    :param ledger: one that was looked at.
-    :param generation: the one that the plan was made at; ``notes``: the notes that it accounts for.
-    """
-    return generation == ledger.head.generation and notes == ledger.state.notes
+def can_be_approved(ledger: Ledger, plan: Plan) -> bool:
+    """Return whether a plan still holds: the ledger's generation and notes are unchanged."""
+    return plan.generation == ledger.head.generation and plan.notes == ledger.state.notes
 
 
 def _pending(ledger: Ledger) -> list[str]:
@@ -244,10 +243,10 @@ def _pending(ledger: Ledger) -> list[str]:
     if run := under_way(ledger):
         lines.append(f"run under way: {run}")
     if waits := replacement(ledger):
-        asked = f", asked for by {ledger.state.replacement}" if ledger.state.replacement else ""
-        lines.append(f"replacement: {waits}{asked}")
+        origin = f", requested by {ledger.state.replacement}" if ledger.state.replacement else ""
+        lines.append(f"replacement: {waits}{origin}")
     if ledger.state.unknown:
-        lines.append("the ledger was lost: the members may be others than those it owns, until they are replaced")
+        lines.append("the ledger was lost: the members may differ from those it owns, until they are replaced")
     return lines
 
 
@@ -291,7 +290,7 @@ def _plans(ledger: Ledger) -> list[str]:
     lines = []
     for stored in reversed(approvals.kept(ledger.store)):
         plan = stored.plan
-        still = "can be approved" if can_be_approved(ledger, plan.generation, plan.notes) else "no longer true"
+        still = "can be approved" if can_be_approved(ledger, plan) else "outdated"
         lines.append(f"{plan.digest}  {plan.mode}, of generation {plan.generation}, {still}: {_counts(plan.counts)}")
         lines += [f"  - {breach}" for breach in stored.breaches]
     return lines

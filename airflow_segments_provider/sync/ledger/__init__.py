@@ -1,1 +1,1 @@
-"""What was intended and what was acknowledged, durable before the first request."""
+"""The ledger of a segment: intents, acknowledgements and commits, durable before the first request."""

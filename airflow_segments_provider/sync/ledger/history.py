@@ -53,7 +53,7 @@ class Head:
 
     @property
     def is_new(self) -> bool:
-        """Whether no run has begun yet. A generation without an owner is that of an erasure before the first run."""
+        """Whether no run has begun yet. The generation of an erasure before the first run has no owner."""
         return self.manifest is None or not self.manifest.writer.owner
 
     @property
@@ -88,7 +88,7 @@ def read_head(store: Store, folder: str) -> Head:
 
 
 def newest_generation(store: Store) -> int:
-    """List the manifests, and return the newest number; 0 for a new ledger."""
+    """Return the number of the newest manifest; 0 for a new ledger."""
     return max(generations(store), default=0)
 
 
@@ -98,9 +98,9 @@ def generations(store: Store) -> list[int]:
 
 
 def read_acknowledgements(store: Store, manifest: Manifest) -> list[Acknowledgement]:
-    """Read what was acknowledged of an intent, in the order in which it was sent.
+    """Read the acknowledgements of an intent, in the order of sending.
 
-    :raises LedgerDamaged: one is damaged, or is not about users of the intent about whom no other is.
+    :raises LedgerDamaged: one is damaged, overlaps another, or is not about users of the intent.
     """
     folder = acknowledgements(manifest.generation)
     batches = {batch.name: batch for batch in (manifest.intent.batches if manifest.intent else ())}
@@ -117,7 +117,7 @@ def read_acknowledgements(store: Store, manifest: Manifest) -> list[Acknowledgem
         except ValueError:
             raise LedgerDamaged(
                 f"{folder}/{name} of {manifest.folder} is damaged. Nothing was sent. Delete that file: its batch is "
-                "then sent once more, which changes nothing."
+                "then sent again, which changes nothing."
             ) from None
         ends[acknowledged.batch] = acknowledged.start + acknowledged.users
         found.append(acknowledged)
@@ -125,7 +125,7 @@ def read_acknowledgements(store: Store, manifest: Manifest) -> list[Acknowledgem
 
 
 def _check_place(acknowledged: Acknowledgement, generation: int, batches: Mapping[str, Batch], earlier: int) -> None:
-    """Check that an acknowledgement is about users of the intent who follow those of the earlier ones.
+    """Check that an acknowledgement is about users of the intent, after those of earlier ones.
 
     :raises ValueError: it is not.
     """
@@ -158,6 +158,6 @@ def read_note(store: Store, name: str, folder: str) -> Note | None:
         return Note.decode(content)
     except ValueError:
         raise LedgerDamaged(
-            f"{NOTES}/{name} of {folder} is damaged, so it is not known which users a late request was about. Nothing "
-            f"was sent. {RESTORE}"
+            f"{NOTES}/{name} of {folder} is damaged, so the users of a late request are unknown. Nothing was sent. "
+            f"{RESTORE}"
         ) from None

@@ -56,7 +56,7 @@ logger = logging.getLogger(__name__)
 class Ledger:
     """The intents, acknowledgements and commits of one segment.
 
-    :param folder: of the segment, below the ledger path; every manifest names it.
+    :param folder: of the segment, below the ledger path; every manifest contains it.
     :param request_timeout: how long after its check a batch may be sent.
     :param clock: milliseconds since 1970.
     :param running: milliseconds by a clock that counts suspension.
@@ -82,36 +82,34 @@ class Ledger:
     def __post_init__(self) -> None:
         self.settling = self.timing.settling(self.request_timeout)
 
-    # Opening -------------------------------------------------------------------------------------------------------
-
     def open(
         self,
         workspace: Workspace,
         *,
         as_of: int,
-        asked: str | None = None,
+        requested_by: str | None = None,
         first: str | None = None,
         takeover: bool = False,
         any_age: bool = False,
         look_only: bool = False,
     ) -> Members:
-        """Read what is known of the members, and check that this run may go on.
+        """Read the known members, and check that this run may continue.
 
-        If a replacing request may still be carried out, or the ledger was lost, write a generation that says so.
+        If a replacing request may still be carried out, or the ledger was lost, record that in a new generation.
 
         :param as_of: the time that this run's data represents.
-        :param asked: the run that asks for a replacement now, or None.
+        :param requested_by: the run that requests a replacement now, or None.
         :param first: the same, for a ledger without a generation.
         :param takeover: let another task, or another mapped instance, continue the ledger.
-        :param any_age: accept data that is older than what was committed.
-        :param look_only: write nothing, and wait for nothing.
+        :param any_age: accept data that is older than the committed data.
+        :param look_only: do not write or wait.
         :raises LedgerBusy: another run holds it, or a replacing request may still be carried out.
         :raises RunSuperseded: a run with newer data has committed.
-        :raises LedgerLost: it is not the one that an earlier run left, and ``asked`` is None.
+        :raises LedgerLost: it is not the one that an earlier run left, and ``requested_by`` is None.
         :raises LedgerError: it is damaged, or another task's.
         """
         seen = self.witness.read()
-        damaged = self._read_head(asked)
+        damaged = self._read_head(requested_by)
         if not takeover:
             ownership.check_owner(self.head, self.writer)
         self.check_free()
@@ -119,13 +117,13 @@ class Ledger:
         newest = max(self.head.state.as_of or 0, (seen.as_of or 0) if lost and seen else 0)
         if not any_age:
             ownership.check_age(self.folder, self.head, as_of, newest)
-        if lost and seen and asked is None:
+        if lost and seen and requested_by is None:
             raise ownership.lost(self.folder, seen)
         self._newest = max(self._newest, self.head.generation, seen.generation if seen else 0)
-        members, replacing, unread = self._read_members(workspace, asked)
-        asked = asked or (first if self.head.is_new else None)
-        if asked is not None and asked not in (self.state.replaced, self.state.replacement):
-            self._change(replacement=asked)
+        members, replacing, unread = self._read_members(workspace, requested_by)
+        requested_by = requested_by or (first if self.head.is_new else None)
+        if requested_by is not None and requested_by not in (self.state.replaced, self.state.replacement):
+            self._change(replacement=requested_by)
         if newest > (self.state.as_of or 0):
             self._change(as_of=newest)
         if lost or unread:
@@ -138,7 +136,7 @@ class Ledger:
         return members
 
     def look(self, workspace: Workspace) -> Members:
-        """Read what is known, as :meth:`open` does, without its checks.
+        """Read the known members as :meth:`open`, without its checks.
 
         :raises LedgerError: it is damaged.
         """
@@ -158,12 +156,12 @@ class Ledger:
         """Return how long after its check a request may be sent, in milliseconds, by an intent or by this run."""
         return max(milliseconds(self.request_timeout), intent.request_timeout if intent else 0)
 
-    def _read_head(self, asked: str | None) -> bool:
+    def _read_head(self, requested_by: str | None) -> bool:
         """Read the newest manifest; return whether it is damaged, which only a replacement accepts."""
         try:
             self.head = read_head(self.store, self.folder)
         except LedgerDamaged:
-            if asked is None:
+            if requested_by is None:
                 raise
             self.head, self._newest = Head(), newest_generation(self.store)
             self._listed = self._newest
@@ -171,8 +169,8 @@ class Ledger:
         self._listed = self.head.generation
         return False
 
-    def _read_members(self, workspace: Workspace, asked: str | None) -> tuple[Members, bool, bool]:
-        """Read what is known of the members.
+    def _read_members(self, workspace: Workspace, requested_by: str | None) -> tuple[Members, bool, bool]:
+        """Read the known members.
 
         :return: the members; whether a replacing request has an unknown outcome; and whether a file is damaged, which
             only a replacement accepts.
@@ -183,9 +181,9 @@ class Ledger:
             members.load(self.store, self.state)
             return members, self._fold(members), False
         except LedgerDamaged:
-            if asked is None:
+            if requested_by is None:
                 raise
-        # Which requests are under way is not known either: the fence waits for all of them.
+        # The requests under way are unknown too: the fence waits for all of them.
         notes = tuple(named(self.store, NOTES, NOTE))
         self.state = self._opened = self.head.state.model_copy(update={"snapshot": None, "deltas": (), "notes": notes})
         return Members(workspace), False, True
@@ -228,7 +226,7 @@ class Ledger:
         self._change(notes=tuple(names))
 
     def _fence(self, members: Members) -> None:
-        """Write a generation that overtakes every other run; the waiting starts with it."""
+        """Write a generation that overtakes every other run; the wait for a replacing request starts with it."""
         self._change(
             replacement=self.state.replacement or "a lost ledger",
             replacement_sent=self.clock() + self._longest(self.head.intent),
@@ -250,8 +248,6 @@ class Ledger:
             )
         self._change(replacement_sent=None)
 
-    # Writing -------------------------------------------------------------------------------------------------------
-
     def keep(self, batches: Iterable[tuple[Action, int, int, str]]) -> list[Batch]:
         """Write the files of the batches: each an action, :attr:`Batch.retry`, the number of users, and their IDs."""
         folder = f"{BATCHES}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}"
@@ -260,7 +256,7 @@ class Ledger:
             content = ids.encode()
             if content.count(b"\n") + 1 != users or b"\n\n" in b"\n" + content + b"\n":
                 raise LedgerDamaged(
-                    f"The ledger {self.folder} has user IDs that no source can have: a file of its state is damaged. "
+                    f"The ledger {self.folder} has user IDs that are not valid: a file of its state is damaged. "
                     f"Nothing was sent. {RESTORE}"
                 )
             name = f"{folder}/{number:06d}-{kind}.txt"
@@ -270,7 +266,7 @@ class Ledger:
         kept, writing = [], deque[Future[Batch]]()
         with ThreadPoolExecutor(1, thread_name_prefix="segments-batches") as writer:
             for number, batch in enumerate(batches, start=1):
-                # One is written while the next is made; a further one would only take memory.
+                # A batch is written while the next is made; more would only need memory.
                 kept += [writing.popleft().result() for _ in tuple(writing)]
                 writing.append(writer.submit(write, number, *batch))
             kept += [last.result() for last in writing]
@@ -288,7 +284,7 @@ class Ledger:
     ) -> None:
         """Write the intent: from now on these batches count as sent; see :class:`Intent` for ``accepted``.
 
-        :param replacement: the run that asked for the replacement that the plan is, or None.
+        :param replacement: the run that requested the replacement, or None for another plan.
         :param replacing: the first request replaces all members.
         :param plan: its mode, digest and counts.
         :raises LedgerOvertaken: another run was faster.
@@ -336,7 +332,7 @@ class Ledger:
             raise LedgerOvertaken(
                 f"{self.folder}: a request was not sent within {self.request_timeout} of the check that this run "
                 "still holds the segment: the worker was suspended, or tries and waits took too long. Nothing further "
-                "was sent. Run the task again: it goes on from there."
+                "was sent. Run the task again: it continues from there."
             )
 
     def is_late(self) -> bool:
@@ -352,7 +348,7 @@ class Ledger:
         self._create(name, note.encoded)
 
     def acknowledge(self, kind: RequestKind, batch: Batch | None, **answer: Any) -> Acknowledgement:
-        """Record that the vendor answered a request; see :class:`Acknowledgement`."""
+        """Record the vendor's response to a request; see :class:`Acknowledgement`."""
         acknowledged = Acknowledgement(
             generation=self.head.generation,
             token=self.writer.token,
@@ -361,12 +357,12 @@ class Ledger:
             **answer,
         )
         name = batch.name.rpartition("/")[2].removesuffix(".txt") if batch else "empty"
-        place = f"{acknowledgements(self.head.generation)}/{name}-{acknowledged.start:06d}.json"
-        self._create(place, acknowledged.encoded)
+        path = f"{acknowledgements(self.head.generation)}/{name}-{acknowledged.start:06d}.json"
+        self._create(path, acknowledged.encoded)
         return acknowledged
 
     def release(self, *, replacing: bool) -> None:
-        """Let other runs take the ledger over at once, if that can be written: this run sends nothing further.
+        """Let other runs take the ledger over at once, if that can be written; this run sends no further request.
 
         :param replacing: whether a replacing request was sent whose outcome is unknown.
         """
@@ -374,7 +370,7 @@ class Ledger:
             ownership.release(self.store, self.head.generation, Release(at=self.clock(), replacing=replacing))
 
     def commit(self, members: Members, *, as_of: int, replaced: bool = False, **plan: Any) -> None:
-        """Write a generation without an intent, and delete what is old.
+        """Write a generation without an intent, and delete old files.
 
         :param replaced: the pending replacement is done, as a difference.
         :param plan: its mode, digest and counts.
@@ -386,7 +382,7 @@ class Ledger:
         self._write(members, **plan)
         try:
             retention.clean(self.store, self.head, before=self.clock() - milliseconds(self.timing.keep))
-        except Exception as error:  # noqa: BLE001  # whatever a store raises: the members are in sync, and written down
+        except Exception as error:  # noqa: BLE001  # the members are in sync and recorded, whatever the store raises
             logger.warning(
                 "Old files of the ledger %s could not be deleted (%s). The next run tries again.",
                 self.folder,
@@ -404,7 +400,7 @@ class Ledger:
 
     @property
     def _hold(self) -> timedelta:
-        """How long a lease is: a batch must end within it, and most need no renewal."""
+        """The length of a lease: a batch must end within it, and most need no renewal."""
         return max(self.timing.lease, self.request_timeout + self.timing.lease / 3)
 
     def _change(self, **values: Any) -> None:
@@ -449,8 +445,8 @@ class Ledger:
             or self._is_witnessed(manifest.generation)
         ):
             raise LedgerOvertaken(
-                f"{self.folder}: another run changed this segment's ledger meanwhile, so this one stopped: its plan is "
-                "no longer true. What it sent is accounted for by the other. Run the task again."
+                f"{self.folder}: another run changed this segment's ledger meanwhile, so this one stopped: its plan "
+                "no longer holds. The other accounts for what it sent. Run the task again."
             )
         if self.head.is_new and self.writer.owner:
             self.store.delete(retention.FORGOTTEN_MARK)
@@ -459,10 +455,10 @@ class Ledger:
         self.witness.write(Seen(manifest.generation, self.head.digest, self.state.as_of))
 
     def _is_witnessed(self, generation: int) -> bool:
-        """Whether another run wrote it: what this one opened was lost, or restored from an older copy, since."""
+        """Return whether another run wrote it: the ledger that this run opened was lost or restored since."""
         seen = self.witness.read()
         return seen is not None and seen.generation >= generation
 
     def _create(self, name: str, content: bytes) -> bool:
-        """Create a file; one that exists may be our own, from a try whose answer was lost."""
+        """Create a file; an existing one may be our own, from a try whose response was lost."""
         return self.store.create(name, content) or self.store.read(name) == content

@@ -21,11 +21,11 @@ Done = TypeVar("Done")
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
-# Each further try needs another process that deletes the folder between two steps of this one.
+# A further try is needed where another process deletes the folder between two steps.
 TRIES = 50
 
 TEMPORARY = ".part-"
-# A folder or temporary file was deleted by another process; ESTALE is how NFS says so.
+# Another process deleted a folder or temporary file; NFS reports ESTALE.
 _VANISHED = frozenset({errno.ENOENT, errno.ESTALE})
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV})
@@ -45,7 +45,7 @@ _REMEDIES = {
     "connection's base URL or the ledger path, or set `[segments] ledger_path` to an object store.",
     errno.ENOENT: "A folder above it is missing, is a broken symbolic link, or is deleted again and again.",
 }
-_LOOK = "Check that the file system is mounted and sound, then run the task again."
+_CHECK_MOUNT = "Check that the file system is mounted and sound, then run the task again."
 
 
 class LocalStore:
@@ -139,7 +139,7 @@ class LocalStore:
         with _explained("deleted", path):
             for tried in range(1, TRIES + 1):
                 try:
-                    # What a link inside the ledger leads to is not the ledger's.
+                    # The target of a link inside the ledger does not belong to it.
                     if folder and path.is_symlink():
                         path.unlink()
                     else:
@@ -191,11 +191,11 @@ class LocalStore:
                 fill(file)
                 file.flush()
                 os.fsync(file.fileno())
-            # Not earlier: a folder that has the temporary file cannot be removed for being empty.
+            # Not earlier: with the temporary file, the folder cannot be removed as empty.
             self._flush_above(path.parent)
             done = finish(temporary, path)
         finally:
-            # What cannot be deleted now, `delete_unfinished` deletes later.
+            # `delete_unfinished` deletes what remains.
             with suppress(OSError):
                 temporary.unlink()
         _flush_folder(path.parent)
@@ -265,7 +265,7 @@ def _open_private(path: Path, flags: int) -> IO[bytes]:
 
 
 def _delete_tree(folder: Path) -> None:
-    """Delete a folder; what another process deletes meanwhile is not an error, what it writes is ENOTEMPTY."""
+    """Delete a folder; files of another process may vanish meanwhile, new ones raise ENOTEMPTY."""
     with suppress(FileNotFoundError):
         with os.scandir(folder) as found:
             entries = list(found)
@@ -284,7 +284,7 @@ def _raise_unless_missing(error: OSError) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the entries of a folder durable: a power failure would delete a file whose content is durable."""
+    """Make the entries of a folder durable: else a power failure would lose a file with durable content."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -299,7 +299,7 @@ def _explained(what: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        remedy = _REMEDIES.get(error.errno or 0, _LOOK)
+        remedy = _REMEDIES.get(error.errno or 0, _CHECK_MOUNT)
         raise LedgerUnavailable(
             f"The ledger at {path} cannot be {what}: {reason}. No further request was sent, and the ledger accounts "
             f"for those before. {remedy}"

@@ -1,6 +1,6 @@
-"""From a ledger path to the store of one segment.
+"""The store of a segment, by the ledger path.
 
-A path must mean the same place on each worker and with each Airflow version; one that is ambiguous is refused.
+A path must mean the same location on each worker and with each Airflow version; an ambiguous one is rejected.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def ledger_path() -> str:
 
 
 def timing() -> Timing:
-    """Return the times of this deployment's ledgers: ``[segments] keep_days``.
+    """Return the periods of this deployment's ledgers: ``[segments] keep_days``.
 
     :raises ConfigurationError: it is not a number of days.
     """
@@ -66,7 +66,7 @@ def open_store(ledger_path: str, folder: str) -> Store:
         ``s3://aws_default@bucket/segments``.
     :param folder: of the segment, below it.
     :raises ConfigurationError: the path is relative or ambiguous, or cannot be opened.
-    :raises LedgerError: a new path cannot create files exclusively, or is one that other workers do not see.
+    :raises LedgerError: a new path does not support exclusive creation, or is invisible to other workers.
     """
     store = store_at(ledger_path, folder)
     if isinstance(store, LocalStore):
@@ -77,7 +77,7 @@ def open_store(ledger_path: str, folder: str) -> Store:
 
 
 def store_at(ledger_path: str, folder: str = "") -> LocalStore | ObjectStore:
-    """Return the store as :func:`open_store` does, without its checks, to look at what is there.
+    """Return the store as :func:`open_store`, without its checks.
 
     :param folder: an empty text for all that is below the path.
     :raises ConfigurationError: the path is relative or ambiguous, or cannot be opened.
@@ -91,9 +91,9 @@ def store_at(ledger_path: str, folder: str = "") -> LocalStore | ObjectStore:
     if scheme.lower() not in LOCAL_SCHEMES:
         return _object_store(text, scheme.lower(), rest, folder)
     if found := _AMBIGUOUS_IN_FILE_URL.search(rest):
-        _refuse(text, f"has {found.group()!r}, which may be read in two ways in a URL", "Give the path alone")
+        _refuse(text, f"has {found.group()!r}, which may be read in two ways in a URL", "Set the path alone")
     if not rest.startswith("/"):
-        _refuse(text, "is not absolute, or names a host", "Give an absolute path alone")
+        _refuse(text, "is not absolute, or names a host", "Set an absolute path alone")
     return LocalStore(Path(rest) / folder)
 
 
@@ -107,7 +107,7 @@ def _absolute(text: str) -> Path:
         _refuse(
             text,
             "is relative, and the working directory differs between workers",
-            "Give an absolute path such as `/srv/airflow/ledger`, or the URL of an object store",
+            "Set an absolute path such as `/srv/airflow/ledger`, or the URL of an object store",
         )
     return path
 
@@ -119,7 +119,7 @@ def _object_store(text: str, scheme: str, rest: str, folder: str) -> ObjectStore
     if ":" in user:
         _refuse(f"{scheme}://***@{location}", "has credentials", "Keep them in an Airflow connection, and name its ID")
     if "::" in scheme:
-        _refuse(text, "is a chained URL, whose files may be read from a cache", "Give the URL of the store alone")
+        _refuse(text, "is a chained URL, whose files may be read from a cache", "Set the URL of the store alone")
     if found := _AMBIGUOUS_IN_URL.search(rest):
         _refuse(text, f"has {found.group()!r}, which stores read in different ways", "Choose another prefix")
     parts = location.rstrip("/").split("/")
@@ -148,6 +148,6 @@ def _check_seen_by_all(ledger_path: str) -> None:
     if not shared and not all(name.strip().rpartition(".")[2] in LOCAL_EXECUTORS for name in executors):
         raise LedgerError(
             f"The ledger path {ledger_path} is on a local disk, and tasks run by {', '.join(executors)} on several "
-            "machines, so runs would not see each other's. Nothing was sent. Set `[segments] ledger_path` to an "
-            "object store, or `[segments] ledger_path_is_shared = True` where the path is a shared file system."
+            "machines, so runs would not see each other's ledgers. Nothing was sent. Set `[segments] ledger_path` to "
+            "an object store, or `[segments] ledger_path_is_shared = True` where the path is a shared file system."
         )

@@ -1,4 +1,4 @@
-"""The manifests of a ledger, one file a generation; each names the whole state, so only the newest counts.
+"""The contents of a ledger's files. A manifest describes the whole state, so only the newest counts.
 
 A generation is an intent (requests are about to be sent) or a commit. Times are milliseconds since 1970, UTC.
 """
@@ -33,10 +33,10 @@ from airflow_segments_provider.sync.ledger.names import (
 
 FORMAT: Literal[2] = 2
 
-# The ways out of a ledger that cannot be read.
+# How to continue without a readable ledger.
 RESTORE = (
     "Restore the ledger's folder from a backup, or set `replace=True` for one run: it makes the members exactly those "
-    "of the source, whatever the ledger says."
+    "of the source, without the ledger."
 )
 
 Action = Literal["add", "remove"]
@@ -116,7 +116,7 @@ class State(_Part):
     """The state of the users, a snapshot with deltas on top of it, oldest first; and of the segment.
 
     :param as_of: the time that the committed data represents, and ``as_of_run`` the run that committed it.
-    :param replacement: the run that asked for the pending replacement, or None; ``replaced``: for the last one done.
+    :param replacement: the run that requested the pending replacement, or None; ``replaced``: the last one done.
     :param replacement_sent: the latest time at which a replacing request of unknown outcome can have been sent.
     :param unknown: the ledger was lost, so the members are unknown until a replacement is acknowledged.
     :param notes: the notes of late requests that the state accounts for.
@@ -144,7 +144,7 @@ class State(_Part):
 class Intent(_Part):
     """The requests that are about to be sent.
 
-    :param accepted: by what: ``limits``, or the digest of the approved plan.
+    :param accepted: ``limits`` for a plan within them, or the digest of the approved plan.
     :param replacing: the first request replaces all members.
     :param request_timeout: how long after its check a request may be sent, in milliseconds.
     """
@@ -186,7 +186,7 @@ class Acknowledgement(File):
     :param sent_at: the earliest time at which the last try can have been sent.
     :param in_doubt: the latest time at which a try of unknown outcome can have been sent, or None.
     :param refused: the vendor rejected the request as a whole, for this reason.
-    :param rejected: the IDs that it did not take of a request that it accepted, with its reason.
+    :param rejected: the IDs that it rejected in a request that it accepted, with its reason.
     """
 
     generation: Generation

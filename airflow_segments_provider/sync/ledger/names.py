@@ -1,6 +1,6 @@
-"""The form of everything in a ledger that is a name or a number. A file with another name is not one of a ledger's.
+"""The names in a ledger, and the forms of its values. A file with another name does not belong to a ledger.
 
-A ledger is data that others may have written: what has another form is damage, and never reaches SQL or a path.
+Others may have written to a ledger: a value of another form is damage, and never reaches SQL or a path.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from airflow_segments_provider.sources.ids import INVISIBLE
+from airflow_segments_provider.sources.ids import CONTROL_CHARACTERS, INVISIBLE
 
 # The folders of a ledger.
 GENERATIONS = "generations"
@@ -25,7 +25,7 @@ REPORTS = "reports"
 # The ledger was deleted on purpose: what the witness has of it no longer counts.
 FORGOTTEN = "forgotten"
 # Creation markers, in the ledger of a vendor's system.
-MAKING = "making"
+CREATION_MARKERS = "making"
 # Below a ledger path, beside the folders of vendors: lists of users that a vendor does not have.
 UNMATCHED = "unmatched"
 
@@ -47,11 +47,9 @@ FOLDER = r"[A-Za-z0-9._~%-]+"
 # In milliseconds: from the year 1 to the year 5138, so that a period can be added.
 EARLIEST, LATEST = -62_135_596_800_000, 100_000_000_000_000
 MOST = 2**31 - 1
-# What a terminal, a log or a line of a list would take for something else.
-CONTROL = r"\x00-\x1f\x7f-\x9f" + "\u2028\u2029"
-# As a source's IDs are: stripped, and without control characters.
-USER_ID = f"[^{CONTROL}{INVISIBLE}]([^{CONTROL}]*[^{CONTROL}{INVISIBLE}])?"
-_HIDDEN = CONTROL + "\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+# IDs are stripped and have no control characters, as those of sources.
+USER_ID = f"[^{CONTROL_CHARACTERS}{INVISIBLE}]([^{CONTROL_CHARACTERS}]*[^{CONTROL_CHARACTERS}{INVISIBLE}])?"
+_HIDDEN = CONTROL_CHARACTERS + "\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
 
 Sha256 = Annotated[str, Field(pattern=f"^{_HEX}{{64}}$")]
 PlanDigest = Annotated[str, Field(pattern=f"^sha256:{_HEX}{{64}}$")]
@@ -71,6 +69,6 @@ Counts = dict[Label, Count]
 NoteName = Annotated[str, Field(pattern=f"^{NOTE}$")]
 
 
-def text(given: str) -> str:
-    """Return what others wrote as a :data:`Text`."""
-    return re.sub(f"[{_HIDDEN}]", " ", given).encode("utf-8", "replace").decode()[:500].strip() or "?"
+def text(value: str) -> str:
+    """Return any text as a :data:`Text`."""
+    return re.sub(f"[{_HIDDEN}]", " ", value).encode("utf-8", "replace").decode()[:500].strip() or "?"

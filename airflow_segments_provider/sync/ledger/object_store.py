@@ -14,10 +14,10 @@ from airflow_segments_provider.errors import LedgerError, LedgerUnavailable
 
 Done = TypeVar("Done")
 
-# What fsspec calls the stores that keep files in buckets or containers.
+# fsspec's names of the stores with buckets or containers.
 BUCKETS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"})
 S3 = frozenset({"s3", "s3a"})
-# What an upload in parts is named by.
+# The fields that identify an upload in parts.
 _UPLOAD = ("Bucket", "Key", "UploadId")
 # Seconds before each further try.
 PAUSES = (0.1, 0.5, 2.0, None)
@@ -48,7 +48,7 @@ class ObjectStore:
             except FileExistsError:
                 return False
             except Exception as error:  # drivers raise their own
-                # A driver may report a failed condition as any error: what counts is whether the file is there.
+                # A driver may report a failed condition as any error, so the file decides.
                 if (found := self.read(name)) is not None:
                     return found == content
                 if pause is None or isinstance(error, (FileNotFoundError, PermissionError)):
@@ -169,11 +169,7 @@ class ObjectStore:
         return found
 
     def _tried(self, what: str, call: Callable[[], Done]) -> Done:
-        """Make a call, and repeat it after a failure.
-
-        :raises FileNotFoundError: the caller may expect it.
-        :raises LedgerUnavailable: any other failure.
-        """
+        """Make a call, and repeat it after a failure, except FileNotFoundError, which the caller may expect."""
         for pause in PAUSES:
             try:
                 return call()
@@ -212,7 +208,7 @@ def check_exclusive(store: ObjectStore) -> None:
     """
     name = f"probe/{uuid.uuid4().hex}"
     try:
-        # A driver that repeats a request whose answer was lost says that the file is there: it is its own.
+        # A driver that repeats a request whose response was lost finds its own file.
         created = store.create(name, b"first") or store.read(name) == b"first"
         exclusive = created and not store.create(name, b"second")
     finally:

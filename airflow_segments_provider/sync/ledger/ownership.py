@@ -34,13 +34,13 @@ def lost(folder: str, seen: Seen) -> LedgerLost:
     """Return the error of a lost ledger."""
     return LedgerLost(
         f"The ledger {folder} is not the one that an earlier run left (its generation {seen.generation}): it was lost, "
-        "emptied, or restored from an older copy, so it does not say who the members are. Nothing was sent. Put the "
-        "newest ledger back, or set `replace=True` for one run: it makes the members exactly those of the source."
+        "emptied, or restored from an older copy, so the members are unknown. Nothing was sent. Restore the newest "
+        "ledger, or set `replace=True` for one run: it makes the members exactly those of the source."
     )
 
 
 def check_owner(head: Head, writer: Writer) -> None:
-    """Check that no other task keeps the segment, nor another mapped instance of the same run.
+    """Check that no other task owns the segment, nor another mapped instance of the same run.
 
     :raises LedgerError: one does.
     """
@@ -49,15 +49,15 @@ def check_owner(head: Head, writer: Writer) -> None:
     other = head.manifest.writer
     if other.owner != writer.owner:
         raise LedgerError(
-            f"{head.manifest.folder}: this segment is kept by the task {other.owner}, and this one is {writer.owner}: "
+            f"{head.manifest.folder}: this segment belongs to the task {other.owner}, and this one is {writer.owner}: "
             "two would undo each other's work. Nothing was sent. Remove one of them, or set `takeover=True` here once."
         )
     (run, _, index), (this_run, _, this_index) = other.run.rpartition("/"), writer.run.rpartition("/")
     if run and run == this_run and index != this_index:
         raise LedgerError(
-            f"{head.manifest.folder}: Map index {index} of this run has changed this segment already, and this is map "
+            f"{head.manifest.folder}: map index {index} of this run has changed this segment already, and this is map "
             f"index {this_index}: two would undo each other's work. Nothing was sent. Let each mapped task have a "
-            "segment of its own; if the indexes have moved since, set `takeover=True` here once."
+            "segment of its own; if the indexes have changed since, set `takeover=True` here once."
         )
 
 
@@ -102,7 +102,7 @@ def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: in
     """Check that no other run holds the ledger.
 
     :param margin: how long after the end of its lease a request of the other may be under way.
-    :raises LedgerBusy: one does, or died less than a lease ago.
+    :raises LedgerBusy: one does, or was killed less than a lease ago.
     """
     manifest = head.manifest
     if manifest is None or manifest.intent is None:
@@ -137,7 +137,7 @@ class Seen:
 
 
 class Witness(Protocol):
-    """The newest generation of a ledger, recorded in another place."""
+    """A record of a ledger's newest generation outside the ledger, which shows that the ledger was lost."""
 
     def read(self) -> Seen | None:
         """Return the highest generation that was recorded, or None."""

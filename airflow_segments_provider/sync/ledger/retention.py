@@ -1,7 +1,7 @@
-"""Deletes what a ledger no longer needs: generations before the newest commit, and what belongs to them.
+"""The deletion of generations before the newest commit, and of their files.
 
-A worker may die at any moment: the files of a generation are deleted before its manifest, so the next run continues.
-Nothing that is deleted here is needed again, so two runs may do it at once.
+A worker may be killed at any time: the files of a generation are deleted before its manifest, so the next run
+continues. The files are not needed again, so two runs may delete them at once.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ FORGOTTEN_MARK = f"{FORGOTTEN}/{0:012d}.json"
 
 
 def clean(store: Store, head: Head, *, before: int) -> None:
-    """Delete the generations before the newest that are old, what belongs to them, and used approvals.
-
-    Where nothing is old, that takes two listings and one read.
+    """Delete old generations, their files, and used approvals; without old ones, this takes two listings and one read.
 
     :param head: a commit.
     :param before: milliseconds since 1970: what was written until then is old.
@@ -58,10 +56,10 @@ def clean(store: Store, head: Head, *, before: int) -> None:
 
 
 def delete_replaced(store: Store, head: Head, *, there: Iterable[str], now: int) -> None:
-    """Delete all with user IDs that the newest commit replaced, however new, but what it names.
+    """Delete all files with user IDs that the newest commit does not refer to, however new.
 
-    :param there: the files that were there before the commit: a run that wrote one has begun before, or cannot begin
-        any more, whatever number the file has.
+    :param there: the files before the commit: a run that wrote one has begun before, or cannot begin any more, whatever
+        the file's number.
     :param now: milliseconds since 1970.
     """
     newest = head.manifest
@@ -87,7 +85,7 @@ def delete_replaced(store: Store, head: Head, *, there: Iterable[str], now: int)
 def forget(store: Store) -> None:
     """Delete a ledger, and write a mark that this was on purpose.
 
-    The manifests go last: a ledger that has only manifests is refused, one without manifests is new.
+    The manifests are deleted last: a ledger that has only manifests is rejected, one without manifests is new.
     """
     for folder in store.folders(""):
         if folder != GENERATIONS:
@@ -113,10 +111,10 @@ def _named_by(known: State) -> set[str]:
 
 
 def _delete_files(store: Store, known: State, first: int, needed: set[str]) -> None:
-    """Delete what belongs to a generation before ``first``, by its name, also where no manifest ever named it.
+    """Delete the files of generations before ``first``, by their names, also where no manifest refers to them.
 
-    A plan is made after the generation whose number it has: it is as old as the one that followed. A note stays until
-    a generation accounts for it.
+    A plan is as old as the generation after the one whose number it has. A note stays until a generation accounts for
+    it.
     """
     _delete_named(store, STATE, below=first, needed=needed)
     _delete_named(store, PLANS, below=first - 1)

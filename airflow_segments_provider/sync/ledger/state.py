@@ -1,4 +1,4 @@
-"""The state of each user in a ledger: the files of the newest generation, and what has changed since.
+"""The state of each user in a ledger: the files of the newest generation, and the changes since.
 
 Columns: ``owned``, whether the user is a member because of us; ``uncertain``, the latest time at which a request of
 unknown outcome about the user can have been sent; ``pending``, the accepted action that is not settled; ``rejected``,
@@ -18,9 +18,9 @@ from typing import Any
 
 from airflow_segments_provider.errors import LedgerDamaged, LedgerUnavailable
 from airflow_segments_provider.sources.id_storage import literal
-from airflow_segments_provider.sources.ids import INVISIBLE
+from airflow_segments_provider.sources.ids import CONTROL_CHARACTERS, INVISIBLE
 from airflow_segments_provider.sync.ledger.manifest import RESTORE, Acknowledgement, Batch, DataFile, State, digest_of
-from airflow_segments_provider.sync.ledger.names import CONTROL, EARLIEST, LATEST
+from airflow_segments_provider.sync.ledger.names import EARLIEST, LATEST
 from airflow_segments_provider.sync.ledger.store import Store
 from airflow_segments_provider.sync.workspace import Workspace
 
@@ -35,8 +35,8 @@ COLUMNS = {
 }
 
 _NAMES = ", ".join(COLUMNS)
-_CONTROL = re.compile(f"[{CONTROL}]")
-# IDs are not looked at, which would take longer than all the rest: see :meth:`Ledger.keep`.
+_CONTROL = re.compile(f"[{CONTROL_CHARACTERS}]")
+# IDs are checked in :meth:`Ledger.keep`: here, that would take longer than all other checks.
 _CHECKED = f"""
     SELECT count(*), count(*) FILTER (
         owned IS NULL OR pending NOT IN ('add', 'remove') OR size < 0 OR contains(reason, chr(10))
@@ -132,10 +132,10 @@ def fold(
     sent: str | None = None,
     open_until: int | None = None,
 ) -> None:
-    """Account for an intent: for what was acknowledged of its batches, and what was not.
+    """Account for an intent, by the acknowledgements of its batches.
 
     An acknowledgement makes users certain only if its request was sent so late that an earlier one of unknown outcome
-    cannot be carried out any more. A rejection changes neither who is owned nor who is uncertain.
+    cannot be carried out any more. A rejected user stays owned, and uncertain.
 
     :param settling: for how long a request of unknown outcome is waited for, in milliseconds.
     :param sent: a table of the batches' users, ``id, batch, part``; None to read it from their files.
@@ -148,26 +148,26 @@ def fold(
         if answer.kind == "replace" and answer.refused is None:
             _replace_all(members, answer.sent_at, settling)
     sent = sent or _read_batches(workspace, store, batches)
-    fates, left_out = list[tuple[Any, ...]](), list[tuple[int, str, str]]()
+    outcomes, left_out = list[tuple[Any, ...]](), list[tuple[int, str, str]]()
     for number, batch in enumerate(batches):
         parts = sorted(answers[batch.name], key=lambda answer: answer.start)
         whole = len(parts) == 1 and parts[0].users == batch.users
         if parts and not whole:
             _split(workspace, store, sent, number, batch, parts)
         for part, answer in enumerate(parts):
-            fates.append((number, part, batch.kind, answer.sent_at, answer.in_doubt, answer.refused, answer.users))
+            outcomes.append((number, part, batch.kind, answer.sent_at, answer.in_doubt, answer.refused, answer.users))
             left_out += [(number, user, reason) for user, reason in answer.rejected.items()]
         if open_until is not None and not whole:
-            fates.append((number, len(parts), batch.kind, None, open_until, None, None))
-    if fates:
-        columns = [list(column) for rows in (fates, left_out) for column in zip(*rows, strict=True)]
-        members.put(_FATES.format(sent=sent), [*columns, *([] if left_out else [[], [], []]), settling])
+            outcomes.append((number, len(parts), batch.kind, None, open_until, None, None))
+    if outcomes:
+        columns = [list(column) for rows in (outcomes, left_out) for column in zip(*rows, strict=True)]
+        members.put(_OUTCOMES.format(sent=sent), [*columns, *([] if left_out else [[], [], []]), settling])
     workspace.run(f"DROP TABLE {sent}")
 
 
-# Parameters: the columns of `fates`, those of `left_out`, and for how long a request is waited for.
-_FATES = """
-    WITH fates AS (
+# Parameters: the columns of `outcomes`, those of `left_out`, and for how long a request is waited for.
+_OUTCOMES = """
+    WITH outcomes AS (
         SELECT
             unnest(?::INTEGER[]) AS batch, unnest(?::INTEGER[]) AS part, unnest(?::VARCHAR[]) AS kind,
             unnest(?::BIGINT[]) AS sent_at, unnest(?::BIGINT[]) AS doubt, unnest(?::VARCHAR[]) AS refused,
@@ -177,11 +177,11 @@ _FATES = """
     ), answered AS (
         SELECT
             sent.id, kind, sent_at, doubt, known.owned, known.uncertain, known.pending, known.rejected, known.size,
-            known.reason, coalesce(fates.refused, left_out.reason) AS refused,
+            known.reason, coalesce(outcomes.refused, left_out.reason) AS refused,
             CASE WHEN left_out.id IS NULL THEN users ELSE 1 END AS refused_size,
-            sent_at IS NOT NULL AND fates.refused IS NULL AND left_out.id IS NULL AS done
+            sent_at IS NOT NULL AND outcomes.refused IS NULL AND left_out.id IS NULL AS done
         FROM {sent} AS sent
-        JOIN fates USING (batch, part)
+        JOIN outcomes USING (batch, part)
         LEFT JOIN left_out ON left_out.batch = sent.batch AND left_out.id = sent.id
         LEFT JOIN known ON known.id = sent.id
     ), settled AS (
@@ -205,7 +205,7 @@ _FATES = """
 
 
 def _replace_all(members: Members, sent_at: int, settling: int) -> None:
-    """Account for a replacement: no earlier member is left, but earlier requests may still be under way."""
+    """Account for a replacement: earlier members are gone, but earlier requests may still be under way."""
     members.put(
         "SELECT * REPLACE (false AS owned, CASE WHEN uncertain + ? > ? THEN uncertain END AS uncertain) FROM known",
         [settling, sent_at],
@@ -213,7 +213,7 @@ def _replace_all(members: Members, sent_at: int, settling: int) -> None:
 
 
 def begin_replacement(members: Members, actions: str) -> None:
-    """Account for a replacement that is about to be sent: those who leave by it were accepted, and are ours to remove.
+    """Account for a replacement that is about to be sent: the removals of those who leave by it were accepted.
 
     :param actions: a table with columns ``id`` and ``action``.
     """
@@ -246,7 +246,7 @@ def _read_batches(workspace: Workspace, store: Store, batches: Sequence[Batch]) 
 def _split(
     workspace: Workspace, store: Store, sent: str, number: int, batch: Batch, answers: Sequence[Acknowledgement]
 ) -> None:
-    """Number the parts of a batch that was acknowledged in several; the last part is what was not acknowledged."""
+    """Set the part of each user of a batch with several acknowledgements; the last part was not acknowledged."""
     ids = read_batch(store, batch)
     left = dict.fromkeys(ids)
     workspace.run(f"DELETE FROM {sent} WHERE batch = ?", [number])
@@ -276,13 +276,13 @@ def read_batch(store: Store, batch: Batch) -> list[str]:
             if plain and len(ids) == batch.users and not _CONTROL.search(text.replace("\n", "")):
                 return ids
     raise LedgerDamaged(
-        f"The ledger's file {batch.name} is missing or damaged, so what was sent is not known. Nothing was sent "
+        f"The ledger's file {batch.name} is missing or damaged, so the requests are unknown. Nothing was sent "
         f"now. {RESTORE}"
     )
 
 
 def fetched(workspace: Workspace, store: Store, part: DataFile, number: int) -> str:
-    """Fetch a file of the state to a name of our own, and return the SQL of its rows.
+    """Fetch a file of the state, and return the SQL of its rows.
 
     :raises LedgerDamaged: it is missing or not the one that was written.
     """

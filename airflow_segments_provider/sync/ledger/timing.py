@@ -1,4 +1,4 @@
-"""Periods of the protocol, and clocks."""
+"""The periods of the protocol, and clocks."""
 
 from __future__ import annotations
 

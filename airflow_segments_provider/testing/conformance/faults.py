@@ -142,8 +142,7 @@ def _raised(send: Callable[[Sequence[str]], Applied], users: Sequence[str]) -> E
 
 
 def _error(send: Callable[[Sequence[str]], Applied], users: Sequence[str]) -> VendorError | None:
-    try:
-        send(users)
-    except VendorError as error:
+    error = _raised(send, users)
+    if error is None or isinstance(error, VendorError):
         return error
-    return None
+    raise error

@@ -91,7 +91,9 @@ def test_a_file_takes_the_place_of_what_the_vendor_serves(alteryx, check, tmp_pa
     assert alteryx.counts() == {}
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), ("{", "is not JSON"), ("{}", "is not a Swagger")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "cannot be read"), ("{", "is not JSON"), ("{}", "is not a Swagger")]
+)
 def test_a_file_that_is_no_document(alteryx, check, tmp_path: Path, content, said):
     file = tmp_path / "swagger.json"
     if content is not None:

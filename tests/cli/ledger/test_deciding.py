@@ -54,7 +54,7 @@ def test_a_plan_that_is_no_longer_true(refused, ledger):
     refused.sync(people(0, 201))
     status, out, _ = ledger("approve", "segment", refused.digest)
     assert status == 1
-    assert "is of generation 2, and the ledger is at 4: what it would do is no longer true" in out
+    assert "is of generation 2, and the ledger is at 4: it no longer holds" in out
     with pytest.raises(PlanRefused):
         refused.sync(people(150, 200))
 
@@ -63,9 +63,9 @@ def test_a_plan_that_is_no_longer_true(refused, ledger):
     ("digest", "said"),
     [
         ("0" * 64, "No refused plan of memory/vendor.example/system/segment begins with 0000"),
-        ("sha256:", "is no digest"),
-        ("1234567", "nor the first 8 digits"),
-        ("../../../x", "is no digest"),
+        ("sha256:", "is not the digest"),
+        ("1234567", "nor its first 8 digits"),
+        ("../../../x", "is not the digest"),
     ],
 )
 def test_no_such_plan(refused, ledger, digest, said):
@@ -84,7 +84,7 @@ def test_digits_that_two_plans_begin_with(refused, ledger):
             content = stored.model_copy(update={"plan": replace(stored.plan, digest=other)}).encoded
         refused.store.create(f"plans/{name.replace(refused.digest[7:], other[7:])}", content)
     status, out, _ = ledger("approve", "segment", refused.digest[7:20])
-    assert (status, "give more of its digits" in out) == (1, True)
+    assert (status, "pass more digits" in out) == (1, True)
     assert ledger("approve", "segment", refused.digest)[0] == 0
 
 
@@ -93,7 +93,7 @@ def test_a_plan_is_no_longer_true_once_a_late_request_is_known(refused, ledger):
     held.head = read_head(refused.store, refused.folder)
     held.note("add", ["late"])
     status, out, _ = ledger("approve", "segment", refused.digest)
-    assert (status, "with a later note of a late request: what it would do is no longer true" in out) == (1, True)
+    assert (status, "with a later note of a late request: it no longer holds" in out) == (1, True)
     with pytest.raises(PlanRefused) as caught:
         refused.sync(people(150, 200))
     assert ledger("approve", "segment", caught.value.digest)[0] == 0
@@ -142,7 +142,7 @@ def test_an_approval_that_no_longer_holds(refused, ledger):
     held = refused.ledger()
     held.head = read_head(refused.store, refused.folder)
     held.note("add", ["late"])
-    assert ledger("approvals")[1].endswith(": no longer true\n")
+    assert ledger("approvals")[1].endswith(": outdated\n")
     status, out, _ = ledger("withdraw", "segment", refused.digest)
     assert (status, "so no run applies it" in out) == (1, True)
 

@@ -162,8 +162,8 @@ def test_those_that_a_segment_may_hold_are_named(left, erase):
     status, out, _ = erase("p000\np001\n")
     assert status == 1
     assert "line 1: found in" in out
-    assert f"; {left.folder} may hold it" not in out.splitlines()[0]
-    assert f"; {left.folder} may hold it." in out.splitlines()[1]
+    assert f"; {left.folder} may have this member" not in out.splitlines()[0]
+    assert f"; {left.folder} may have this member." in out.splitlines()[1]
     assert f"{left.folder}: 1 owned, 0 uncertain.\n" in out
 
 
@@ -559,7 +559,7 @@ def test_when_it_has_ended_its_result_is_what_counts(left, erase, slept):
     status, out, _ = erase("p000", wait="600")
     # It is a member now.
     assert (status, f"{left.folder}: 1 owned, 0 uncertain." in out) == (1, True)
-    assert out.splitlines()[0].endswith(f"; {left.folder} may hold it.")
+    assert out.splitlines()[0].endswith(f"; {left.folder} may have this member.")
 
 
 def test_a_lease_that_ends_in_time_is_waited_for(left, erase, slept, tmp_path):
@@ -689,7 +689,7 @@ def test_uploads_that_the_connection_may_not_list(s3, ledger):  # noqa: F811
 
     s3.answer = deny
     status, out, _ = ledger("erase-person", "--ledger-path", path, "ghost")
-    assert (status, "uploads that were never finished cannot be deleted by this connection" in out) == (0, True)
+    assert (status, "this connection cannot delete unfinished uploads" in out) == (0, True)
 
 
 @local

@@ -157,14 +157,14 @@ def test_words_and_other_ids_are_not_it(store):
 def test_each_kind_of_file_is_opened_and_read(store, contents, name):
     store.create(name, contents(name, HOLDING))
     found = search(store, ["p999", "p000"])
-    assert (found.holding, found.unreadable) == ({name: frozenset({1})}, [])
+    assert (found.matches, found.unreadable) == ({name: frozenset({1})}, [])
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_what_cannot_be_decoded_is_named(store, contents, name):
     store.create(name, contents(name, UNREADABLE))
     found = search(store)
-    assert (found.holding, found.unreadable) == ({}, [name])
+    assert (found.matches, found.unreadable) == ({}, [name])
 
 
 def test_a_file_that_cannot_be_fetched_is_named(store, monkeypatch):
@@ -177,7 +177,7 @@ def test_a_file_that_cannot_be_fetched_is_named(store, monkeypatch):
 
     monkeypatch.setattr(type(store), "fetch", refuse)
     found = search(store)
-    assert (found.holding, found.unreadable) == ({}, [f"notes/{N2}-bb.json"])
+    assert (found.matches, found.unreadable) == ({}, [f"notes/{N2}-bb.json"])
 
 
 @pytest.mark.parametrize("path", ["local"], indirect=True)
@@ -193,7 +193,7 @@ def test_hidden_and_half_written_files_and_links_are_searched(store):
     (folder.parent / "aside" / "copy").write_text("p000")
     (folder / "aside").symlink_to(folder.parent / "aside")
     found = search(store)
-    assert set(found.holding) == {".nfs0001", "batches/.part-whole", "aside/copy"}
+    assert set(found.matches) == {".nfs0001", "batches/.part-whole", "aside/copy"}
     assert found.unreadable == ["batches/.part-cut"]
 
 
@@ -201,6 +201,6 @@ def test_the_rule_of_a_vendor_decides_what_is_equal(store):
     store.create(f"batches/{N1}-0a/000001-add.txt", "stra\u00dfe\n\u00e9".encode())
     lower = [lambda ids: [user.lower() for user in ids]]
     assert search(store, ["STRA\u1e9eE"]).files == []
-    assert set(search(store, ["STRA\u1e9eE"], lower).holding) == {f"batches/{N1}-0a/000001-add.txt"}
+    assert set(search(store, ["STRA\u1e9eE"], lower).matches) == {f"batches/{N1}-0a/000001-add.txt"}
     # As `casefold` would have it.
     assert search(store, ["strasse"], lower).files == []

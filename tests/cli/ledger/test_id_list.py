@@ -138,7 +138,7 @@ def test_or_every_problem_is_reported_by_line(case, tmp_path):
     assert len(problems) == len(expected), problems
     for pattern, problem in zip(expected, problems, strict=True):
         assert re.match(pattern, problem), problem
-    assert "one" not in str(refused.value).replace("Give a file with one ID", "")
+    assert "one" not in str(refused.value).replace("Pass a file with one ID", "")
     assert not {"two", "three"} & set(str(refused.value).split())
 
 
@@ -184,5 +184,5 @@ def test_arguments_that_no_id_can_be(text):
 def test_no_id_at_all(content, tmp_path):
     file = tmp_path / "ids"
     file.write_bytes(content)
-    with pytest.raises(InvalidInput, match="No ID was given"):
+    with pytest.raises(InvalidInput, match="No ID was passed"):
         named_ids([], str(file))

@@ -79,7 +79,7 @@ def test_a_pending_replacement_and_until_when_its_request_has_to_settle(make, le
         segment.sync(people(0, 5))
     assert busy.value.until < now_ms()
     assert cells(ledger("list")[1].splitlines()[1])[-1] == "pending"
-    assert "\nreplacement: pending, asked for by run\n" in ledger("show", "segment")[1]
+    assert "\nreplacement: pending, requested by run\n" in ledger("show", "segment")[1]
     segment.now = busy.value.until
     segment.sync(people(0, 5))
     assert cells(ledger("list")[1].splitlines()[1])[-1] == "-"
@@ -92,7 +92,7 @@ def test_a_pending_replacement_and_until_when_its_request_has_to_settle(make, le
     waits = f"a request of unknown outcome has to settle until {moment(busy.value.until)}"
     assert cells(ledger("list")[1].splitlines()[1])[-1] == f"pending, {waits}"
     out = ledger("show", "segment")[1]
-    assert f"\nreplacement: pending, {waits}, asked for by again\n" in out
+    assert f"\nreplacement: pending, {waits}, requested by again\n" in out
     assert "  by hand" not in out
     assert re.search("\\d  again  wait for a replacing request to settle: no users", out)
 
@@ -110,7 +110,7 @@ def test_a_ledger_that_was_lost(make, ledger):
     segment.store.delete_folder("")
     with pytest.raises(LedgerBusy):
         segment.sync(people(0, 5), replace=True)
-    assert "the ledger was lost: the members may be others" in ledger("show", "segment")[1]
+    assert "the ledger was lost: the members may differ" in ledger("show", "segment")[1]
     assert cells(ledger("list")[1].splitlines()[1])[1:6] == ["3", moment(segment.now - 60_000), "0", "0", "0"]
 
 
@@ -163,7 +163,7 @@ def test_what_is_there_of_one(make, ledger):
     assert generations[0].endswith("run  commit, mirror: wanted 201, baseline 200, add 1, applied 1")
     assert generations[1].endswith("run  intent, mirror, accepted by limits: wanted 201, baseline 200, add 1")
     assert f"{second.value.digest}  mirror, of generation 4, can be approved: wanted 10, baseline 201" in out
-    assert f"{first.value.digest}  mirror, of generation 2, no longer true" in out
+    assert f"{first.value.digest}  mirror, of generation 2, outdated" in out
     assert f"    - {second.value.breaches[0]}\n" in out
     assert f"{segment.store}/reports/000000000004-{second.value.digest[7:19]}" in out
     assert "p1" not in out
@@ -218,8 +218,11 @@ def test_ids_go_to_a_pipe_but_to_a_terminal_only_when_asked(make, ledger, path, 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nothing", "No ledger below {path} has 'nothing' in its name. There are: {folder}/one; {folder}/two."),
-        ("vendor.example", "2 ledgers have 'vendor.example' in their name, say which: {folder}/one; {folder}/two."),
+        ("nothing", "No ledger below {path} has 'nothing' in its name. Ledgers there: {folder}/one; {folder}/two."),
+        (
+            "vendor.example",
+            "2 ledgers have 'vendor.example' in their names; pass more of one: {folder}/one; {folder}/two.",
+        ),
     ],
 )
 def test_a_name_that_says_too_little(make, ledger, path, name, said):

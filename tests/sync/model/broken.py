@@ -271,7 +271,7 @@ def _does_not_write_down_replacements(patch: Patch) -> None:
 
 
 def _leaves_the_members_of_an_empty_source(patch: Patch) -> None:
-    patch.setattr(Sending, "_leave_nobody", lambda self: None)
+    patch.setattr(Sending, "_empty_segment", lambda self: None)
 
 
 def _does_not_fence(patch: Patch) -> None:

@@ -67,7 +67,7 @@ def small_engine() -> Iterator[None]:
         patch.setattr(guard, "GROWTH_BASELINE", GROWTH_BASELINE)
         patch.setattr(limits, "FEW_USERS", FEW_USERS)
         patch.setattr(apply, "SPLIT_BUDGET", apply.SPLIT_BUDGET)
-        patch.setattr(apply, "HOPELESS", apply.HOPELESS)
+        patch.setattr(apply, "MOST_REJECTED_ALONE", apply.MOST_REJECTED_ALONE)
         patch.setattr("airflow_segments_provider.sync.ledger.ledger.uuid", NAMES)
         yield
 
@@ -75,5 +75,5 @@ def small_engine() -> Iterator[None]:
 def set_up(weather: Weather) -> None:
     """Give the engine that was made small what a schedule wants of it."""
     apply.SPLIT_BUDGET = weather.budget
-    apply.HOPELESS = weather.hopeless
+    apply.MOST_REJECTED_ALONE = weather.hopeless
     NAMES.number = 0

@@ -37,7 +37,7 @@ ENDS = {
     "or died doing so": "runs that found another at work",
     "every request that would have replaced": "replacements that the vendor rejected",
     "rejected each of": "runs in which the vendor accepted nothing",
-    "no valid user IDs": "sources with too many invalid rows",
+    "not valid user IDs": "sources with too many invalid rows",
     "first_sync": "first syncs that did not say what becomes of members",
     "`replace=True` for one run": "ledgers that were lost or damaged",
     "the ledger was lost": "replacements of unknown members that were refused",
@@ -401,7 +401,7 @@ class Worker:
                     self.settings(),
                     as_of=as_of,
                     stopped=self.stopped,
-                    show=self.books.planned,
+                    on_plan=self.books.planned,
                 ).run()
                 self.books.succeeded(self.done)
             self.end = "planned" if self.options.plan_only else "ok"
