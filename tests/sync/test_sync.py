@@ -294,7 +294,7 @@ class Unread:
 
 def test_a_segment_is_kept_by_one_task(segment):
     segment.sync(people(0, 5))
-    with pytest.raises(LedgerError, match=r"kept by the task dag.task, and this one is other.task"):
+    with pytest.raises(LedgerError, match=r"belongs to the task dag.task, and this one is other.task"):
         segment.sync(people(0, 4), owner="other.task")
     segment.sync(people(0, 4), owner="other.task", takeover=True)
     assert segment.vendor.members == set(people(0, 4))
