@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,8 +37,14 @@ import airflow  # noqa: E402  # sets warning filters, which must come before pyt
 
 from tests.masking import forget_secrets, forget_tokens  # noqa: E402
 
+if TYPE_CHECKING:
+    import duckdb
+
 BEFORE = pytest.StashKey[Counter[tuple[str, str]]]()
 TRIED = "tried"
+# Folders whose tests open workspaces, but are not about them.
+TESTS = Path(__file__).parent
+SHARING = {"assets", "cli", "demo", "operators", "secrets", "targets"}
 RETRY = {"max_attempts": 3, "base_delay": 0.01, "max_delay": 0.02, "max_total": 20, "retry_after_cap": 2}
 
 
@@ -72,6 +78,23 @@ def _forget() -> Iterator[None]:
     yield
     forget_secrets()
     forget_tokens()
+
+
+@pytest.fixture(scope="session")
+def database() -> duckdb.DuckDBPyConnection:
+    """An open DuckDB for few users."""
+    from tests.databases import small_database
+
+    return small_database()
+
+
+@pytest.fixture(autouse=True)
+def _workspaces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give workspaces a catalog of one open database, in tests of what works with them."""
+    from tests.databases import share
+
+    if request.path.relative_to(TESTS).parts[0] in SHARING:
+        share(request.getfixturevalue("database"), monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
-import duckdb
 import pytest
 
 from airflow_segments_provider.sync.engine import Sync
@@ -14,20 +13,10 @@ from airflow_segments_provider.sync.ledger.manifest import Writer
 from airflow_segments_provider.sync.ledger.timing import Timing
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.workspace import Workspace
+from tests.databases import small_database
 from tests.sync.model.memory import MemoryStore, MemoryTarget, Vendor
 
 NOW = 1_700_000_000_000
-
-
-@pytest.fixture(scope="session")
-def database():
-    return small_database()
-
-
-def small_database():
-    database = duckdb.connect(config={"threads": 1})
-    database.execute("PRAGMA disable_optimizer")
-    return database
 
 
 class Remembered:

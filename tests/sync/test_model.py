@@ -15,9 +15,9 @@ from multiprocessing import get_context
 
 import pytest
 
+from tests.databases import small_database
 from tests.sync.model.broken import BROKEN
 from tests.sync.model.engine import small_engine
-from tests.sync.model.one_run import small_database
 from tests.sync.model.schedule import LONG, MOST_AT_ONCE, SHORT, Diverged, Lengths, run_schedule
 
 SCHEDULES, SLOW_SCHEDULES, LONG_SCHEDULES = 2_000, 20_000, 1_000

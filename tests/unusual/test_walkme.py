@@ -38,8 +38,9 @@ from airflow_segments_provider.sync.ledger.timing import Timing
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.workspace import Workspace
 from airflow_segments_provider.targets.walkme import WalkMeSegment
+from tests.databases import small_database
 from tests.operators.task import context
-from tests.sync.conftest import Remembered, small_database
+from tests.sync.conftest import Remembered
 from tests.sync.model.memory import MemoryStore
 from tests.unusual.walkme_server import (
     BAD,

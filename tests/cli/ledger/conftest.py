@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import tempfile
 import time
@@ -25,18 +26,25 @@ HOUR = 3_600_000
 FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
 
 
-class KeptSegment(Segment):
-    """A segment with its ledger below a path; the last of its runs was less than an hour ago."""
+class NamedSegment(Segment):
+    """A segment whose folder has this name; the last of its runs was less than an hour ago."""
 
-    def __init__(self, database, path, name):
+    def __init__(self, database, name):
         super().__init__(database)
         self.folder = f"{KEY.folder.rpartition('/')[0]}/{name}"
-        self.store = store_at(path, self.folder)  # type: ignore[assignment]
         self.now = time.time_ns() // 1_000_000 - HOUR
 
     def ledger(self, **given):
         """The ledger of a run."""
         return replace(super().ledger(**given), folder=self.folder)
+
+
+class KeptSegment(NamedSegment):
+    """A segment with its ledger below a path."""
+
+    def __init__(self, database, path, name):
+        super().__init__(database, name)
+        self.store = store_at(path, self.folder)  # type: ignore[assignment]
 
 
 @pytest.fixture(autouse=True)
@@ -56,17 +64,22 @@ def path(request, tmp_path):
     if request.param == "local":
         return str(tmp_path / "ledgers")
     # Airflow knows no such scheme of its own; where `attach` is differs by its version.
-    sys.modules[ObjectStoragePath.__module__].attach("memory", fs=fsspec.filesystem("memory"))
+    sys.modules[ObjectStoragePath.__module__].attach("memory", fs=_emptied_memory())
     return f"memory:///{uuid.uuid4().hex}"
 
 
+def _emptied_memory():
+    """The object store in memory. The process has one, and each listing looks at every file that is left in it."""
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    memory.pseudo_dirs[:] = [""]
+    return memory
+
+
 @pytest.fixture
-def make(path):
+def make(path, database):
     """Make a segment below the path."""
-    database = duckdb.connect(config={"threads": 1})
-    database.execute("PRAGMA disable_optimizer")
-    yield lambda name="segment": KeptSegment(database, path, name)
-    database.close()
+    return lambda name="segment": KeptSegment(database, path, name)
 
 
 @pytest.fixture
@@ -82,9 +95,19 @@ def ledger(path, capsys):
 
 
 @pytest.fixture
-def left(make):
+def left(make, database, left_before):
     """A segment that p000 has left, and whose vendor rejected p003; both are in many files of its ledger."""
-    segment = make()
+    segment, files = make(), left_before.store.files
+    for part in ("vendor", "witness", "now", "runs", "shown"):
+        setattr(segment, part, copy.deepcopy(getattr(left_before, part)))
+    assert all(segment.store.create(name, content) for name, content in files.items())
+    return segment
+
+
+@pytest.fixture(scope="session")
+def left_before(database):
+    """The same in memory, made once, to be copied."""
+    segment = NamedSegment(database, "segment")
     segment.vendor.bad = {"p003"}
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused):

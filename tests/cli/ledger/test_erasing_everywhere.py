@@ -30,7 +30,8 @@ from airflow_segments_provider.sync.workspace import Workspace
 from airflow_segments_provider.targets import parse as comparison
 from tests.cli.ledger.conftest import FREE, KeptSegment, files_of, found, known
 from tests.cli.ledger.test_looking import interrupt
-from tests.sync.conftest import people, small_database
+from tests.databases import small_database
+from tests.sync.conftest import people
 from tests.sync.ledger.test_s3 import BUCKET, refuse, running, s3  # noqa: F401
 from tests.sync.model.memory import Crash
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_segments_provider.__main__ import main
-from tests.sync.conftest import small_database
+from tests.databases import small_database
 from tests.sync.ledger.fuzzing import CANARY, cases
 from tests.sync.ledger.scenes import Scene, approved, died, noted, settling
 from tests.sync.ledger.test_fuzzing import SHOWN

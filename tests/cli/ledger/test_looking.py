@@ -18,7 +18,8 @@ from airflow_segments_provider.__main__ import main
 from airflow_segments_provider.cli.ledger.ledgers import COLUMNS, REQUEST_TIMEOUT, KeptLedger, details, overview
 from airflow_segments_provider.errors import LedgerBusy, LedgerError, PlanRefused, RateLimited, VendorUnavailable
 from airflow_segments_provider.sync.ledger.timing import moment, now_ms
-from tests.sync.conftest import people, small_database
+from tests.databases import small_database
+from tests.sync.conftest import people
 from tests.sync.ledger.scenes import Scene, approved, settling
 from tests.sync.model.memory import KEY, Crash
 

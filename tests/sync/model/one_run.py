@@ -16,8 +16,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.http.transport import Transport
 from airflow_segments_provider.sync.engine import Sync
@@ -28,6 +26,7 @@ from airflow_segments_provider.sync.ledger.timing import Timing, now_ms
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.workspace import Workspace
 from airflow_segments_provider.targets.walkme import WalkMeSegment
+from tests.databases import small_database
 
 SEGMENT = "People on trial"
 FAILED = 3
@@ -91,13 +90,6 @@ def _synced(order: Order) -> Mapping[str, Any]:
         done = Sync(target, order.wanted, ledger, workspace, settings).run()
         refused = [person for (person,) in workspace.rows("SELECT id FROM known WHERE rejected IS NOT NULL")]
     return {"outcome": done.outcome, "counts": done.counts, "refused": refused}
-
-
-def small_database() -> duckdb.DuckDBPyConnection:
-    """A database for twelve people; what DuckDB's optimizer wins on them, it loses ten times over in planning."""
-    database = duckdb.connect(config={"threads": 1, "preserve_insertion_order": False})
-    database.execute("PRAGMA disable_optimizer")
-    return database
 
 
 def _become_mortal(die_at: int) -> None:

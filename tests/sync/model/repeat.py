@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from tests.databases import small_database
 from tests.sync.model.engine import small_engine
-from tests.sync.model.one_run import small_database
 from tests.sync.model.schedule import LONG, MOST_AT_ONCE, SHORT, Diverged, Lengths, Schedule
 from tests.sync.model.world import World
 
