@@ -14,7 +14,7 @@ IN_NEWEST := .ci/env airflow-$(NEWEST)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-all lint lint-ruff lint-format lint-types lint-layout bench locks clean tools newest
+.PHONY: help demo demo-all test test-fast test-all lint lint-ruff lint-format lint-types lint-layout bench locks clean tools newest
 
 help:  ## this list
 	@echo "All of these set up what they need, below build/; a Python 3.11+ is enough."
@@ -28,6 +28,18 @@ demo-all: newest  ## every example DAG against the sandbox, and a table of what 
 	@$(IN_NEWEST) python example_dags/demo/all.py $(ARGS)
 
 test: $(addprefix test-,$(or $(VERSIONS),$(NEWEST) $(OLDEST)))  ## the tests on the newest and the oldest Airflow
+
+# Parsers, parameters and plans: nothing of it opens a socket or has Airflow run a task.
+FAST := tests/conformance tests/http tests/provider tests/targets tests/vendors tests/test_public_names.py \
+	$(addprefix tests/cli/ledger/test_,formulas.py id_list.py) \
+	$(addprefix tests/hooks/test_,walkme_pages.py zendesk_pages.py) \
+	$(addprefix tests/operators/test_,ledger_variable.py sync_context.py sync_members_parameters.py user_ids.py zendesk_arguments.py) \
+	$(addprefix tests/sources/test_,batches.py database_errors.py drivers.py files.py files_paths.py id_set.py ids.py limits.py sql.py \
+	statement.py values.py) \
+	$(addprefix tests/sync/test_,guard.py report.py segment_key.py staging.py sync.py)
+
+test-fast: newest  ## parsers, parameters and plans, in half a minute
+	@$(IN_NEWEST) python -m pytest -n 2 --dist worksteal -m "not slow and not socket" $(FAST) $(ARGS)
 
 test-all: $(addprefix test-,$(or $(VERSIONS),$(TESTED)))  ## all tests on every Airflow supported, and the slow ones on the newest
 test-all: ALL := yes

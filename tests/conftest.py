@@ -34,6 +34,8 @@ os.environ.update(
 )
 
 import airflow  # noqa: E402  # sets warning filters, which must come before pytest's
+from sqlalchemy import event  # noqa: E402
+from sqlalchemy.engine import Engine  # noqa: E402
 
 from tests.masking import forget_secrets, forget_tokens  # noqa: E402
 
@@ -45,7 +47,20 @@ TRIED = "tried"
 # Folders whose tests open workspaces, but are not about them.
 TESTS = Path(__file__).parent
 SHARING = {"assets", "cli", "demo", "operators", "secrets", "targets"}
+# Fixtures with a server or with Airflow's database; those of sandboxes have names that say so.
+OVER_SOCKETS = {
+    "airflow_db", "closed_port", "on_server", "postgres", "relay", "s3", "sandbox", "scene", "server", "services",
+    "tls_vendor", "url", "vendor",
+}  # fmt: skip
 RETRY = {"max_attempts": 3, "base_delay": 0.01, "max_delay": 0.02, "max_total": 20, "retry_after_cap": 2}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & OVER_SOCKETS or any(name.endswith("_sandbox") for name in fixtures):
+            item.add_marker("socket")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -112,7 +127,14 @@ def migrated_db() -> Path:
 @pytest.fixture(scope="session")
 def airflow_db(migrated_db: Path) -> Path:
     """A migrated metadata database in this run's home."""
+    event.listen(Engine, "connect", _do_not_wait_for_the_disk)
     return Path(shutil.copy(migrated_db, _home / "airflow.db"))
+
+
+def _do_not_wait_for_the_disk(connection: Any, _: object) -> None:
+    """No test needs its metadata database after a power failure."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture
