@@ -132,6 +132,40 @@ stops at a rejected user
 """
 # So many schedules do not catch these: tests of their own in test_suspension do.
 NOT_CAUGHT = {"dates doubts by the other run", "takes all clocks for the same"}
+# The schedules that caught the others, for speed only; where the engine's steps have changed, the test says which does.
+CAUGHT_BY = {
+    "settles a doubt by any acknowledgement": 234,
+    "forgets that an answer was lost": 47,
+    "makes a mirror of every run": 2,
+    "takes a source that failed for a short one": 3,
+    "writes over another run's ledger": 1,
+    "does not write down that a replacement is pending": 27,
+    "leaves the members where a replacement wants none": 3,
+    "does not fence a replacement of unknown outcome": 190,
+    "does not wait after a replacement that was tried twice": 18,
+    "does not guard replacements": 2,
+    "stops at a rejected user": 4,
+    "reads the source before it opens the ledger": 9,
+    "takes data of any age": 6,
+    "commits the time of who approves": 2,
+    "commits no unchanged run": 55,
+    "asks no witness": 10,
+    "writes the witness when it commits only": 14,
+    "looks at the witness once": 7,
+    "begins to number anew": 1,
+    "forgets the time that the witness has": 4,
+    "goes on with a ledger that was restored": 5,
+    "looks at the witness before it writes only": 2,
+    "does not look again whether it was overtaken": 4,
+    "sends however long ago it looked": 6,
+    "writes no note of a late request": 3,
+    "counts begun removals again": 2,
+    "counts acknowledged removals again": 8,
+    "lets accepted removals pass for ever": 19,
+    "lets an empty mirror finish another plan": 7,
+    "takes a source with many invalid rows": 4,
+    "takes counts for a digest": 48,
+}
 RARELY_CAUGHT = {name.strip() for line in RARE.strip().splitlines() for name in line.split("|")}
 
 
@@ -144,19 +178,26 @@ RARELY_CAUGHT = {name.strip() for line in RARE.strip().splitlines() for name in 
         if name not in NOT_CAUGHT
     ],
 )
-def test_a_broken_engine_is_caught(own, name):
-    found = first_divergence(BROKEN[name], own)
+def test_a_broken_engine_is_caught(own, name, tell):
+    likely = CAUGHT_BY.get(name, 0)
+    found, seed = first_divergence(BROKEN[name], own, likely)
+    if seed != likely:
+        tell(f"caught by schedule {seed}, not by {likely} of CAUGHT_BY")
     assert found, f"an engine that {name} passed {MOST_TO_CATCH} schedules"
     # It is wrong, and not broken in another way than was meant.
     assert not found.startswith("X:")
 
 
-def first_divergence(broken, own):
+def first_divergence(broken, own, likely):
+    """Return what diverged first, and in which schedule.
+
+    :param likely: the schedule to begin with.
+    """
     with small_engine(), pytest.MonkeyPatch.context() as patch:
         broken.patch(patch)
-        for seed in range(MOST_TO_CATCH):
+        for seed in (likely, *range(MOST_TO_CATCH)):
             try:
                 run_schedule(seed, own, lengths=TO_CATCH, **broken.weather)
             except Diverged as error:
-                return str(error)
-    return ""
+                return str(error), seed
+    return "", None

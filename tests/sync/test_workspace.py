@@ -179,10 +179,10 @@ def test_where_nothing_was_ever_left(place):
 def work(place: str, turns: int) -> list[str]:
     """Be one of several processes that make and remove folders at the same time."""
     tempfile.tempdir = place
-    wrong = []
+    wrong, database = [], duckdb.connect()
     for turn in range(turns):
         try:
-            with Workspace(database=duckdb.connect()) as workspace:
+            with Workspace(database=database) as workspace:
                 (workspace.folder / "mine").write_text(str(turn))
                 remove_leftovers()
                 if (workspace.folder / "mine").read_text() != str(turn):

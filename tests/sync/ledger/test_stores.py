@@ -85,18 +85,27 @@ def test_a_file_is_put_over_another(store, tmp_path):
     assert store.read("reports/1/plan.md") == b"now"
 
 
+WORKERS = 4
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Processes for runs at the same time."""
+    with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
+        yield pool
+
+
 def create_many(folder: str, number: int, names: int) -> list[bool]:
     store = LocalStore(Path(folder))
     return [store.create(f"generations/{name}", str(number).encode()) for name in range(names)]
 
 
-def test_of_several_processes_exactly_one_creates_each_file(tmp_path):
-    folder, workers, names = str(tmp_path / "ledger"), 4, 50
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        won = pool.starmap(create_many, [(folder, number, names) for number in range(workers)])
+def test_of_several_processes_exactly_one_creates_each_file(processes, tmp_path):
+    folder, names = str(tmp_path / "ledger"), 50
+    won = processes.starmap(create_many, [(folder, number, names) for number in range(WORKERS)], chunksize=1)
     store = LocalStore(tmp_path / "ledger")
     for name in range(names):
-        (winner,) = (number for number in range(workers) if won[number][name])
+        (winner,) = (number for number in range(WORKERS) if won[number][name])
         assert store.read(f"generations/{name}") == str(winner).encode()
     assert len(list((tmp_path / "ledger" / "generations").iterdir())) == names  # nothing temporary is left
 
@@ -125,11 +134,10 @@ def create_and_delete(folder: str, number: int) -> list[str]:
     return wrong
 
 
-def test_writing_in_parallel_to_deleting_never_fails(tmp_path):
-    workers = 4
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        wrong = pool.starmap(create_and_delete, [(str(tmp_path / "ledger"), number) for number in range(workers)])
-    assert wrong == [[]] * workers
+def test_writing_in_parallel_to_deleting_never_fails(processes, tmp_path):
+    folder = str(tmp_path / "ledger")
+    wrong = processes.starmap(create_and_delete, [(folder, number) for number in range(WORKERS)], chunksize=1)
+    assert wrong == [[]] * WORKERS
     assert list(LocalStore(tmp_path / "ledger").files()) == []
 
 
@@ -143,12 +151,9 @@ def remove_when_empty(folder: str, stop: str) -> None:
                 continue
 
 
-def test_writing_in_parallel_to_removing_empty_folders_never_fails(tmp_path):
+def test_writing_in_parallel_to_removing_empty_folders_never_fails(processes, tmp_path):
     stop = tmp_path / "stop"
-    remover = multiprocessing.get_context("spawn").Process(
-        target=remove_when_empty, args=(str(tmp_path / "ledger"), str(stop))
-    )
-    remover.start()
+    remover = processes.apply_async(remove_when_empty, (str(tmp_path / "ledger"), str(stop)))
     try:
         store = LocalStore(tmp_path / "ledger")
         for turn in range(500):
@@ -157,7 +162,7 @@ def test_writing_in_parallel_to_removing_empty_folders_never_fails(tmp_path):
             store.delete(name)
     finally:
         stop.touch()
-        remover.join()
+        remover.get()
 
 
 def mode(path):
