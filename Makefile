@@ -46,9 +46,10 @@ test-all: ALL := yes
 
 # What knows little of Airflow, or is known by the rest as well: `make test` runs it on the newest version only.
 APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/cli/contract tests/faults tests/hooks \
-	tests/http tests/cli/ledger tests/sync tests/vendors tests/packaging tests/sandbox tests/unusual tests/demo/test_demo_all.py \
-	$(addprefix tests/sources/test_,batches.py case.py database_errors.py files_damage.py files_load.py files_memory.py id_set.py ids.py \
-	statement.py values.py)
+	tests/http tests/cli/ledger tests/operators/test_too_few.py tests/sync tests/vendors tests/packaging tests/sandbox tests/unusual \
+	tests/demo/test_demo_all.py \
+	$(addprefix tests/sources/test_,batches.py case.py database_errors.py files.py files_damage.py files_load.py files_memory.py files_paths.py \
+	id_set.py ids.py statement.py values.py)
 LEFT_OUT = $(if $(ALL)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))
 NOT_SLOW = $(if $(and $(ALL),$(filter $(NEWEST),$*)),,-m "not slow$(if $(and $(ALL),$(filter $(OLDEST),$*)), or scheduler)")
 

@@ -17,20 +17,14 @@ from airflow_segments_provider.errors import (
 )
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.vendors.alteryx.parameters import Role
+from tests import connections
 from tests.cli.contract.relay import Relay
 from tests.conftest import RETRY
 
 NOBODY = "0123456789abcdef01234567"
 
 
-@pytest.fixture
-def connect(alteryx_sandbox, monkeypatch):
-    def set_up(**extra: object) -> AlteryxServerHook:
-        connection = alteryx_sandbox.connection_json(retry=RETRY, **extra)
-        monkeypatch.setenv("AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT", connection)
-        return AlteryxServerHook()
-
-    return set_up
+connect = connections.alteryx
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorUnavailable,
 )
-from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.vendors.docebo.rules import BranchRule, RuleSet, Ruleset
+from tests import connections
 from tests.conftest import RETRY
 
 READS = (
@@ -27,13 +27,7 @@ READS = (
 )
 
 
-@pytest.fixture
-def connect(docebo_sandbox, monkeypatch):
-    def set_up(**extra: object) -> DoceboHook:
-        monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", docebo_sandbox.connection_json(retry=RETRY, **extra))
-        return DoceboHook()
-
-    return set_up
+connect = connections.docebo
 
 
 @pytest.fixture

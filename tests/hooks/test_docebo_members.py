@@ -18,19 +18,13 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorError,
 )
-from airflow_segments_provider.hooks.docebo import DoceboHook
+from tests import connections
 from tests.conftest import RETRY
 
 NOWHERE = str(uuid.UUID(int=7))
 
 
-@pytest.fixture
-def connect(docebo_sandbox, monkeypatch):
-    def set_up(**extra: object) -> DoceboHook:
-        monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", docebo_sandbox.connection_json(retry=RETRY, **extra))
-        return DoceboHook()
-
-    return set_up
+connect = connections.docebo
 
 
 @pytest.fixture

@@ -7,18 +7,10 @@ import re
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput, PermissionDenied, UnexpectedReply
-from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.vendors.docebo.users import FEW
-from tests.conftest import RETRY
+from tests import connections
 
-
-@pytest.fixture
-def connect(docebo_sandbox, monkeypatch):
-    def set_up(**extra: object) -> DoceboHook:
-        monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", docebo_sandbox.connection_json(retry=RETRY, **extra))
-        return DoceboHook()
-
-    return set_up
+connect = connections.docebo
 
 
 @pytest.fixture

@@ -13,20 +13,12 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorUnavailable,
 )
-from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
-from tests.conftest import RETRY
+from tests import connections
 
 BRUNO, FARAH, HANA, ISAK = (360_000_000_000 + number for number in (2, 6, 8, 9))
 SIGNED_IN, STAFF = 7_100_001, 7_100_002
 NOBODY = 999_999_999_999
 NAME = "Trial users"
-
-
-def zendesk_hook(sandbox, monkeypatch, **extra: object) -> ZendeskHelpCenterHook:
-    """A hook on the sandbox that takes Zendesk's warnings for errors."""
-    connection = sandbox.connection_json(**{"retry": RETRY, "warnings_are_errors": True, **extra})
-    monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT", connection)
-    return ZendeskHelpCenterHook()
 
 
 def counts(sandbox) -> dict[str, int]:
@@ -40,9 +32,7 @@ def added(sandbox, segment: int | str = NAME) -> set[int]:
     return set(found.added_user_ids)
 
 
-@pytest.fixture
-def connect(zendesk_sandbox, monkeypatch):
-    return lambda **extra: zendesk_hook(zendesk_sandbox, monkeypatch, **extra)
+connect = connections.zendesk
 
 
 @pytest.fixture

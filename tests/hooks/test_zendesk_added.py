@@ -17,13 +17,11 @@ from airflow_segments_provider.errors import (
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.http import HttpClient
 from airflow_segments_provider.http.transport import Transport
+from tests import connections
 from tests.conftest import RETRY
-from tests.hooks.test_zendesk import FARAH, HANA, ISAK, NAME, NOBODY, added, counts, zendesk_hook
+from tests.hooks.test_zendesk import FARAH, HANA, ISAK, NAME, NOBODY, added, counts
 
-
-@pytest.fixture
-def connect(zendesk_sandbox, monkeypatch):
-    return lambda **extra: zendesk_hook(zendesk_sandbox, monkeypatch, **extra)
+connect = connections.zendesk
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ import time
 import pytest
 
 from airflow_segments_provider.errors import PermissionDenied, UnexpectedReply
+from tests import connections
 from tests.cli.contract.relay import Relay
-from tests.hooks.test_zendesk import FARAH, HANA, NAME, zendesk_hook
+from tests.connections import zendesk_hook
+from tests.hooks.test_zendesk import FARAH, HANA, NAME
 
 JOB = "V3-b0b9a66a0cf48b92650ab84aad4e1a17"
 RUBY = '{:allowed_parameters=>{:controller=>"user_segments", :unpermitted_keys=>[%s], :invalid_values=>[%s]}}'
 JSON = '{"unpermitted_keys": [%s], "invalid_values": [%s]}'
 
 
-@pytest.fixture
-def connect(zendesk_sandbox, monkeypatch):
-    return lambda **extra: zendesk_hook(zendesk_sandbox, monkeypatch, **extra)
+connect = connections.zendesk
 
 
 @pytest.fixture

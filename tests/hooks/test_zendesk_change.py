@@ -16,12 +16,10 @@ from airflow_segments_provider.errors import (
 )
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
-from tests.hooks.test_zendesk import FARAH, NAME, SIGNED_IN, STAFF, counts, zendesk_hook
+from tests import connections
+from tests.hooks.test_zendesk import FARAH, NAME, SIGNED_IN, STAFF, counts
 
-
-@pytest.fixture
-def connect(zendesk_sandbox, monkeypatch):
-    return lambda **extra: zendesk_hook(zendesk_sandbox, monkeypatch, **extra)
+connect = connections.zendesk
 
 
 @pytest.fixture

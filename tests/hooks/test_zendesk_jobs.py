@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput, NotFound, RateLimited, RejectedRequest, UnexpectedReply
-from tests.hooks.test_zendesk import FARAH, HANA, ISAK, NOBODY, counts, zendesk_hook
+from tests import connections
+from tests.hooks.test_zendesk import FARAH, HANA, ISAK, NOBODY, counts
 
 TAGS = {"tags": ["x"]}
 
 
-@pytest.fixture
-def connect(zendesk_sandbox, monkeypatch):
-    return lambda **extra: zendesk_hook(zendesk_sandbox, monkeypatch, **extra)
+connect = connections.zendesk
 
 
 @pytest.fixture

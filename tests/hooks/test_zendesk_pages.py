@@ -9,7 +9,8 @@ import pytest
 
 from airflow_segments_provider.errors import RateLimited, UnexpectedReply
 from airflow_segments_provider.vendors.zendesk.connection import hold_after
-from tests.hooks.test_zendesk import FARAH, NAME, SIGNED_IN, counts, zendesk_hook
+from tests.connections import zendesk_hook
+from tests.hooks.test_zendesk import FARAH, NAME, SIGNED_IN, counts
 
 USER = {"id": FARAH, "email": "farah.haddad@example.com"}
 SEGMENT = {"id": SIGNED_IN, "name": "Signed-in users", "user_type": "signed_in_users", "built_in": True}

@@ -9,12 +9,10 @@ from airflow_segments_provider.errors import (
     NotFound,
     PermissionDenied,
 )
-from tests.hooks.test_zendesk import BRUNO, FARAH, HANA, NAME, NOBODY, SIGNED_IN, STAFF, counts, zendesk_hook
+from tests import connections
+from tests.hooks.test_zendesk import BRUNO, FARAH, HANA, NAME, NOBODY, SIGNED_IN, STAFF, counts
 
-
-@pytest.fixture
-def connect(zendesk_sandbox, monkeypatch):
-    return lambda **extra: zendesk_hook(zendesk_sandbox, monkeypatch, **extra)
+connect = connections.zendesk
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput, NotFound, PermissionDenied, RejectedRequest, UnexpectedReply
-from tests.hooks.test_zendesk import FARAH, HANA, ISAK, NOBODY, counts, zendesk_hook
+from tests.connections import zendesk_hook
+from tests.hooks.test_zendesk import FARAH, HANA, ISAK, NOBODY, counts
 
 
 @pytest.fixture
