@@ -1,28 +1,23 @@
-"""What the connection form's Test button says of an Alteryx Server connection, in plain words."""
+"""The connection test of an Alteryx Server connection: reports what is wrong, and what to do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airflow_segments_provider.errors import AuthenticationError, NotFound, PermissionDenied, VendorError
 from airflow_segments_provider.vendors.alteryx.api import NOT_A_CURATOR
-from airflow_segments_provider.vendors.base.diagnose import token_or_reason
-
-if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from airflow_segments_provider.vendors.base.diagnose import Connected, token_or_reason
 
 
-def explain(hook: AlteryxServerHook) -> tuple[bool, str]:
+def explain(hook: Connected) -> tuple[bool, str]:
     """Fetch a token and list the user groups; never raise, never name a secret."""
     token, reason = token_or_reason(
-        lambda: hook.client.token(),  # noqa: PLW0108  # the client may be what is wrong
+        hook,
         vendor="Alteryx Server",
         credentials=f"API access key and secret. {NOT_A_CURATOR}",
     )
     if token is None:
         return False, reason
     try:
-        groups = hook.get_user_groups()
+        groups = hook.api().groups()
     except (AuthenticationError, PermissionDenied):
         return False, f"Permission: Alteryx Server denies the list of user groups. {NOT_A_CURATOR}"
     except NotFound as error:

@@ -1,8 +1,8 @@
-"""What every connection test asks first: does a token come, and if not, which part of the connection is wrong."""
+"""The first step of each connection test: fetch a token, or report which part of the connection is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
@@ -13,18 +13,34 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorUnavailable,
 )
-from airflow_segments_provider.http.auth import AccessToken
+
+if TYPE_CHECKING:
+    from airflow_segments_provider.http import HttpClient
+    from airflow_segments_provider.http.auth import AccessToken
 
 
-def token_or_reason(
-    fetch: Callable[[], AccessToken], *, vendor: str, credentials: str
-) -> tuple[AccessToken | None, str]:
-    """The token, or why there is none, in plain words and without a secret.
+class Connected(Protocol):
+    """A vendor's hook, whose connection may be wrong: each of these may raise a ``ConfigurationError``."""
+
+    @property
+    def fields(self) -> Any:
+        """The extra fields of the connection."""
+
+    @property
+    def client(self) -> HttpClient:
+        """The HTTP client of the connection."""
+
+    def api(self) -> Any:
+        """Return the vendor's API."""
+
+
+def token_or_reason(hook: Connected, *, vendor: str, credentials: str) -> tuple[AccessToken | None, str]:
+    """Return the token, or why there is none, without a secret.
 
     :param credentials: where they are found, as the end of a sentence.
     """
     try:
-        return fetch(), ""
+        return hook.client.token(), ""
     except AuthenticationError:
         return None, f"Credentials: {vendor} refuses the {credentials}."
     except PermissionDenied as error:

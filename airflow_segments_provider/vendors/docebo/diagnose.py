@@ -1,8 +1,6 @@
-"""What the connection form's Test button says of a Docebo connection, in plain words."""
+"""The connection test of a Docebo connection: reports what is wrong, and what to do."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
@@ -11,13 +9,9 @@ from airflow_segments_provider.errors import (
     PermissionDenied,
     VendorError,
 )
-from airflow_segments_provider.vendors.base.diagnose import token_or_reason
+from airflow_segments_provider.vendors.base.diagnose import Connected, token_or_reason
 from airflow_segments_provider.vendors.docebo.api import GROUPS, NOT_A_SUPERADMIN
 from airflow_segments_provider.vendors.docebo.responses import parse_group
-
-if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.docebo import DoceboHook
-
 
 _CREDENTIALS = {
     "client_credentials": "client id and secret. They are those of an API app with the client credentials grant "
@@ -29,14 +23,14 @@ _CREDENTIALS = {
 }
 
 
-def explain(hook: DoceboHook) -> tuple[bool, str]:
+def explain(hook: Connected) -> tuple[bool, str]:
     """Fetch a token and one group; never raise, never name a secret."""
     try:
         credentials = _CREDENTIALS[hook.fields.grant_type]
     except ConfigurationError as error:
         return False, f"Connection: {error}"
     token, reason = token_or_reason(
-        lambda: hook.client.token(),  # noqa: PLW0108  # the client may be what is wrong
+        hook,
         vendor="Docebo",
         credentials=credentials,
     )

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from airflow_segments_provider.errors import NotFound, PermissionDenied, UnexpectedReply, VendorError, VendorUnavailable
-from airflow_segments_provider.vendors.base.diagnose import token_or_reason
+from airflow_segments_provider.vendors.base.diagnose import Connected, token_or_reason
 from airflow_segments_provider.vendors.walkme.api import SEGMENTS_API_IS_OFF
 
-if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.walkme import WalkMeHook
 
-
-def explain(hook: WalkMeHook) -> tuple[bool, str]:
+def explain(hook: Connected) -> tuple[bool, str]:
     """Fetch a token and list the segments; never raise, never name a secret."""
     token, reason = token_or_reason(
-        lambda: hook.client.token(),  # noqa: PLW0108  # the client may be what is wrong
+        hook,
         vendor="WalkMe",
         credentials="client id and secret (Admin Center > API Keys; shown only once)",
     )
@@ -29,9 +24,9 @@ def explain(hook: WalkMeHook) -> tuple[bool, str]:
     return _explain_system(hook)
 
 
-def _explain_system(hook: WalkMeHook) -> tuple[bool, str]:
+def _explain_system(hook: Connected) -> tuple[bool, str]:
     try:
-        segments = hook.get_segments()
+        segments = hook.api().segments()
     except PermissionDenied:
         return False, f"Permission: WalkMe answers 403. {SEGMENTS_API_IS_OFF}"
     except NotFound:

@@ -1,4 +1,4 @@
-"""What the connection form's Test button says of a Zendesk connection, in plain words."""
+"""The connection test of a Zendesk connection: reports what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorUnavailable,
 )
-from airflow_segments_provider.vendors.base.diagnose import token_or_reason
+from airflow_segments_provider.vendors.base.diagnose import Connected, token_or_reason
 from airflow_segments_provider.vendors.zendesk.api import NOT_A_MANAGER
 from airflow_segments_provider.vendors.zendesk.responses import parse_segment
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
     from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
 
 
@@ -30,14 +29,14 @@ _CREDENTIALS = {
 _WRITE_SCOPES = {"write", "hc:write"}
 
 
-def explain(hook: ZendeskHelpCenterHook) -> tuple[bool, str]:
+def explain(hook: Connected) -> tuple[bool, str]:
     """See who the credentials are, and whether that is somebody who manages the Help Center; never raise."""
     try:
         credentials = _CREDENTIALS[hook.fields.auth]
     except ConfigurationError as error:
         return False, f"Connection: {error}"
     token, reason = token_or_reason(
-        lambda: hook.client.token(),  # noqa: PLW0108  # the client may be what is wrong
+        hook,
         vendor="Zendesk",
         credentials=credentials,
     )
@@ -51,7 +50,7 @@ def explain(hook: ZendeskHelpCenterHook) -> tuple[bool, str]:
         return False, str(error)
 
 
-def _explain_answers(hook: ZendeskHelpCenterHook, scope: str | None, credentials: str) -> tuple[bool, str]:
+def _explain_answers(hook: Connected, scope: str | None, credentials: str) -> tuple[bool, str]:
     api = hook.api()
     refused = f"Credentials: Zendesk refuses the {credentials}."
     users = "."
@@ -77,9 +76,7 @@ def _explain_answers(hook: ZendeskHelpCenterHook, scope: str | None, credentials
         return False, f"Permission: these credentials may not read user segments. {NOT_A_MANAGER}"
 
 
-def _explain_help_center(
-    hook: ZendeskHelpCenterHook, api: ZendeskApi, scope: str | None, users: str
-) -> tuple[bool, str]:
+def _explain_help_center(hook: Connected, api: ZendeskApi, scope: str | None, users: str) -> tuple[bool, str]:
     """Only a manager may read a single segment, and change it; some accounts let agents list them."""
     first = next(api.listed("help_center", "user_segments", parse=parse_segment), None)
     if first is not None:
