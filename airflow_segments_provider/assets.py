@@ -22,7 +22,7 @@ _ALIASES_WORK = hasattr(Asset, "ref")
 
 
 def walkme_asset(host: str, system: str, segment: str, *, extra: dict[str, Any] | None = None) -> Asset:
-    """A WalkMe segment, for ``DAG(schedule=...)``: the DAG runs after each change that an operator makes to it.
+    """Return a WalkMe segment, for ``DAG(schedule=...)``: the DAG runs after each change that an operator makes to it.
 
     :param host: of the API, e.g. ``eu-api.walkme.com``, or the connection's whole base URL.
     :param system: the system's GUID.
@@ -34,7 +34,7 @@ def walkme_asset(host: str, system: str, segment: str, *, extra: dict[str, Any] 
 
 
 def segment_asset(vendor: str, host: str, system: str, segment: str, *, extra: dict[str, Any] | None = None) -> Asset:
-    """A segment of any vendor; see :func:`walkme_asset`.
+    """Return a segment of any vendor; see :func:`walkme_asset`.
 
     :param vendor: the scheme of the address.
     :param system: may be empty where the vendor has none.
@@ -46,7 +46,7 @@ def segment_asset(vendor: str, host: str, system: str, segment: str, *, extra: d
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """The one way to write a segment's address: Airflow compares them as texts, and asks this first.
+    """Return the one way to write a segment's address: Airflow compares them as texts, and asks this first.
 
     :raises ValueError: it is no address of a segment. Airflow 2 only warns of that.
     """

@@ -37,7 +37,7 @@ class VendorLink(BaseOperatorLink):
             context["ti"].xcom_push(key=self.xcom_key, value=url)
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address, or an empty text before the task has begun."""
+        """Return the address, or an empty text before the task has begun."""
         # Airflow 3 asks in the task's own process; Airflow 2.11 in the web server, where only the XCom is.
         known: Any = getattr(operator, "vendor_url", None)
         if known is not None:

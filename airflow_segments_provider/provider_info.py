@@ -27,7 +27,7 @@ ASSETS = [
 
 
 def get_provider_info() -> dict[str, Any]:
-    """What the entry point ``apache_airflow_provider`` hands to Airflow."""
+    """Return what the entry point ``apache_airflow_provider`` hands to Airflow."""
     return {
         "package-name": PACKAGE,
         "name": "Audience segments",

@@ -26,7 +26,7 @@ from airflow_segments_provider.sources.sql import SqlMembers
 
 
 def people(query: str) -> SqlMembers:
-    """The addresses that a query returns: read while the task runs, so that no XCom holds them."""
+    """Return the addresses that a query returns: read while the task runs, so that no XCom holds them."""
     return SqlMembers(query, conn_id="{{ params.people_conn_id }}")
 
 

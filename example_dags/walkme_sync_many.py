@@ -43,7 +43,7 @@ with DAG(
 
     @task
     def segments(**context: Any) -> list[dict[str, Any]]:
-        """The segments that there are to be: names only, no people."""
+        """Return the segments that there are to be: names only, no people."""
         rows = BaseHook.get_hook(context["params"]["people_conn_id"]).get_records(
             "SELECT DISTINCT segment FROM people WHERE segment IS NOT NULL ORDER BY segment"
         )
@@ -63,7 +63,7 @@ with DAG(
 
     @task
     def changed_last(synced: Any) -> Any:
-        """The segment that was changed last: once the Editor shows it, it shows the others, too."""
+        """Return the segment that was changed last: once the Editor shows it, it shows the others, too."""
         last = max(synced, key=lambda one: one["changed_at"] or "")
         return {name: last[name] for name in ("outcome", "system_guid", "segment_guid", "changed_at")}
 

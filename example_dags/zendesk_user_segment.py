@@ -25,7 +25,7 @@ from airflow_segments_provider.sources.sql import SqlMembers
 
 
 def people(query: str) -> SqlMembers:
-    """The ids that a query returns: read and sent while the task runs, so that no XCom holds them."""
+    """Return the ids that a query returns: read and sent while the task runs, so that no XCom holds them."""
     return SqlMembers(query, conn_id="{{ params.people_conn_id }}")
 
 

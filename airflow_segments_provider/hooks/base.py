@@ -65,7 +65,7 @@ class VendorHook(BaseHook):
         mask_secret(secret)
 
     def get_conn(self) -> HttpClient:
-        """The HTTP client of this connection."""
+        """Return the HTTP client of this connection."""
         return self.client
 
     def stop(self) -> None:
@@ -74,7 +74,7 @@ class VendorHook(BaseHook):
             self.client.stop()
 
     def user_rules(self) -> UserRules:
-        """The vendor's rules for the users of a write, and its API."""
+        """Return the vendor's rules for the users of a write, and its API."""
         raise NotImplementedError
 
     def prepare(
@@ -102,7 +102,7 @@ def field_behaviour(conn_type: str) -> dict[str, Any]:
 
 
 def form_widgets(conn_type: str) -> dict[str, Any]:
-    """A form field for each extra field: text, hidden text for a secret, or a tick box for a yes or no."""
+    """Return a form field for each extra field: text, hidden text for a secret, or a tick box for a yes or no."""
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import BooleanField, PasswordField, StringField
 

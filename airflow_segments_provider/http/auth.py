@@ -63,7 +63,7 @@ class Credentials(Protocol):
         """The ``Authorization`` header of every call, where there is nothing to fetch."""
 
     def token_request(self) -> TokenRequest:
-        """The request for a token."""
+        """Return the request for a token."""
 
 
 class _Grant:
@@ -95,7 +95,7 @@ class ClientCredentials(_Grant):
     named = "client id and secret"
 
     def token_request(self) -> TokenRequest:
-        """The request for a token."""
+        """Return the request for a token."""
         given: dict[str, str | int] = {"grant_type": "client_credentials"}
         given |= {"scope": self.scope} if self.scope else {}
         if self.placement == "basic":
@@ -140,7 +140,7 @@ class PasswordGrant(_Grant):
     named = "client id and secret, or user name and password,"
 
     def token_request(self) -> TokenRequest:
-        """The request for a token."""
+        """Return the request for a token."""
         given = {"grant_type": "password", "client_id": self.client_id, "client_secret": self.client_secret}
         given |= {"scope": self.scope} if self.scope else {}
         return TokenRequest(_form({**given, "username": self.username, "password": self.password}))
@@ -178,7 +178,7 @@ class JwtBearer(_Grant):
     named = "signed assertion (client id, user name and private key)"
 
     def token_request(self) -> TokenRequest:
-        """The request for a token."""
+        """Return the request for a token."""
         import jwt
 
         now = int(time.time())
@@ -269,7 +269,7 @@ class AccessToken:
 
 
 def parse_token(response: Response, now: float) -> AccessToken:
-    """The token in a token endpoint's JSON.
+    """Return the token in a token endpoint's JSON.
 
     ``token_type`` counts in any case and may be missing, as may ``scope``; ``expires_in`` may be a number, its text,
     missing or nonsense (then half an hour is assumed; a 401 renews earlier). The margin before the end is a minute, or
@@ -319,19 +319,19 @@ class ConnectionState:
         self._locks: dict[str, threading.Lock] = {}
 
     def pace(self, lane: str = "") -> RateLimit:
-        """The pace of a lane; the oldest of very many are forgotten."""
+        """Return the pace of a lane; the oldest of very many are forgotten."""
         with self._naming:
             if lane not in self._paces and len(self._paces) >= MOST_LANES:
                 del self._paces[next(iter(self._paces))]
             return self._paces.setdefault(lane, RateLimit())
 
     def lock(self, name: str) -> threading.Lock:
-        """The lock of what only one thread may do at a time."""
+        """Return the lock of what only one thread may do at a time."""
         with self._naming:
             return self._locks.setdefault(name, threading.Lock())
 
     def token(self, fetch: Callable[[], AccessToken], *, refused: str | None = None) -> AccessToken:
-        """The current token, fetched by one thread while the others wait for it.
+        """Return the current token, fetched by one thread while the others wait for it.
 
         :param refused: a token that the vendor has just answered with 401; it is replaced, unless another thread has
             replaced it already.
@@ -348,13 +348,13 @@ _states_lock = threading.Lock()
 
 
 def state_of(key: str) -> ConnectionState:
-    """The state shared by everybody who uses the same credentials at the same place."""
+    """Return the state shared by everybody who uses the same credentials at the same place."""
     with _states_lock:
         return _states.setdefault(key, ConnectionState())
 
 
 def _forget_states() -> None:
-    """A forked child may have been copied while another thread held a lock."""
+    """Return a forked child may have been copied while another thread held a lock."""
     global _states_lock  # noqa: PLW0603
     _states_lock = threading.Lock()
     _states.clear()

@@ -159,7 +159,7 @@ class HttpClient:
             )
 
     def token(self, *, refused: str | None = None) -> AccessToken:
-        """The access token in use, fetched or renewed where needed.
+        """Return the access token in use, fetched or renewed where needed.
 
         :raises AuthenticationError: the credentials are refused; the token endpoint's 400 counts as that, too.
         """

@@ -47,7 +47,7 @@ _View = tuple[str, list[tuple[int, int]]]
 
 
 def clean(text: str, *, secrets: Iterable[str] = (), user_ids: Iterable[str] = ()) -> str:
-    """The first 500 characters of what a vendor said, on one line, without secrets and user IDs.
+    """Return the first 500 characters of what a vendor said, on one line, without secrets and user IDs.
 
     Markup is dropped, and every encoding (JSON, percent, HTML) is read, layer by layer; what is hidden is looked for in
     each layer, in any case, in base64 and in hex. Cleaning comes before cutting: half an id would not be recognised.
@@ -143,7 +143,7 @@ def _decoded_runs(
     width: int,
     decode: Callable[[str], bytes],
 ) -> _View:
-    """What every run of an encoding means if it begins ``offset`` characters after the run.
+    """Return what every run of an encoding means if it begins ``offset`` characters after the run.
 
     :param size: characters that stand for ``width`` bytes.
     """
@@ -168,7 +168,7 @@ def _from_base64(text: str) -> bytes:
 
 
 def _folded(text: str) -> _View:
-    """What is compared: no case, accents, white space, plus signs, backslashes, or control characters."""
+    """Return what is compared: no case, accents, white space, plus signs, backslashes, or control characters."""
     chars: list[str] = []
     places: list[tuple[int, int]] = []
     for place, char in enumerate(text):
@@ -190,7 +190,7 @@ def _is_compared(char: str) -> bool:
 
 
 def _one_line(text: str) -> str:
-    """The text without control and direction characters, and with each white space made one space."""
+    """Return the text without control and direction characters, and with each white space made one space."""
     if not text.isprintable():
         text = "".join(
             char if char.isprintable() or char in (_SECRET, _USER) else " " if char.isspace() else "" for char in text
@@ -199,7 +199,7 @@ def _one_line(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """The text with one layer of its encodings read."""
+    """Return the text with one layer of its encodings read."""
     text = html.unescape(text) if "&" in text else text
     text = unquote(text, errors="replace") if "%" in text else text
     text = _UNICODE.sub(lambda found: _of_units(found[0]), text)
@@ -207,13 +207,13 @@ def _decoded(text: str) -> str:
 
 
 def _of_units(text: str) -> str:
-    r"""The characters of ``\u0041\ud83d\ude00``."""
+    r"""Return the characters of ``\u0041\ud83d\ude00``."""
     units = b"".join(int(text[start + 2 : start + 6], 16).to_bytes(2, "little") for start in range(0, len(text), 6))
     return units.decode("utf-16-le", "replace")
 
 
 def _readable(text: str) -> tuple[str, bool]:
-    """What a user would read: a JSON error's own words, a page's words without its markup. Return whether it is all."""
+    """Return the words of a JSON error, or of a page without its markup, and whether these are all."""
     text = text.replace(_SECRET, "").replace(_USER, "")
     try:
         said = from_json(text)
@@ -230,7 +230,7 @@ def _readable(text: str) -> tuple[str, bool]:
 
 
 def _words(value: object) -> str:
-    """A text as it is, several after one another, anything else as JSON."""
+    """Return a text as it is, several after one another, anything else as JSON."""
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return "; ".join(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

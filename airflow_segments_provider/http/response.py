@@ -62,7 +62,7 @@ class Call:
         return {"vendor": self.vendor, "method": self.method, "path": self.path}
 
     def clean(self, text: str, *, user_ids: Iterable[str] = ()) -> str:
-        """What a message may quote of an answer's text.
+        """Return what a message may quote of an answer's text.
 
         :param user_ids: user IDs of the answer.
         """
@@ -98,12 +98,12 @@ class Response:
 
 
 def request_id(call: Call, headers: Mapping[str, str]) -> str | None:
-    """The vendor's own id of a call, if it gave one."""
+    """Return the vendor's own id of a call, if it gave one."""
     return next((call.clean(headers[name])[:100] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
 
 
 def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, may_be_empty: bool) -> Any:
-    """The JSON of a 2xx answer.
+    """Return the JSON of a 2xx answer.
 
     :raises UnexpectedReply: the body is not declared as JSON, is cut short, or is missing where it matters. The request
         itself may have been carried out.
@@ -149,7 +149,7 @@ def _unexpected(call: Call, status: int, headers: Mapping[str, str], how: str) -
 
 
 def error_of(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> VendorError:
-    """The typed error of an answer that is neither 2xx nor a redirect."""
+    """Return the typed error of an answer that is neither 2xx nor a redirect."""
     said = call.clean(body.decode("utf-8", "replace"))
     quoted = f" It says: {said}{'' if said.endswith('.') else '.'}" if said else " It says nothing more."
     vendors_id = request_id(call, headers)

@@ -88,7 +88,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def http_date(value: str) -> datetime | None:
-    """The moment that an HTTP date names, in UTC, or None where it names none."""
+    """Return the moment that an HTTP date names, in UTC, or None where it names none."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -89,7 +89,7 @@ class Authorization(AuthBase):
         self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Called by requests for each request."""
+        """Set the header of a request; requests calls this for each."""
         if self._value:
             request.headers["Authorization"] = self._value
         return request
@@ -350,6 +350,6 @@ def _is_too_slow(error: BaseException | None) -> bool:
 
 
 def _difference(call: Call, there: tuple[str, str, int], here: tuple[str, str, int]) -> str:
-    """What differs between two origins, as a message names it."""
+    """Return what differs between two origins, as a message names it."""
     parts = zip(("scheme", "host", "port"), there, here, strict=True)
     return " and ".join(f"{name} ({call.clean(str(new))})" for name, new, old in parts if new != old)

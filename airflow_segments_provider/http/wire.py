@@ -54,7 +54,7 @@ class _UntilDeadline(io.RawIOBase):
         self._deadline = time.monotonic() + PATIENCE * self._timeout
 
     def readable(self) -> bool:
-        """It is read only."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int | None:

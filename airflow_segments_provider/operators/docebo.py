@@ -333,7 +333,7 @@ class DoceboConvertGroupIdOperator(DoceboOperator):
 
 
 def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The ruleset and what is plain; nobody who had a hand in it."""
+    """Return the ruleset and what is plain; nobody who had a hand in it."""
     return {
         key: value
         for key, value in entry.items()

@@ -24,7 +24,7 @@ class Concealed:
         self.rendered = rendered
 
     def __str__(self) -> str:
-        """What Airflow stores and shows; the same in every process."""
+        """Return what Airflow stores and shows; the same in every process."""
         if not isinstance(self.value, (list, tuple, set, frozenset, dict)):
             return type(self.value).__name__
         count = len(self.value)

@@ -152,7 +152,7 @@ def log_result(log: Any, synced: Synced) -> None:
 
 
 def result_of(synced: Synced) -> dict[str, Any]:
-    """The task's result; see the operator."""
+    """Return the task's result; see the operator."""
     key = synced.plan.key
     return {
         "vendor": key.vendor,

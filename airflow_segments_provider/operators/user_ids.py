@@ -45,7 +45,7 @@ class UserIds:
         return read_values(_read_text(self._ids))
 
     def __str__(self) -> str:
-        """The count: this is what Airflow stores and shows."""
+        """Return the count: this is what Airflow stores and shows."""
         count = self.count()
         if count is None:
             return "user ids"
@@ -64,7 +64,7 @@ class UserIds:
         return len(ids) if isinstance(ids, (list, tuple, set, frozenset)) else None
 
     def serialize(self) -> str:
-        """What newer Airflow versions ask an object in a template field for."""
+        """Return what newer Airflow versions ask an object in a template field for."""
         return str(self)
 
 
@@ -84,7 +84,7 @@ class UserIdsField:
     @overload
     def __get__(self, instance: object, owner: type) -> Any: ...
     def __get__(self, instance: object | None, owner: type) -> Any:
-        """The ids, or what they will be rendered from."""
+        """Return the ids, or what they will be rendered from."""
         if instance is None:
             return self
         try:
@@ -165,7 +165,7 @@ def _read_text(ids: Any) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    """The list that a rendered template holds, or the text itself."""
+    """Return the list that a rendered template holds, or the text itself."""
     for parse in (json.loads, ast.literal_eval):
         try:
             return parse(text)

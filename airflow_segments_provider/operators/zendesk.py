@@ -49,7 +49,7 @@ class UserIdField(UserIdsField):
 
 
 def the_user_id(user_ids: Any) -> Any:
-    """The id that a :class:`UserIdField` holds.
+    """Return the id that a :class:`UserIdField` holds.
 
     :raises InvalidInput: it holds none, as where a template rendered to nothing, or several.
     """

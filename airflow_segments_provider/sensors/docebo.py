@@ -211,7 +211,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
             yield
 
     def _look(self) -> dict[str, Any] | None:
-        """The task's result, or None where the group is not populated yet."""
+        """Return the task's result, or None where the group is not populated yet."""
         if self._uuid is None:
             group = self.hook.get_group(group=self.group, group_id=self.group_id, name=self.name)
             self._expected.check_known(self.hook)
@@ -227,7 +227,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
         return self._result(self._uuid, members, missing)
 
     def _settled(self, group_id: str) -> int | None:
-        """The number of members, if it is as expected and holds still; a deferrable wait sees that in the triggerer."""
+        """Return the number of members if it is as expected and stable; deferrable, the triggerer checks that."""
         from airflow_segments_provider.triggers.docebo import lacking
 
         found: GroupPopulation | None = None

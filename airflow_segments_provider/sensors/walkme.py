@@ -139,7 +139,7 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
         return datetime.now(UTC) >= until and PokeReturnValue(True, self.proof(until))
 
     def visible_at(self) -> datetime:
-        """The moment from which WalkMe's Editor shows the change.
+        """Return the moment from which WalkMe's Editor shows the change.
 
         :raises InvalidInput: with every problem found in what the sensor was given.
         """
@@ -154,7 +154,7 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
         return wait.changed_at + wait.propagation_delay
 
     def proof(self, until: datetime) -> dict[str, Any]:
-        """The segment as WalkMe lists it.
+        """Return the segment as WalkMe lists it.
 
         :raises NotFound: it is not there (any more).
         """

@@ -161,7 +161,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
         return read_wait(self.job_ids, on_failed=self.on_failed, max_failures=self.max_failures)
 
     def _result(self, found: dict[str, Any]) -> dict[str, Any]:
-        """The task's result, of what became of the jobs.
+        """Return the task's result, of what became of the jobs.
 
         :raises RejectedRequest: some failed, or failed for some users.
         """

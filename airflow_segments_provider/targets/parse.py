@@ -16,7 +16,7 @@ _KNOWN = ", ".join(sorted(TARGETS))
 
 
 def target_of(given: Any) -> WalkMeSegment:
-    """The target that is meant.
+    """Return the target that is meant.
 
     :param given: a target; a dict of one's arguments and its ``vendor``; or ``vendor:///name``,
         ``vendor://system/name``, with other arguments as a query, e.g. ``walkme:///Trial%20users?create=true``.

@@ -56,7 +56,7 @@ class WalkMeSegment:
     __str__ = __repr__
 
     def open(self) -> WalkMeTarget:
-        """The segment as the sync engine reaches it."""
+        """Return the segment as the sync engine reaches it."""
         return WalkMeTarget(self)
 
 

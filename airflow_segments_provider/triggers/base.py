@@ -27,7 +27,7 @@ SHORTEST_DEFERRAL = 10.0
 
 
 def in_thread(call: Callable[Parameters, Result]) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
-    """The call, carried out in a thread while the loop goes on.
+    """Return the call, carried out in a thread while the loop goes on.
 
     Not by ``asyncio.to_thread``: on Airflow 3.1 a token that is masked in such a thread stops the whole triggerer, with
     a lock that "is bound to a different event loop". From a thread of asgiref's, Airflow finds back to the right loop.
@@ -38,7 +38,7 @@ def in_thread(call: Callable[Parameters, Result]) -> Callable[Parameters, Corout
 
 
 async def connection_of(conn_id: str) -> Connection:
-    """The connection, looked up without blocking the loop.
+    """Return the connection, looked up without blocking the loop.
 
     :raises ConfigurationError: the triggerer does not find it.
     """

@@ -22,7 +22,7 @@ __all__ = ["DoceboGroupPopulatedTrigger"]
 
 
 def lacking(population: GroupPopulation, *, expected_count: int | None, min_count: int | None) -> str | None:
-    """What of the group is not yet as it should be, as the end of a sentence; None if nothing."""
+    """Return what of the group is not yet as it should be, as the end of a sentence; None if nothing."""
     status, members = population.ruleset_status, population.members
     if status is not None and status.upper() != "READY":
         return f"its rules are being evaluated (status {status})"
@@ -83,7 +83,7 @@ class DoceboGroupPopulatedTrigger(BaseTrigger):
         self._still, self._met, self._soon = 0, False, False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What another triggerer needs to go on with the wait."""
+        """Return what another triggerer needs to go on with the wait."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "docebo_conn_id": self.docebo_conn_id,
             "group_id": self.group_id,

@@ -26,7 +26,7 @@ NAMED = 5
 
 
 def outcome(jobs: Sequence[JobStatus]) -> dict[str, Any]:
-    """What became of all of the jobs, or of those that are done: numbers and ids of jobs, nothing about people.
+    """Return what became of all of the jobs, or of those that are done: numbers and ids of jobs, nothing about people.
 
     ``users_updated`` is None where a completed job does not say.
     """
@@ -81,7 +81,7 @@ class ZendeskJobStatusTrigger(BaseTrigger):
         self._hook: ZendeskHelpCenterHook | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """What another triggerer needs to go on with the wait."""
+        """Return what another triggerer needs to go on with the wait."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "zendesk_conn_id": self.zendesk_conn_id,
             "job_ids": self.job_ids,

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def example_dags() -> list[str]:
-    """The names of all example DAGs."""
+    """Return the names of all example DAGs."""
     return sorted(path.stem for path in home.DAGS.glob("*.py"))
 
 

@@ -104,7 +104,7 @@ def facts(day: Day) -> Iterator[Fact]:
 
 
 def _facts(day: Day) -> Iterator[tuple[str, Any, Any]]:
-    """What was looked at, what was found, what had to be found. Of members, only counts are told."""
+    """Return what was looked at, what was found, what had to be found. Of members, only counts are told."""
     applied = day.outcome in ("changed", "unchanged")
     yield "there is a segment", day.members is not None, day.before is not None or applied
     expected, members = (day.audience.people if applied else day.before) or set(), day.members or set()
@@ -131,7 +131,7 @@ def _facts(day: Day) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _plan(day: Day) -> dict[str, int]:
-    """The counts of the plan that has to be made."""
+    """Return the counts of the plan that has to be made."""
     return {
         "wanted": len(day.audience.people),
         "duplicates": day.audience.duplicates,
@@ -149,7 +149,7 @@ def _expected_batches(day: Day) -> list[tuple[str, int]]:
 
 
 def _cut(action: str, people: int) -> list[tuple[str, int]]:
-    """The fewest requests that there can be, and the people in each."""
+    """Return the fewest requests that there can be, and the people in each."""
     return [(action, min(PER_REQUEST, people - start)) for start in range(0, people, PER_REQUEST)]
 
 

@@ -69,7 +69,7 @@ class People:
         return len(self._rows)
 
     def audience(self, plan: str) -> Audience:
-        """What is true of a plan now."""
+        """Return what is true of a plan now."""
         found = Audience()
         for row in self._rows:
             if row.plan == plan:

@@ -43,7 +43,7 @@ class Progress:
 
 
 def shown(path: Path) -> Path:
-    """A path as somebody in this directory would type it."""
+    """Return a path as somebody in this directory would type it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

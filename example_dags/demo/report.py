@@ -12,7 +12,7 @@ COLUMNS = ("wanted", "members before", "to add", "to remove", "outcome", "reques
 
 
 def table(days: Sequence[Day], source_rows: int) -> Iterator[str]:
-    """A row for each run, and what else there is to say.
+    """Return a row for each run, and what else there is to say.
 
     :param source_rows: in the table that the query reads, at first.
     """

@@ -73,7 +73,7 @@ def change(database: Path, statement: str, rows: Iterable[Sequence[object]]) -> 
 
 
 def untidy(values: Sequence[str]) -> list[object]:
-    """The values as a real source would hold them: some twice, some in capitals or with spaces, and five blanks."""
+    """Return the values as a real source has them: some twice, some in capitals or with spaces, five blank."""
     again = [f" {value.upper()}\t" for value in values[::7]]
     return [*values, *again, *values[::11], None, "", " ", "\t", "\u00a0"]
 

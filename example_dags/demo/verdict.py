@@ -85,7 +85,7 @@ def _member_facts(when: str, found: Members, expected: Members) -> Iterator[tupl
 
 
 def table(runs: Sequence[Ran]) -> Iterator[str]:
-    """A row for each DAG."""
+    """Return a row for each DAG."""
     rows = [COLUMNS, *(_row(ran) for ran in runs)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     for row in rows:

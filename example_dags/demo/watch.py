@@ -73,7 +73,7 @@ class Watch:
 
     @hookimpl
     def on_task_instance_running(self, task_instance: Any) -> None:
-        """A task starts, or goes on after its deferral."""
+        """Return a task starts, or goes on after its deferral."""
         name = name_of(task_instance)
         self._running = task_instance
         if self._deferred_at is not None:
@@ -86,7 +86,7 @@ class Watch:
 
     @hookimpl
     def before_stopping(self) -> None:
-        """A task leaves its worker: at its end, or because it is deferred."""
+        """Return a task leaves its worker: at its end, or because it is deferred."""
         if self._running is not None:
             self._deferred_at = time.monotonic()
             task = self._running.task
@@ -96,7 +96,7 @@ class Watch:
 
     @hookimpl
     def on_task_instance_success(self, task_instance: Any) -> None:
-        """A task has done its work."""
+        """Return a task has done its work."""
         name, task_id, index = name_of(task_instance), task_instance.task_id, task_instance.map_index
         step = self._end(name, "success")
         step.result = task_instance.xcom_pull(task_ids=task_id, **({} if index < 0 else {"map_indexes": index}))
@@ -106,14 +106,14 @@ class Watch:
 
     @hookimpl
     def on_task_instance_failed(self, task_instance: Any, error: object) -> None:
-        """A task has failed, for good or until its retry."""
+        """Return a task has failed, for good or until its retry."""
         step = self._end(name_of(task_instance), "failed")
         step.error = str(error)
         self._say(name_of(task_instance), f"failed after {step.seconds:.1f} s: {error}")
 
     @hookimpl
     def on_task_instance_skipped(self, task_instance: Any) -> None:
-        """A task skips itself."""
+        """Return a task skips itself."""
         self._end(name_of(task_instance), "skipped")
         self._say(name_of(task_instance), "skipped")
 
@@ -128,7 +128,7 @@ class Watch:
 
 
 def name_of(task_instance: Any) -> str:
-    """A task, with the number of its instance where it is mapped."""
+    """Return a task, with the number of its instance where it is mapped."""
     index: int = task_instance.map_index
     return str(task_instance.task_id) if index < 0 else f"{task_instance.task_id}[{index}]"
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def segments_sandbox() -> Iterator[SandboxServer]:
-    """A sandbox for the whole session, in memory, on a free port; its ``client`` controls it."""
+    """Return a sandbox for the whole session, in memory, on a free port; its ``client`` controls it."""
     from airflow_segments_provider.testing.sandbox.extra import ExtraMissing, require_extra
 
     try:
@@ -46,14 +46,14 @@ def segments_sandbox() -> Iterator[SandboxServer]:
 
 @pytest.fixture
 def emptied_segments_sandbox(segments_sandbox: SandboxServer) -> SandboxServer:
-    """The same sandbox, as at its start; emptied once in a test, however many vendors the test needs."""
+    """Return the same sandbox, as at its start; emptied once in a test, however many vendors the test needs."""
     segments_sandbox.client.reset()
     return segments_sandbox
 
 
 @pytest.fixture
 def walkme_sandbox(emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> SandboxClient:
-    """An empty WalkMe, to which the Airflow connection ``walkme_default`` leads during the test."""
+    """Return an empty WalkMe, to which the Airflow connection ``walkme_default`` leads during the test."""
     return _connected(emptied_segments_sandbox.client, "client_id", "WALKME_DEFAULT", monkeypatch)
 
 
@@ -61,7 +61,7 @@ def walkme_sandbox(emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.
 def zendesk_sandbox(
     emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ZendeskSandboxClient]:
-    """A Zendesk with its invented users, to which the Airflow connection ``zendesk_help_center_default`` leads."""
+    """Return a Zendesk with invented users; the connection ``zendesk_help_center_default`` leads to it."""
     from airflow_segments_provider.testing.sandbox import ZendeskSandboxClient
 
     with ZendeskSandboxClient(emptied_segments_sandbox.url) as client:
@@ -72,7 +72,7 @@ def zendesk_sandbox(
 def alteryx_sandbox(
     emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[AlteryxSandboxClient]:
-    """An Alteryx Server without groups, to which the Airflow connection ``alteryx_server_default`` leads."""
+    """Return an Alteryx Server without groups, to which the Airflow connection ``alteryx_server_default`` leads."""
     from airflow_segments_provider.testing.sandbox import AlteryxSandboxClient
 
     with AlteryxSandboxClient(emptied_segments_sandbox.url) as client:
@@ -83,7 +83,7 @@ def alteryx_sandbox(
 def docebo_sandbox(
     emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[DoceboSandboxClient]:
-    """A Docebo with its invented users and groups, to which the Airflow connection ``docebo_default`` leads."""
+    """Return a Docebo with its invented users and groups, to which the Airflow connection ``docebo_default`` leads."""
     from airflow_segments_provider.testing.sandbox import DoceboSandboxClient
 
     with DoceboSandboxClient(emptied_segments_sandbox.url) as client:

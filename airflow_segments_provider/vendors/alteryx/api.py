@@ -86,11 +86,11 @@ class AlteryxApi(VendorApi):
         return self.read(parse_group, self.call("GET", "usergroups", user_group_id))
 
     def find(self, key: UserGroupKey) -> UserGroup | None:
-        """The group that is meant, without its members, or None."""
+        """Return the group that is meant, without its members, or None."""
         return select(self.groups(), key)
 
     def resolve_id(self, key: UserGroupKey) -> str:
-        """The id of the group that is meant; by name it takes a call.
+        """Return the id of the group that is meant; by name it takes a call.
 
         :raises NotFound: there is none of that name.
         """

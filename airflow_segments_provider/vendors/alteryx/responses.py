@@ -78,7 +78,7 @@ class UserGroupChange(BaseModel):
 
 
 def parse_group(entry: Any) -> UserGroup:
-    """A user group in an answer.
+    """Return a user group in an answer.
 
     :raises UnexpectedReply: it has no id or name, or its members cannot be told: they are not nobody.
     """
@@ -93,7 +93,7 @@ def parse_group(entry: Any) -> UserGroup:
 
 
 def _members(listed: Any) -> frozenset[str] | None:
-    """The users' ids; an Active Directory group among the members has none."""
+    """Return the users' ids; an Active Directory group among the members has none."""
     if listed is None:
         return None
     user_ids = [entry for entry in listed if not _is_directory_group(entry)] if isinstance(listed, list) else [None]
@@ -109,7 +109,7 @@ def _is_directory_group(entry: Any) -> bool:
 
 
 def parse_groups(answer: Any) -> list[UserGroup]:
-    """The user groups of a list answer.
+    """Return the user groups of a list answer.
 
     :raises UnexpectedReply: it is no array: a group missed would be created twice.
     """
@@ -119,7 +119,7 @@ def parse_groups(answer: Any) -> list[UserGroup]:
 
 
 def parse_created_id(answer: Any) -> str | None:
-    """The id of a created group: a bare JSON string, or the same without quotes; None where it must be looked up.
+    """Return the ID of a created group: a JSON string, or the same without quotes; None where it must be looked up.
 
     Anything else than the 24 hexadecimal digits of every published id may be one that was cut short.
     """
@@ -153,7 +153,7 @@ def check_removal(answer: Any, user_id: str) -> None:
 
 
 def parse_users(answer: Any) -> list[User]:
-    """The users of a list answer, of either view.
+    """Return the users of a list answer, of either view.
 
     :raises UnexpectedReply: it is no array of users with ids, or their names are no texts.
     """
@@ -179,7 +179,7 @@ def _is_user(entry: Any) -> bool:
 
 
 def select(groups: list[UserGroup], key: UserGroupKey) -> UserGroup | None:
-    """The group that ``key`` names, or None.
+    """Return the group that ``key`` names, or None.
 
     :raises Conflict: several groups have that name.
     """

@@ -23,18 +23,18 @@ EMAILS_A_BATCH = 1000
 
 
 def list_users(api: AlteryxApi, filters: dict[str, str]) -> list[User]:
-    """The users whom the server's own filters let through."""
+    """Return the users whom the server's own filters let through."""
     return api.read(parse_users, api.call("GET", "users", query=filters, user_ids=filters.values))
 
 
 def with_email(api: AlteryxApi, email: str) -> list[User]:
-    """The users with exactly this address, in any case: whether the filter is exact is not published."""
+    """Return the users with exactly this address, in any case: whether the filter is exact is not published."""
     found = list_users(api, {"email": email.strip()})
     return [user for user in found if user_key(user.email or "") == user_key(email)]
 
 
 def find_by_email(api: AlteryxApi, email: str) -> User | None:
-    """The one user with exactly this address, or None.
+    """Return the one user with exactly this address, or None.
 
     :raises Conflict: several users have it.
     """
@@ -49,14 +49,14 @@ def find_by_email(api: AlteryxApi, email: str) -> User | None:
 
 
 def find_by_name(api: AlteryxApi, first_name: str, last_name: str) -> list[User]:
-    """The users with exactly these names, in any case."""
+    """Return the users with exactly these names, in any case."""
     wanted = (user_key(first_name), user_key(last_name))
     found = list_users(api, {"firstName": first_name.strip(), "lastName": last_name.strip()})
     return [user for user in found if (user_key(user.first_name or ""), user_key(user.last_name or "")) == wanted]
 
 
 def same_users(api: AlteryxApi, ids: Iterable[str]) -> set[str]:
-    """What the ids that the server has for these users are compared by; it need not know all of them."""
+    """Return what the ids that the server has for these users are compared by; it need not know all of them."""
 
     def key(user_id: str) -> str | None:
         try:
@@ -95,7 +95,7 @@ class AlteryxUserRules(UserRules):
 
 
 def _ids_by_email(api: AlteryxApi, emails: list[str]) -> dict[str, str | None]:
-    """The id of each address that the server knows; None where several users have it. One call each."""
+    """Return the id of each address that the server knows; None where several users have it. One call each."""
     try:
         matches = api.concurrently(partial(with_email, api), emails)
     except VendorError as error:

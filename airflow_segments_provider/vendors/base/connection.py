@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def _parsed(value: Any) -> Any:
-    """The object that a form or a URI stored as JSON text."""
+    """Return the object that a form or a URI stored as JSON text."""
     if not isinstance(value, str):
         return value
     try:
@@ -102,7 +102,7 @@ class ConnectionFields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, values: Any) -> Any:
-        """A form stores what was left empty as null or as an empty text."""
+        """Return a form stores what was left empty as null or as an empty text."""
         if isinstance(values, dict):
             return {key: value for key, value in values.items() if value is not None and value != ""}
         return values
@@ -131,7 +131,7 @@ class ConnectionFields(BaseModel):
 
 
 def read_fields(connection: Connection, model: type[Fields], *, needs: tuple[str, ...]) -> Fields:
-    """The connection's extra fields.
+    """Return the connection's extra fields.
 
     :param needs: which of ``host``, ``login`` and ``password`` must be set.
     :raises ConfigurationError: names every field that is missing, wrong or unknown, and the connection. No values.
@@ -178,7 +178,7 @@ def _extra(connection: Connection, problems: list[str]) -> dict[str, Any]:
 
 
 def base_url(connection: Connection, default: str, named: dict[str, str]) -> str:
-    """The connection's host as a URL, sub-path kept.
+    """Return the connection's host as a URL, sub-path kept.
 
     :param default: where the host is empty.
     :param named: short names that may stand in place of a host.
@@ -216,7 +216,7 @@ def open_client(
     mask: Callable[[str], None],
     hold_after: Callable[[Mapping[str, str]], float] = lambda headers: 0.0,
 ) -> HttpClient:
-    """The HTTP client of a connection.
+    """Return the HTTP client of a connection.
 
     :param mask: called with each credential, token and password of a proxy as soon as it is known.
     :param hold_after: reads from an answer's headers for how many seconds the vendor should be left alone.

@@ -73,7 +73,7 @@ class DoceboApi(VendorApi):
     # Groups --------------------------------------------------------------------------------------------------------
 
     def groups(self, **query: str | None) -> Iterator[Group]:
-        """The groups that a query finds."""
+        """Return the groups that a query finds."""
         for page in self.pages(GROUPS, parse_group, query):
             yield from page.items
 
@@ -82,7 +82,7 @@ class DoceboApi(VendorApi):
         return self.read(parse_one_group, self.call("GET", *GROUPS, group_id))
 
     def find(self, name: str) -> Group | None:
-        """The one group of that name, or None; spaces around it do not count.
+        """Return the one group of that name, or None; spaces around it do not count.
 
         :raises Conflict: several groups have that name.
         """
@@ -97,7 +97,7 @@ class DoceboApi(VendorApi):
         return found[0] if found else None
 
     def resolve_id(self, key: GroupKey) -> str:
-        """The uuid of the group that is meant; by its former number or by its name it takes a call.
+        """Return the uuid of the group that is meant; by its former number or by its name it takes a call.
 
         :raises NotFound: there is no such group.
         """
@@ -113,17 +113,17 @@ class DoceboApi(VendorApi):
         return found.group_id
 
     def uuid(self, legacy_id: str) -> str:
-        """The uuid of the group that has this number in the former groups service."""
+        """Return the uuid of the group that has this number in the former groups service."""
         response = self.call("GET", *GROUPS, legacy_id, "group_to_audience")
         return self._converted(parse_uuid(response.json), response)
 
     def legacy_id(self, group_id: str) -> int:
-        """The number that a group has in the former groups service."""
+        """Return the number that a group has in the former groups service."""
         response = self.call("GET", *GROUPS, group_id, "audience_to_group")
         return self._converted(parse_legacy_id(response.json), response)
 
     def number(self, group_id: str) -> int:
-        """The former number of a group that is named by either id."""
+        """Return the former number of a group that is named by either id."""
         return int(group_id) if is_legacy(group_id) else self.legacy_id(group_id)
 
     def both_ids(self, group_ids: Sequence[str]) -> list[GroupIds]:
@@ -170,7 +170,7 @@ class DoceboApi(VendorApi):
         *,
         sized: bool = True,
     ) -> Iterator[Page[Parsed]]:
-        """The pages of a list, one held at a time.
+        """Return the pages of a list, one held at a time.
 
         The list ends with a page that has no items, or where Docebo says so. An array without an envelope says
         nothing; there it also ends with a page that comes again.
@@ -241,7 +241,7 @@ class DoceboApi(VendorApi):
         raise missing.add_hint(f"None of the known forms of this call is there: {', '.join(forms)}.")
 
     def no_such_route(self, setting: str, form: str) -> str:
-        """What is wrong with an extra field of the connection that names a route, and what to do."""
+        """Return what is wrong with an extra field of the connection that names a route, and what to do."""
         return (
             f"`{setting}` of connection {self.conn_id!r} is {form!r}, which this platform does not seem to have. With "
             "auto, the default, the one that it has is found out."

@@ -30,7 +30,7 @@ _ONE_LINE = re.compile("-----BEGIN ([A-Z ]+)-----([A-Za-z0-9+/= ]+)-----END \\1-
 
 
 def _private_key(value: str) -> str:
-    """A key that can sign.
+    """Return a key that can sign.
 
     Its line ends may be a backslash and an n, as in a URI, or spaces or nothing, as a form field of one line leaves it.
     """
@@ -97,7 +97,7 @@ class DoceboConnectionFields(ConnectionFields):
 def open_docebo(
     connection: Connection, fields: DoceboConnectionFields, retry: RetryPolicy | None, mask: Callable[[str], None]
 ) -> HttpClient:
-    """The HTTP client of a connection.
+    """Return the HTTP client of a connection.
 
     :raises ConfigurationError: the host, the token URL or a proxy cannot be used.
     """

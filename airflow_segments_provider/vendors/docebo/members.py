@@ -54,7 +54,7 @@ class GroupMembers:
         self.background = False
 
     def list(self, **query: str | None) -> Iterator[Member]:
-        """The members that a query finds."""
+        """Return the members that a query finds."""
         searched = [text] if (text := query.get("search_text")) else []
         for page in self.api.pages((*GROUPS, self.group_id, "users"), parse_member, query, lambda: searched):
             yield from page.items

@@ -37,7 +37,7 @@ SortDir = Literal["asc", "desc"]
 
 
 def _text(value: Any) -> Any:
-    """A number, as templates and old code have it, as text."""
+    """Return a number, as templates and old code have it, as text."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -47,7 +47,7 @@ def is_legacy(group_id: str) -> bool:
 
 
 def _whole_number(value: Any) -> Any:
-    """The number that a template rendered to text."""
+    """Return the number that a template rendered to text."""
     text = value.strip() if isinstance(value, str) else ""
     return int(text) if is_legacy(text) else value
 

@@ -64,11 +64,11 @@ class GroupWait(GroupKey, UsersParameters):
         return counted or not self.background_job or self.outcome == "created"
 
     def polls(self, group_type: str | None) -> int:
-        """Polls in a row that must find the same; one where the change was whole when its task ended."""
+        """Return how many polls in a row must find the same; one where the change was complete when its task ended."""
         return 1 if group_type == "manual" and self.background_job is False else self.still_polls
 
     def least(self, user_ids: int) -> int | None:
-        """The least number of members that the group can have once it is populated, where that is known.
+        """Return the least number of members that the group can have once it is populated, where that is known.
 
         :param user_ids: how many are expected by their ids.
         """
@@ -144,7 +144,7 @@ class ExpectedUsers:
 
 
 def read_wait(given: dict[str, Any], user_ids: UserSource) -> tuple[GroupWait, ExpectedUsers]:
-    """The wait and its people, once all is found to be right.
+    """Return the wait and its people, once all is found to be right.
 
     :raises InvalidInput: with every problem found.
     """

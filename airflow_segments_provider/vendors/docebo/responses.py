@@ -23,7 +23,7 @@ def user_key(value: str) -> str:
 
 
 def _moment(value: Any) -> Any:
-    """A time as Docebo writes it; zeros stand for none, and what cannot be read is none either."""
+    """Return a time as Docebo writes it; zeros stand for none, and what cannot be read is none either."""
     if not isinstance(value, str):
         return None
     try:
@@ -192,7 +192,7 @@ class User(NamedTuple):
 
 
 def parse_page(answer: Any, parse: Callable[[Any], Entry]) -> Page[Entry]:
-    """A page: the envelope, or a bare array in its place.
+    """Return a page: the envelope, or a bare array in its place.
 
     :param parse: reads one of its entries.
     :raises UnexpectedReply: it is neither; a list that seems to be empty would lead to a second group.
@@ -217,7 +217,7 @@ def parse_page(answer: Any, parse: Callable[[Any], Entry]) -> Page[Entry]:
 
 
 def parse_group(entry: Any) -> Group:
-    """A group in an answer.
+    """Return a group in an answer.
 
     :raises UnexpectedReply: it has no uuid or name.
     """
@@ -241,19 +241,19 @@ def parse_group(entry: Any) -> Group:
 
 
 def parse_one_group(answer: Any) -> Group:
-    """The group of an answer that shows one."""
+    """Return the group of an answer that shows one."""
     return parse_group(answer.get("data") if isinstance(answer, Mapping) else None)
 
 
 def parse_created_id(answer: Any) -> str | None:
-    """The new group's uuid, or None where it must be looked up."""
+    """Return the new group's uuid, or None where it must be looked up."""
     data = answer.get("data") if isinstance(answer, Mapping) else None
     found = data.get("uuid") if isinstance(data, Mapping) else None
     return found if isinstance(found, str) and found else None
 
 
 def parse_member(entry: Any) -> Member:
-    """A member in an answer.
+    """Return a member in an answer.
 
     :raises UnexpectedReply: it has no number.
     """
@@ -272,7 +272,7 @@ def parse_member(entry: Any) -> Member:
 
 
 def parse_change(entry: Any) -> dict[str, Any]:
-    """An entry of the conditions' history: an object, whatever is in it.
+    """Return an entry of the conditions' history: an object, whatever is in it.
 
     :raises UnexpectedReply: it is none.
     """
@@ -282,7 +282,7 @@ def parse_change(entry: Any) -> dict[str, Any]:
 
 
 def parse_user(entry: Any) -> User:
-    """A user in an answer.
+    """Return a user in an answer.
 
     :raises UnexpectedReply: it has no number.
     """
@@ -293,18 +293,18 @@ def parse_user(entry: Any) -> User:
 
 
 def parse_one_user(answer: Any) -> User:
-    """The user of an answer that shows one: as ``data``, or as ``user_data`` in it."""
+    """Return the user of an answer that shows one: as ``data``, or as ``user_data`` in it."""
     data = answer.get("data") if isinstance(answer, Mapping) else None
     return parse_user(data.get("user_data", data) if isinstance(data, Mapping) else None)
 
 
 def parse_legacy_id(answer: Any) -> int | None:
-    """The first whole number of a conversion's answer: its form is not published."""
+    """Return the first whole number of a conversion's answer: its form is not published."""
     return _first(answer, whole_number)
 
 
 def parse_uuid(answer: Any) -> str | None:
-    """The uuid of a conversion's answer: under that name, else the first text that has its length."""
+    """Return the uuid of a conversion's answer: under that name, else the first text that has its length."""
     return parse_created_id(answer) or _first(
         answer, lambda value: value if isinstance(value, str) and len(value) in (32, 36) else None
     )
@@ -342,7 +342,7 @@ def parse_background(answer: Any, clean: Callable[[str], str]) -> bool:
 
 
 def _reasons(failed: list[Mapping[str, Any]], clean: Callable[[str], str]) -> str:
-    """What Docebo says of the failures, as the end of a sentence."""
+    """Return what Docebo says of the failures, as the end of a sentence."""
     said = (row["message"] for row in failed if row.get("message"))
     texts = (text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in said)
     cleaned = dict.fromkeys(clean(text).rstrip(".") for text in dict.fromkeys(islice(texts, _REASONS_READ)))
@@ -350,7 +350,7 @@ def _reasons(failed: list[Mapping[str, Any]], clean: Callable[[str], str]) -> st
 
 
 def whole_number(value: Any) -> int | None:
-    """A whole number, or its text."""
+    """Return a whole number, or its text."""
     text = value.strip() if isinstance(value, str) else ""
     if text.isascii() and text.isdigit():
         return int(text)
@@ -358,12 +358,12 @@ def whole_number(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    """A text; JSON may spell half of a character, which nothing else can hold."""
+    """Return a text; JSON may spell half of a character, which nothing else can hold."""
     return None if value is None else str(value).encode("utf-8", "replace").decode()
 
 
 def _first(answer: Any, read: Callable[[Any], Entry | None]) -> Entry | None:
-    """The first value in ``data`` that can be read, its own or that of one of its fields."""
+    """Return the first value in ``data`` that can be read, its own or that of one of its fields."""
     data = answer.get("data") if isinstance(answer, Mapping) else None
     values = data.values() if isinstance(data, Mapping) else [data]
     return next((found for value in values if (found := read(value)) is not None), None)

@@ -122,7 +122,7 @@ class Ruleset(BaseModel):
         return {**(self.model_extra or {}), "operator": self.operator, "sets": [one.body for one in self.sets]}
 
     def __str__(self) -> str:
-        """The operator and the kinds of its rules, no values: this is what Airflow stores and shows."""
+        """Return the operator and the kinds of its rules, no values: this is what Airflow stores and shows."""
         sets = f" {self.operator} ".join(f"({' AND '.join(rule.type for rule in one.rules)})" for one in self.sets)
         return f"ruleset {sets}"
 

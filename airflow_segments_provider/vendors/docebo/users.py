@@ -133,7 +133,7 @@ class UserLookUp:
             self._index.update_users((user_key(self._wanted(user)), user.user_id) for user in page.items)
 
     def _search(self, value: str) -> set[str]:
-        """The ids of all who have exactly this value, in any case.
+        """Return the ids of all who have exactly this value, in any case.
 
         An exact match is asked for; where it is unknown whether Docebo means the username only, a plain search follows.
         """

@@ -43,7 +43,7 @@ def _explain_system(hook: Connected) -> tuple[bool, str]:
 
 
 def _missing_scopes(scope: str | None, *, read_only: bool) -> str:
-    """The scopes that a token lacks; none can be named where the answer does not tell its scope."""
+    """Return the scopes that a token lacks; none can be named where the answer does not tell its scope."""
     if scope is None:
         return ""
     needed = ["segments:read"] if read_only else ["segments:read", "segments:write"]

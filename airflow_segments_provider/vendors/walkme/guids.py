@@ -14,7 +14,7 @@ _GUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re
 
 
 def normalise_guid(value: str) -> str:
-    """A GUID as WalkMe wants it in a path: hyphenated; lower case, so that two can be compared.
+    """Return a GUID as WalkMe wants it in a path: hyphenated; lower case, so that two can be compared.
 
     :raises ValueError: it is neither 32 hexadecimal digits nor 8-4-4-4-12 of them, with or without braces.
     """
@@ -27,7 +27,7 @@ def normalise_guid(value: str) -> str:
 
 
 def default_external_id(system_guid: str, name: str) -> str:
-    """The external id of a segment for which none was chosen: the same for the same system and name, always."""
+    """Return the external id of a segment for which none was chosen: the same for the same system and name, always."""
     return str(uuid.uuid5(uuid.UUID(system_guid), name))
 
 

@@ -37,7 +37,7 @@ ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 
 
 def _seconds(value: Any) -> Any:
-    """A number of seconds that a template rendered to text."""
+    """Return a number of seconds that a template rendered to text."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:

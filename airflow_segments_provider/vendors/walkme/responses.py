@@ -58,7 +58,7 @@ class SegmentChange(BaseModel):
 
 
 def select(segments: list[Segment], key: SegmentKey) -> Segment | None:
-    """The segment that ``key`` names, or None.
+    """Return the segment that ``key`` names, or None.
 
     :raises Conflict: it names several: WalkMe's Editor could not tell them apart either.
     :raises UnexpectedReply: it names none, and the list does not have that field.
@@ -96,7 +96,7 @@ def check_listed(segments: list[Segment], field: Literal["external_id", "name"])
 
 
 def named(segments: list[Segment], name: str) -> list[Segment]:
-    """The segments of that name; spaces around it do not count."""
+    """Return the segments of that name; spaces around it do not count."""
     return [segment for segment in segments if segment.name is not None and segment.name.strip() == name]
 
 

@@ -179,7 +179,7 @@ def _wait_after(retry: RetryPolicy, error: VendorError, attempt: int, began: flo
 
 
 def _read_again(api: ZendeskApi, segment: UserSegment, plan: Plan, error: VendorError) -> tuple[Ids | None, Ids]:
-    """What is left to do after ``error``, which is raised where that cannot be read."""
+    """Return what is left to do after ``error``, which is raised where that cannot be read."""
     try:
         return plan(api.segment(segment.user_segment_id))
     except VendorError as failure:

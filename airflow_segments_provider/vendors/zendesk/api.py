@@ -154,7 +154,7 @@ class ZendeskApi(VendorApi):
         logger.warning("%s %s", message, self.where)
 
     def read_key(self, response: Response, key: str, parse: Callable[[Any], Parsed]) -> Parsed:
-        """What an answer holds under a key.
+        """Return what an answer holds under a key.
 
         :raises UnexpectedReply: it is not there, or not what it should be.
         """
@@ -169,7 +169,7 @@ class ZendeskApi(VendorApi):
             raise self.unexpected(response, str(error)) from None
 
     def unexpected(self, response: Response, said: str) -> UnexpectedReply:
-        """The error of an answer that cannot be right; after a write, what was asked for may have been done."""
+        """Return the error of an answer that cannot be right; after a write, what was asked for may have been done."""
         error = UnexpectedReply(
             f"Zendesk answered {response.call} with status {response.status}, but: {said}",
             maybe_done=response.call.method != "GET",
@@ -189,7 +189,7 @@ class ZendeskApi(VendorApi):
         first: Cursor = FIRST_BY_CURSOR,
         user_ids: Callable[[], Iterable[str]] = tuple,
     ) -> Iterator[Parsed]:
-        """What a list holds, with one page of it in memory.
+        """Return what a list holds, with one page of it in memory.
 
         :param first: which way to page; Zendesk may answer in the other, and it is followed all the same.
         :raises UnexpectedReply: a page is none, or leads back to an earlier one.
@@ -208,7 +208,7 @@ class ZendeskApi(VendorApi):
             raise self._located(error) from None
 
     def _following(self, page: _Page) -> Cursor | None:
-        """The next page's cursor or number: never its address, which may have another host.
+        """Return the next page's cursor or number: never its address, which may have another host.
 
         Support has a link to a next page even on the last one, so ``has_more`` decides.
         """
@@ -261,14 +261,14 @@ class ZendeskApi(VendorApi):
         return self.read_key(response, "user_segment", parse_segment)
 
     def find(self, key: UserSegmentKey) -> UserSegment | None:
-        """The segment that a name means, or None.
+        """Return the segment that a name means, or None.
 
         :raises Conflict: several segments have that name.
         """
         return select(list(self.segments(built_in=False)), key)
 
     def found(self, key: UserSegmentKey) -> UserSegment:
-        """The segment that is meant; by id it takes a call, by name the list.
+        """Return the segment that is meant; by id it takes a call, by name the list.
 
         :raises NotFound: there is none.
         """
@@ -280,7 +280,7 @@ class ZendeskApi(VendorApi):
         return found
 
     def missing(self, key: UserSegmentKey) -> NotFound:
-        """The error of a segment that is not there."""
+        """Return the error of a segment that is not there."""
         error = NotFound(
             f"Zendesk has no {key}; nothing was changed. Create it first, or name another. Built-in segments are named "
             "by their `user_segment_id`.",
@@ -295,7 +295,7 @@ _KEYS = {"applicable": "user_segments", "search": "users"}
 
 
 def _dropped(warning: str) -> str:
-    """The fields that a warning names, whether it is JSON or a Ruby hash; the whole text where it is neither."""
+    """Return the fields that a warning names, whether it is JSON or a Ruby hash; the whole text where it is neither."""
     lists = [(kind, _QUOTED.findall(fields)) for kind, fields in _DROPPED.findall(warning)]
     named = "; ".join(f"{kind} {', '.join(fields)}" for kind, fields in lists if fields)
     return named if lists else warning
@@ -314,7 +314,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _of_link(link: Any, parameter: str) -> str | None:
-    """A parameter of a link's query."""
+    """Return a parameter of a link's query."""
     try:
         found = parse_qs(urlsplit(link).query).get(parameter) if isinstance(link, str) else None
     except ValueError:

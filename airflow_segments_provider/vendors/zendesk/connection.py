@@ -80,7 +80,7 @@ _SUBDOMAIN = re.compile(r"(?!localhost$)[a-z0-9][a-z0-9-]*", re.IGNORECASE)
 
 
 def from_official(extra: dict[str, Any], login: str | None, password: str | None) -> dict[str, Any]:
-    """The extra fields of a connection of type ``zendesk``, in our words; its own order of precedence is kept.
+    """Return the extra fields of a connection of type ``zendesk``, in our words; its own order of precedence is kept.
 
     Whatever it holds besides is taken for ours.
     """
@@ -97,7 +97,7 @@ def from_official(extra: dict[str, Any], login: str | None, password: str | None
 
 
 def extra_of(connection: Connection) -> dict[str, Any] | None:
-    """The extra fields unread; None where they are none, which :func:`read_fields` says."""
+    """Return the extra fields unread; None where they are none, which :func:`read_fields` says."""
     try:
         extra = json.loads(connection.extra or "{}")
     except ValueError:
@@ -106,7 +106,7 @@ def extra_of(connection: Connection) -> dict[str, Any] | None:
 
 
 def read_zendesk_fields(connection: Connection) -> ZendeskConnectionFields:
-    """The connection's extra fields.
+    """Return the connection's extra fields.
 
     :raises ConfigurationError: names every field that is missing, wrong or unknown. No values.
     """
@@ -123,7 +123,7 @@ def read_zendesk_fields(connection: Connection) -> ZendeskConnectionFields:
 
 
 def _lacking(connection: Connection) -> list[str]:
-    """What the way to log in needs and the connection does not give."""
+    """Return what the way to log in needs and the connection does not give."""
     extra = extra_of(connection) or {}
     auth = extra.get("auth") or "oauth"
     login, password = login_of(connection)
@@ -149,7 +149,7 @@ _NAMES = {"bearer": "OAuth access token", "api_token": "API token"}
 def open_zendesk_client(
     connection: Connection, fields: ZendeskConnectionFields, retry: RetryPolicy | None, mask: Callable[[str], None]
 ) -> HttpClient:
-    """The HTTP client of a connection.
+    """Return the HTTP client of a connection.
 
     :raises ConfigurationError: the host, the token URL or a proxy cannot be used.
     """

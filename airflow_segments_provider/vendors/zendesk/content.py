@@ -59,7 +59,7 @@ def apply(api: ZendeskApi, write: Write[ApplyUserSegment]) -> AppliedSegment:
 
 
 def _applicable(api: ZendeskApi, wanted: ApplyUserSegment) -> UserSegment:
-    """The segment that is meant, if the plan lets it be applied.
+    """Return the segment that is meant, if the plan lets it be applied.
 
     :raises InvalidInput: it does not. Only reads were sent.
     """
@@ -80,7 +80,7 @@ SHOWN = 5
 
 
 def list_segments(api: ZendeskApi, wanted: ListUserSegments) -> UserSegments:
-    """The segments of one list."""
+    """Return the segments of one list."""
     if not wanted.applicable and wanted.user_id is None:
         return UserSegments(segments=list(api.segments(wanted.built_in)))
     user = str(wanted.user_id or "")
@@ -116,7 +116,7 @@ def _sees_all(api: ZendeskApi, user_id: int, found: list[UserSegment]) -> bool:
 
 
 def sections(api: ZendeskApi, key: UserSegmentKey) -> Iterator[Section]:
-    """The sections of a segment; this list alone knows no cursor."""
+    """Return the sections of a segment; this list alone knows no cursor."""
     user_segment_id = _id_of(api, key)
     parse = partial(parse_content, Section)
     path = ("user_segments", user_segment_id, "sections")
@@ -124,7 +124,7 @@ def sections(api: ZendeskApi, key: UserSegmentKey) -> Iterator[Section]:
 
 
 def topics(api: ZendeskApi, key: UserSegmentKey) -> Iterator[Topic]:
-    """The topics of a segment."""
+    """Return the topics of a segment."""
     user_segment_id = _id_of(api, key)
     return api.listed("help_center", "user_segments", user_segment_id, "topics", parse=partial(parse_content, Topic))
 
@@ -154,7 +154,7 @@ def where_used(api: ZendeskApi, segment: UserSegment) -> str:
 
 
 def _articles(api: ZendeskApi, user_segment_id: int) -> tuple[list[Article], bool]:
-    """The articles of a segment among the first ones, and whether these were all."""
+    """Return the articles of a segment among the first ones, and whether these were all."""
     articles = api.listed("help_center", "articles", parse=partial(parse_content, Article))
     found = [one for one in islice(articles, MOST_PAGES * PAGE_SIZE) if user_segment_id in one.applied]
     return found, next(articles, None) is None

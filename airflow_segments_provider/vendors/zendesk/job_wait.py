@@ -32,7 +32,7 @@ class JobWait(Parameters):
 
 
 def read_wait(job_ids: Any, *, on_failed: Any, max_failures: Any) -> JobWait:
-    """The wait, once all is found to be right.
+    """Return the wait, once all is found to be right.
 
     :param job_ids: one or several, each a job's id or the result of an update.
     :raises InvalidInput: with every problem found.

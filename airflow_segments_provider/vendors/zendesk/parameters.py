@@ -38,7 +38,7 @@ _WHOLE = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def whole(value: Any) -> Any:
-    """An id as Zendesk has them: a whole number, or its text as a template renders it.
+    """Return an id as Zendesk has them: a whole number, or its text as a template renders it.
 
     :raises ValueError: it is something else.
     """

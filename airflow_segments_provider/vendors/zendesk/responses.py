@@ -94,7 +94,7 @@ class UserSegmentChange(BaseModel):
 
 
 def parse_segment(entry: Any) -> UserSegment:
-    """A user segment in an answer; absent and null lists are empty ones.
+    """Return a user segment in an answer; absent and null lists are empty ones.
 
     :raises UnexpectedReply: it has no id, or a field of another type. The message quotes nothing of it.
     """
@@ -113,12 +113,12 @@ def parse_segment(entry: Any) -> UserSegment:
 
 
 def custom_named(segments: list[UserSegment], name: str) -> list[UserSegment]:
-    """The segments of that name that are not built in; spaces around it do not count."""
+    """Return the segments of that name that are not built in; spaces around it do not count."""
     return [one for one in segments if not one.built_in and one.name is not None and one.name.strip() == name]
 
 
 def select(segments: list[UserSegment], key: UserSegmentKey) -> UserSegment | None:
-    """The segment that ``key`` names, or None; a name is looked for among those that are not built in.
+    """Return the segment that ``key`` names, or None; a name is looked for among those that are not built in.
 
     :raises Conflict: several segments have that name.
     """
@@ -221,7 +221,7 @@ class UsersUpdate(BaseModel):
 
 
 def parse_user(entry: Any) -> User:
-    """A user in an answer.
+    """Return a user in an answer.
 
     :raises UnexpectedReply: there is no id, or a field has another type. The message quotes nothing of it.
     """
@@ -233,7 +233,7 @@ def parse_user(entry: Any) -> User:
 
 
 def parse_tags(tags: Any) -> list[str]:
-    """A list of tags in an answer.
+    """Return a list of tags in an answer.
 
     :raises UnexpectedReply: it is no list of texts.
     """
@@ -243,7 +243,7 @@ def parse_tags(tags: Any) -> list[str]:
 
 
 def parse_job(entry: Any, call: Call) -> JobStatus:
-    """A job in an answer. Only the kinds of failures are kept: their details may name people.
+    """Return a job in an answer. Only the kinds of failures are kept: their details may name people.
 
     :param call: what was answered.
     :raises UnexpectedReply: it has no id or status.
@@ -294,14 +294,14 @@ def _succeeded(row: Any) -> bool:
 
 
 def _reason(row: Any, call: Call) -> str:
-    """The kind of an error, which is one word such as UserUpdateFailed; anything else may name a person."""
+    """Return the kind of an error, which is one word such as UserUpdateFailed; anything else may name a person."""
     error = row.get("error") if isinstance(row, Mapping) else None
     known = isinstance(error, str) and _KIND.fullmatch(error) and call.clean(error) == error
     return str(error) if known else "failed"
 
 
 def _people(results: Any) -> list[str]:
-    """The users whom a job's rows name."""
+    """Return the users whom a job's rows name."""
     rows = [row for row in results if isinstance(row, Mapping)] if isinstance(results, list) else []
     return [str(row[key]) for row in rows for key in ("id", "external_id", "email") if row.get(key)]
 
@@ -369,7 +369,7 @@ Kind = TypeVar("Kind", bound=Content)
 
 
 def parse_content(model: type[Kind], entry: Any) -> Kind:
-    """An article, topic or section in an answer.
+    """Return an article, topic or section in an answer.
 
     :raises UnexpectedReply: it has no id, or a field of another type.
     """

@@ -59,7 +59,7 @@ def found_to_update(api: ZendeskApi, wanted: UpdateUserSegment) -> UserSegment:
 
 
 def _to_rename(api: ZendeskApi, wanted: UpdateUserSegment, new_name: str) -> UserSegment:
-    """The segment that is to have the new name, if no other has it: names tell segments apart, to us at least."""
+    """Return the segment that is to have the new name, if no other has it: names identify segments."""
     segments = list(api.segments())
     found, others = select(segments, wanted), custom_named(segments, new_name)
     if found is None and not wanted.user_segment_id and len(others) == 1:
@@ -146,7 +146,7 @@ def _in_use(api: ZendeskApi, segment: UserSegment, error: VendorError) -> Vendor
 
 
 def done(api: ZendeskApi, segment: UserSegment, outcome: Outcome, **more: Any) -> UserSegmentChange:
-    """The result of a change of a segment that is, or was, there."""
+    """Return the result of a change of a segment that is, or was, there."""
     return UserSegmentChange(
         user_segment_id=segment.user_segment_id,
         name=segment.name,

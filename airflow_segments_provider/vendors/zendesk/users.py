@@ -145,7 +145,7 @@ def _search(api: ZendeskApi, parameter: str, value: str) -> Iterator[User]:
 
 
 def find_users(api: ZendeskApi, values: UserSource, by: IdentifyBy) -> UserMatches:
-    """The ids of users.
+    """Return the ids of users.
 
     :raises InvalidInput: some values cannot be of users.
     """
@@ -164,7 +164,7 @@ def find_users(api: ZendeskApi, values: UserSource, by: IdentifyBy) -> UserMatch
 
 
 def matches(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> dict[str, int | None]:
-    """The id for each value that is a user's, None where it is several users'. Case does not count."""
+    """Return the id for each value that is a user's, None where it is several users'. Case does not count."""
     ids: defaultdict[str, set[int]] = defaultdict(set)
     for user in _candidates(api, by, values):
         value = str(user.user_id) if by == "id" else user.email if by == "email" else user.external_id
@@ -199,7 +199,7 @@ def _users(value: object) -> list[User]:
 
 
 def _chunks(values: list[str]) -> Iterator[list[str]]:
-    """The values in parts that make a query of a bearable length."""
+    """Return the values in parts that make a query of a bearable length."""
     part, length = list[str](), 0
     for value in values:
         size = len(quote_plus(value)) + 3
@@ -227,7 +227,7 @@ def update_user(api: ZendeskApi, write: Write[UpdateUser]) -> User:
 
 
 def get_tags(api: ZendeskApi, user_id: int) -> list[str]:
-    """A user's tags."""
+    """Return a user's tags."""
     user = str(user_id)
     response = api.call("support", "GET", "users", UserId(user), "tags", user_ids=lambda: [user])
     return api.read_key(response, "tags", parse_tags)

@@ -14,7 +14,7 @@ MANY = {"Administrators": 12, "Analysts": 150, "Beginners": 3}
 
 
 def walkme_sync(world: World) -> Scene:
-    """The first day: nothing waits, since the lag is none."""
+    """Return the first day: nothing waits, since the lag is none."""
     people = People(world.directory / "people.db", SHARE)
     world.connect_people(people.database)
     trial = people.audience("trial")

@@ -13,7 +13,7 @@ PEOPLE, CONVERTED, UNKNOWN = 130, 25, 4
 
 
 def zendesk_user_segment(world: World) -> Scene:
-    """The jobs are done as soon as they have begun, since the sandbox's clock is moved."""
+    """Return the jobs are done as soon as they have begun, since the sandbox's clock is moved."""
     from airflow_segments_provider.testing.sandbox import ZendeskSandboxClient
 
     sandbox = ZendeskSandboxClient(world.server.url)
