@@ -92,7 +92,7 @@ def record_change(
     records an event after every run, and this only adds to it what changed.
 
     :param operator: the one that is executing, not a copy of it.
-    :param counts: numbers only, because Airflow shows events to everybody.
+    :param counts: numbers only, because Airflow shows events to all its users.
     :param digest: of the plan that was carried out, where there is one.
     :param changed_at: as in the task's result.
     """

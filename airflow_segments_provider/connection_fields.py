@@ -126,7 +126,7 @@ DOCEBO_FIELDS: dict[str, Any] = {
     },
     "jwt_audience": {
         "label": "Audience",
-        "description": "For jwt_bearer: whom the assertion is for. Empty: the platform's host.",
+        "description": "For jwt_bearer: the audience of the assertion. Empty: the platform's host.",
         "schema": {"type": ["string", "null"]},
     },
     "token_url": {
@@ -141,7 +141,7 @@ DOCEBO_FIELDS: dict[str, Any] = {
     },
     "add_route": {
         "label": "Add route",
-        "description": "How people are added: assign_users, put_users or post_users. auto (default) tries them in that "
+        "description": "How users are added: assign_users, put_users or post_users. auto (default) tries them in that "
         "order and keeps what works.",
         "schema": {
             "type": ["string", "null"],
@@ -185,7 +185,7 @@ ZENDESK_FIELDS: dict[str, Any] = {
     },
     "email": {
         "label": "E-mail",
-        "description": "For api_token: the agent to whom it belongs.",
+        "description": "For api_token: the agent that it belongs to.",
         "schema": {"type": ["string", "null"]},
     },
     "scope": {

@@ -15,7 +15,7 @@
     ├── LedgerBusy                another run holds it, or a request has to settle; ``until`` says when it is free
     ├── LedgerUnavailable         its files cannot be read or written now
     ├── LedgerOvertaken           this run held it, and no longer does
-    ├── SyncIncomplete *          more people were left out than allowed; the others are in sync
+    ├── SyncIncomplete *          more users were left out than allowed; the others are in sync
     └── VendorError               the vendor was called
         ├── AuthenticationError * 401, or the credentials were refused
         ├── PermissionDenied *    403
@@ -26,8 +26,8 @@
         ├── VendorUnavailable     5xx, time-outs, network
         └── UnexpectedReply       an answer that cannot be understood
 
-Those marked * cannot be mended by a retry, so they also are ``AirflowFailException``: the task fails at once.
-Messages hold neither secrets nor people's ids.
+A retry cannot help those marked *, so they also are ``AirflowFailException``: the task fails at once.
+Messages contain no secret and no user ID.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class InvalidInput(SegmentsError, AirflowFailException):
     """What the task was given is wrong. Nothing was sent.
 
     :param subject: what was refused, as the start of the sentence, e.g. ``"WalkMe segment 'Trial users'"``.
-    :param problems: every problem found, each a short sentence without people's ids.
+    :param problems: every problem found, each a short sentence without user IDs.
     """
 
     def __init__(self, subject: str, problems: Sequence[str] = ()) -> None:
@@ -149,13 +149,13 @@ class LedgerBusy(SegmentsError):
 
 
 class SyncIncomplete(SegmentsError, AirflowFailException):
-    """More people were invalid or refused than allowed. The others are in sync, and that is committed."""
+    """More users were invalid or refused than allowed. The others are in sync, and that is committed."""
 
 
 class VendorError(SegmentsError):
     """The vendor was called, and it did not go well.
 
-    :param message: a sentence for the person on call, already free of secrets and people's ids.
+    :param message: a sentence for the on-call engineer, without secrets and user IDs.
     :param status: HTTP status, or None where there was no answer.
     :param path: the path called, without query.
     :param said: the vendor's own words, already free of secrets and user IDs.

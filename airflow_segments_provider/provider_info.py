@@ -1,4 +1,4 @@
-"""What Airflow is told about this package: its connection types with their forms, and its modules.
+"""The description of this package for Airflow: its connection types with their forms, and its modules.
 
 Airflow reads this in every one of its processes, and an error here hides every provider of the deployment; so it is
 plain data, imports nothing but data, and is tested against Airflow's own schemas.
@@ -31,7 +31,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": PACKAGE,
         "name": "Audience segments",
-        "description": "Keeps the right people in a WalkMe segment, a Docebo group, an Alteryx Server user group or a "
+        "description": "Keeps the right users in a WalkMe segment, a Docebo group, an Alteryx Server user group or a "
         "Zendesk Help Center user segment.",
         "integrations": [
             {
@@ -138,7 +138,7 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "False",
                     },
                     "keep_days": {
-                        "description": "How many days the ledger keeps, with people's ids, what it no longer needs.",
+                        "description": "How many days the ledger keeps files with user IDs that it no longer needs.",
                         "version_added": "0.1.0",
                         "type": "integer",
                         "example": None,

@@ -53,7 +53,7 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
         **kwargs: Any,
     ) -> None:
         if "source" in kwargs:
-            raise TypeError("@task.sync_members takes no `source`: the function names the people")
+            raise TypeError("@task.sync_members takes no `source`: the function returns the users")
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, source=(), **kwargs)
 
     def _written_fields(self, context: Context) -> Collection[str]:
@@ -77,7 +77,7 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
             what = "nothing" if found is None else "a coroutine"
             raise InvalidInput(
                 f"The function of task {self.task_id}",
-                [f"it returned {what}; it must return an iterable of ids (an empty one for nobody), or yield them."],
+                [f"it returned {what}; it must return an iterable of ids (an empty one for no user), or yield them."],
             )
         self.source = found
 

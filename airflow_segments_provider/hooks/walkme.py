@@ -27,7 +27,7 @@ class WalkMeHook(VendorHook):
     The connection: host = base URL (or the name of a region, or empty), login = client id, password = client secret,
     and the extra fields of :class:`~airflow_segments_provider.vendors.walkme.connection.WalkMeConnectionFields`.
 
-    Wherever people's ids are taken, any iterable will do; it is read once, checked whole before the first call, and
+    User IDs may be any iterable; it is read once, checked whole before the first call, and
     sent in requests of at most 25,000. Wherever a ``system_guid`` is taken, None means the connection's own.
     Every method that calls may raise :class:`~airflow_segments_provider.errors.VendorError`.
 

@@ -164,7 +164,7 @@ class JwtBearer(_Grant):
 
     :param username: the user in whose name calls are made: the assertion's subject.
     :param private_key: PEM.
-    :param audience: whom the assertion is for.
+    :param audience: the audience of the assertion.
     """
 
     token_url: str
@@ -348,7 +348,7 @@ _states_lock = threading.Lock()
 
 
 def state_of(key: str) -> ConnectionState:
-    """Return the state shared by everybody who uses the same credentials at the same place."""
+    """Return the state that all users of the same credentials at the same place share."""
     with _states_lock:
         return _states.setdefault(key, ConnectionState())
 

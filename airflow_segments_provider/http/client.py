@@ -41,7 +41,7 @@ LONGEST_NAP = 0.5
 
 
 class UserId(str):
-    """A part of a path that is a person's id: sent as it is, shown as ``{user}``."""
+    """A part of a path that is a user ID: sent as it is, shown as ``{user}``."""
 
     __slots__ = ()
 
@@ -57,8 +57,8 @@ class HttpClient:
     :param rate_limit: requests a minute, None for no limit.
     :param read_only: refuse each request that is not a read, before a token is fetched for it.
     :param named: the connection, as messages name it.
-    :param on_token: told each token that this client comes to use, so that logs can mask it.
-    :param hold_after: told each answer's headers; returns for how many seconds no further request should begin.
+    :param on_token: called with each token of this client, so that logs can mask it.
+    :param hold_after: called with the headers of each response; returns for how many seconds to send nothing.
     :ivar before_try: called right before each try of a request is sent, after any wait; not for token requests. What it
         raises prevents that try and every further one, and ends the call.
     """

@@ -32,6 +32,6 @@ class RateLimit:
             rest(pause)
 
     def hold(self, seconds: float) -> None:
-        """Let nobody send for ``seconds``: the vendor asked this of one caller and means all of them."""
+        """Send nothing for ``seconds``: the vendor asked one caller, and means all of them."""
         with self._lock:
             self._next = max(self._next, time.monotonic() + seconds)

@@ -58,7 +58,7 @@ class Call:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What its errors are told of it."""
+        """The context of its errors."""
         return {"vendor": self.vendor, "method": self.method, "path": self.path}
 
     def clean(self, text: str, *, user_ids: Iterable[str] = ()) -> str:
@@ -88,7 +88,7 @@ class Response:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What an error about it is told."""
+        """The context of an error about it."""
         return {"status": self.status, "request_id": request_id(self.call, self.headers), **self.call.context}
 
     @property

@@ -140,7 +140,7 @@ def _inflated(received: Iterator[bytes]) -> Iterator[bytes]:
     decoder = None
     for data in received:
         while data:
-            # 32: gzip and zlib, told apart by their headers; a gzip may have several members.
+            # 32: gzip and zlib, distinguished by their headers; a gzip may have several members.
             decoder = zlib.decompressobj(32 + zlib.MAX_WBITS) if decoder is None or decoder.eof else decoder
             if piece := decoder.decompress(data, CHUNK):
                 yield piece

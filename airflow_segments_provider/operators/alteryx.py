@@ -94,11 +94,11 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
     :param role: NoAccess, Viewer, Member, Artisan, Curator, or Evaluated: decided by the server at run time.
     :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` gives it this role and makes the
         members exactly these, ``fail`` fails.
-    :param allow_empty: with ``update``, let nobody at all empty one that has members.
+    :param allow_empty: with ``update``, let an empty list remove all members.
     :param identify_by: ``id``, the server's own, or ``email``: each address is looked up first, one call each.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
-    :param on_unmatched: the same for people whom the server does not know, or who share an address.
-    :param on_refused: ``fail`` fails where the server refuses to add somebody; ``skip`` counts them by reason.
+    :param on_unmatched: the same for users that the server does not have, or who share an address.
+    :param on_refused: ``fail`` fails where the server refuses to add a user; ``skip`` counts them by reason.
     :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
         ``max_removed_fraction`` what ``update`` removes: see
         :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
@@ -193,7 +193,7 @@ class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
 
 
 class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
-    """Add users to a user group. A partial failure, a success to the server, fails the task unless told otherwise.
+    """Add users to a user group. A partial failure, which the server reports as a success, fails the task by default.
 
     :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched``, their limits and
         ``on_refused``.

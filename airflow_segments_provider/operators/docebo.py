@@ -69,7 +69,7 @@ class DoceboOperator(VendorOperator):
         """Say what other rules bring about."""
         self.log.warning(
             "Docebo empties an automatic group whose rules are new and fills it by them, within an hour: wait for it "
-            "with DoceboGroupPopulatedSensor. Where its Enrollment Rules app is on, people who come in may be enrolled "
+            "with DoceboGroupPopulatedSensor. Where its Enrollment Rules app is on, users who come in may be enrolled "
             "in courses, and those who come back, again."
         )
 
@@ -96,8 +96,8 @@ class DoceboGroupOperator(DoceboOperator):
 class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     """Make sure that a group exists and holds these users; creating twice makes one.
 
-    An automatic group is filled by Docebo, within an hour, and its Enrollment Rules app may enrol the people in courses
-    who come in; so it may if ``if_exists="update"`` gives the existing one other rules, which empties and refills it.
+    An automatic group is filled by Docebo, within an hour, and its Enrollment Rules app may enrol the users who come in
+    in courses; so it may if ``if_exists="update"`` gives the existing one other rules, which empties and refills it.
 
     Returns ``group_id, name, type, outcome, users_sent, users_removed, users_rejected, users_unmatched,
     unmatched_file, background_job, requests, changed_at``. See https://help.docebo.com/hc/en-us/articles/360020084100-Managing-groups.
@@ -109,13 +109,13 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
         looked up first.
     :param type: ``manual``, or ``automatic``, which needs a ``ruleset``.
     :param ruleset: a :class:`~airflow_segments_provider.vendors.docebo.rules.Ruleset`, or the dict that the API takes.
-    :param branch_ids: branches whose people are added.
+    :param branch_ids: branches whose users are added.
     :param group_ids: groups whose members are added, by either id.
     :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` gives it this description and
         ruleset, and makes the members of a manual group exactly these; ``fail`` fails.
-    :param allow_empty: with ``update``, let nobody at all empty one that has members.
+    :param allow_empty: with ``update``, let an empty list remove all members.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
-    :param on_unmatched: ``fail`` refuses where somebody is not found; ``skip`` leaves those out and counts them.
+    :param on_unmatched: ``fail`` rejects all users if one is not found; ``skip`` leaves those out and counts them.
     :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
         ``max_removed_fraction`` what ``update`` removes: see
         :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
@@ -170,7 +170,7 @@ class DoceboUpdateGroupOperator(DoceboGroupOperator):
     """Give a group another name, description or other rules; what is not given stays.
 
     Other rules have side effects: Docebo empties the group and refills it by them, within an hour, and its Enrollment
-    Rules app may enrol people in courses as they come in. Rules that the group has already are not sent.
+    Rules app may enrol users in courses as they come in. Rules that the group has already are not sent.
     An automatic group that was migrated from the former groups service is recalculated by any change, a new name
     included, with the same effects.
 
@@ -276,14 +276,14 @@ class DoceboListGroupsOperator(DoceboOperator):
         return found
 
 
-# In the names of what tells who made a change.
+# In the names of fields that name the user who made a change.
 _PEOPLE = ("author", "user", "by", "name", "mail", "idst")
 
 
 class DoceboGetConditionsHistoryOperator(DoceboGroupOperator):
     """Get the rules that an automatic group has had, the latest first.
 
-    Returns ``[{date, ruleset}, …]``, and what else Docebo tells of each but for the person who made the change.
+    Returns ``[{date, ruleset}, …]``, and the other fields of each, without the user who made the change.
 
     :param limit: how many at most; None for all.
     """
@@ -333,7 +333,7 @@ class DoceboConvertGroupIdOperator(DoceboOperator):
 
 
 def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ruleset and what is plain; nobody who had a hand in it."""
+    """Return the ruleset and plain values, without the users who made the change."""
     return {
         key: value
         for key, value in entry.items()
@@ -342,14 +342,14 @@ def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
-    """Add users to a group, and the people of branches and other groups. Adding a member again changes nothing.
+    """Add users to a group, and those of branches and other groups. Adding a member again changes nothing.
 
     Docebo may do it in the background; ``background_job`` of the result says so, and DoceboGroupPopulatedSensor waits
     for it. Returns what the create returns.
 
     :param user_ids: as for a create, as are ``identify_by``, ``branch_ids``, ``group_ids``, ``on_invalid``,
         ``on_unmatched`` and their limits. One of ``user_ids``, ``branch_ids`` and ``group_ids`` must be given; an
-        empty list adds nobody.
+        empty list adds no user.
     """
 
     template_fields: Sequence[str] = (
@@ -379,11 +379,11 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
 class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     """Remove users from a group. Somebody who is no member is no error.
 
-    Docebo may do it in the background, as an addition. Members whom the rules of an automatic group brought may come
+    Docebo may do it in the background, as an addition. Members by the rules of an automatic group may come
     back with its next evaluation. Returns what the create returns.
 
     :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits.
-    :param user_all: remove everybody; with ``user_filters`` everybody whom they find.
+    :param user_all: remove all members; with ``user_filters`` all that they find.
     :param user_filters: ``{"search": "…"}`` or a list of search texts. Because it may name a user, Airflow's UI and
         database show its size only.
     """
@@ -413,7 +413,7 @@ class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
 
 
 class DoceboListGroupUsersOperator(DoceboGroupOperator):
-    """List the members of a group, or those whom a search finds, into a file; a call for each 200.
+    """List the members of a group, or those that a search finds, into a file; a call for each 200.
 
     Where only username, name and address are wanted, :class:`DoceboExportGroupUsersOperator` needs one call in all; for
     the bare number, :class:`~airflow_segments_provider.operators.docebo.DoceboGetGroupOperator` does.

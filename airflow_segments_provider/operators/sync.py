@@ -119,7 +119,7 @@ def progress_log(log: Any) -> Callable[[Progress], None]:
             return
         said, rate = now, progress.done / max(now - began, 0.001)
         log.info(
-            "%s of %s people sent, %s a second, about %d s left.",
+            "%s of %s users sent, %s a second, about %d s left.",
             f"{progress.done:,}",
             f"{progress.total:,}",
             f"{rate:,.0f}",
@@ -137,7 +137,7 @@ def log_result(log: Any, synced: Synced) -> None:
         log.info("Only planned, nothing was sent%s.", said)
     else:
         log.info(
-            "%s is in sync: %s people wanted, %s changes applied, %s refused.",
+            "%s is in sync: %s users wanted, %s changes applied, %s refused.",
             plan.key,
             f"{counts['wanted']:,}",
             f"{counts['applied']:,}",
@@ -173,7 +173,7 @@ def result_of(synced: Synced) -> dict[str, Any]:
 def check_complete(synced: Synced, *, max_invalid: int | None, max_refused: int | None) -> None:
     """Nobody was left out beyond what is allowed.
 
-    :raises SyncIncomplete: somebody was.
+    :raises SyncIncomplete: some were.
     """
     counts = synced.counts
     invalid, refused = counts["invalid"], sum(counts.get(kind, 0) for kind in ("rejected", "waiting", "deferred"))
@@ -181,7 +181,7 @@ def check_complete(synced: Synced, *, max_invalid: int | None, max_refused: int 
     if max_invalid is not None and invalid > max_invalid:
         problems.append(f"{invalid:,} rows of the source are invalid, the limit is {max_invalid:,} (`max_invalid`)")
     if max_refused is not None and refused > max_refused:
-        problems.append(f"{refused:,} people were refused by the vendor, the limit is {max_refused:,} (`max_refused`)")
+        problems.append(f"{refused:,} users were refused by the vendor, the limit is {max_refused:,} (`max_refused`)")
     if problems:
         raise SyncIncomplete(
             f"{synced.plan.key} is in sync but for some: {'; '.join(problems)}. The others were sent, and that is "

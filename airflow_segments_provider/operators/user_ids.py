@@ -69,7 +69,7 @@ class UserIds:
 
 
 class UserIdsField:
-    """The attribute of an operator that holds people's ids.
+    """The attribute of an operator that holds user IDs.
 
     What is data becomes :class:`UserIds` at once. What Airflow has still to render (a template, an upstream result)
     stays as it is until the rendered value is set, which is data. What a mapped task is given may be either: it is data

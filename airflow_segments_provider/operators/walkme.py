@@ -79,7 +79,7 @@ class WalkMeChangeOperator(WalkMeOperator):
 
 
 class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
-    """Make sure that a segment exists and holds these people; creating twice makes one.
+    """Make sure that a segment exists and has these users; creating twice results in one.
 
     Returns ``system_guid, segment_guid, external_id, name, outcome, users_sent, users_rejected, requests, changed_at``.
     The segment is in the Editor's condition builder up to 10 minutes later: wait with
@@ -90,7 +90,7 @@ class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
     :param user_ids: a list, an upstream result, a template that renders to a list, any iterable, or a source such as
         :class:`~airflow_segments_provider.sources.sql.SqlMembers`. Airflow's UI and database show their number.
     :param external_id: yours, up to 100 characters; by default a UUIDv5 of system and name.
-    :param if_exists: ``reuse`` adds the people to the existing segment and removes none, ``update`` makes them its only
+    :param if_exists: ``reuse`` adds the users to the existing segment and removes none, ``update`` makes them its only
         members (25,000 at most), ``fail`` fails.
     :param allow_duplicate_name: let there be two segments of one name, though the Editor cannot tell them apart.
     :param allow_empty: with ``if_exists="update"``, let no ids at all empty the existing segment.
@@ -143,7 +143,7 @@ class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
 
 
 class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
-    """Add people to a segment, remove them, or make them its only members. Can be repeated at will.
+    """Add users to a segment, remove them, or make them its only members. Can be repeated.
 
     The segment is named by ``segment`` (the result of a create or update), ``segment_guid``, ``external_id`` or
     ``name``. Returns what the create returns. See https://developer.walkme.com/reference/update-segment.
@@ -187,7 +187,7 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
         self.allow_empty = allow_empty
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Send the people."""
+        """Send the users."""
         self.push_link(context)
         change: SegmentChange = self.hook.update_segment(**self.parameters)
         return self.report(context, change, changed=change.users_sent > 0 or self.action == "override")
@@ -241,7 +241,7 @@ class WalkMeDeleteSegmentOperator(WalkMeChangeOperator):
 
 
 class WalkMeListSegmentsOperator(WalkMeOperator):
-    """List a system's segments: ``[{segment_guid, external_id, name}, …]``. WalkMe tells no members."""
+    """List a system's segments: ``[{segment_guid, external_id, name}, …]``. WalkMe lists no members."""
 
     template_fields: Sequence[str] = ("system_guid", "walkme_conn_id")
 

@@ -119,23 +119,23 @@ _RULES = ("tags", "or_tags", "organization_ids", "group_ids")
 
 
 class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
-    """Make sure that a user segment exists and that these people are in it; creating twice makes one.
+    """Make sure that a user segment exists and that these users are in it; creating twice results in one.
 
     Returns ``user_segment_id, name, user_type, outcome, users_sent, users_added, users_removed, users_rejected,
     users_unmatched, unmatched_file, requests, changed_at``. In place of a list, a text that holds one (JSON) will do.
 
     :param name: 1 to 255 characters; the only thing by which an existing one is found.
-    :param user_ids: people who are in it whatever its rules say: a list, an upstream result, a template that renders to
+    :param user_ids: users who are in it whatever its rules say: a list, an upstream result, a template that renders to
         a list, any iterable, or a source. Airflow's UI and database show their number.
     :param user_type: ``signed_in_users`` or ``staff``.
     :param tags: a user needs all of them; of ``or_tags``, one. The tags of a user's organizations count.
     :param organization_ids: any one of them will do, for signed-in users; so it is with ``group_ids`` for staff.
     :param if_exists: ``reuse`` adds the people and changes nothing else, ``update`` makes it exactly as given, people
         included, ``fail`` fails.
-    :param allow_empty: with ``update``, let nobody at all empty one that has members.
+    :param allow_empty: with ``update``, let an empty list remove all members.
     :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
-    :param on_unmatched: the same for people whom Zendesk does not know.
+    :param on_unmatched: the same for users that Zendesk does not have.
     :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
         ``max_removed_fraction`` what ``update`` removes: see
         :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
@@ -180,17 +180,17 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
 
 
 class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentOperator):
-    """Change the people of a user segment, its rules, its type or its name. Can be repeated at will.
+    """Change the users of a user segment, its rules, its type or its name. Can be repeated at will.
 
-    Returns what a create returns. Zendesk takes all added people at once: they are read, changed and written, so of two
+    Returns what a create returns. Zendesk takes all added users at once: they are read, changed and written, so of two
     tasks that do so at the same time in the same segment one is lost. Give both to one task, or a pool of one slot.
 
     :param user_ids: as for a create; those who fit the segment's rules are in it besides.
-    :param action: ``add`` or ``remove`` these people, or ``set`` the added people to exactly these.
+    :param action: ``add`` or ``remove`` these users, or ``set`` the added users to exactly these.
     :param new_name: what is not given stays as it is, here and below.
     :param tags: as for a create, as are ``or_tags``, ``organization_ids``, ``group_ids``, ``user_type``,
         ``identify_by``, ``on_invalid``, ``on_unmatched`` and the limits; an empty list takes the rule away.
-    :param allow_empty: let ``set`` without anybody remove all added people.
+    :param allow_empty: let ``set`` without users remove all added users.
     """
 
     template_fields: Sequence[str] = (
@@ -255,7 +255,7 @@ class ZendeskGetUserSegmentOperator(ZendeskUserSegmentOperator):
     """Get a user segment.
 
     Returns ``user_segment_id, name, user_type, built_in, tags, or_tags, organization_ids, group_ids, added_users,
-    created_at, updated_at``, where ``added_users`` is the number of people added by their ids.
+    created_at, updated_at``, where ``added_users`` is the number of users added by their IDs.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -386,7 +386,7 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
         that Zendesk then takes away all other tags that these users have.
     :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
     :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
-    :param on_unmatched: the same for people whom Zendesk does not know.
+    :param on_unmatched: the same for users that Zendesk does not have.
     :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does: see
         :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
     """
@@ -427,13 +427,13 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
 
 
 class ZendeskApplyUserSegmentOperator(ZendeskUserSegmentOperator):
-    """Let only the people of a user segment see an article or a topic, or let everybody see it again.
+    """Let only the users of a user segment see an article or a topic, or let all visitors see it again.
 
     Returns ``article_id, topic_id, user_segment_id, changed``. The segment takes the place of every other one there.
     Refused where the plan does not let the segment be applied.
 
     :param article_id: one of this and ``topic_id``.
-    :param clear: without a segment: everybody sees it, visitors who are not signed in included.
+    :param clear: without a segment: all visitors see it, also those who are not signed in.
     """
 
     template_fields: Sequence[str] = (
@@ -464,7 +464,7 @@ class ZendeskApplyUserSegmentOperator(ZendeskUserSegmentOperator):
             "%s %s: %s%s.",
             "Topic" if applied.article_id is None else "Article",
             applied.article_id or applied.topic_id,
-            "everybody may see it"
+            "all visitors may see it"
             if applied.user_segment_id is None
             else f"only user segment {applied.user_segment_id} may see it",
             "" if applied.changed else ", as before",

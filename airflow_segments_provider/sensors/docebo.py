@@ -52,14 +52,14 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
     :param group: the result of the change (``create.output``); a manual group that was changed at once needs one poll.
     :param group_id: in place of it: the uuid, or the number of the former groups service.
     :param name: in place of both; one call more.
-    :param expected_user_ids: people who must be members: as ``user_ids`` of the operators, and as well concealed. The
-        triggerer is not told who they are, only how many. Checking them is one call for each 200 members.
+    :param expected_user_ids: users who must be members: as ``user_ids`` of the operators, and as well concealed. The
+        triggerer gets their number only. Checking them is one call for each 200 members.
     :param identify_by: what these are: ``id``, ``email`` or ``username``.
     :param on_invalid: ``fail`` refuses all of these if one is unusable; ``skip`` leaves those out.
     :param max_invalid_fraction: with ``skip``, fail where a larger share of 100 or more is unusable; 0.2 by default.
         Where all are, or where Docebo knows none of them, the sensor always fails.
     :param max_missing: how many of these may be missing; by default none, or of addresses and usernames as many as
-        ``group`` says belong to nobody.
+        ``group`` says belong to no user.
     :param expected_count: the number of members, exactly.
     :param min_count: the least number of members.
     :param still_polls: polls in a row that must find the same.
@@ -170,12 +170,12 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
                 raise
             self.log.warning("Poll failed, the %d. in a row: %s", self._failures, error)
         if result is None and self.deferrable and self._uuid is not None:
-            # Airflow's sensors skip or fail, as they were told to, on what is raised here.
+            # Airflow's sensors skip or fail, as configured, on what is raised here.
             self._defer(self._uuid, datetime.now(UTC) + timedelta(seconds=self.timeout))
         return result is not None and PokeReturnValue(True, result)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        """Look for the people, once the trigger has found the number right; if some are missing, wait on.
+        """Look for the expected users once the trigger has found the right number; if some are missing, wait on.
 
         :raises AirflowSensorTimeout: the group was not populated within ``timeout``.
         :raises SegmentsError: what the trigger met, as the same error; or its event is none that is known.
@@ -194,7 +194,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
             else:
                 if missing <= self._wait.allowed_missing:
                     return self._result(group_id, members, missing)
-                sentence = f"{missing:,} of the {self._expected.count:,} people expected are not among its members"
+                sentence = f"{missing:,} of the {self._expected.count:,} expected users are not among its members"
                 if datetime.now(UTC) >= deadline:
                     raise _timed_out(group_id, sentence)
                 self.log.info("The group is not populated: %s.", sentence)
@@ -202,7 +202,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Have the wait and its people at hand."""
+        """Read the wait and its expected users."""
         from airflow_segments_provider.vendors.docebo.population import read_wait
 
         given = {field: getattr(self, field) for field in self.template_fields if field not in _NOT_OF_THE_WAIT}
@@ -222,7 +222,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
             return None
         missing = self._expected.missing(self.hook, self._uuid)
         if missing > self._wait.allowed_missing:
-            self.log.info("The group is not populated: %s of the people expected are no members.", f"{missing:,}")
+            self.log.info("The group is not populated: %s of the expected users are not members.", f"{missing:,}")
             return None
         return self._result(self._uuid, members, missing)
 
@@ -248,7 +248,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
 
     def _result(self, group_id: str, members: int, missing: int) -> dict[str, Any]:
         self.log.info(
-            "The group is populated: %s members; of %s people expected, %s are missing.",
+            "The group is populated: %s members; of %s expected users, %s are missing.",
             f"{members:,}",
             f"{self._expected.count:,}",
             f"{missing:,}",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ZendeskJobStatusSensor"]
 
-# Zendesk tells of a job for one day after its creation.
+# Zendesk shows a job for one day after its creation.
 TIMEOUT = timedelta(days=1)
 
 
@@ -36,9 +36,9 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
     """Wait until background jobs of Zendesk are done, and say what became of them.
 
     Returns ``jobs, users_updated, users_failed``: the last by Zendesk's reason. A job that is completed may still have
-    failed for some of its users, and that fails the task unless told otherwise. A job that failed as a whole, or that
-    Zendesk does not know (any more: it forgets them a day after their creation), always does. Neither can be mended by
-    a retry of this task: run the update again, which makes the same change twice where it had succeeded. See
+    failed for some of its users, and that fails the task by default. A job that failed as a whole, or that
+    Zendesk does not have (it forgets jobs a day after their creation), always does. A retry of this task repairs
+    neither: run the update again, which makes the same change twice where it had succeeded. See
     https://developer.zendesk.com/api-reference/ticketing/ticket-management/job_statuses/.
 
     :param job_ids: the result of :class:`~airflow_segments_provider.operators.zendesk.ZendeskUpdateUsersOperator`
@@ -127,7 +127,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
             unfinished = sum(not job.finished for job in jobs)
             self.log.info("%d of %d background jobs are not done.", unfinished, len(jobs))
         if self.deferrable:
-            # Airflow's sensors skip or fail, as they were told to, on what is raised before this.
+            # Airflow's sensors skip or fail, as configured, on what is raised before this.
             self._defer(datetime.now(UTC) + timedelta(seconds=self.timeout))
         return False
 

@@ -140,11 +140,11 @@ class WalkMeTarget:
     normalise = staticmethod(as_is)
 
     def add(self, ids: Sequence[str]) -> Applied:
-        """Add people."""
+        """Add users."""
         return self._send("add", ids)
 
     def remove(self, ids: Sequence[str]) -> Applied:
-        """Remove people."""
+        """Remove users."""
         return self._send("remove", ids)
 
     def replace(self, ids: Sequence[str]) -> Applied:

@@ -48,8 +48,8 @@ class DoceboGroupPopulatedTrigger(BaseTrigger):
     :param still_polls: polls in a row that must find the same.
     :param expected_count: the number of members, exactly.
     :param min_count: the least number of members.
-    :param checked_count: a number of members at which the sensor found people missing: with the same number again it
-        is told only when polling has slowed down to ``max_wait``.
+    :param checked_count: a number of members at which the sensor found users missing: with the same number again it
+        is resumed only when polling has slowed down to ``max_wait``.
     :param max_failures: polls in a row that may fail in passing.
     """
 
@@ -131,9 +131,7 @@ class DoceboGroupPopulatedTrigger(BaseTrigger):
                 if self._is_populated(population, wait):
                     return self._event("populated")
                 wait = self.poke_interval if self._soon else min(2 * wait, self.max_wait)
-        restless = (
-            "its number of members did not hold still" if self._met else "some of the people expected are missing"
-        )
+        restless = "its number of members did not hold still" if self._met else "some of the expected users are missing"
         return self._event("timeout", lacking=self._lacking() or restless)
 
     def _is_populated(self, population: GroupPopulation, wait: float) -> bool:

@@ -26,7 +26,7 @@ NAMED = 5
 
 
 def outcome(jobs: Sequence[JobStatus]) -> dict[str, Any]:
-    """Return what became of all of the jobs, or of those that are done: numbers and ids of jobs, nothing about people.
+    """Return what became of all of the jobs, or of those that are done: numbers and IDs of jobs, no users.
 
     ``users_updated`` is None where a completed job does not say.
     """

@@ -62,7 +62,7 @@ class Contracted:
         return self.hook.add_users(ids, **self.named(key), **options)
 
     def remove(self, ids: Iterable[object], key: Any, **options: Any) -> Any:
-        """Remove people."""
+        """Remove users."""
         return self.hook.remove_users(ids, **self.named(key), **options)
 
     def delete(self, key: Any, **options: Any) -> Any:

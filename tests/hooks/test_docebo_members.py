@@ -290,7 +290,7 @@ class TestRemove:
 
     @pytest.mark.parametrize("filters", [{}, [], [" "], {"search": ""}, {"search": None}, ["a", ""]])
     def test_a_search_for_nothing_would_find_everybody(self, hook, docebo_sandbox, group, filters):
-        with pytest.raises(InvalidInput, match="which would find everybody"):
+        with pytest.raises(InvalidInput, match="which would find all members"):
             hook.remove_users(user_all=True, user_filters=filters, group_id=group)
         assert docebo_sandbox.counts() == {}
 

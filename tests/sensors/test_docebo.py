@@ -322,7 +322,7 @@ class TestDeferred:
     def test_but_not_beyond_its_deadline(self, docebo_sandbox, people):
         group = created(people[:2])
         told = event(group, deadline="2026-01-01T00:00:00+00:00")
-        with pytest.raises(AirflowSensorTimeout, match="1 of the 2 people expected"):
+        with pytest.raises(AirflowSensorTimeout, match="1 of the 2 expected users"):
             resumed(wait(group=group, expected_user_ids=people[1:3]), told)
         docebo_sandbox.fault("docebo.list_members", "status", status=503, times=None)
         with pytest.raises(VendorUnavailable):

@@ -184,7 +184,7 @@ class TestPeopleWereMissingAtThisNumber:
 
 class TestTimeout:
     @pytest.mark.parametrize(
-        ("options", "said"), [({}, "did not hold still"), ({"checked_count": 0}, "people expected are missing")]
+        ("options", "said"), [({}, "did not hold still"), ({"checked_count": 0}, "expected users are missing")]
     )
     def test_it_tells_what_was_lacking_where_the_number_was_not(self, docebo_sandbox, group, slept, options, said):
         deadline = datetime.fromtimestamp(docebo_sandbox.now(), UTC) + timedelta(seconds=20)

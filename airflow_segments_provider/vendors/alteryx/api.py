@@ -213,7 +213,7 @@ def _meets_all(error: VendorError) -> bool:
 
 
 def _cleaned(reasons: Mapping[str, str], batch: UserIdBatch, call: Call) -> dict[str, str]:
-    """Return the reasons by the keys of the users whom they are about, without any user of the request."""
+    """Return the reasons by the keys of the users that they are about, without any user of the request."""
     user_ids = set(map(id_key, batch.ids()))
 
     def conceal(word: re.Match[str]) -> str:

@@ -100,7 +100,7 @@ class UserGroupKey(Parameters):
 
 
 class UpdateUserGroup(UserGroupKey):
-    """What an update is given."""
+    """The parameters of an update."""
 
     new_name: Name | None = None
     role: Role | None = None
@@ -113,7 +113,7 @@ class UpdateUserGroup(UserGroupKey):
 
 
 class DeleteUserGroup(UserGroupKey):
-    """What a deletion is given."""
+    """The parameters of a deletion."""
 
     force_delete: bool = False
     if_missing: IfMissing = "skip"
@@ -130,13 +130,13 @@ class ChangeUsers(RemoveUsers):
 
 
 class ChangeActiveDirectoryGroup(UserGroupKey):
-    """What a change of Active Directory groups is given."""
+    """The parameters of a change of Active Directory groups."""
 
     sid: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^S-1-[0-9-]+$")]
 
 
 class CollectionPermissions(Parameters):
-    """What the people of a user group may do in a collection, in the API's own words."""
+    """What the users of a user group may do in a collection, in the API's own words."""
 
     is_admin: bool = False
     can_add_assets: bool = False
@@ -152,7 +152,7 @@ class CollectionPermissions(Parameters):
 
 
 class Share(UserGroupKey):
-    """What a change of sharing is given; permissions and expiry are for collections only."""
+    """The parameters of a change of sharing; permissions and expiry are for collections only."""
 
     resource_type: ResourceType
     resource_id: Id

@@ -37,7 +37,7 @@ class UserGroup(BaseModel):
 
 
 class User(BaseModel):
-    """A user of Alteryx Server: a person, so nothing of it belongs into a log or an XCom."""
+    """A user of Alteryx Server; nothing of it may be logged or stored in an XCom."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -80,7 +80,7 @@ class UserGroupChange(BaseModel):
 def parse_group(entry: Any) -> UserGroup:
     """Return a user group in an answer.
 
-    :raises UnexpectedReply: it has no id or name, or its members cannot be told: they are not nobody.
+    :raises UnexpectedReply: it has no id or name, or its members cannot be read: an empty list would be wrong.
     """
     if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or not isinstance(entry.get("name"), str):
         raise UnexpectedReply("Alteryx Server's answer holds a user group without id or name.")
@@ -100,7 +100,7 @@ def _members(listed: Any) -> frozenset[str] | None:
     ids = [entry.get("userId") if isinstance(entry, Mapping) else None for entry in user_ids]
     known = [str(one) for one in ids if (isinstance(one, str) and one.strip()) or type(one) is int]
     if len(known) < len(ids):
-        raise UnexpectedReply("Alteryx Server's answer holds a user group whose members cannot be told.")
+        raise UnexpectedReply("Alteryx Server's answer holds a user group whose members cannot be read.")
     return frozenset(known)
 
 

@@ -23,7 +23,7 @@ EMAILS_A_BATCH = 1000
 
 
 def list_users(api: AlteryxApi, filters: dict[str, str]) -> list[User]:
-    """Return the users whom the server's own filters let through."""
+    """Return the users that the server's own filters select."""
     return api.read(parse_users, api.call("GET", "users", query=filters, user_ids=filters.values))
 
 

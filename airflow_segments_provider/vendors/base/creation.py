@@ -52,7 +52,7 @@ def check_removals(subject: str, limits: ReplaceParameters, *, users: int, membe
         if not limits.allow_empty:
             raise InvalidInput(
                 f"The update of {subject}, which exists and has members,",
-                ["`user_ids` has nobody, so all of them would be removed. If that is meant, use `allow_empty=True`."],
+                ["`user_ids` has no user, so all of them would be removed. If that is meant, use `allow_empty=True`."],
             )
     elif breach := breach_of_removals(removed, members, limits.max_removed_fraction):
         raise InvalidInput(
@@ -76,7 +76,7 @@ def create_once(
     :param post: sends the create once; see ``idempotent`` of :meth:`HttpClient.request`.
     :param look: looks for what should exist. Any ``Conflict`` of its own is final.
     :param what: the thing, for messages, e.g. ``"segment 'Trial users'"``.
-    :param key: by what the vendor tells two of them apart, for the message of a 409 for nothing.
+    :param key: by what the vendor distinguishes two of them, for the message of a 409 for nothing.
     :param unsent: what to say where it certainly was not created.
     :param unique: the vendor, or its list without any lag, keeps a second one from being made. Else a create whose
         answer was lost is not sent again: Airflow's own retry comes later, and looks first.

@@ -65,7 +65,7 @@ class DoceboConnectionFields(ConnectionFields):
     :param grant_type: how a token is got; ``password`` needs ``username`` and ``user_password``, ``jwt_bearer`` needs
         ``username`` and ``private_key``.
     :param token_url: by default ``/oauth2/token`` of the platform.
-    :param jwt_audience: whom the assertion is for; by default the platform's host.
+    :param jwt_audience: the audience of the assertion; by default the platform's host.
     :param add_route: how members are added: ``PUT .../assign_users``, ``PUT .../users`` or ``POST .../users``. What
         Docebo publishes is at odds with itself; ``auto`` finds out.
     :param create_path: where groups are created; ``auto`` finds out.

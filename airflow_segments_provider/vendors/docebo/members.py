@@ -69,7 +69,7 @@ class GroupMembers:
         return count
 
     def add(self, staged: StagedUserIds, branch_ids: Sequence[int] = (), group_numbers: Sequence[int] = ()) -> None:
-        """Add staged users, and before them, in a request of their own, the people of branches and groups."""
+        """Add staged users, and before them, in a request of their own, those of branches and groups."""
         sources = {"branch_ids": branch_ids, "group_ids": group_numbers}
         if body := {name: ids for name, ids in sources.items() if ids}:
             self._add("add route for branches and groups", _SOURCES_FIRST, encode(body), tuple)
@@ -80,7 +80,7 @@ class GroupMembers:
         self._in_batches(staged, "removed from", self._remove)
 
     def remove_found(self, user_all: bool, user_filters: Any, searches: Iterable[str]) -> None:
-        """Remove everybody, or whom filters find."""
+        """Remove all members, or those that filters find."""
         given = {"user_all": user_all, "user_filters": user_filters}
         body = {"user_ids": [], **{name: value for name, value in given.items() if value}}
         self._remove(encode(body), lambda: searches)
@@ -186,7 +186,7 @@ def check_add_route(api: DoceboApi) -> None:
     """Check that the platform has the connection's ``add_route``, once, by a change of no users of no group.
 
     A platform answers 404 for a route as for a group that it does not have. So what it says is compared with what it
-    says of such a group, and of a route that no platform has; where that is the same, nothing can be told.
+    says of such a group, and of a route that no platform has; where that is the same, the route is unknown.
 
     :raises ConfigurationError: it does not have the route. Nothing was changed.
     """

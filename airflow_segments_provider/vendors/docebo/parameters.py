@@ -103,7 +103,7 @@ class GroupKey(Parameters):
 class Sources(LookupParameters):
     """Whom to add beside single users.
 
-    :param branch_ids: branches whose people are added.
+    :param branch_ids: branches whose users are added.
     :param group_ids: groups whose members are added, by either id.
     """
 
@@ -113,7 +113,7 @@ class Sources(LookupParameters):
 
 
 class CreateGroup(Sources, ReplaceParameters):
-    """What a create is given, without the people."""
+    """The parameters of a create."""
 
     name: Name
     type: Literal["manual", "automatic"] = "manual"
@@ -141,7 +141,7 @@ class CreateGroup(Sources, ReplaceParameters):
 
 
 class UpdateGroup(GroupKey):
-    """What an update is given."""
+    """The parameters of an update."""
 
     new_name: Name | None = None
     description: str | None = None
@@ -159,19 +159,19 @@ class UpdateGroup(GroupKey):
 
 
 class DeleteGroup(GroupKey):
-    """What a deletion is given."""
+    """The parameters of a deletion."""
 
     if_missing: IfMissing = "skip"
 
 
 class AddUsers(GroupKey, Sources):
-    """What an addition is given, without the people."""
+    """The parameters of an addition."""
 
 
 class RemoveUsers(GroupKey, LookupParameters):
-    """What a removal is given, without the people.
+    """The parameters of a removal.
 
-    :param user_all: everybody, or with ``user_filters`` everybody whom they find.
+    :param user_all: all members, or with ``user_filters`` all that they find.
     :param user_filters: ``{"search": "..."}`` or a list of search texts: what Docebo publishes is at odds with itself,
         so it is sent as it is given.
     """
@@ -183,12 +183,12 @@ class RemoveUsers(GroupKey, LookupParameters):
     @model_validator(mode="after")
     def _filters_that_filter(self) -> Self:
         if self.user_filters is not None and not (self.searches and all(text.strip() for text in self.searches)):
-            raise ValueError("`user_filters` holds a search without a text, which would find everybody")
+            raise ValueError("`user_filters` holds a search without a text, which would find all members")
         return self
 
     @property
     def searches(self) -> list[str]:
-        """The texts that are searched for; they may be people."""
+        """The texts that are searched for; they may identify users."""
         values = self.user_filters.values() if isinstance(self.user_filters, Mapping) else self.user_filters or ()
         return [value if isinstance(value, str) else "" for value in values]
 

@@ -1,4 +1,4 @@
-"""What a wait for a Docebo group is given: checked before the first call; its people are kept out of memory."""
+"""The parameters of a wait for a Docebo group, and the expected users, which are kept out of memory."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TOLD = ("outcome", "background_job", "users_unmatched")
 
 
 class GroupWait(GroupKey, UsersParameters):
-    """What the sensor is given, without the people; see the sensor for what it means."""
+    """The parameters of the sensor, which documents them."""
 
     identify_by: IdentifyBy = "id"
     max_missing: int | None = Field(None, ge=0)
@@ -52,7 +52,7 @@ class GroupWait(GroupKey, UsersParameters):
 
     @property
     def allowed_missing(self) -> int:
-        """How many of the expected people may be missing; those whom the change did not find will be."""
+        """How many of the expected users may be missing; those that the change did not find will be."""
         if self.max_missing is not None:
             return self.max_missing
         return 0 if self.identify_by == "id" else sum(self.users_unmatched.values())
@@ -144,7 +144,7 @@ class ExpectedUsers:
 
 
 def read_wait(given: dict[str, Any], user_ids: UserSource) -> tuple[GroupWait, ExpectedUsers]:
-    """Return the wait and its people, once all is found to be right.
+    """Return the wait and its expected users, once all are checked.
 
     :raises InvalidInput: with every problem found.
     """

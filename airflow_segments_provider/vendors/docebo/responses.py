@@ -61,11 +61,11 @@ class Group(BaseModel):
 
 
 class Member(BaseModel):
-    """A member of a group: a person, so nothing of it belongs into a log or an XCom.
+    """A member of a group; nothing of it may be logged or stored in an XCom.
 
     :param user_id: the number that the API calls ``idst`` here and ``user_id`` elsewhere.
     :param username: what the API calls ``userid`` here.
-    :param relation_type: what made the person a member, in the API's own words.
+    :param relation_type: what made the user a member, in the API's own words.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -79,7 +79,7 @@ class Member(BaseModel):
 
 
 class UserMatches(BaseModel):
-    """What a look-up of users found: people, so nothing of it but its counts belongs into a log or an XCom.
+    """What a look-up of users found; only its counts may be logged or stored in an XCom.
 
     :param found: user ids by the value that was looked up.
     :param unmatched: values that no user has.
@@ -96,11 +96,11 @@ class UserMatches(BaseModel):
 class GroupChange(BaseModel):
     """What a create, update, delete or change of members did: the small result of its task.
 
-    :param users_sent: ids that Docebo acknowledged as added, or of a removal, as removed; those of users whom it does
+    :param users_sent: ids that Docebo acknowledged as added, or of a removal, as removed; those of users that it does
         not know, or whose membership did not change, are among them.
-    :param users_removed: members whom ``if_exists="update"`` removed.
+    :param users_removed: members that ``if_exists="update"`` removed.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
-    :param users_unmatched: people who were not found, by reason (``on_unmatched="skip"``).
+    :param users_unmatched: users who were not found, by reason (``on_unmatched="skip"``).
     :param unmatched_file: beside the ledger, that lists them.
     :param background_job: Docebo does a part of it later; it gives no id to ask for.
     :param requests: calls to the API, repeats and look-ups included.
@@ -170,10 +170,10 @@ _UNSAID = "Docebo's answer does not say whether it did what was asked."
 class Page(Generic[Entry]):
     """A page of a list.
 
-    :param digest: tells pages apart.
+    :param digest: distinguishes pages.
     :param more: whether there is another one; None where Docebo does not say.
     :param cursor: must come with the next page's number.
-    :param total: entries of all pages, where Docebo tells.
+    :param total: entries of all pages, where Docebo returns it.
     """
 
     items: list[Entry] = field(repr=False)

@@ -79,15 +79,15 @@ def find(api: DoceboApi, values: UserSource, by: IdentifyBy) -> UserMatches:
     return UserMatches(found=found, unmatched=unmatched, ambiguous=ambiguous)
 
 
-# For fewer people than this it is not worth a call to learn how long the list of all users is.
+# For fewer users, a call that returns the length of the list of all users costs more than it saves.
 FEW = 20
 
 
 class UserLookUp:
-    """For each value, the id of the user who has it; None where several have. Values of nobody are left out.
+    """The ID of the user who has a value; None where several users have it. Values of no user are left out.
 
     Docebo answers one search a call and allows a thousand calls an hour. So where the list of all users takes fewer
-    calls, it is read once, into a temporary database; it may change while it is read, so a few whom it did not show
+    calls, it is read once, into a temporary database; it may change while it is read, so a few that it did not show
     are searched for all the same.
 
     :param expected: how many values will be asked for in all.
@@ -122,8 +122,8 @@ class UserLookUp:
         return {value: next(iter(ids)) if len(ids) == 1 else None for value, ids in found.items()}
 
     def _read_all(self) -> None:
-        """Read everybody into the index, if that takes fewer calls than a search for each."""
-        # By username, of which no two are the same: an order without ties, so that no page skips anybody.
+        """Read all users into the index, if that takes fewer calls than a search for each."""
+        # By username, of which no two are the same: an order without ties, so that no page skips a user.
         pages = self._api.pages(USERS, parse_user, {"get_total_count": "1", "sort_attr": "username", "sort_dir": "asc"})
         first = next(pages, None)
         if first is None or first.total is None or first.total > self._expected * len(first.items):

@@ -45,7 +45,7 @@ def _seconds(value: Any) -> Any:
 
 
 class LookUp(Parameters):
-    """What every call is given.
+    """The parameters of every call.
 
     :param system_guid: by default the connection's own.
     """
@@ -54,7 +54,7 @@ class LookUp(Parameters):
 
 
 class CreateSegment(LookUp, UsersParameters):
-    """What a create is given, without the people."""
+    """The parameters of a create."""
 
     name: Name
     external_id: ExternalId | None = None
@@ -92,21 +92,21 @@ class SegmentKey(LookUp):
 
 
 class UpdateSegment(SegmentKey, UsersParameters):
-    """What an update is given, without the people."""
+    """The parameters of an update."""
 
     action: Action
     allow_empty: bool = False
 
 
 class DeleteSegment(SegmentKey):
-    """What a deletion is given."""
+    """The parameters of a deletion."""
 
     if_missing: IfMissing = "skip"
     if_unsupported: Literal["empty", "fail"] = "empty"
 
 
 class Propagation(SegmentKey):
-    """What a wait for the Editor is given.
+    """The parameters of a wait for the Editor.
 
     :param changed_at: from ``segment``, if not given beside it.
     """

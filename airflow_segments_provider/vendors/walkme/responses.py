@@ -36,7 +36,7 @@ class Segment(BaseModel):
 class SegmentChange(BaseModel):
     """What a create, update or delete did: the small result of its task.
 
-    :param outcome: what became of the segment: created, reused (it was there, people were added), updated, deleted,
+    :param outcome: what was done: created, reused (it existed, users were added), updated, deleted,
         emptied (WalkMe could not delete it) or missing (nothing to delete).
     :param users_sent: ids that WalkMe acknowledged, repeats included.
     :param users_rejected: ids that were left out, by reason (``on_invalid="skip"``).
@@ -128,7 +128,7 @@ _DONE = re.compile(
 
 # Counts of the users that a write reached; those of users that it had no need to change are added to them.
 _REACHED = frozenset({"accepted", "processed", "succeeded", "success", "successful", "received"})
-# Counts of what was changed say nothing where there may have been nothing to change: a repeated request adds nobody.
+# Counts of what was changed say nothing where there may have been nothing to change: a repeated request adds no user.
 _CHANGED: dict[Write, frozenset[str]] = {
     "create": frozenset({"added", "inserted", "imported"}),
     "add": frozenset(),

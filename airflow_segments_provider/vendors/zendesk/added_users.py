@@ -187,7 +187,7 @@ def _read_again(api: ZendeskApi, segment: UserSegment, plan: Plan, error: Vendor
 
 
 def check(api: ZendeskApi, answer: UserSegment, before: Ids, after: Ids) -> None:
-    """Whether a segment has the people that were sent; an answer that does not show them is asked for once more.
+    """Check that a segment has the users that were sent; a response that does not show them is requested again.
 
     :raises UnexpectedReply: it lacks some, or still has some who were removed.
     """

@@ -233,9 +233,9 @@ class ZendeskApi(VendorApi):
     # Who calls -----------------------------------------------------------------------------------------------------
 
     def caller(self) -> User | None:
-        """Whose credentials these are, None where Zendesk refuses them.
+        """Return the user of these credentials, None where Zendesk refuses them.
 
-        That is no error to this call, which anybody may make; so a token that has ended is renewed here, and once.
+        That is not an error of this call, which needs no permission; so an expired token is renewed here, once.
         """
         token = self.client.token().value
         found = self._caller()

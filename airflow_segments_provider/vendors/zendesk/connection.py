@@ -194,16 +194,16 @@ def _warn_of_the_end(conn_id: str) -> None:
     """Once a process and connection."""
     logger.warning(
         "Connection %r uses a Zendesk API token. Zendesk ends API tokens on 30 April 2027, gives no new ones since 27 "
-        "October 2026, and deactivates those that nobody used for 30 days. Set up an OAuth client: `auth` oauth.",
+        "October 2026, and deactivates those that were not used for 30 days. Set up an OAuth client: `auth` oauth.",
         conn_id,
     )
 
 
 def hold_after(headers: Mapping[str, str]) -> float:
-    """For how many seconds the half of the API that answered should be left alone.
+    """Return for how many seconds to send nothing to the half of the API that answered.
 
-    Both halves tell their limit a minute and what is left of it; only Support tells when it is full again. Near the end
-    requests are spread at the limit's own rate, so that tasks beside this one get theirs, too.
+    Both halves return their limit per minute and what is left of it; only Support returns when it is full again. Near
+    the limit, requests are spread at its rate, so that other tasks can send theirs, too.
     """
     limit, left = _number(headers, "x-rate-limit"), _number(headers, "x-rate-limit-remaining")
     if not limit or left is None or left > limit * LOW:

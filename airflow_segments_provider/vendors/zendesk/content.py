@@ -98,7 +98,7 @@ def list_segments(api: ZendeskApi, wanted: ListUserSegments) -> UserSegments:
 def _sees_all(api: ZendeskApi, user_id: int, found: list[UserSegment]) -> bool:
     """Whether the list of a user's segments is the whole truth: for Help Center managers, and for the user's own.
 
-    No field of a user tells a manager, but only a manager may read a single segment.
+    No field of a user marks a manager, but only a manager may read a single segment.
     """
     try:
         me = api.caller()
@@ -134,7 +134,7 @@ def _id_of(api: ZendeskApi, key: UserSegmentKey) -> str:
 
 
 def where_used(api: ZendeskApi, segment: UserSegment) -> str:
-    """Where a segment is applied, as a sentence; no list tells the articles of a segment, so they are looked through.
+    """Where a segment is applied, as a sentence; no list has the articles of a segment, so they are searched.
 
     Empty where nothing was found.
     """

@@ -30,7 +30,7 @@ _WRITE_SCOPES = {"write", "hc:write"}
 
 
 def explain(hook: Connected) -> tuple[bool, str]:
-    """See who the credentials are, and whether that is somebody who manages the Help Center; never raise."""
+    """Read whose credentials these are, and whether that user manages the Help Center; never raise."""
     try:
         credentials = _CREDENTIALS[hook.fields.auth]
     except ConfigurationError as error:

@@ -12,7 +12,7 @@ from airflow_segments_provider.vendors.base.template_text import from_text
 
 
 class JobWait(Parameters):
-    """What the sensor is given.
+    """The parameters of the sensor.
 
     :param job_ids: the jobs to look at.
     :param earlier_jobs: how many more the update began, which had succeeded when it ended.

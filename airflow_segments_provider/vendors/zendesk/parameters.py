@@ -55,7 +55,7 @@ Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 
 
 class UserSegmentRules(Parameters):
-    """Who belongs to a segment by rule; an empty list restricts nobody, None leaves what is there."""
+    """The rules of a segment; an empty list restricts no user, None leaves a rule as it is."""
 
     tags: Annotated[list[Tag] | None, AS_LIST] = None
     or_tags: Annotated[list[Tag] | None, AS_LIST] = None
@@ -70,13 +70,13 @@ class UserSegmentRules(Parameters):
 
 
 class People(LookupParameters):
-    """How the people of a change are given."""
+    """What the users of a change are identified by."""
 
     identify_by: IdentifyBy = "id"
 
 
 class CreateUserSegment(UserSegmentRules, People, ReplaceParameters):
-    """What a create is given, without the people."""
+    """The parameters of a create."""
 
     name: Name
     user_type: UserType = "signed_in_users"
@@ -126,7 +126,7 @@ class UpdateUserSegment(UserSegmentKey, UserSegmentRules, People, ReplaceParamet
 
 
 class DeleteUserSegment(UserSegmentKey):
-    """What a deletion is given."""
+    """The parameters of a deletion."""
 
     if_missing: IfMissing = "skip"
 
@@ -197,7 +197,7 @@ class JobIds(Parameters):
 
 
 class ApplyUserSegment(Parameters):
-    """What an application of a segment is given."""
+    """The parameters of an application of a segment."""
 
     user_segment_id: Id | None = None
     name: Name | None = None

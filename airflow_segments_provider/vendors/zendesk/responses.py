@@ -29,7 +29,7 @@ from airflow_segments_provider.vendors.zendesk.parameters import (
 class UserSegment(BaseModel):
     """A user segment as Zendesk shows it.
 
-    :param added_user_ids: the people who are in it whatever the tags say; None where the answer lacks them. Never
+    :param added_user_ids: the users who are in it whatever the tags say; None where the response lacks them. Never
         shown: only ``added_users``, their number, is.
     """
 
@@ -50,14 +50,14 @@ class UserSegment(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def added_users(self) -> int | None:
-        """How many people were added by their ids."""
+        """How many users were added by their IDs."""
         return None if self.added_user_ids is None else len(self.added_user_ids)
 
 
 class UserSegments(BaseModel):
     """A list of user segments.
 
-    :param shared_only: an agent asked about somebody else and sees only the segments that the agent is in, too.
+    :param shared_only: an agent asked about another user and sees only the segments that the agent is in, too.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -69,10 +69,10 @@ class UserSegments(BaseModel):
 class UserSegmentChange(BaseModel):
     """What a create, update, delete or change of the added users did: the small result of its task.
 
-    :param users_sent: people given whom Zendesk knows, repeats included.
+    :param users_sent: users that Zendesk has, repeats included.
     :param users_added: those of them who were not among the added users before.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
-    :param users_unmatched: people whom Zendesk does not know, by reason (``on_unmatched="skip"``).
+    :param users_unmatched: users that Zendesk does not have, by reason (``on_unmatched="skip"``).
     :param unmatched_file: beside the ledger, that lists them.
     :param requests: calls to the API, repeats and look-ups included.
     """
@@ -142,7 +142,7 @@ _FAILED = ("failed", "error")
 
 
 class User(BaseModel):
-    """A user of Zendesk: a person, so nothing of it belongs into a log or an XCom."""
+    """A user of Zendesk; nothing of it may be logged or stored in an XCom."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -155,7 +155,7 @@ class User(BaseModel):
 
 
 class UserMatches(BaseModel):
-    """Users who were looked for: people, so nothing of it belongs into a log or an XCom.
+    """The result of a look-up of users; nothing of it may be logged or stored in an XCom.
 
     :param found: the id of each value that belongs to exactly one user.
     :param unmatched: values that belong to no user.
@@ -243,7 +243,7 @@ def parse_tags(tags: Any) -> list[str]:
 
 
 def parse_job(entry: Any, call: Call) -> JobStatus:
-    """Return a job in an answer. Only the kinds of failures are kept: their details may name people.
+    """Return a job in an answer. Only the kinds of failures are kept: their details may name users.
 
     :param call: what was answered.
     :raises UnexpectedReply: it has no id or status.
@@ -294,14 +294,14 @@ def _succeeded(row: Any) -> bool:
 
 
 def _reason(row: Any, call: Call) -> str:
-    """Return the kind of an error, which is one word such as UserUpdateFailed; anything else may name a person."""
+    """Return the kind of an error, which is one word such as UserUpdateFailed; anything else may name a user."""
     error = row.get("error") if isinstance(row, Mapping) else None
     known = isinstance(error, str) and _KIND.fullmatch(error) and call.clean(error) == error
     return str(error) if known else "failed"
 
 
 def _people(results: Any) -> list[str]:
-    """Return the users whom a job's rows name."""
+    """Return the users that a job's rows name."""
     rows = [row for row in results if isinstance(row, Mapping)] if isinstance(results, list) else []
     return [str(row[key]) for row in rows for key in ("id", "external_id", "email") if row.get(key)]
 
@@ -313,7 +313,7 @@ def _count(value: Any) -> int | None:
 class AppliedSegment(BaseModel):
     """What was applied to what: the small result of its task.
 
-    :param user_segment_id: None where everybody may see it now, anonymous visitors included.
+    :param user_segment_id: None where all visitors may see it now, anonymous ones included.
     :param changed: False where it was so already.
     """
 
@@ -350,7 +350,7 @@ class Restricted(Content):
 
     @property
     def applied(self) -> list[int]:
-        """The segments whose people may see it; empty where everybody may."""
+        """The segments whose users may see it; empty where all visitors may."""
         one = [] if self.user_segment_id is None else [self.user_segment_id]
         return list(dict.fromkeys([*one, *(self.user_segment_ids or [])]))
 

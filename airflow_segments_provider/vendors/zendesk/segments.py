@@ -35,14 +35,14 @@ Outcome = Literal["created", "reused", "updated", "deleted"]
 
 
 def refuse_built_in(segment: UserSegment, what: str) -> None:
-    """Refuse to change what Zendesk lets nobody change.
+    """Refuse to change what Zendesk does not let users change.
 
     :raises InvalidInput: the segment is built in. It was read, nothing else was sent.
     """
     if segment.built_in:
         raise InvalidInput(
             f"The {what} of user segment {segment.user_segment_id}",
-            ["it is built in, and Zendesk lets nobody change those. Create one of your own."],
+            ["it is built in, and Zendesk does not let users change those. Create one of your own."],
         )
 
 

@@ -126,7 +126,7 @@ _TAG_METHODS = {"set": "POST", "add": "PUT", "remove": "DELETE"}
 
 
 def all_users(api: ZendeskApi, query: str | None) -> Iterator[User]:
-    """All users, or those whom the search finds; the search alone knows no cursor."""
+    """All users, or those that the search finds; the search alone has no cursor."""
     if query is None:
         return api.listed("support", "users", parse=parse_user)
     return _search(api, "query", query)
@@ -175,7 +175,7 @@ def matches(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> dict[str, int
 
 
 def _candidates(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> Iterator[User]:
-    """Users among whom those with the values are; the search may find others as well."""
+    """Users that include those with the values; the search may find others as well."""
     if by == "email":
         for value in values:
             # What could not be an address would be read as another query.
