@@ -233,11 +233,14 @@ def ask(hostile, monkeypatch, caplog, capfd) -> Callable[[Case, Ask], list[str]]
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("vendor", CASES)
 def test_no_answer_to_a_call_reveals_anything(hostile, ask, vendor, kind):
+    """Each call and each group of encodings, but not all pairs: one function reads all responses."""
     hostile.hostile = HOSTILE[kind]
-    for names in GROUPS:
-        for one in CASES[vendor].asks:
-            hostile.encodings, hostile.ids = names, one.ids
-            assert ask(CASES[vendor], one) == [], names
+    asks = CASES[vendor].asks
+    assert len(GROUPS) >= len(asks)
+    for number, names in enumerate(GROUPS):
+        one = asks[number % len(asks)]
+        hostile.encodings, hostile.ids = names, one.ids
+        assert ask(CASES[vendor], one) == [], names
     assert hostile.calls
 
 

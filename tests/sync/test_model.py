@@ -165,6 +165,7 @@ CAUGHT_BY = {
     "lets an empty mirror finish another plan": 7,
     "takes a source with many invalid rows": 4,
     "takes counts for a digest": 48,
+    "applies an approved plan to any generation": 18,
 }
 RARELY_CAUGHT = {name.strip() for line in RARE.strip().splitlines() for name in line.split("|")}
 
