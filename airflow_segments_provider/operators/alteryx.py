@@ -88,20 +88,15 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
     Returns ``user_group_id, name, role, outcome, users_sent, users_added, users_removed, users_refused, users_rejected,
     users_unmatched, unmatched_file, requests, changed_at``.
 
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
+
     :param name: 1 to 255 characters; the only thing by which an existing one is found.
-    :param user_ids: who they are, by ``identify_by``: a list, an upstream result, a template that renders to a list,
-        any iterable, or a source. Airflow's UI and database show their number.
     :param role: NoAccess, Viewer, Member, Artisan, Curator, or Evaluated: decided by the server at run time.
     :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` gives it this role and makes the
         members exactly these, ``fail`` fails.
     :param allow_empty: with ``update``, let an empty list remove all members.
     :param identify_by: ``id``, the server's own, or ``email``: each address is looked up first, one call each.
-    :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
-    :param on_unmatched: the same for users that the server does not have, or who share an address.
     :param on_refused: ``fail`` fails where the server refuses to add a user; ``skip`` counts them by reason.
-    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
-        ``max_removed_fraction`` what ``update`` removes: see
-        :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -195,8 +190,9 @@ class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
 class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
     """Add users to a user group. A partial failure, which the server reports as a success, fails the task by default.
 
-    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched``, their limits and
-        ``on_refused``.
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
+
+    :param on_refused: as for a create.
     """
 
     template_fields: Sequence[str] = (
@@ -217,8 +213,8 @@ class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUs
 class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
     """Remove users from a user group: one call each, ``max_concurrency`` of the connection at once.
 
-    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits.
-        Somebody who is no member is no error.
+    A user who is not a member is not an error.
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
     """
 
     template_fields: Sequence[str] = (

@@ -102,9 +102,9 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     Returns ``group_id, name, type, outcome, users_sent, users_removed, users_rejected, users_unmatched,
     unmatched_file, background_job, requests, changed_at``. See https://help.docebo.com/hc/en-us/articles/360020084100-Managing-groups.
 
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
+
     :param name: 1 to 255 characters; the only thing by which an existing group is found.
-    :param user_ids: people: a list, an upstream result, a template that renders to a list, any iterable, or a source.
-        Airflow's UI and database show their number. An automatic group takes some besides those of its rules.
     :param identify_by: what ``user_ids`` holds: ``id`` (the user's number), ``email`` or ``username``; the latter are
         looked up first.
     :param type: ``manual``, or ``automatic``, which needs a ``ruleset``.
@@ -114,11 +114,6 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` gives it this description and
         ruleset, and makes the members of a manual group exactly these; ``fail`` fails.
     :param allow_empty: with ``update``, let an empty list remove all members.
-    :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
-    :param on_unmatched: ``fail`` rejects all users if one is not found; ``skip`` leaves those out and counts them.
-    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
-        ``max_removed_fraction`` what ``update`` removes: see
-        :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -347,9 +342,8 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     Docebo may do it in the background; ``background_job`` of the result says so, and DoceboGroupPopulatedSensor waits
     for it. Returns what the create returns.
 
-    :param user_ids: as for a create, as are ``identify_by``, ``branch_ids``, ``group_ids``, ``on_invalid``,
-        ``on_unmatched`` and their limits. One of ``user_ids``, ``branch_ids`` and ``group_ids`` must be given; an
-        empty list adds no user.
+    One of ``user_ids``, ``branch_ids`` and ``group_ids`` must be set; an empty list adds no user.
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -382,7 +376,8 @@ class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     Docebo may do it in the background, as an addition. Members by the rules of an automatic group may come
     back with its next evaluation. Returns what the create returns.
 
-    :param user_ids: as for a create, as are ``identify_by``, ``on_invalid``, ``on_unmatched`` and their limits.
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
+
     :param user_all: remove all members; with ``user_filters`` all that they find.
     :param user_filters: ``{"search": "…"}`` or a list of search texts. Because it may name a user, Airflow's UI and
         database show its size only.

@@ -86,18 +86,14 @@ class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
     :class:`~airflow_segments_provider.sensors.walkme.WalkMeSegmentPropagationSensor`.
     See https://developer.walkme.com/reference/create-segment.
 
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.UsersOperator`.
+
     :param name: as the Editor will show it, 1 to 255 characters.
-    :param user_ids: a list, an upstream result, a template that renders to a list, any iterable, or a source such as
-        :class:`~airflow_segments_provider.sources.sql.SqlMembers`. Airflow's UI and database show their number.
     :param external_id: yours, up to 100 characters; by default a UUIDv5 of system and name.
     :param if_exists: ``reuse`` adds the users to the existing segment and removes none, ``update`` makes them its only
         members (25,000 at most), ``fail`` fails.
     :param allow_duplicate_name: let there be two segments of one name, though the Editor cannot tell them apart.
     :param allow_empty: with ``if_exists="update"``, let no ids at all empty the existing segment.
-    :param on_invalid: ``fail`` refuses all if one id is blank, longer than 100 characters or no text; ``skip`` leaves
-        those out and counts them by reason in the result.
-    :param max_invalid_fraction: limits what is left out: see
-        :class:`~airflow_segments_provider.operators.base.UsersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -148,10 +144,10 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
     The segment is named by ``segment`` (the result of a create or update), ``segment_guid``, ``external_id`` or
     ``name``. Returns what the create returns. See https://developer.walkme.com/reference/update-segment.
 
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.UsersOperator`.
+
     :param action: ``add``, ``remove`` or ``override``; the last takes 25,000 ids at most.
-    :param user_ids: as for the create.
     :param allow_empty: let ``override`` without ids empty the segment; the others then make no call.
-    :param on_invalid: as for the create, as is ``max_invalid_fraction``.
     """
 
     template_fields: Sequence[str] = (

@@ -124,9 +124,9 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
     Returns ``user_segment_id, name, user_type, outcome, users_sent, users_added, users_removed, users_rejected,
     users_unmatched, unmatched_file, requests, changed_at``. In place of a list, a text that holds one (JSON) will do.
 
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
+
     :param name: 1 to 255 characters; the only thing by which an existing one is found.
-    :param user_ids: users who are in it whatever its rules say: a list, an upstream result, a template that renders to
-        a list, any iterable, or a source. Airflow's UI and database show their number.
     :param user_type: ``signed_in_users`` or ``staff``.
     :param tags: a user needs all of them; of ``or_tags``, one. The tags of a user's organizations count.
     :param organization_ids: any one of them will do, for signed-in users; so it is with ``group_ids`` for staff.
@@ -134,11 +134,6 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
         included, ``fail`` fails.
     :param allow_empty: with ``update``, let an empty list remove all members.
     :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
-    :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
-    :param on_unmatched: the same for users that Zendesk does not have.
-    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does, and
-        ``max_removed_fraction`` what ``update`` removes: see
-        :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -185,11 +180,13 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
     Returns what a create returns. Zendesk takes all added users at once: they are read, changed and written, so of two
     tasks that do so at the same time in the same segment one is lost. Give both to one task, or a pool of one slot.
 
-    :param user_ids: as for a create; those who fit the segment's rules are in it besides.
+    Without ``user_ids`` the added users stay; users who match the rules are in the segment besides.
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
+
     :param action: ``add`` or ``remove`` these users, or ``set`` the added users to exactly these.
     :param new_name: what is not given stays as it is, here and below.
-    :param tags: as for a create, as are ``or_tags``, ``organization_ids``, ``group_ids``, ``user_type``,
-        ``identify_by``, ``on_invalid``, ``on_unmatched`` and the limits; an empty list takes the rule away.
+    :param tags: as for a create, as are ``or_tags``, ``organization_ids``, ``group_ids`` and ``user_type``;
+        an empty list removes the rule.
     :param allow_empty: let ``set`` without users remove all added users.
     """
 
@@ -380,15 +377,11 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
     leave no long list. The last 30 jobs are still to run then: wait for them, and see what failed in them, with
     :class:`~airflow_segments_provider.sensors.zendesk.ZendeskJobStatusSensor`.
 
-    :param user_ids: a list, an upstream result, a template that renders to a list, any iterable, or a source. Airflow's
-        UI and database show their number.
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
+
     :param change: in the API's words, or a text that holds such an object (JSON), e.g. ``{"tags": ["trial"]}``: note
         that Zendesk then takes away all other tags that these users have.
     :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
-    :param on_invalid: ``fail`` refuses all ids if one is unusable; ``skip`` leaves those out and counts them.
-    :param on_unmatched: the same for users that Zendesk does not have.
-    :param max_invalid_fraction: limits what is left out, as ``max_unmatched_fraction`` does: see
-        :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
     """
 
     template_fields: Sequence[str] = (
