@@ -16,10 +16,10 @@ from airflow_segments_provider.vendors.base.parameters import (
     AS_OBJECT,
     IfExists,
     IfMissing,
+    Key,
     LookupParameters,
     Parameters,
     ReplaceParameters,
-    with_result,
 )
 
 Role = Literal["NoAccess", "Viewer", "Member", "Artisan", "Curator", "Evaluated"]
@@ -75,25 +75,17 @@ class CreateUserGroup(Identified, ReplaceParameters):
     on_refused: OnRefused = "fail"
 
 
-class UserGroupKey(Parameters):
-    """What names one user group: its id, else its name.
+class UserGroupKey(Key):
+    """The parameters that identify one segment or group: an ID, else a name.
 
     :param user_group: the result of a task that made or changed it; gives what is not given beside it.
     """
 
+    result = "user_group"
+    keys = ("user_group_id", "name")
+
     user_group_id: Id | None = None
     name: Name | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_result(values, "user_group", ("user_group_id", "name"))
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> Self:
-        if not (self.user_group_id or self.name):
-            raise ValueError("one of `user_group`, `user_group_id` and `name` must be given")
-        return self
 
     def __str__(self) -> str:
         return f"user group {self.name!r}" if self.name else f"user group {self.user_group_id}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -141,6 +141,31 @@ def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dic
         raise ValueError(f"`{result}` must be the result of a create or update, such as `create.output`")
     given = {key: value for key, value in values.items() if value is not None and value != ""}
     return {key: found.get(key) for key in keys} | given
+
+
+class Key(Parameters):
+    """The parameters that identify one segment or group.
+
+    :cvar result: the parameter that takes the result of a task that made or changed it.
+    :cvar keys: the parameters that identify it; taken from the result where they are not set beside it.
+    :cvar more_keys: others that are taken from the result.
+    """
+
+    result: ClassVar[str]
+    keys: ClassVar[tuple[str, ...]]
+    more_keys: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_result(values, cls.result, (*cls.more_keys, *cls.keys))
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if not any(getattr(self, key) for key in self.keys):
+            *names, last = (f"`{name}`" for name in (self.result, *self.keys))
+            raise ValueError(f"one of {', '.join(names)} and {last} must be given")
+        return self
 
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -17,10 +17,10 @@ from airflow_segments_provider.vendors.base.parameters import (
     AS_OBJECT,
     IfExists,
     IfMissing,
+    Key,
     LookupParameters,
     Parameters,
     ReplaceParameters,
-    with_result,
 )
 from airflow_segments_provider.vendors.docebo.rules import MAX_RULES, Number, Ruleset
 
@@ -75,26 +75,18 @@ def too_many_rules(ruleset: Ruleset | None) -> list[str]:
     return [f"`ruleset`: it has {count} rules in all, Docebo takes {MAX_RULES} at most (`rules_limit` group)."]
 
 
-class GroupKey(Parameters):
-    """What names one group: its id, else its name.
+class GroupKey(Key):
+    """The parameters that identify one segment or group: an ID, else a name.
 
     :param group: the result of a task that made or changed it, or a group; gives what is not given beside it.
     :param group_id: its uuid, or the number that it has in the former groups service.
     """
 
+    result = "group"
+    keys = ("group_id", "name")
+
     group_id: Id | None = None
     name: Name | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_result(values, "group", ("group_id", "name"))
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> Self:
-        if not (self.group_id or self.name):
-            raise ValueError("one of `group`, `group_id` and `name` must be given")
-        return self
 
     def __str__(self) -> str:
         return f"group {self.group_id}" if self.group_id else f"group {self.name!r}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -22,9 +22,9 @@ from pydantic import (
 from airflow_segments_provider.vendors.base.parameters import (
     IfExists,
     IfMissing,
+    Key,
     Parameters,
     UsersParameters,
-    with_result,
 )
 from airflow_segments_provider.vendors.walkme.guids import Guid
 
@@ -63,27 +63,20 @@ class CreateSegment(LookUp, UsersParameters):
     allow_empty: bool = False
 
 
-class SegmentKey(LookUp):
-    """What names one segment: GUID, else external id, else name.
+class SegmentKey(LookUp, Key):
+    """The parameters that identify one segment: a GUID, else an external ID, else a name.
 
     :param segment: a :class:`Segment`, a :class:`SegmentChange`, or the result of a task that made one; it gives what
         is not given beside it, the system included.
     """
 
+    result = "segment"
+    keys = ("segment_guid", "external_id", "name")
+    more_keys = ("system_guid",)
+
     segment_guid: Guid | None = None
     external_id: ExternalId | None = None
     name: Name | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_result(values, "segment", ("system_guid", "segment_guid", "external_id", "name"))
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> Self:
-        if not (self.segment_guid or self.external_id or self.name):
-            raise ValueError("one of `segment`, `segment_guid`, `external_id` and `name` must be given")
-        return self
 
     def __str__(self) -> str:
         if self.segment_guid:

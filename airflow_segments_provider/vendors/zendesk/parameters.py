@@ -22,6 +22,7 @@ from airflow_segments_provider.vendors.base.parameters import (
     AS_OBJECT,
     IfExists,
     IfMissing,
+    Key,
     LookupParameters,
     Parameters,
     ReplaceParameters,
@@ -83,25 +84,17 @@ class CreateUserSegment(UserSegmentRules, People, ReplaceParameters):
     if_exists: IfExists = "reuse"
 
 
-class UserSegmentKey(Parameters):
-    """What names one user segment: its id, else its name.
+class UserSegmentKey(Key):
+    """The parameters that identify one segment or group: an ID, else a name.
 
     :param user_segment: the result of a task that made or changed it; gives what is not given beside it.
     """
 
+    result = "user_segment"
+    keys = ("user_segment_id", "name")
+
     user_segment_id: Id | None = None
     name: Name | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_result(values, "user_segment", ("user_segment_id", "name"))
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> Self:
-        if not (self.user_segment_id or self.name):
-            raise ValueError("one of `user_segment`, `user_segment_id` and `name` must be given")
-        return self
 
     def __str__(self) -> str:
         return f"user segment {self.user_segment_id}" if self.user_segment_id else f"user segment {self.name!r}"
