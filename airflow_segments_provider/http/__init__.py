@@ -1,4 +1,4 @@
-"""One HTTP client for every vendor: session, token, retry, pace, replies. Knows no vendor and no Airflow."""
+"""One HTTP client for every vendor: session, token, retry, rate, responses; without vendors and Airflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a client proves who it is: the grants that vendors take, and the token that all hooks of a connection share."""
+"""The credentials of a client: the grants that vendors accept, and the token that the hooks of a connection share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FORM = "application/x-www-form-urlencoded"
 class TokenRequest:
     """A request to a token endpoint.
 
-    :param secret: what of it was made for this request only and must not be shown.
+    :param secret: a part made for this request only that must not be shown.
     """
 
     body: bytes = field(repr=False)
@@ -40,19 +40,19 @@ class TokenRequest:
 
 
 class Credentials(Protocol):
-    """What :class:`HttpClient` asks of credentials."""
+    """The credentials of a :class:`HttpClient`."""
 
     @property
     def named(self) -> str:
-        """What they are, in the words of a message: ``"client id and secret"``."""
+        """The name of the credentials in messages, e.g. ``"client id and secret"``."""
 
     @property
     def key(self) -> str:
-        """Tells these credentials from others without holding them."""
+        """A digest that distinguishes these credentials from others."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown, in every form in which it is sent."""
+        """The secrets, in every form in which they are sent."""
 
     @property
     def token_url(self) -> str | None:
@@ -67,11 +67,11 @@ class Credentials(Protocol):
 
 
 class _Grant:
-    """The part that all grants share: they fetch a bearer token."""
+    """The common part of all grants, which fetch a bearer token."""
 
     @property
     def authorization(self) -> str:
-        """Nothing: it is made of the token."""
+        """An empty text: the header has the token."""
         return ""
 
 
@@ -80,9 +80,9 @@ class ClientCredentials(_Grant):
     """The OAuth2 client credentials grant (RFC 6749, sections 2.3.1 and 4.4).
 
     :param token_url: where tokens are fetched.
-    :param scope: sent only if given; space-separated.
+    :param scope: sent only if set; space-separated.
     :param placement: where id and secret stand: in HTTP Basic, in a form, or in JSON.
-    :param expires_in: seconds that the token should live, sent only if given and only in JSON.
+    :param expires_in: seconds that the token should live, sent only if set and only in JSON.
     """
 
     token_url: str
@@ -96,24 +96,24 @@ class ClientCredentials(_Grant):
 
     def token_request(self) -> TokenRequest:
         """Return the request for a token."""
-        given: dict[str, str | int] = {"grant_type": "client_credentials"}
-        given |= {"scope": self.scope} if self.scope else {}
+        fields: dict[str, str | int] = {"grant_type": "client_credentials"}
+        fields |= {"scope": self.scope} if self.scope else {}
         if self.placement == "basic":
-            return TokenRequest(_form(given), authorization=f"Basic {self._pair}")
-        given |= {"client_id": self.client_id, "client_secret": self.client_secret}
+            return TokenRequest(_form(fields), authorization=f"Basic {self._pair}")
+        fields |= {"client_id": self.client_id, "client_secret": self.client_secret}
         if self.placement == "body":
-            return TokenRequest(_form(given))
-        given |= {"expires_in": self.expires_in} if self.expires_in else {}
-        return TokenRequest(json.dumps(given).encode(), content_type="application/json")
+            return TokenRequest(_form(fields))
+        fields |= {"expires_in": self.expires_in} if self.expires_in else {}
+        return TokenRequest(json.dumps(fields).encode(), content_type="application/json")
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The secrets, in every form in which they are sent."""
         return (self.client_secret, quote_plus(self.client_secret), self._pair)
 
     @property
     def key(self) -> str:
-        """Tells these credentials from others without holding them."""
+        """A digest that distinguishes these credentials from others."""
         return _digest(
             self.token_url, self.client_id, self.client_secret, self.scope or "", self.placement, str(self.expires_in)
         )
@@ -127,7 +127,7 @@ class ClientCredentials(_Grant):
 class PasswordGrant(_Grant):
     """The OAuth2 password grant (RFC 6749, section 4.3), with client id and secret in the form.
 
-    :param username: the user in whose name calls are made.
+    :param username: the user who makes the calls.
     """
 
     token_url: str
@@ -141,18 +141,18 @@ class PasswordGrant(_Grant):
 
     def token_request(self) -> TokenRequest:
         """Return the request for a token."""
-        given = {"grant_type": "password", "client_id": self.client_id, "client_secret": self.client_secret}
-        given |= {"scope": self.scope} if self.scope else {}
-        return TokenRequest(_form({**given, "username": self.username, "password": self.password}))
+        fields = {"grant_type": "password", "client_id": self.client_id, "client_secret": self.client_secret}
+        fields |= {"scope": self.scope} if self.scope else {}
+        return TokenRequest(_form({**fields, "username": self.username, "password": self.password}))
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The secrets, in every form in which they are sent."""
         return tuple(form for secret in (self.client_secret, self.password) for form in (secret, quote_plus(secret)))
 
     @property
     def key(self) -> str:
-        """Tells these credentials from others without holding them."""
+        """A digest that distinguishes these credentials from others."""
         return _digest(
             self.token_url, self.client_id, self.client_secret, self.username, self.password, self.scope or ""
         )
@@ -162,7 +162,7 @@ class PasswordGrant(_Grant):
 class JwtBearer(_Grant):
     """The JWT bearer grant (RFC 7523, section 2.1): an assertion signed with RS256, made anew for each token.
 
-    :param username: the user in whose name calls are made: the assertion's subject.
+    :param username: the user who makes the calls: the assertion's subject.
     :param private_key: PEM.
     :param audience: the audience of the assertion.
     """
@@ -191,19 +191,19 @@ class JwtBearer(_Grant):
             "exp": now + ASSERTION_LIFETIME,
             "jti": uuid.uuid4().hex,
         }
-        given = {"grant_type": JWT_BEARER, "client_id": self.client_id, "client_secret": self.client_secret}
-        given |= {"scope": self.scope} if self.scope else {}
+        fields = {"grant_type": JWT_BEARER, "client_id": self.client_id, "client_secret": self.client_secret}
+        fields |= {"scope": self.scope} if self.scope else {}
         assertion = jwt.encode(claims, self.private_key, algorithm="RS256")
-        return TokenRequest(_form({**given, "assertion": assertion}), secret=assertion)
+        return TokenRequest(_form({**fields, "assertion": assertion}), secret=assertion)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The secrets, in every form in which they are sent."""
         return (self.client_secret, quote_plus(self.client_secret), self.private_key)
 
     @property
     def key(self) -> str:
-        """Tells these credentials from others without holding them."""
+        """A digest that distinguishes these credentials from others."""
         return _digest(
             self.token_url, self.client_id, self.client_secret, self.username, self.private_key, self.scope or ""
         )
@@ -211,12 +211,12 @@ class JwtBearer(_Grant):
 
 @dataclass(frozen=True)
 class FixedAuthorization:
-    """A header that is known beforehand and cannot be renewed: a bearer token, or HTTP Basic.
+    """A fixed header that cannot be renewed: a bearer token, or HTTP Basic.
 
     :param scheme: ``Bearer`` or ``Basic``.
     :param value: what follows it.
     :param named: what it is, in the words of a message.
-    :param hidden: what it is made of and must not be shown either.
+    :param hidden: the secrets in it, which must not be shown either.
     """
 
     scheme: str
@@ -232,22 +232,22 @@ class FixedAuthorization:
         return f"{self.scheme} {self.value}"
 
     def token_request(self) -> TokenRequest:
-        """There is none."""
+        """Raise an error: no token is fetched."""
         raise NotImplementedError
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The secrets, in every form in which they are sent."""
         return (self.value, *self.hidden)
 
     @property
     def key(self) -> str:
-        """Tells these credentials from others without holding them."""
+        """A digest that distinguishes these credentials from others."""
         return _digest(self.scheme, self.value)
 
 
-def _form(given: Mapping[str, str | int]) -> bytes:
-    return urlencode(given).encode("ascii")
+def _form(fields: Mapping[str, str | int]) -> bytes:
+    return urlencode(fields).encode("ascii")
 
 
 def _digest(*parts: str) -> str:
@@ -256,7 +256,7 @@ def _digest(*parts: str) -> str:
 
 # Zendesk's default, the shortest of all vendors'.
 ASSUMED_LIFETIME = 1800.0
-MOST_LANES = 10_000
+MAX_RATE_BUCKETS = 10_000
 
 
 @dataclass(frozen=True)
@@ -275,7 +275,7 @@ def parse_token(response: Response, now: float) -> AccessToken:
     missing or nonsense (then half an hour is assumed; a 401 renews earlier). The margin before the end is a minute, or
     a tenth of a shorter life.
 
-    :raises UnexpectedReply: there is no usable bearer token. The message quotes nothing of the answer.
+    :raises UnexpectedReply: it has no usable bearer token. The message quotes nothing of the response.
     """
     answer = response.json
     if not isinstance(answer, dict):
@@ -307,27 +307,27 @@ def _unusable(response: Response, how: str) -> UnexpectedReply:
 
 
 class ConnectionState:
-    """What all hooks of one connection share in this process: token, retry quota, paces, what was learnt."""
+    """The state that the hooks of a connection share in a process: token, retry quota, rates, discovered facts."""
 
     def __init__(self) -> None:
         self.quota = RetryQuota()
         self.discovered: dict[str, str] = {}
         self._lock = threading.Lock()
         self._token: AccessToken | None = None
-        self._naming = threading.Lock()
+        self._names_lock = threading.Lock()
         self._paces: dict[str, RateLimit] = {}
         self._locks: dict[str, threading.Lock] = {}
 
-    def pace(self, lane: str = "") -> RateLimit:
-        """Return the pace of a lane; the oldest of very many are forgotten."""
-        with self._naming:
-            if lane not in self._paces and len(self._paces) >= MOST_LANES:
+    def pace(self, bucket: str = "") -> RateLimit:
+        """Return the rate limit of a bucket; the oldest of very many are dropped."""
+        with self._names_lock:
+            if bucket not in self._paces and len(self._paces) >= MAX_RATE_BUCKETS:
                 del self._paces[next(iter(self._paces))]
-            return self._paces.setdefault(lane, RateLimit())
+            return self._paces.setdefault(bucket, RateLimit())
 
     def lock(self, name: str) -> threading.Lock:
-        """Return the lock of what only one thread may do at a time."""
-        with self._naming:
+        """Return the lock of a name."""
+        with self._names_lock:
             return self._locks.setdefault(name, threading.Lock())
 
     def token(self, fetch: Callable[[], AccessToken], *, refused: str | None = None) -> AccessToken:
@@ -348,13 +348,13 @@ _states_lock = threading.Lock()
 
 
 def state_of(key: str) -> ConnectionState:
-    """Return the state that all users of the same credentials at the same place share."""
+    """Return the state of all clients with the same credentials and base URL."""
     with _states_lock:
         return _states.setdefault(key, ConnectionState())
 
 
 def _forget_states() -> None:
-    """Return a forked child may have been copied while another thread held a lock."""
+    """Drop the states in a forked child: another thread may have held a lock at the fork."""
     global _states_lock  # noqa: PLW0603
     _states_lock = threading.Lock()
     _states.clear()

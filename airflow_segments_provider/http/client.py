@@ -1,4 +1,4 @@
-"""The client that every hook uses: adds the token, paces, retries, and reads the answer."""
+"""The client that every hook uses: adds the token, paces, retries, and reads the response."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-NO_LANES: Mapping[str, float | None] = {}
+NO_RATE_BUCKETS: Mapping[str, float | None] = {}
 
-# Seconds; how long a stop may go unnoticed.
+# Seconds between two checks for a stop during a wait.
 LONGEST_NAP = 0.5
 
 
 class UserId(str):
-    """A part of a path that is a user ID: sent as it is, shown as ``{user}``."""
+    """A part of a path that is a user ID; messages show it as ``{user}``."""
 
     __slots__ = ()
 
@@ -49,8 +49,8 @@ class UserId(str):
 class HttpClient:
     """Calls one vendor at one base URL with one set of credentials.
 
-    Token, retry quota and pace are shared with every other client of the same credentials in this process; the
-    session is not, so a client may be used after a fork only if it was made there.
+    All clients of the same credentials in a process share token, retry quota and rate. The session is not shared, and
+    must not be used in a forked process.
 
     :param vendor: as messages name it.
     :param base_url: with any sub-path; https, or http on loopback.
@@ -93,7 +93,7 @@ class HttpClient:
         self._on_token = on_token
         self._hold_after = hold_after
         self._used_tokens: set[str] = set()
-        self._counting = threading.Lock()
+        self._count_lock = threading.Lock()
         self._stopped = False
         self._state = state_of(f"{self.base_url} {credentials.key}")
         self._transport_secrets = transport.secrets if transport else ()
@@ -185,19 +185,19 @@ class HttpClient:
         may_be_text: bool = False,
         user_ids: Callable[[], Iterable[str]] = tuple,
         into: IO[bytes] | None = None,
-        rate_buckets: Mapping[str, float | None] = NO_LANES,
+        rate_buckets: Mapping[str, float | None] = NO_RATE_BUCKETS,
     ) -> Response:
-        """Call the vendor and return its 2xx answer.
+        """Call the vendor and return its 2xx response.
 
         :param path: the parts of the path below the base URL; each is percent-encoded whole.
         :param body: JSON, already encoded.
-        :param idempotent: False: sent again only where the vendor cannot have carried it out. The error of any other
+        :param idempotent: False: send it again only where the vendor cannot have carried it out. The error of any other
             failure has ``maybe_done``; look before sending again.
-        :param once: never sent again, but after a 401: the caller has to look at something before.
-        :param may_be_empty: a 2xx without a body is a success.
-        :param may_be_text: a 2xx body that is no JSON is the answer's text; what it may be is for the caller to check.
-        :param user_ids: the ids in the body, asked for only to clean an error's text of them.
-        :param into: takes the body of a 2xx answer, whatever it is, and whole or not at all; the reply then has none.
+        :param once: send it again after a 401 only; for a caller that has to read something before each try.
+        :param may_be_empty: accept a 2xx response without a body.
+        :param may_be_text: accept a 2xx body that is not JSON, as text that the caller checks.
+        :param user_ids: returns the user IDs in the body, which an error's text must not show.
+        :param into: a file for the body of a 2xx response, which is written whole; ``json`` is then None.
         :param rate_buckets: the buckets that the vendor counts this call against, with their requests a minute where
             known. Each has its own rate; a 429 delays the calls of these buckets, without any all calls.
         :raises ConfigurationError: the connection is read-only, and the method is not a read.
@@ -228,7 +228,7 @@ class HttpClient:
                 parsed = answer.body.decode("utf-8", "replace").strip()
             return Response(answer.status, answer.headers, parsed, self.requests_sent, call)
 
-        response, in_doubt = self._persist(send, idempotent=idempotent, once=once, rate_buckets=rate_buckets)
+        response, in_doubt = self._send_with_retries(send, idempotent=idempotent, once=once, rate_buckets=rate_buckets)
         return replace(response, in_doubt=in_doubt)
 
     def _address(
@@ -258,14 +258,14 @@ class HttpClient:
         rate_buckets: Mapping[str, float | None],
     ) -> Answer:
         self._state.pace().wait(self._rate_limit, self.sleep)
-        for lane, per_minute in rate_buckets.items():
-            self._state.pace(lane).wait(per_minute, self.sleep)
+        for bucket, per_minute in rate_buckets.items():
+            self._state.pace(bucket).wait(per_minute, self.sleep)
         try:
             self.before_try()
         except VendorError as error:
-            error.attempts = error.attempts or 1  # so that it is not tried again
+            error.attempts = error.attempts or 1  # prevents another try
             raise
-        with self._counting:
+        with self._count_lock:
             self.requests_sent += 1
         answer = self._transport.send(
             call,
@@ -281,19 +281,19 @@ class HttpClient:
         return answer
 
     def _hold(self, rate_buckets: Mapping[str, float | None], seconds: float) -> None:
-        for lane in rate_buckets or ("",):
-            self._state.pace(lane).hold(seconds)
+        for bucket in rate_buckets or ("",):
+            self._state.pace(bucket).hold(seconds)
 
     def _secrets(self) -> Collection[str]:
         return {*self._credentials.secrets, *self._transport_secrets, *self._used_tokens}
 
-    def _persist(
+    def _send_with_retries(
         self,
         send: Callable[[], Result],
         *,
         idempotent: bool,
         once: bool = False,
-        rate_buckets: Mapping[str, float | None] = NO_LANES,
+        rate_buckets: Mapping[str, float | None] = NO_RATE_BUCKETS,
     ) -> tuple[Result, bool]:
         """Call ``send`` as often as the policy, the quota and the kind of failure allow.
 
@@ -306,7 +306,7 @@ class HttpClient:
             try:
                 result = send()
             except VendorError as error:
-                # A clear refusal of the repeat says nothing of a first try whose answer was lost.
+                # The vendor may have carried out a first try whose response was lost, even if it refuses the repeat.
                 error.maybe_done = maybe_done = maybe_done or error.maybe_done
                 wait = None if once else self._wait_after(error, attempt, began, idempotent=idempotent)
                 timed_out = isinstance(error, VendorUnavailable) and error.status is None
@@ -326,7 +326,7 @@ class HttpClient:
 
     def _wait_after(self, error: VendorError, attempt: int, began: float, *, idempotent: bool) -> float | None:
         """Seconds to wait before the next try, or None where there must be none."""
-        # error.attempts: the token was tried often enough while this request was waiting for it.
+        # error.attempts: the request for the token was repeated already while this request waited for it.
         if error.attempts or not isinstance(error, (RateLimited, VendorUnavailable)):
             return None
         if error.status is not None and error.status not in RETRIED_STATUSES:
@@ -361,7 +361,7 @@ class HttpClient:
             return parse_token(Response(answer.status, answer.headers, parsed, 1, call), time.monotonic())
 
         try:
-            return self._persist(send, idempotent=True)[0]
+            return self._send_with_retries(send, idempotent=True)[0]
         except VendorError as error:
             # The request that waits for the token has not been sent.
             error.maybe_done = False
@@ -378,5 +378,5 @@ class HttpClient:
 
 
 def encode(value: Any) -> bytes:
-    """``value`` as a JSON request body."""
+    """Encode a JSON request body."""
     return to_json(value)

@@ -1,4 +1,4 @@
-"""Paging as an iterator that holds one page and ends, whatever cursors the vendor answers."""
+"""Paging as an iterator that holds one page and ends, whatever cursors the vendor returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_segments_provider.errors import UnexpectedReply
 
 Page = TypeVar("Page")
 
-# Of 100 entries each, two million.
+# Two million entries at 100 a page.
 MOST_PAGES = 20_000
 
 
@@ -22,12 +22,12 @@ def pages(
     :param fetch: fetches the page that a cursor (a number, a token, a path) names.
     :param first: the first cursor.
     :param following: reads the next cursor from a page, by the vendor's own flag; None after the last page.
-    :raises UnexpectedReply: a cursor came up twice, which would never end, or there are too many.
+    :raises UnexpectedReply: a cursor repeats, so that the list would never end, or there are too many pages.
     """
     seen: set[bytes] = set()
     cursor: Hashable | None = first
     while cursor is not None:
-        # A cursor may have any length.
+        # The digest: a cursor may have any length.
         digest = hashlib.sha256(repr(cursor).encode("utf-8", "replace")).digest()
         if digest in seen:
             raise UnexpectedReply(f"The vendor's page {len(seen)} points back to an earlier page: the list has no end.")
@@ -41,7 +41,7 @@ def pages(
 def check_count(number: int) -> None:
     """Check that a list may have a page of this number.
 
-    :raises UnexpectedReply: so many that the list seems to have no end.
+    :raises UnexpectedReply: the number is so large that the list seems to have no end.
     """
     if number > MOST_PAGES:
         raise UnexpectedReply(

@@ -1,4 +1,4 @@
-"""Spreads requests over time: at most so many a minute, and none while the vendor asks to wait."""
+"""The rate of requests: at most so many a minute, and none while the vendor asks to wait."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Callable
 
 
 class RateLimit:
-    """Hands out the moments at which requests may start; shared by all threads and hooks of one connection.
+    """The moments at which requests may start, for all threads and hooks of one connection.
 
-    Other processes do not share it: where several tasks call one vendor side by side, give each its part of the rate.
+    Other processes do not share it: where several tasks call one vendor at once, set a part of the rate for each.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self, per_minute: float | None, rest: Callable[[float], None]) -> None:
-        """Rest until this caller may send.
+    def wait(self, per_minute: float | None, sleep: Callable[[float], None]) -> None:
+        """Sleep until this caller may send.
 
         :param per_minute: requests a minute, or None for no limit beyond a hold of the vendor's.
-        :param rest: sleeps, unless the caller was stopped.
+        :param sleep: sleeps, unless the caller was stopped.
         """
         interval = 60 / per_minute if per_minute else 0.0
         with self._lock:
@@ -29,7 +29,7 @@ class RateLimit:
             self._next = max(self._next, start + interval)
         pause = start - time.monotonic()
         if pause > 0:
-            rest(pause)
+            sleep(pause)
 
     def hold(self, seconds: float) -> None:
         """Send nothing for ``seconds``: the vendor asked one caller, and means all of them."""

@@ -1,4 +1,4 @@
-"""Takes secrets and user IDs out of what a vendor says, before it reaches a message or a log."""
+"""The removal of secrets and user IDs from a vendor's text, before a message or a log shows it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from urllib.parse import unquote
 from pydantic_core import from_json
 
 SHOWN = 500
-# An error page may have any size and a request 25,000 ids: so much of its text is looked at, and so much of its markup.
+# The characters of text, and of markup, that are searched: a page may have any size, and a request 25,000 user IDs.
 READ = 20_000
 _PAGE = 200_000
-# The longest id, if every character of it were escaped.
+# The length of the longest user ID with every character escaped.
 _LONGEST = 600
 # An id as short as this is replaced only where it stands alone: "1" is part of every other number.
 _SHORT = 3
-# How many encodings around one another are read.
+# How many nested encodings are read.
 _LAYERS = 8
 
-# Stand in for what was taken out until the end; both are characters that no text keeps.
+# Placeholders for removed text; _readable removes these characters from the vendor's text first.
 _SECRET, _USER = "\ue000", "\ue001"
 
 _TAG = re.compile(
     r"<(script|style)\b.*?(?:</\1>|\Z)|<!--.*?(?:-->|\Z)|<[^<>]*>",
     re.DOTALL | re.IGNORECASE,
 )
-# Bounded, or a long text without what they look for takes minutes.
+# Bounded repetitions: without a bound, a long text without a match takes minutes.
 _EMAIL = re.compile(r"(?:\"[^\"@]{1,100}\"|[^\s@\"'<>(),;:=]{1,100})@[^\s@\"'<>(),;]+")
 _TOKEN = re.compile(r"\b(?:Bearer|Basic)\s+[\w\-.~+/=]+|\beyJ[\w\-]{1,4000}\.[\w\-.]+", re.IGNORECASE)
 _UNICODE = re.compile(r"(?:[\\%]u[0-9a-f]{4})+", re.IGNORECASE)
@@ -47,13 +47,13 @@ _View = tuple[str, list[tuple[int, int]]]
 
 
 def clean(text: str, *, secrets: Iterable[str] = (), user_ids: Iterable[str] = ()) -> str:
-    """Return the first 500 characters of what a vendor said, on one line, without secrets and user IDs.
+    """Return the first 500 characters of a vendor's text, on one line, without secrets and user IDs.
 
-    Markup is dropped, and every encoding (JSON, percent, HTML) is read, layer by layer; what is hidden is looked for in
-    each layer, in any case, in base64 and in hex. Cleaning comes before cutting: half an id would not be recognised.
+    Markup is dropped, and every encoding (JSON, percent, HTML) is decoded, layer by layer. Each layer is searched in
+    any case, in base64 and in hex. The text is cut only afterwards: half an ID would not be recognised.
 
     :param secrets: strings that must not appear: client secret, tokens.
-    :param user_ids: ids that were sent with the request that the vendor speaks of.
+    :param user_ids: the user IDs in the request.
     """
     readable, whole = _readable(text)
     hidden = [(_Needles(secrets, short=0), _SECRET), (_Needles(user_ids, short=_SHORT), _USER)]
@@ -66,20 +66,20 @@ def clean(text: str, *, secrets: Iterable[str] = (), user_ids: Iterable[str] = (
             break
         text = decoded
     else:
-        return "(an answer that is encoded too many times to be shown)"
-    # Not in an outer layer, where they may match the beginning of an encoded secret, whose rest nothing would find.
+        return "(a response that is encoded too many times to be shown)"
+    # Only in the last layer: in an outer one they may match the beginning of an encoded secret, and leave its rest.
     text = _EMAIL.sub(_USER, _TOKEN.sub(_SECRET, text))
     if not whole or len(readable) > READ:
-        # What was cut off may have been the rest of an id.
+        # The cut may have left the beginning of a user ID.
         text = text[:-_LONGEST] + "…"
     text = text.replace(_SECRET, "***").replace(_USER, "[user id]")
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 
 
 class _Needles:
-    """What is looked for in a text.
+    """The strings that are removed from a text.
 
-    :param short: what has at most so many characters is found only where it stands alone.
+    :param short: a string of at most so many characters is removed only where it is a word of its own.
     """
 
     def __init__(self, values: Iterable[str], *, short: int) -> None:
@@ -87,10 +87,10 @@ class _Needles:
         alone: set[str] = set()
         for value in values:
             folded = _folded(value)[0]
-            # Of what has next to no letters, the characters that are compared say too little.
+            # Folding may leave too little of a string with few letters, so that one is searched for literally.
             if len(folded) > _SHORT or (folded and not short):
                 self._folded.add(folded)
-                if not value.isascii():  # its bytes, as they are found in base64
+                if not value.isascii():  # its bytes, as base64 decodes to them
                     self._folded.add(_folded(value.encode("utf-8", "replace").decode("latin-1"))[0])
             elif plain := _one_line(value):
                 alone.add(rf"(?<!\w){re.escape(plain)}(?!\w)" if len(plain) <= short else re.escape(plain))
@@ -114,7 +114,7 @@ class _Needles:
 
     def _found(self, view: _View) -> Iterator[tuple[int, int]]:
         text, places = view
-        # A request may have 25,000 ids: most are ruled out by how they begin.
+        # A request may have 25,000 user IDs: a look at their beginnings rules most of them out.
         beginnings = {text[start : start + length] for length in (1, 2, 3, 4) for start in range(len(text))}
         for needle in self._folded:
             start = text.find(needle) if needle[:4] in beginnings else -1
@@ -124,7 +124,7 @@ class _Needles:
 
 
 def _views(text: str) -> Iterator[_View]:
-    """Yield the text, and what its base64 and hex mean, wherever in a run of such characters they begin."""
+    """Yield the text, and its base64 and hex decoded, from each position in a run at which they may begin."""
     yield _folded(text)
     squeezed = [(char, place) for place, char in enumerate(text) if not char.isspace()]
     joined = "".join(char for char, _ in squeezed)
@@ -143,7 +143,7 @@ def _decoded_runs(
     width: int,
     decode: Callable[[str], bytes],
 ) -> _View:
-    """Return what every run of an encoding means if it begins ``offset`` characters after the run.
+    """Decode every run of an encoding from ``offset`` characters after its start.
 
     :param size: characters that stand for ``width`` bytes.
     """
@@ -168,7 +168,7 @@ def _from_base64(text: str) -> bytes:
 
 
 def _folded(text: str) -> _View:
-    """Return what is compared: no case, accents, white space, plus signs, backslashes, or control characters."""
+    """Return a text for comparison: no case, accents, white space, plus signs, backslashes, control characters."""
     chars: list[str] = []
     places: list[tuple[int, int]] = []
     for place, char in enumerate(text):
@@ -199,7 +199,7 @@ def _one_line(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Return the text with one layer of its encodings read."""
+    """Decode one layer of encodings."""
     text = html.unescape(text) if "&" in text else text
     text = unquote(text, errors="replace") if "%" in text else text
     text = _UNICODE.sub(lambda found: _of_units(found[0]), text)
@@ -230,7 +230,7 @@ def _readable(text: str) -> tuple[str, bool]:
 
 
 def _words(value: object) -> str:
-    """Return a text as it is, several after one another, anything else as JSON."""
+    """Join a list of texts; return a text unchanged, and anything else as JSON."""
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return "; ".join(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Turns a vendor's raw answer into a :class:`Reply` or into the error that fits it."""
+"""The parsing of a vendor's response: a :class:`Response`, or the error that fits it."""
 
 from __future__ import annotations
 
@@ -35,23 +35,19 @@ _ERRORS: dict[int, type[VendorError]] = {
 }
 
 
-def _none() -> Iterable[str]:
-    return ()
-
-
 @dataclass(frozen=True)
 class Call:
     """A call as error messages name it.
 
-    :param secrets: what no message may show of an answer to it.
-    :param user_ids: the user IDs that were sent with it, which no message may show either.
+    :param secrets: returns what no message about its response may show.
+    :param user_ids: returns the user IDs in the request, which no message may show either.
     """
 
     vendor: str
     method: str
     path: str
-    secrets: Callable[[], Iterable[str]] = field(default=_none, repr=False, compare=False)
-    user_ids: Callable[[], Iterable[str]] = field(default=_none, repr=False, compare=False)
+    secrets: Callable[[], Iterable[str]] = field(default=tuple, repr=False, compare=False)
+    user_ids: Callable[[], Iterable[str]] = field(default=tuple, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -62,21 +58,21 @@ class Call:
         return {"vendor": self.vendor, "method": self.method, "path": self.path}
 
     def clean(self, text: str, *, user_ids: Iterable[str] = ()) -> str:
-        """Return what a message may quote of an answer's text.
+        """Return what a message may quote of a response's text.
 
-        :param user_ids: user IDs of the answer.
+        :param user_ids: user IDs of the response.
         """
         return clean(text, secrets=self.secrets(), user_ids=[*self.user_ids(), *user_ids])
 
 
 @dataclass(frozen=True)
 class Response:
-    """A successful answer.
+    """A successful response.
 
     :param json: the parsed body, or None where there was none.
     :param sent: how many requests it took, repeats included.
-    :param call: what was answered, for the errors that only its reader can find.
-    :param in_doubt: an earlier try was sent and its answer lost: it may still be carried out, after this one.
+    :param call: the request, for errors that a reader of the body finds.
+    :param in_doubt: the response to an earlier try was lost: the vendor may still carry that try out, after this one.
     """
 
     status: int
@@ -103,7 +99,7 @@ def request_id(call: Call, headers: Mapping[str, str]) -> str | None:
 
 
 def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, may_be_empty: bool) -> Any:
-    """Return the JSON of a 2xx answer.
+    """Return the JSON of a 2xx response.
 
     :raises UnexpectedReply: the body is not declared as JSON, is cut short, or is missing where it matters. The request
         itself may have been carried out.
@@ -117,7 +113,7 @@ def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes,
         raise _unexpected(
             call, status, headers, f"as {call.clean(content_type)[:60] or 'an unnamed type'}, not as JSON"
         )
-    # Raised out of the handler: the decoder's error has the whole body, and would stay as the context of ours.
+    # Raised outside of the handler: the decoder's error quotes the body, and would be the context of this one.
     with suppress(ValueError, RecursionError):
         return _decoded(body.removeprefix(codecs.BOM_UTF8))
     raise _unexpected(call, status, headers, "with JSON that is damaged or cut short")
@@ -134,7 +130,7 @@ def _decoded(body: bytes) -> Any:
         # Python's decoder goes to the interpreter's own limit of depth, where finalizers may fail.
         if "recursion limit" in str(error):
             raise
-    return json.loads(body)  # takes half of a surrogate pair, as a name has that a vendor cut within an emoji
+    return json.loads(body)  # accepts half of a surrogate pair, as in a name that a vendor cut within an emoji
 
 
 def _unexpected(call: Call, status: int, headers: Mapping[str, str], how: str) -> UnexpectedReply:
@@ -149,7 +145,7 @@ def _unexpected(call: Call, status: int, headers: Mapping[str, str], how: str) -
 
 
 def error_of(call: Call, status: int, headers: Mapping[str, str], body: bytes) -> VendorError:
-    """Return the typed error of an answer that is neither 2xx nor a redirect."""
+    """Return the typed error of a response that is neither 2xx nor a redirect."""
     said = call.clean(body.decode("utf-8", "replace"))
     quoted = f" It says: {said}{'' if said.endswith('.') else '.'}" if said else " It says nothing more."
     vendors_id = request_id(call, headers)

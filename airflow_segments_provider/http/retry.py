@@ -40,7 +40,7 @@ class RetryPolicy:
 
 
 class RetryQuota:
-    """A bucket that empties while a vendor is failing, so that many tasks do not hammer a dead one.
+    """A budget of retries that runs out while a vendor fails, so that tasks do not overload it.
 
     The numbers are botocore's: 500 tokens, 5 a retry, 10 after a time-out; a success gives back what its last retry
     cost, and a success at the first try gives back 1.
@@ -55,7 +55,7 @@ class RetryQuota:
         self._left = self.CAPACITY
 
     def take(self, *, timed_out: bool) -> int:
-        """Return what the retry cost, or 0 where the bucket is empty and there must be no retry."""
+        """Take the cost of a retry and return it; return 0 if too little is left, and do not retry."""
         cost = self.TIMEOUT_COST if timed_out else self.COST
         with self._lock:
             if self._left < cost:
@@ -72,7 +72,7 @@ class RetryQuota:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a ``Retry-After`` header asks for, in either form; None where there is none that can be read.
 
-    A date is compared with the same answer's ``Date``, so that a difference of clocks does not matter.
+    A date is compared with the same response's ``Date``, so that a difference of clocks does not matter.
     """
     value = headers.get("Retry-After", "").strip()
     if not value:

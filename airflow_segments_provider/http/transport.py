@@ -1,4 +1,4 @@
-"""One request over the wire: a pooled session, time-outs, TLS, proxies, redirects, and what can break on the way."""
+"""One request: a pooled session, time-outs, TLS, proxies, redirects, and network errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 USER_AGENT = f"airflow-provider-segments/{__version__}"
 MAX_BODY = 64 * 1024 * 1024
-# Of an error, which only a message quotes; and of what goes into a file.
+# The limits of an error's body, which only a message quotes, and of a body that is written to a file.
 MAX_ERROR = 1024 * 1024
 MAX_FILE = 1024 * 1024 * 1024
 MAX_REDIRECTS = 3
@@ -36,7 +36,7 @@ MAX_REDIRECTS = 3
 READS = frozenset({"GET", "HEAD"})
 
 _PORTS = {"http": 80, "https": 443}
-# What every parser of URLs reads alike: no space, no control character, no backslash.
+# The characters that all URL parsers treat alike: no space, no control character, no backslash.
 _PLAIN = re.compile(r"[!-\[\]-~]+")
 _BAD_ADDRESS = (
     requests.exceptions.InvalidURL,
@@ -50,7 +50,7 @@ class TransportSettings:
     """How a connection's requests travel.
 
     :param connect_timeout: seconds to reach the host.
-    :param read_timeout: seconds between two bytes of an answer; an answer may take ten times that in all.
+    :param read_timeout: seconds between two bytes of a response; a response may take ten times that in all.
     :param verify: True, False, or the path of a CA bundle.
     :param proxies: by scheme, as requests takes them; empty means those of the environment.
     :param pool_size: open connections kept.
@@ -64,10 +64,10 @@ class TransportSettings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The passwords of proxies, as they are written and as they are meant."""
+        """The passwords of proxies, percent-encoded and decoded."""
         found: list[str] = []
         for proxy in self.proxies.values():
-            with suppress(ValueError):  # it is no address, and refused when it is used
+            with suppress(ValueError):  # not an address; the request will fail on it
                 password = urlsplit(proxy).password or ""
                 found += [password, unquote(password)]
         return tuple(filter(None, found))
@@ -75,7 +75,7 @@ class TransportSettings:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, unread."""
+    """A response before parsing."""
 
     status: int
     headers: Mapping[str, str]
@@ -83,7 +83,7 @@ class Answer:
 
 
 class Authorization(AuthBase):
-    """Sets the header itself, or none: without an auth object, requests would put a netrc entry in its place."""
+    """The Authorization header, or none; without an auth object, requests would send a netrc entry."""
 
     def __init__(self, value: str | None) -> None:
         self._value = value
@@ -96,12 +96,12 @@ class Authorization(AuthBase):
 
 
 def check_base_url(url: str) -> str:
-    """``url`` without a slash at its end.
+    """Check a base URL, and return it without a slash at its end.
 
     :raises ConfigurationError: it is not http(s), holds credentials, a query or a fragment, or is plain http to
         another machine.
     """
-    # Looked for as characters: an empty query or user would pass, and a "?" at the end would swallow every path.
+    # Searched as characters: a parser drops an empty query or user, and a final "?" would make each path a query.
     if any(mark in url for mark in "@?#"):
         raise ConfigurationError("the host must not hold credentials, a query or a fragment")
     try:
@@ -116,9 +116,9 @@ def check_base_url(url: str) -> str:
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port of a URL, as the library reads them that opens the connection.
+    """Return scheme, host and port of a URL, as urllib3 reads them to open the connection.
 
-    :raises ValueError: it is no http(s) URL, or two parsers could read it differently. Its text quotes nothing.
+    :raises ValueError: it is not an http(s) URL, or two parsers could read it differently. The text does not quote it.
     """
     parsed = None
     if _PLAIN.fullmatch(url):
@@ -133,9 +133,9 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 def check_bundle(path: str) -> None:
-    """Whether ``verify`` leads to certificates: requests would take it for a broken connection, each time anew.
+    """Check that ``verify`` leads to certificates; requests would report a broken connection, and it would be retried.
 
-    :raises ConfigurationError: it does not.
+    :raises ConfigurationError: no certificates can be read there.
     """
     is_directory = Path(path).is_dir()
     try:
@@ -152,14 +152,14 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Session(requests.Session):
-    """Leaves redirects alone: requests would read the body of each, however long, and trip over a broken Location."""
+    """A session that ignores redirects: requests would read the whole body of each, and fail on a broken Location."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere."""
+        """Return None: :class:`Transport` follows redirects."""
 
 
 class Transport:
-    """A ``requests`` session that never retries, never leaves its host, and turns each mishap into a typed error."""
+    """A ``requests`` session that does not retry, stays on its host, and turns each failure into a typed error."""
 
     def __init__(self, settings: TransportSettings) -> None:
         self._settings = settings
@@ -188,9 +188,9 @@ class Transport:
     ) -> Answer:
         """Send once; a read follows redirects that stay on the same scheme, host and port.
 
-        :param into: takes the body of a 2xx answer, from its start; nothing of it is held.
-        :raises VendorUnavailable: no answer, or only part of one.
-        :raises UnexpectedReply: a redirect that is not followed, or an answer without end.
+        :param into: a file for the body of a 2xx response, overwritten from its start.
+        :raises VendorUnavailable: no response, or only part of one.
+        :raises UnexpectedReply: a redirect that is not followed, or a response that is too large.
         :raises ConfigurationError: the host's certificate is not trusted.
         """
         headers = {"Accept": "application/json" if into is None else "*/*", "Accept-Encoding": ACCEPTED}
@@ -213,7 +213,7 @@ class Transport:
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
     ) -> requests.Response:
-        """Send, and read the answer's headers."""
+        """Send, and read the response's headers."""
         try:
             return self._session.request(
                 call.method,
@@ -228,9 +228,9 @@ class Transport:
                 allow_redirects=False,
                 stream=True,
             )
-        except Exception as error:  # noqa: BLE001  # whatever it is, it quotes the URL or a header
+        except Exception as error:  # noqa: BLE001  # any error may quote the URL or a header
             failure = self._translate(call, error)
-        # Out of the handler: raised in it, ours would keep the library's error, with its text, as its context.
+        # Raised outside of the handler, or the library's error, with its text, would be its context.
         raise failure
 
     def _read(self, call: Call, response: requests.Response, into: IO[bytes] | None) -> bytes:
@@ -252,7 +252,7 @@ class Transport:
     def _pieces(self, call: Call, response: requests.Response, limit: int) -> Iterator[bytes]:
         """Yield the body.
 
-        :raises UnexpectedReply: it is larger than ``limit``, or compressed in a way that was not asked for.
+        :raises UnexpectedReply: it is larger than ``limit``, or has a compression that was not requested.
         :raises VendorUnavailable: it breaks off, or takes too long.
         """
         pieces, size = decoded(response), 0
@@ -264,7 +264,7 @@ class Transport:
                 piece = next(pieces, b"")
             except UnknownEncoding:
                 failure = UnexpectedReply(
-                    f"{call.vendor} answered {call} in a compression that was not asked for.",
+                    f"{call.vendor} answered {call} in a compression that was not requested.",
                     maybe_done=True,
                     **context,
                 )
@@ -282,23 +282,23 @@ class Transport:
             yield piece
 
     def _redirect(self, call: Call, url: str, answer: Answer) -> str:
-        """Where a redirect leads, if it may be followed."""
+        """Return the target of a redirect, if it may be followed."""
         context = {"status": answer.status, "request_id": request_id(call, answer.headers), **call.context}
-        # 303: what was asked for has been done, and its result is elsewhere.
+        # 303: the request was carried out, and its result is elsewhere.
         context["maybe_done"] = answer.status == 303
         said = f"{call.vendor} answered {call} with a redirect"
-        place = answer.headers.get("Location", "")
+        target = answer.headers.get("Location", "")
         origins = None
-        if place and _PLAIN.fullmatch(place):
+        if target and _PLAIN.fullmatch(target):
             with suppress(ValueError):
-                place = urljoin(url, place)
-                origins = origin_of(place), origin_of(url)
-        if origins is None or place == url:
+                target = urljoin(url, target)
+                origins = origin_of(target), origin_of(url)
+        if origins is None or target == url:
             raise UnexpectedReply(f"{said} ({answer.status}) that cannot be followed.", **context)
         if origins[0] != origins[1]:
             raise UnexpectedReply(
                 f"{said} to another {_difference(call, *origins)}; it was not followed and nothing was sent there. "
-                "Set the connection's host to where the API lives now.",
+                "Set the connection's host to the API's current address.",
                 **context,
             )
         if call.method not in READS:
@@ -307,7 +307,7 @@ class Transport:
                 "reads follow a redirect. Set the connection to the final address.",
                 **context,
             )
-        return place
+        return target
 
     def _translate(self, call: Call, error: Exception) -> VendorUnavailable | ConfigurationError:
         if _is_too_slow(error):
@@ -333,9 +333,9 @@ class Transport:
         elif isinstance(error, requests.exceptions.ProxyError):
             what, maybe_done = "the proxy did not let it through", False
         elif isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
-            what, maybe_done = f"no answer in {self._settings.read_timeout:g} s", True
+            what, maybe_done = f"no response in {self._settings.read_timeout:g} s", True
         else:
-            what, maybe_done = "the connection broke before the answer was complete", True
+            what, maybe_done = "the connection broke before the response was complete", True
         unknown = " Whether it was carried out is not known." if maybe_done and call.method != "GET" else ""
         return VendorUnavailable(
             f"{call.vendor} could not be reached by {call}: {what}.{unknown}", maybe_done=maybe_done, **call.context
@@ -343,13 +343,13 @@ class Transport:
 
 
 def _is_too_slow(error: BaseException | None) -> bool:
-    """Whether the deadline is what the library's errors were made of."""
+    """Return whether the deadline caused the library's error."""
     while error is not None and not isinstance(error, TooSlow):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def _difference(call: Call, there: tuple[str, str, int], here: tuple[str, str, int]) -> str:
-    """Return what differs between two origins, as a message names it."""
+    """Return what differs between two origins, for a message."""
     parts = zip(("scheme", "host", "port"), there, here, strict=True)
     return " and ".join(f"{name} ({call.clean(str(new))})" for name, new, old in parts if new != old)

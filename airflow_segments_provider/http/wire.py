@@ -1,4 +1,4 @@
-"""The connections that requests go over: an answer ends in time and in size, and nothing of a call is logged."""
+"""The connections of requests: responses are limited in time and size, and urllib3 logs nothing of them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from requests import Response
 
 CHUNK = 64 * 1024
-# An answer may take this many times the read time-out in all.
+# The time limit of a response, as a multiple of the read time-out.
 PATIENCE = 10
 
-# One codec that Python has, asked for by name: each of urllib3's optional ones would need a limit of its own.
+# The only codec that is requested: each of urllib3's optional ones would need a size limit of its own.
 ACCEPTED = "gzip"
 _INFLATED = ("gzip", "x-gzip", "deflate")
 
@@ -34,17 +34,17 @@ _calling: ContextVar[bool] = ContextVar("calling", default=False)
 
 
 class UnknownEncoding(Exception):
-    """An answer is encoded in a way that was not asked for."""
+    """A response in an encoding that was not requested."""
 
 
 class TooSlow(TimeoutError):
-    """An answer has not ended in time."""
+    """A response that did not end in time."""
 
 
 class _UntilDeadline(io.RawIOBase):
     """A socket's bytes, until a deadline.
 
-    A socket's own time-out begins anew with each byte, so headers or a body that drip would never end.
+    A socket's own time-out begins anew with each byte, so a slow response would never end.
     """
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
@@ -120,9 +120,9 @@ class Adapter(HTTPAdapter):
 
 
 def decoded(response: Response) -> Iterator[bytes]:
-    """Yield an answer's body in pieces of bounded size, whatever it decompresses to.
+    """Yield a response's body in pieces of bounded size, whatever it decompresses to.
 
-    :raises UnknownEncoding: it is in a compression that was not asked for, or in several.
+    :raises UnknownEncoding: it has a compression that was not requested, or several.
     :raises zlib.error: the compressed data is damaged or cut short.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
@@ -132,7 +132,7 @@ def decoded(response: Response) -> Iterator[bytes]:
         yield from received
     elif encoding in _INFLATED:
         yield from _inflated(received)
-    elif any(received):  # an answer without a body may name any
+    elif any(received):  # a response without a body may name any encoding
         raise UnknownEncoding
 
 
@@ -157,7 +157,7 @@ class _Quiet(logging.Filter):
     """Drops what urllib3 logs of our calls: their URLs hold users' e-mail addresses and IDs."""
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002
-        """Whether the record is of another's call."""
+        """Return whether the record is not about a call of this package."""
         return not _calling.get()
 
 
@@ -166,7 +166,7 @@ _quiet = _Quiet()
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Let urllib3 log nothing of what this thread sends meanwhile."""
+    """Prevent urllib3 from logging the requests of this thread."""
     for name in _LOGGERS:
         logging.getLogger(f"urllib3.{name}").addFilter(_quiet)
     token = _calling.set(True)

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_segments_provider.errors import Stopped
 from airflow_segments_provider.http import RetryPolicy
-from airflow_segments_provider.http.auth import MOST_LANES, ConnectionState
+from airflow_segments_provider.http.auth import MAX_RATE_BUCKETS, ConnectionState
 from tests.http.vendor import Answer
 
 QUICK = RetryPolicy(base_delay=0, max_delay=0)
@@ -59,10 +59,10 @@ def test_what_an_answer_says_of_the_budget_is_kept(vendor, clock):
 def test_very_many_lanes_are_forgotten():
     state = ConnectionState()
     first = state.pace("0")
-    for number in range(MOST_LANES + 1):
+    for number in range(MAX_RATE_BUCKETS + 1):
         state.pace(str(number))
     assert state.pace("0") is not first
-    assert len(state._paces) == MOST_LANES
+    assert len(state._paces) == MAX_RATE_BUCKETS
 
 
 def test_what_is_exclusive_is_done_by_one_thread_at_a_time_whatever_its_client(vendor):

@@ -163,7 +163,7 @@ def test_a_bomb_as_an_error_is_read_in_part(vendor, status):
 @pytest.mark.parametrize("into_file", [False, True])
 def test_a_compression_that_was_not_asked_for_is_refused(vendor, encoding, into_file):
     vendor.answers.append(Answer(200, gzip.compress(b"{}"), {"Content-Encoding": encoding}))
-    with pytest.raises(UnexpectedReply, match="a compression that was not asked for") as caught:
+    with pytest.raises(UnexpectedReply, match="a compression that was not requested") as caught:
         vendor.client(retry=ONCE).request("GET", ["x"], into=io.BytesIO() if into_file else None)
     assert (caught.value.status, caught.value.maybe_done) == (200, True)
 
