@@ -33,16 +33,16 @@ class VendorApi:
 
     @property
     def requests(self) -> int:
-        """Return how many requests were sent since this object was made, repeats included."""
+        """Return how many requests this object sent, repeats included."""
         return self.client.requests_sent - self._sent_before
 
     @property
     def where(self) -> str:
-        """Return the last sentence of every message."""
+        """Return the sentence that names the connection; it ends every message."""
         return f"The Airflow connection is {self.conn_id!r}."
 
     def hint(self, error: VendorError) -> str:
-        """Return what a user can do about an error that the vendor's status does not say; it ends in `where`."""
+        """Return the advice for an error; it ends in :attr:`where`."""
         raise NotImplementedError
 
     def request(self, method: str, path: Sequence[str], **options: Any) -> Response:
@@ -56,7 +56,7 @@ class VendorApi:
         """Parse the body of a response.
 
         :param maybe_done: whether the write may have been done although the response cannot be read; by default, as
-            ``parse`` says.
+            in the error of ``parse``.
         :raises VendorError: the response cannot be read, or reports a refusal.
         """
         try:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def _parsed(value: Any) -> Any:
-    """Return the object that a form or a URI stored as JSON text."""
+    """Parse JSON text, as a form or a URI stores an object."""
     if not isinstance(value, str):
         return value
     try:
@@ -53,7 +53,7 @@ def _printable(value: str) -> str:
     return value
 
 
-# What is sent as proof of who calls; a file or a paste often leaves a line break at its end.
+# A secret or login; the end of a file or of a paste is often a line break.
 Credential = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
 
 
@@ -83,8 +83,7 @@ class RetryFields(BaseModel):
 class ConnectionFields(BaseModel):
     """The extra fields that every vendor's connection has.
 
-    Unknown fields are refused: a misspelt ``read_only`` that is passed over would let a staging Airflow write to
-    production.
+    Unknown fields are refused: a staging Airflow must not write to production because of a misspelt ``read_only``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
@@ -102,7 +101,7 @@ class ConnectionFields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_empty(cls, values: Any) -> Any:
-        """Return a form stores what was left empty as null or as an empty text."""
+        """Drop the fields that were left empty, which a form stores as null or as an empty text."""
         if isinstance(values, dict):
             return {key: value for key, value in values.items() if value is not None and value != ""}
         return values
@@ -134,7 +133,7 @@ def read_fields(connection: Connection, model: type[Fields], *, needs: tuple[str
     """Return the connection's extra fields.
 
     :param needs: which of ``host``, ``login`` and ``password`` must be set.
-    :raises ConfigurationError: names every field that is missing, wrong or unknown, and the connection. No values.
+    :raises ConfigurationError: names the connection and every field that is missing, wrong or unknown, but no values.
     """
     from airflow_segments_provider.vendors.base.parameters import validated
 
@@ -160,12 +159,12 @@ def _unusable(connection: Connection, what: str) -> ConfigurationError:
 
 
 def login_of(connection: Connection) -> tuple[str, str]:
-    """Login and password, without the line break that a file or a paste leaves at their ends."""
+    """Return login and password, without the line breaks that a file or a paste leaves at their ends."""
     return (connection.login or "").strip(), (connection.password or "").strip()
 
 
 def _extra(connection: Connection, problems: list[str]) -> dict[str, Any]:
-    # Not extra_dejson: it answers {} to broken JSON, and a lost `read_only` would open the way to writes.
+    # Not extra_dejson: it returns {} for broken JSON, and without `read_only` the connection would allow writes.
     try:
         extra = json.loads(connection.extra or "{}")
     except ValueError:
@@ -180,9 +179,9 @@ def _extra(connection: Connection, problems: list[str]) -> dict[str, Any]:
 def base_url(connection: Connection, default: str, named: dict[str, str]) -> str:
     """Return the connection's host as a URL, sub-path kept.
 
-    :param default: where the host is empty.
+    :param default: used if the host is empty.
     :param named: short names that may stand in place of a host.
-    :raises ConfigurationError: it is no address that may be called.
+    :raises ConfigurationError: it is not a valid address.
     """
     from airflow_segments_provider.http.transport import check_base_url
 
@@ -198,7 +197,7 @@ def base_url(connection: Connection, default: str, named: dict[str, str]) -> str
         url = check_base_url(host)
     except ConfigurationError as error:
         raise _unusable(connection, f"{error}.") from None
-    # Only now: urlsplit drops line breaks.
+    # After the check: urlsplit drops line breaks.
     parts = urlsplit(url)
     if connection.port and parts.port is None:
         url = parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
@@ -218,8 +217,8 @@ def open_client(
 ) -> HttpClient:
     """Return the HTTP client of a connection.
 
-    :param mask: called with each credential, token and password of a proxy as soon as it is known.
-    :param hold_after: reads from an answer's headers for how many seconds the vendor should be left alone.
+    :param mask: called with each credential, token and password of a proxy before it is used.
+    :param hold_after: returns for how many seconds to send nothing, from a response's headers.
     :raises ConfigurationError: the base URL, the token URL or a proxy cannot be used.
     """
     from airflow_segments_provider.http import HttpClient

@@ -1,4 +1,4 @@
-"""Creating something at a vendor so that creating twice makes one, whatever answer gets lost on the way."""
+"""The creation of a segment or group exactly once, also if a response is lost."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Change = TypeVar("Change")
 
 @dataclass(frozen=True)
 class Created(Generic[Found]):
-    """What came of a create: the answer to it, or what was found instead.
+    """The result of a create: its response, or the segment or group that was found instead.
 
-    :param ours: it was found after a request of ours whose answer was lost, so it most likely is its work.
+    :param ours: it was found after a lost response, so that request most likely created it.
     """
 
     response: Response | None = None
@@ -38,13 +38,13 @@ class Created(Generic[Found]):
 
 
 def check_removals(subject: str, limits: ReplaceParameters, *, users: int, members: int, removed: int) -> None:
-    """Refuse to remove too many members of what exists because a list turned out short or empty.
+    """Refuse to remove too many members: the list of users may be short or empty by mistake.
 
-    :param subject: the thing, as the start of a sentence.
-    :param users: how many there are to be.
-    :param members: how many there are.
-    :param removed: how many of them are no such users.
-    :raises InvalidInput: they are more than the limits allow; nothing was changed.
+    :param subject: the segment or group, at the beginning of a message.
+    :param users: the number of members after the change.
+    :param members: the number of members now.
+    :param removed: how many of them would be removed.
+    :raises InvalidInput: the limits do not allow it; nothing was changed.
     """
     if not members:
         return
@@ -71,16 +71,16 @@ def create_once(
     unsent: str,
     unique: bool = True,
 ) -> Created[Found]:
-    """Create; after any answer that leaves doubt, look before creating again.
+    """Create it; if the outcome of a request is unknown, look before the next one.
 
     :param post: sends the create once; see ``idempotent`` of :meth:`HttpClient.request`.
-    :param look: looks for what should exist. Any ``Conflict`` of its own is final.
-    :param what: the thing, for messages, e.g. ``"segment 'Trial users'"``.
-    :param key: by what the vendor distinguishes two of them, for the message of a 409 for nothing.
-    :param unsent: what to say where it certainly was not created.
-    :param unique: the vendor, or its list without any lag, keeps a second one from being made. Else a create whose
-        answer was lost is not sent again: Airflow's own retry comes later, and looks first.
-    :raises VendorError: as ``post`` raises, with what is known of the effect.
+    :param look: looks for the segment or group. A ``Conflict`` that it raises is final.
+    :param what: the segment or group, for messages, e.g. ``"segment 'Trial users'"``.
+    :param key: the field that must be unique, for the message of a 409 where the list has no such entry.
+    :param unsent: the hint of an error after which it certainly does not exist.
+    :param unique: the vendor, or a list without lag, prevents a second one. Otherwise a create whose response was lost
+        is not sent again: Airflow's own retry comes later, and looks first.
+    :raises VendorError: the error of ``post``, with a hint about its effect.
     """
     undecided = f"Whether {what} was created is not known. Run the task again: it looks first."
     in_doubt, began = False, time.monotonic()
@@ -102,14 +102,14 @@ def create_once(
             if in_doubt and not unique:
                 raise error.add_hint(undecided) from None
             late = asked > client.retry.retry_after_cap or time.monotonic() - began + wait > client.retry.max_total
-            if attempt == client.retry.max_attempts or late or not _passing(error):
-                raise _given_up(error, what, key) from None
+            if attempt == client.retry.max_attempts or late or not _is_transient(error):
+                raise _final_error(error, what, key) from None
             client.sleep(wait)
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def poll_until_found(client: HttpClient, look: Callable[[], Found | None]) -> Found | None:
-    """Look several times: the vendor said that it exists, and its list may lag."""
+    """Look several times, as the vendor's list may lag."""
     for attempt in range(1, client.retry.max_attempts + 1):
         found = look()
         if found is not None:
@@ -128,11 +128,11 @@ def _look_after(error: VendorError, look: Callable[[], Found | None], undecided:
         raise error.add_hint(f"{undecided} The list could not be read: {failure}") from None
 
 
-def _given_up(error: VendorError, what: str, key: str) -> VendorError:
+def _final_error(error: VendorError, what: str, key: str) -> VendorError:
     if isinstance(error, Conflict):
         unlisted = UnexpectedReply(
             f"{error.vendor} answered {error.method} {error.path} with status 409: {key} is in use, but it lists no "
-            "such thing. Its list may lag, so run the task again in some minutes; if it stays so, give another.",
+            "such thing. Its list may lag, so run the task again in some minutes; if it stays so, choose another.",
             status=409,
             vendor=error.vendor,
             method=error.method,
@@ -144,13 +144,13 @@ def _given_up(error: VendorError, what: str, key: str) -> VendorError:
     return error.add_hint(f"{error.vendor} does not list {what} now. Run the task again: it looks first.")
 
 
-def _passing(error: VendorError) -> bool:
-    """Whether the same request may well succeed a little later."""
+def _is_transient(error: VendorError) -> bool:
+    """Return whether the same request may succeed later."""
     return isinstance(error, VendorUnavailable) and (error.status is None or error.status in RETRIED_STATUSES)
 
 
 class Creation(Generic[Found, Ref, Change]):
-    """Creates a segment or group once: look, create it if it is not there, look again after doubt, then add the users.
+    """The creation of a segment or group: look, create it if it is missing, look again if in doubt, add the users.
 
     :cvar noun: the vendor's noun, in messages.
     :cvar unique: see :func:`create_once`.
@@ -175,15 +175,15 @@ class Creation(Generic[Found, Ref, Change]):
         raise NotImplementedError
 
     def ref_of(self, found: Found) -> Ref:
-        """Return what identifies the one that exists."""
+        """Return the reference of the one that exists."""
         raise NotImplementedError
 
     def ref_in(self, created: Response) -> Ref | None:
-        """Return what identifies the new one; None where the response does not say."""
+        """Return the reference of the new one, or None if the response lacks it."""
         raise NotImplementedError
 
     def id_of(self, ref: Ref) -> object:
-        """Return the ID for messages."""
+        """Return the ID, for messages."""
         return ref
 
     def before_creation(self) -> None:
@@ -211,7 +211,7 @@ class Creation(Generic[Found, Ref, Change]):
 
     @property
     def key(self) -> str:
-        """Return by what the vendor distinguishes two."""
+        """Return the field that must be unique, for messages."""
         return f"the name {self._name!r}"
 
     def run(self) -> Change:
@@ -223,7 +223,7 @@ class Creation(Generic[Found, Ref, Change]):
         if existing is not None:
             return self._use(existing)
         self.before_creation()
-        made = create_once(
+        result = create_once(
             self.api.client,
             self.post,
             self.look,
@@ -232,13 +232,13 @@ class Creation(Generic[Found, Ref, Change]):
             unsent=f"{self._sentence} was not created, and no user was added.",
             unique=self.unique,
         )
-        if made.response is not None:
-            ref = self.ref_in(made.response)
-            ref = self._listed_ref(made.response) if ref is None else ref
-        elif made.found is not None and made.ours:
-            ref = self.ref_of(made.found)
-        elif made.found is not None:
-            return self._use(made.found)
+        if result.response is not None:
+            ref = self.ref_in(result.response)
+            ref = self._listed_ref(result.response) if ref is None else ref
+        elif result.found is not None and result.ours:
+            ref = self.ref_of(result.found)
+        elif result.found is not None:
+            return self._use(result.found)
         else:
             raise AssertionError("a creation has a response, or something was found")
         logger.info("%s created (%s).", self._sentence, self.id_of(ref))

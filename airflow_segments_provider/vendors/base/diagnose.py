@@ -35,9 +35,9 @@ class Connected(Protocol):
 
 
 def token_or_reason(hook: Connected, *, vendor: str, credentials: str) -> tuple[AccessToken | None, str]:
-    """Return the token, or why there is none, without a secret.
+    """Return the token, or the reason why it cannot be fetched, without a secret.
 
-    :param credentials: where they are found, as the end of a sentence.
+    :param credentials: their names and where to find them, as the end of a sentence.
     """
     try:
         return hook.client.token(), ""

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from airflow_segments_provider.vendors.base.parameters import LookupParameters
 
 
-# For each value that the vendor knows, its id; None where it belongs to several users.
+# Returns the user ID of each value that a user has; None if several users have it.
 LookUp = Callable[[list[str]], Mapping[str, str | None]]
 
-NOBODY = "no such user"
-SEVERAL = "several users"
+NO_USER = "no such user"
+SEVERAL_USERS = "several users"
 
-NOT_KEPT = "Only operators list them in a file."
+NOT_LISTED = "Only operators list them in a file."
 
 
 class UnmatchedList(Protocol):
-    """Where a write lists the users that were not found.
+    """A list of the users of a write that were not found.
 
-    :ivar location: of the file, once there is one.
+    :ivar location: of the file, after :meth:`keep`.
     """
 
     location: str | None
@@ -41,7 +41,7 @@ class UnmatchedList(Protocol):
     def keep(self, path: Path) -> str:
         """Copy a file with a line of JSON for each, ``{"user_id": "…", "reason": "…"}``.
 
-        :return: a sentence that says where they are listed, or why they are not.
+        :return: a sentence: where the users are listed, or why they are not.
         """
 
 
@@ -74,21 +74,21 @@ class UserRules:
         raise NotImplementedError
 
     def user_key(self, value: str) -> str:
-        """Return what identities are compared by: two with the same key are one user."""
+        """Return the key of a user: values with the same key are one user."""
         raise NotImplementedError
 
     def look_up(self, identify_by: str, users: int) -> AbstractContextManager[LookUp]:
         """Return a function that finds the vendor's IDs of users.
 
-        :param users: how many will be looked up.
+        :param users: how many users will be looked up.
         """
         raise NotImplementedError
 
     def problems(self, parameters: Any, users: StagedUserIds, source: object) -> list[str]:  # noqa: ARG002
-        """Return what is wrong with a write besides its parameters and IDs.
+        """Return the problems of a write besides those of its parameters and IDs.
 
-        :param parameters: checked; where some are wrong, those have their defaults.
-        :param source: what the users were read from.
+        :param parameters: checked parameters; wrong ones have their defaults.
+        :param source: the source of the users.
         """
         return []
 
@@ -99,7 +99,7 @@ def identified(
 ) -> Iterator[tuple[StagedUserIds, dict[str, Any]]]:
     """Look up users, and stage the vendor's IDs of them.
 
-    :param staged: what the users are identified by; read batch by batch.
+    :param staged: the values that identify the users; read batch by batch.
     :param subject: the write, at the beginning of a message.
     :return: the vendor's IDs, and the fields of the result for users who were not found.
     :raises InvalidInput: users were not found: any with ``on_unmatched="fail"``, else too many. Only look-ups were
@@ -115,7 +115,7 @@ def identified(
         if not unmatched.counts:
             yield found, {}
             return
-        listed = rules.unmatched_list.keep(unmatched.file()) if rules.unmatched_list else NOT_KEPT
+        listed = rules.unmatched_list.keep(unmatched.file()) if rules.unmatched_list else NOT_LISTED
         if problem := _problem(unmatched, parameters, rules.identities[identify_by]):
             raise InvalidInput(subject, [f"{problem} {listed}"])
         location = rules.unmatched_list.location if rules.unmatched_list else None
@@ -123,13 +123,13 @@ def identified(
 
 
 class _Unmatched:
-    """Users who were not found, in a temporary file: a million of them need no memory.
+    """The users who were not found, in a temporary file, so that a million of them need no memory.
 
-    :ivar asked: how many users were looked up.
+    :ivar looked_up: how many users were looked up.
     """
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.looked_up = 0
         self.counts: Counter[str] = Counter()
         self._file: IO[str] = tempfile.NamedTemporaryFile(  # noqa: SIM115
             "w", prefix="segments-", suffix=".jsonl", encoding="utf-8"
@@ -152,32 +152,32 @@ class _Unmatched:
         return Path(self._file.name)
 
 
-def _problem(unmatched: _Unmatched, given: LookupParameters, wanted: str) -> str:
-    """Return what is wrong with leaving those out who were not found, or an empty text."""
-    missing, asked = unmatched.counts.total(), unmatched.asked
-    breach = breach_of_unmatched(missing, asked, given.max_unmatched_fraction)
-    if given.on_unmatched == "skip" and not breach:
+def _problem(unmatched: _Unmatched, parameters: LookupParameters, wanted: str) -> str:
+    """Return the problem if the users who were not found cannot be left out, or an empty text."""
+    missing, total = unmatched.counts.total(), unmatched.looked_up
+    breach = breach_of_unmatched(missing, total, parameters.max_unmatched_fraction)
+    if parameters.on_unmatched == "skip" and not breach:
         return ""
     found = " ".join(
-        f"{count:,} of {asked:,} {wanted} belong to {reason}." for reason, count in sorted(unmatched.counts.items())
+        f"{count:,} of {total:,} {wanted} belong to {reason}." for reason, count in sorted(unmatched.counts.items())
     )
-    if missing == asked:
+    if missing == total:
         return f"{found} None was found, which `on_unmatched` cannot allow. Check `identify_by` and the source."
-    if given.on_unmatched == "skip":
+    if parameters.on_unmatched == "skip":
         return f"{found} Too many for `on_unmatched`: {breach}. Correct the source, or raise the limit."
     return f'{found} Correct the source, or leave them out with `on_unmatched="skip"`.'
 
 
 def _ids(staged: StagedUserIds, look_up: LookUp, key: Callable[[str], str], unmatched: _Unmatched) -> Iterator[str]:
-    """Yield the id of each user once, however often and in whatever spelling the source has them."""
-    with IdSet() as asked, IdSet() as known:
+    """Yield the ID of each user once, although the source may repeat users in different spellings."""
+    with IdSet() as keys, IdSet() as user_ids:
         for batch in staged.batches():
-            values = [value for value in batch.ids() if asked.add(key(value))]
-            unmatched.asked += len(values)
+            values = [value for value in batch.ids() if keys.add(key(value))]
+            unmatched.looked_up += len(values)
             found = look_up(values) if values else {}
             for value in values:
                 user_id = found.get(value)
                 if user_id is None:
-                    unmatched.add(value, SEVERAL if value in found else NOBODY)
-                elif known.add(user_id):
+                    unmatched.add(value, SEVERAL_USERS if value in found else NO_USER)
+                elif user_ids.add(user_id):
                     yield user_id

@@ -1,4 +1,4 @@
-"""The parameters that writes of several vendors have, and how all are checked.
+"""The parameters that writes of several vendors share, and their checks.
 
 A message never quotes a value: it may be a user ID or a secret.
 """
@@ -54,13 +54,13 @@ def _object(value: Any) -> Any:
     return value
 
 
-# Marks a parameter that is a list, or an object, and may come from a template.
+# For a parameter that is a list or an object, and may be the text of a template.
 AS_LIST = BeforeValidator(_listed)
 AS_OBJECT = BeforeValidator(_object)
 
 
 class Parameters(BaseModel):
-    """Input; empty texts, as absent values render to, count as not given, and unknown fields are refused."""
+    """Parameters; an empty text, as a template renders an absent value, counts as not set. Unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
@@ -72,7 +72,7 @@ class Parameters(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _number_as_text(cls, value: Any, info: ValidationInfo) -> Any:
-        """Take a whole number for a text, as another task may return a name such as 2026; not a fraction."""
+        """Convert a whole number to text, as another task may return a name such as 2026; not a fraction."""
         kind = cls.model_fields[str(info.field_name)].annotation
         if not _allows(kind, str) or _allows(kind, int):
             return value
@@ -95,7 +95,7 @@ class UsersParameters(Parameters):
     max_invalid_fraction: Share = MAX_INVALID_FRACTION
 
     def invalid_problem(self, invalid: int, users: int) -> str:
-        """Return what is wrong with leaving the invalid user IDs out, or an empty text."""
+        """Return the problem if the invalid user IDs cannot be left out, or an empty text."""
         breach = self.on_invalid == "skip" and breach_of_invalid(invalid, users, self.max_invalid_fraction)
         if not breach:
             return ""
@@ -104,7 +104,7 @@ class UsersParameters(Parameters):
 
 
 class LookupParameters(UsersParameters):
-    """Those of a write that may have to look its users up.
+    """The parameters of a write that may look up its users.
 
     :param max_unmatched_fraction: the largest share of 100 users or more that ``on_unmatched="skip"`` may leave out.
     """
@@ -114,7 +114,7 @@ class LookupParameters(UsersParameters):
 
 
 class ReplaceParameters(Parameters):
-    """Those of a write that may make the members exactly the users.
+    """The parameters of a write that may remove all other members.
 
     :param allow_empty: let an empty list of users remove all members.
     :param max_removed_fraction: the largest share of 100 members or more that may be removed.
@@ -125,11 +125,13 @@ class ReplaceParameters(Parameters):
 
 
 def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dict[str, Any]:
-    """``values``, with what is not given in them taken from the result of an earlier task.
+    """Complete parameters from the result of an earlier task.
 
-    :param result: the name under which it is given.
-    :param keys: what of it is taken.
-    :raises ValueError: it is no such result.
+    Parameters that are set take precedence.
+
+    :param result: the parameter that has the result.
+    :param keys: the fields that are taken from it.
+    :raises ValueError: the parameter is not a result.
     """
     values = dict(values)
     found = from_text(values.pop(result, None))
@@ -139,16 +141,16 @@ def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dic
         found = found.model_dump()
     if not isinstance(found, Mapping):
         raise ValueError(f"`{result}` must be the result of a create or update, such as `create.output`")
-    given = {key: value for key, value in values.items() if value is not None and value != ""}
-    return {key: found.get(key) for key in keys} | given
+    present = {key: value for key, value in values.items() if value is not None and value != ""}
+    return {key: found.get(key) for key in keys} | present
 
 
 class Key(Parameters):
     """The parameters that identify one segment or group.
 
     :cvar result: the parameter that takes the result of a task that made or changed it.
-    :cvar keys: the parameters that identify it; taken from the result where they are not set beside it.
-    :cvar more_keys: others that are taken from the result.
+    :cvar keys: the parameters that identify it; taken from the result unless set.
+    :cvar more_keys: other parameters that are taken from the result.
     """
 
     result: ClassVar[str]
@@ -173,7 +175,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass
 class Problems:
-    """What is wrong with parameters.
+    """The problems of parameters.
 
     :ivar texts: a sentence for each problem.
     :ivar fields: the parameters that are wrong.
@@ -217,7 +219,7 @@ def validated(model: type[Model], values: dict[str, Any], problems: list[str]) -
 def accepted(subject: str, model: type[Model], values: dict[str, Any], problems: Sequence[str] = ()) -> Model:
     """Return the model made of values.
 
-    :raises InvalidInput: with every problem found, and those found before.
+    :raises InvalidInput: with every problem, ``problems`` included.
     """
     parameters, _, found = parsed(model, values)
     if parameters is None or problems:
@@ -226,7 +228,7 @@ def accepted(subject: str, model: type[Model], values: dict[str, Any], problems:
 
 
 def limit_problems(wanted: BaseModel | None, staged: StagedUserIds | None) -> list[str]:
-    """Return what is wrong with leaving out the invalid ones of a write's users."""
+    """Return the problem if the invalid user IDs of a write cannot be left out, in a list."""
     if staged is None or not isinstance(wanted, UsersParameters):
         return []
     invalid = staged.invalid.total()
@@ -235,7 +237,7 @@ def limit_problems(wanted: BaseModel | None, staged: StagedUserIds | None) -> li
 
 
 def problems_of(error: ValidationError, *, known: type[BaseModel] | None = None) -> list[str]:
-    """One sentence a problem: the field and what is wrong with it."""
+    """Return a sentence for each problem: the field and what is wrong with it."""
     found = []
     for detail in error.errors(include_url=False, include_input=False, include_context=False):
         field = ".".join(str(part) for part in detail["loc"] if not str(part).startswith("function-"))

@@ -22,8 +22,8 @@ ANY_LENGTH = 1_000_000
 class Write(Generic[Model]):
     """A write that is ready to be sent.
 
-    :param has_users: users were passed, perhaps none.
-    :param users: their IDs, as the vendor has them.
+    :param has_users: the parameter for users was set, perhaps to an empty list.
+    :param users: the vendor's IDs of them.
     :param left_out: the fields of the result for users who were left out.
     """
 
@@ -46,13 +46,13 @@ def prepare(
     :raises ConfigurationError: the connection is read-only.
     :raises InvalidInput: with every problem found. No request was sent, or look-ups of users only.
     """
-    # The client refuses the write in any case; here it fails before users are read and looked up.
+    # The client refuses the write in any case; this check fails before users are read and looked up.
     rules.api.client.check_writable(subject)
     accepted, readable, problems = parsed(model, values)
     identify_by = getattr(readable, "identify_by", "id")
     ids = rules.id_rules(identify_by)
     if "identify_by" in problems.fields:
-        # Only what is wrong with IDs of every kind is known.
+        # Report only what is wrong with IDs of any kind.
         ids = replace(ids, max_length=ANY_LENGTH, whole_numbers=False)
     with StagedUserIds(**asdict(ids)) as staged:
         problems.texts += _read(staged, source, readable)
@@ -69,9 +69,9 @@ def prepare(
 
 
 def _read(staged: StagedUserIds, source: object, parameters: Any) -> list[str]:
-    """Stage the users; return what is wrong with them."""
+    """Stage the users; return the problems."""
     try:
         problems = staged.fill(source)
-    except InvalidInput as error:  # of a source or a template, perhaps half-way
+    except InvalidInput as error:  # from a source or a template; some users may be staged already
         return list(error.problems)
     return [] if getattr(parameters, "on_invalid", "fail") == "skip" else problems

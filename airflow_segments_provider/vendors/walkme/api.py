@@ -1,4 +1,4 @@
-"""The endpoints of one WalkMe system's segments, and the advice that belongs to their errors."""
+"""The endpoints of one WalkMe system's segments, and advice for their errors."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ class WalkMeApi(VendorApi):
         self.system = fields.system_guid or ""
 
     def use_system(self, system_guid: str | None) -> Self:
-        """Call the endpoints of another system, unless it is None."""
+        """Switch to another system, unless it is None."""
         self.system = system_guid or self.system
         return self
 
     def problems(self) -> list[str]:
-        """Return whether the system is missing."""
+        """Return the problem if no system is set, in a list."""
         if self.system:
             return []
         return [f"`system_guid` is set neither here nor in connection {self.conn_id!r}."]
 
     def segments(self) -> list[Segment]:
-        """All segments of the system.
+        """Return all segments of the system.
 
         :raises UnexpectedReply: the list cannot be understood, or cannot be read to its end.
         """
@@ -68,12 +68,12 @@ class WalkMeApi(VendorApi):
             return SegmentList(lambda query: self._request("GET", query=query), url, self.system).read()
 
     def send_users(self, segment_guid: str, action: Action, staged: StagedUserIds, *, skip: int = 0) -> datetime:
-        """Send staged ids, a request a batch, and return the moment of the last acknowledged change.
+        """Send staged user IDs, one request a batch; return the time of the last acknowledged change.
 
-        :param skip: how many batches were sent already.
+        :param skip: the number of batches that were sent already.
         """
         moment, done, users, said = datetime.now(UTC), skip, 0, time.monotonic()
-        # An empty override is a request, too; an empty add or remove is none.
+        # An empty override needs a request; an empty add or remove does not.
         batches = staged.batches() if staged.requests or action != "override" else iter([UserIdBatch(0, b"[]")])
         for number, batch in enumerate(batches, start=1):
             if number > skip:
@@ -102,7 +102,7 @@ class WalkMeApi(VendorApi):
         user_ids: Callable[[], Iterable[str]] = tuple,
         idempotent: bool = True,
     ) -> Response:
-        """Create a segment, or change one. A creation is not repeated blindly.
+        """Create a segment, or change one. A creation is not repeated.
 
         :raises RejectedRequest: also if the response to a 2xx reports a failure, of all or of a part; ``maybe_done``.
         """
@@ -145,7 +145,7 @@ class WalkMeApi(VendorApi):
 
     @contextmanager
     def _advising(self, *segment: str) -> Iterator[None]:
-        """Add to an error what the connection or the key may lack."""
+        """Add advice to errors."""
         try:
             yield
         except PermissionDenied as error:
@@ -156,14 +156,14 @@ class WalkMeApi(VendorApi):
                 f"So WalkMe does not know {unknown}, or the host of connection {self.conn_id!r} is not WalkMe's."
             ) from None
         except VendorError as error:
-            raise error.add_hint(f"{self.where}") from None
+            raise error.add_hint(self.where) from None
 
 
 def moment_of(response: Response) -> datetime:
-    """When the change was made: WalkMe's clock or ours, whichever is later.
+    """Return the time of the change: WalkMe's clock or the local one, whichever is later.
 
-    An HTTP date is cut to whole seconds and often a second old, and a wait ends by our clock: with WalkMe's alone, it
-    would end early by that much, and by as much as WalkMe's clock is behind ours.
+    An HTTP date is cut to whole seconds and often a second old, and WalkMe's clock may be behind. A wait ends by the
+    local clock, so with the date alone it would end too early.
     """
     now = datetime.now(UTC)
     return max(now, response.date or now)

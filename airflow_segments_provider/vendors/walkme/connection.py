@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import (
-    Field,
-)
+from pydantic import Field
 
 from airflow_segments_provider.vendors.base.connection import ConnectionFields, Credential
 from airflow_segments_provider.vendors.walkme.guids import Guid
@@ -19,7 +17,7 @@ REGIONS = {
     "gov": "https://api.walkmegov.com",
     "ca": "https://api-ca1.walkmedap.com",
 }
-# The Admin Center's Systems page: https://support.walkme.com/knowledge-base/system-management/. None known for gov.
+# The Systems pages (https://support.walkme.com/knowledge-base/system-management/); the one for gov is not published.
 ADMIN_CENTERS = {
     "us": "https://admin.walkme.com/systems",
     "eu": "https://eu-admin.walkme.com/systems",

@@ -1,4 +1,4 @@
-"""What the connection form's Test button says of a WalkMe connection: which of its parts is wrong, in plain words."""
+"""The connection test of a WalkMe connection: reports what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from airflow_segments_provider.vendors.walkme.api import SEGMENTS_API_IS_OFF
 
 def explain(hook: Connected) -> tuple[bool, str]:
     """Fetch a token and list the segments; never raise, never name a secret."""
-    token, reason = token_or_reason(
-        hook,
-        vendor="WalkMe",
-        credentials="client id and secret (Admin Center > API Keys; shown only once)",
-    )
+    credentials = "client id and secret (Admin Center > API Keys; shown only once)"
+    token, reason = token_or_reason(hook, vendor="WalkMe", credentials=credentials)
     if token is None:
         return False, reason
     missing = _missing_scopes(token.scope, read_only=hook.fields.read_only)
@@ -43,7 +40,7 @@ def _explain_system(hook: Connected) -> tuple[bool, str]:
 
 
 def _missing_scopes(scope: str | None, *, read_only: bool) -> str:
-    """Return the scopes that a token lacks; none can be named where the answer does not tell its scope."""
+    """Return the scopes that a token lacks, or an empty text if its scope is unknown."""
     if scope is None:
         return ""
     needed = ["segments:read"] if read_only else ["segments:read", "segments:write"]

@@ -6,17 +6,15 @@ import re
 import uuid
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-)
+from pydantic import AfterValidator
 
 _GUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def normalise_guid(value: str) -> str:
-    """Return a GUID as WalkMe wants it in a path: hyphenated; lower case, so that two can be compared.
+    """Return a GUID hyphenated, as WalkMe takes it in a path, and in lower case for comparisons.
 
-    :raises ValueError: it is neither 32 hexadecimal digits nor 8-4-4-4-12 of them, with or without braces.
+    :raises ValueError: it is not 32 hexadecimal digits, with or without hyphens in 8-4-4-4-12 and braces.
     """
     text = value.strip()
     if text.startswith("{") and text.endswith("}"):
@@ -27,7 +25,7 @@ def normalise_guid(value: str) -> str:
 
 
 def default_external_id(system_guid: str, name: str) -> str:
-    """Return the external id of a segment for which none was chosen: the same for the same system and name, always."""
+    """Derive a segment's external ID from system and name, for a creation without one."""
     return str(uuid.uuid5(uuid.UUID(system_guid), name))
 
 
@@ -35,7 +33,7 @@ Guid = Annotated[str, AfterValidator(normalise_guid)]
 
 
 def same_id(one: str | None, other: str | None) -> bool:
-    """Whether two ids are the same; those that look like GUIDs are compared without hyphens and case."""
+    """Return whether two IDs are the same; GUIDs are compared without hyphens and case."""
     if one is None or other is None:
         return False
     if _GUID.fullmatch(one) and _GUID.fullmatch(other):

@@ -1,4 +1,4 @@
-"""The pages of WalkMe's list of segments. WalkMe documents none, so the common forms are recognised."""
+"""The pages of WalkMe's list of segments. WalkMe does not document any paging, so the common forms are recognised."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _TOTAL = re.compile(
 _NUMBER = re.compile(r"page(number|no|index)?|currentpage|current")
 _OFFSET = re.compile(r"offset|skip|start|startindex|startat")
 _SIZE = re.compile(r"limit|pagesize|pagelimit|perpage|itemsperpage|maxresults|top|take")
-# Keys that may announce more in a form that is not known; and keys that only look like those.
+# Keys that may announce more pages in an unknown form; and keys that only resemble them.
 _SUSPECT = re.compile(r"next|more|cursor|continuation|total|remaining|truncat|pagetoken|scroll")
 _BEHIND = re.compile(r"(prev|first|self|last|current|start|before|hasprev|hasfirst).*")
 _IN_HEADERS = re.compile(r"x-|(total|page|next|pagination)-")
@@ -67,15 +67,15 @@ Query = tuple[tuple[str, str], ...]
 
 @dataclass
 class Paging:
-    """What a page says of the others; several values of one kind may contradict one another.
+    """The statements of a page about other pages; several values of one kind may contradict one another.
 
     :param url: of the list, without a query.
-    :ivar queries: of the next page, given by an address or an object.
+    :ivar queries: of the next page, from an address or an object.
     :ivar tokens: of the next page, with the parameter that takes it.
     :ivar more: whether there are further pages.
     :ivar numbers: of this page; ``offsets``: of its first segment; with the parameter that asks for it.
-    :ivar ends: it has a place for a next page, and none is there.
-    :ivar unclear: the key of what may announce more, in an unknown form.
+    :ivar ends: the page has a field for a next page, which is empty.
+    :ivar unclear: a key that may announce more pages in an unknown form.
     """
 
     url: str
@@ -91,9 +91,9 @@ class Paging:
     unclear: str = ""
 
     def read(self, answer: Any, entries: list[Any], status: int, headers: Mapping[str, str]) -> Paging:
-        """Read a page; of its segments, nothing.
+        """Read the statements of a page; its segments are skipped.
 
-        :raises UnexpectedReply: the next page is elsewhere.
+        :raises UnexpectedReply: the next page is not one of this list on this server.
         """
         for found in fields(answer, but=entries):
             self._take(found)
@@ -110,7 +110,7 @@ class Paging:
     def _take(self, found: ResponseField) -> None:
         name, value = found.plain, found.value
         if _NEXT.fullmatch(found.parent) or _BEHIND.fullmatch(found.parent):
-            return  # read with the parent, or of no interest
+            return  # read with the parent, or irrelevant
         if isinstance(value, list):
             for link in value if name in ("link", "links") else ():
                 self._take_link(link)
@@ -119,7 +119,7 @@ class Paging:
         elif _NEXT.fullmatch(name):
             self._take_next(found)
         elif isinstance(value, Mapping):
-            pass  # its fields come by themselves
+            pass  # its fields are read one by one
         elif _TOKEN.fullmatch(name):
             self._take_token(found)
         elif isinstance(value, bool) and _LAST.fullmatch(name):
@@ -130,7 +130,7 @@ class Paging:
             self.unclear = found.key
 
     def _take_number(self, found: ResponseField) -> bool:
-        """Take a number; return whether it has a place here."""
+        """Take a number; return whether its kind is known."""
         name, number = found.plain, whole_number(found.value)
         if number is None:
             return False
@@ -157,7 +157,7 @@ class Paging:
         elif isinstance(value, str) and _URL.match(value):
             self.queries.add(self._query_of(value))
         elif value is True or found.plain == "next":
-            # The number of the next page, or true; a bare token has no parameter.
+            # The number of the next page, or true; for a bare token, the parameter is unknown.
             known = value is True or whole_number(value) is not None
             self.more.add(True)
             self.unclear = self.unclear if known else found.key
@@ -182,14 +182,14 @@ class Paging:
             self.ends = True
             return
         parameter = found.key
-        if found.plain != "nexttoken":  # `nextPageToken` is sent as `pageToken`, but `nextToken` as it is
+        if found.plain != "nexttoken":  # `nextPageToken` is sent as `pageToken`, but `nextToken` as `nextToken`
             parameter = re.sub(r"^next[_-]?", "", parameter, flags=re.IGNORECASE)
         if found.key[:1].islower():
             parameter = parameter[:1].lower() + parameter[1:]
         self.tokens.add((parameter, str(found.value)))
 
     def _take_link(self, link: Any) -> None:
-        """Take a link that states its relation, as the header ``Link`` has them."""
+        """Take a link with a relation, as in the header ``Link``."""
         if not isinstance(link, Mapping):
             return
         relation = str(link.get("rel", link.get("relation", ""))).lower().split()
@@ -243,7 +243,7 @@ def _is_scalar(value: Any) -> bool:
     return isinstance(value, str) or type(value) is int
 
 
-# Of 10 segments each, 20,000.
+# 20,000 segments at 10 a page.
 MOST_PAGES = 2_000
 
 
@@ -252,8 +252,8 @@ class Cursor:
     """The request for a page.
 
     :param position: the number or offset that the page must state, to show that the server understood the query.
-    :param derived: the query was composed from what the response states, not given by it.
-    :param promised: the page before announced it.
+    :param derived: the query was composed of values in the response, which has no complete query.
+    :param promised: the previous page announced it.
     """
 
     query: Query = ()
@@ -264,7 +264,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Page:
-    """A page, and what it says of the others."""
+    """A page, and its statements about other pages."""
 
     cursor: Cursor
     segments: list[Segment]
@@ -274,8 +274,8 @@ class Page:
 class SegmentList:
     """The list of one system.
 
-    A query that the response gives is sent as it is. One that can only be derived (a cursor, a page number, an offset)
-    is sent, too, and the page must then show that the server understood it.
+    A complete query in a response is sent unchanged. A query can also be derived from a cursor, a page number or an
+    offset; then the page must show that the server understood it.
 
     :param call: fetches a page by its query.
     :param url: of the list.
@@ -346,7 +346,7 @@ class SegmentList:
         return following
 
     def _check_answered(self, page: Page) -> None:
-        """Check that a page is the one that was asked for."""
+        """Check that a page is the one that was requested."""
         cursor, paging = page.cursor, page.paging
         if cursor.position is not None and cursor.position not in {at for _, at in paging.numbers | paging.offsets}:
             raise self._incomplete(f"its page {self._pages} does not show that the server understood the query for it")
@@ -360,7 +360,7 @@ class SegmentList:
             raise self._incomplete("it announces its next page in several ways that differ")
         ended = False in paging.more
         for query in paging.queries:
-            # Some servers give an address after the last page, too.
+            # Some servers return an address even on the last page.
             at_end = not page.segments and (ended or count in paging.totals)
             return None if at_end else Cursor(query, promised=True)
         if ended:
@@ -391,7 +391,7 @@ class SegmentList:
     def _check_end(self, page: Page) -> None:
         count = len(self._segments)
         for total in page.paging.totals:
-            # A count may be of the page.
+            # The count may be that of the page.
             if total not in (count, len(page.segments)):
                 raise self._incomplete(f"it announces {total:,} segments and has {count:,}")
         if self._pages_left(page.paging):

@@ -10,22 +10,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    BeforeValidator,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
-from airflow_segments_provider.vendors.base.parameters import (
-    IfExists,
-    IfMissing,
-    Key,
-    Parameters,
-    UsersParameters,
-)
+from airflow_segments_provider.vendors.base.parameters import IfExists, IfMissing, Key, Parameters, UsersParameters
 from airflow_segments_provider.vendors.walkme.guids import Guid
 
 MAX_ID_LENGTH = 100
@@ -37,7 +24,7 @@ ExternalId = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 
 
 def _seconds(value: Any) -> Any:
-    """Return a number of seconds that a template rendered to text."""
+    """Parse a number of seconds that a template rendered to text."""
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
@@ -66,8 +53,8 @@ class CreateSegment(LookUp, UsersParameters):
 class SegmentKey(LookUp, Key):
     """The parameters that identify one segment: a GUID, else an external ID, else a name.
 
-    :param segment: a :class:`Segment`, a :class:`SegmentChange`, or the result of a task that made one; it gives what
-        is not given beside it, the system included.
+    :param segment: a :class:`Segment`, a :class:`SegmentChange`, or the result of a task that created one; it sets
+        the parameters that are not set, the system included.
     """
 
     result = "segment"
@@ -101,7 +88,7 @@ class DeleteSegment(SegmentKey):
 class Propagation(SegmentKey):
     """The parameters of a wait for the Editor.
 
-    :param changed_at: from ``segment``, if not given beside it.
+    :param changed_at: by default that of ``segment``.
     """
 
     changed_at: AwareDatetime
@@ -119,7 +106,7 @@ class Propagation(SegmentKey):
 
 
 def override_problems(users: int, per_request: int, *, allow_empty: bool) -> list[str]:
-    """Return what is wrong with an override of so many users."""
+    """Return the problem of an override of so many users, in a list."""
     if users > per_request:
         problem = (
             f"`override` of {users:,} user IDs cannot be one request (of {per_request:,} at most), and each request of "

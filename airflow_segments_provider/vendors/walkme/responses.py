@@ -1,4 +1,4 @@
-"""WalkMe's responses. WalkMe does not publish them, so every likely form is read."""
+"""WalkMe's responses. WalkMe does not publish their form, so every likely one is accepted."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-)
+from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.vendors.walkme.guids import Guid, default_external_id, normalise_guid, same_id
@@ -21,7 +17,7 @@ from airflow_segments_provider.vendors.walkme.parameters import SegmentKey
 
 
 class Segment(BaseModel):
-    """A segment as WalkMe lists it. WalkMe lists no members, here or anywhere.
+    """A segment as WalkMe lists it. WalkMe does not list members.
 
     Fields that the list does not have are not in ``model_fields_set``; a null in the list is.
     """
@@ -34,12 +30,12 @@ class Segment(BaseModel):
 
 
 class SegmentChange(BaseModel):
-    """What a create, update or delete did: the small result of its task.
+    """The result of a create, update or delete.
 
     :param outcome: what was done: created, reused (it existed, users were added), updated, deleted,
         emptied (WalkMe could not delete it) or missing (nothing to delete).
     :param users_sent: ids that WalkMe acknowledged, repeats included.
-    :param users_rejected: ids that were left out, by reason (``on_invalid="skip"``).
+    :param users_rejected: IDs that were left out, by reason (``on_invalid="skip"``).
     :param requests: calls to the Segments API, repeats and look-ups included.
     :param changed_at: the moment of the last acknowledged change, by WalkMe's clock or ours, whichever is later.
     """
@@ -60,8 +56,8 @@ class SegmentChange(BaseModel):
 def select(segments: list[Segment], key: SegmentKey) -> Segment | None:
     """Return the segment that ``key`` names, or None.
 
-    :raises Conflict: it names several: WalkMe's Editor could not tell them apart either.
-    :raises UnexpectedReply: it names none, and the list does not have that field.
+    :raises Conflict: several segments have it, which the Editor cannot distinguish.
+    :raises UnexpectedReply: no segment has it, and the list lacks that field.
     """
     if key.segment_guid:
         found = [segment for segment in segments if segment.segment_guid == key.segment_guid]
@@ -82,7 +78,7 @@ def select(segments: list[Segment], key: SegmentKey) -> Segment | None:
 
 
 def check_listed(segments: list[Segment], field: Literal["external_id", "name"]) -> None:
-    """Check that the list has a field at all, before its absence counts as the absence of a segment.
+    """Check that the list has a field, before a segment counts as missing.
 
     :raises UnexpectedReply: no entry has it.
     """
@@ -141,7 +137,7 @@ _UNCHANGED = frozenset({"existing", "already", "alreadyexisting", "alreadypresen
     "updated",
     "modified",
 }
-# A bare `count` may as well count the changes, which a repeated request does not make.
+# Without a bare `count`: it may count changes, which a repeated request does not make.
 _MEMBERS = re.compile(
     r"(total)?(users?|members?|userids)(total|count)|total(count|users|members)?|numberof(users|members)"
 )
@@ -165,7 +161,7 @@ def plain(key: str) -> str:
 def fields(answer: Any, parent: str = "", *, but: Any = None) -> Iterator[ResponseField]:
     """Yield every field of the objects in a response, outer ones first.
 
-    :param but: a list that is not looked into.
+    :param but: a list that is skipped.
     """
     if isinstance(answer, Mapping):
         for key, value in answer.items():
@@ -183,7 +179,7 @@ def fields(answer: Any, parent: str = "", *, but: Any = None) -> Iterator[Respon
 def find_entries(answer: Any) -> list[Any]:
     """Return the list in the response to a list call: itself, or in an envelope. Null stands for an empty one.
 
-    :raises UnexpectedReply: there is none, or there are two that differ.
+    :raises UnexpectedReply: the response has no list, or two that differ.
     """
     found = [answer] if answer is None else list(_lists(answer))
     lists = [entries for entries in found if entries is not None]
@@ -206,7 +202,7 @@ def _lists(answer: Any) -> Iterator[list[Any] | None]:
 def parse_segments(entries: list[Any], *, system: str) -> list[Segment]:
     """Read the segments of a list.
 
-    :raises UnexpectedReply: an entry has no GUID, or two values of one field. A segment missed would be made twice.
+    :raises UnexpectedReply: an entry has no GUID, or two values of one field; skipped, it would be created twice.
     """
     return [_parse_entry(entry, system) for entry in entries]
 
@@ -231,7 +227,7 @@ def _parse_entry(entry: Any, system: str) -> Segment:
 
 
 def _one_guid(entry: Mapping[str, Any]) -> str | None:
-    """Return the GUID in the fields that can hold nothing else."""
+    """Return the GUID in the fields that hold only GUIDs."""
     found = {guid for key, value in entry.items() if plain(key) in _GUIDS and (guid := guid_in(value))}
     if len(found) > 1:
         raise UnexpectedReply("A segment in WalkMe's response has several GUIDs that differ (expected: one, `guid`).")
@@ -251,7 +247,7 @@ def _has(entry: Mapping[str, Any], names: frozenset[str]) -> bool:
 
 
 def _text(value: Any) -> str | None:
-    """Return a text or a number as text; JSON may spell half of a character, which nothing else can hold."""
+    """Return a text or a number as text; JSON may have half of a surrogate pair, which cannot be encoded."""
     if isinstance(value, (Mapping, list, bool)):
         raise UnexpectedReply("A segment in WalkMe's response has an ID or a name that is not a text.")
     return None if value is None else str(value).encode("utf-8", "replace").decode()
@@ -271,7 +267,7 @@ def guid_in(value: Any) -> str | None:
 def parse_created_guid(answer: Any, headers: Mapping[str, str], *, external_id: str, system: str = "") -> str | None:
     """Return the new segment's GUID in the response to its creation, or None where it must be looked up.
 
-    An ``id`` that is the external ID just sent is not the GUID, though it may well look like one.
+    An ``id`` that equals the external ID in the request is not the GUID, although it may look like one.
     """
     try:
         objects = list(_created(answer))
@@ -280,7 +276,7 @@ def parse_created_guid(answer: Any, headers: Mapping[str, str], *, external_id: 
     except UnexpectedReply:
         return None
     parts = headers.get("Location", "").partition("?")[0].rstrip("/").split("/")
-    # Another path may lead to a job.
+    # Any other path may be that of a job.
     located = parts[-1] if parts[-2:-1] in (["segment"], ["segments"]) else ""
     unclear = {guid_in(located), guid_in(answer), *ids}
     found = clear or {guid for guid in unclear if guid and not same_id(guid, external_id)}
@@ -289,7 +285,7 @@ def parse_created_guid(answer: Any, headers: Mapping[str, str], *, external_id: 
 
 
 def _created(answer: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects that may stand for the new segment: the response, or what its envelopes hold."""
+    """Yield the objects that may be the new segment: the response, or the objects in its envelopes."""
     if isinstance(answer, list):
         for item in answer:
             yield from _created(item)
@@ -304,7 +300,7 @@ def failure_of(answer: Any, write: Write, users: Callable[[], Iterable[str]] = t
     """Return the field by which a 2xx response to a write reports a failure; None for a success.
 
     :param users: the user IDs that were sent, for comparison with the counts in the response.
-    :raises UnexpectedReply: whether it is one cannot be seen.
+    :raises UnexpectedReply: the response does not show whether the write succeeded.
     """
     if isinstance(answer, str):
         with suppress(ValueError, RecursionError):
@@ -323,7 +319,7 @@ def failure_of(answer: Any, write: Write, users: Callable[[], Iterable[str]] = t
 
 
 def failure_of_list(answer: Any, entries: list[Any]) -> str | None:
-    """Return the field by which a 2xx response to a list call reports a failure; its segments are not looked at."""
+    """Return the field by which a 2xx response to a list call reports a failure; its segments are skipped."""
     return next((field.key for field in fields(answer, but=entries) if _is_failure(field, "create")), None)
 
 
@@ -336,17 +332,17 @@ def _is_failure(field: ResponseField, write: Write) -> bool:
     if name in _SUCCESS:
         return value in (False, 0) or (isinstance(value, str) and not _DONE.fullmatch(value.strip().lower()))
     if _FAILURE.search(name) or (write in ("create", "add", "override") and _LEFT_OUT.search(name)):
-        return _says(value)
+        return _has_failure(value)
     if name in _STATE:
         bad = isinstance(value, str) and _BAD_STATE.search(value.lower()) is not None
         return value is False or bad or 400 <= (whole_number(value) or 0) < 600
     return value is False and _counted(name) in _REACHED | _CHANGED[write]
 
 
-def _says(value: Any) -> bool:
-    """Return whether a field that is there for failures has one."""
+def _has_failure(value: Any) -> bool:
+    """Return whether a field for failures has one."""
     if isinstance(value, Mapping):
-        return any(map(_says, value.values()))
+        return any(map(_has_failure, value.values()))
     return value.strip().lower() not in _NOTHING if isinstance(value, str) else bool(value)
 
 
@@ -364,20 +360,20 @@ def _too_few(found: list[ResponseField], write: Write, users: Callable[[], Itera
         return None
     unchanged = sum(count for field, count in counts if _counted(field.plain) in _UNCHANGED)
     least, count = min(reached, key=lambda one: one[1])
-    # A repeated ID may well be counted once.
+    # WalkMe may count a repeated ID once.
     sent = 1 if write == "delete" else len(set(users()))
     return least.key if count + unchanged < sent else None
 
 
 def _counts_members(field: ResponseField) -> bool:
-    """Return whether the field has all members; an empty list may just not be filled."""
+    """Return whether the field counts all members; an empty list may be an unused field."""
     if isinstance(field.value, list):
         return bool(field.value) and field.plain in ("users", "members", "userids", "memberids")
     return _MEMBERS.fullmatch(field.plain) is not None
 
 
 def _counted(name: str) -> str:
-    """Return what a count is of: ``addedUsers``, ``usersAdded`` and ``addedCount`` are ``added``."""
+    """Return what a count counts: ``addedUsers``, ``usersAdded`` and ``addedCount`` are ``added``."""
     return _COUNTED.sub("", name)
 
 

@@ -58,13 +58,13 @@ class SegmentCreation(Creation[Segment, str, SegmentChange]):
 
     @property
     def key(self) -> str:
-        """Return by what WalkMe distinguishes two."""
+        """Return the external ID, for messages."""
         return f"external ID {self._external_id!r}"
 
     def look(self) -> Segment | None:
         """Return the segment with the external ID, else the one of that name.
 
-        :raises Conflict: a segment has one of both, and not the other.
+        :raises Conflict: a segment has one of the two, but not the other.
         """
         segments, name, chosen = self.api.segments(), self._parameters.name, self._parameters.external_id
         for segment in segments:
@@ -110,7 +110,7 @@ class SegmentCreation(Creation[Segment, str, SegmentChange]):
         return parse_created_guid(created.json, created.headers, external_id=self._external_id, system=self.api.system)
 
     def created(self, ref: str) -> SegmentChange:
-        """Send what the create did not carry; all of it, where the response was lost."""
+        """Send the users that the create did not send; all of them if its response was lost."""
         skip = 1 if self._created_at else 0
         if self._created_at is None or self._write.users.requests > skip:
             self._created_at = self.api.send_users(ref, "add", self._write.users, skip=skip)
@@ -191,11 +191,11 @@ def _result(
     )
 
 
-# Amazon's gateway answers an unknown path or method with 403, and blames the header of the token.
+# Amazon's gateway answers an unknown path or method with a 403 about the token's header.
 _UNKNOWN_TO_GATEWAY = re.compile(
     r"missing authentication token|authorization header requires|key=value pair", re.IGNORECASE
 )
-# The reasons of a 400 that only a server that knows the operation can give.
+# Reasons of a 400 from a server that has the operation.
 _REASON = re.compile(
     r"in use|used (by|in)|depend|permission|not (allowed|permitted) to|protected|locked|read.?only",
     re.IGNORECASE,
@@ -205,7 +205,7 @@ Outcome = Literal["deleted", "emptied", "missing"]
 
 
 class SegmentDeletion:
-    """The deletion of a segment: calls the obvious endpoint; where that does not exist, empties the segment."""
+    """The deletion of a segment. WalkMe documents no endpoint, so a missing one leads to emptying the segment."""
 
     def __init__(self, api: WalkMeApi, write: Write[DeleteSegment]) -> None:
         self._api = api
@@ -213,7 +213,7 @@ class SegmentDeletion:
         self._no_users = write.users
 
     def run(self) -> SegmentChange:
-        """Carry it out."""
+        """Delete the segment."""
         parameters, guid = self._parameters, self._parameters.segment_guid
         outcome: Outcome
         if guid is None:
@@ -230,7 +230,7 @@ class SegmentDeletion:
         try:
             return "deleted", moment_of(self._api.write("delete", guid))
         except NotFound as error:
-            # It may be a gateway's, of a path that it does not know: then the segment is still there.
+            # The 404 may mean that the path does not exist: then the segment is still listed.
             if not self._is_listed(guid):
                 return self._missing(error), datetime.now(UTC)
             failure: VendorError = error
@@ -265,7 +265,7 @@ class SegmentDeletion:
         return select(self._api.segments(), SegmentKey(segment_guid=guid)) is not None
 
     def _missing(self, error: NotFound) -> Outcome:
-        # The first answer may have been lost: then the repeat is 404 because the first did its work.
+        # If the response to the first try was lost, the repeat is 404 because the first try deleted the segment.
         if error.maybe_done:
             return "deleted"
         if self._parameters.if_missing == "skip":
@@ -274,7 +274,7 @@ class SegmentDeletion:
 
 
 def _is_unknown_operation(error: VendorError) -> bool:
-    """Return whether the error says that there is no such operation, rather than that it is not permitted."""
+    """Return whether the operation does not exist, rather than is not permitted."""
     if error.status == 403:
         return _UNKNOWN_TO_GATEWAY.search(error.message) is not None
     if error.status == 400:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class WalkMeUserRules(UserRules):
-    """The rules for the users of a write. WalkMe has the user IDs of the customer, so nothing is looked up."""
+    """The rules for the users of a write. WalkMe uses the customer's own user IDs, so users are not looked up."""
 
     api: WalkMeApi
 
@@ -28,10 +28,10 @@ class WalkMeUserRules(UserRules):
         return IdRules(MAX_ID_LENGTH, fields.users_per_request, distinct=fields.distinct_users)
 
     def problems(self, parameters: Any, users: StagedUserIds, source: object) -> list[str]:  # noqa: ARG002
-        """Return whether the system is missing, and what is wrong with an override of so many users."""
+        """Return the problems of the system and of an override."""
         problems = self.api.use_system(getattr(parameters, "system_guid", None)).problems()
         if isinstance(parameters, CreateSegment) and parameters.if_exists == "update":
-            # A create that would override what it finds must not begin with more than a retry could override.
+            # A retry may find the segment and override it, so the users must fit in one request.
             problems += override_problems(users.users, users.per_request, allow_empty=True)
         if isinstance(parameters, UpdateSegment) and getattr(parameters, "action", None) == "override":
             problems += override_problems(users.users, users.per_request, allow_empty=parameters.allow_empty)
