@@ -266,7 +266,7 @@ def test_succeeded(ending, segment):
 
 def test_the_guide_has_a_row_for_each_of_these():
     guide = (Path(__file__).parents[2] / "docs" / "sync.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`(test_\w+)`", guide.partition("## How a run can end")[2].partition("### ")[0]))
+    named = set(re.findall(r"`(test_\w+)`", guide.partition("## Failure handling")[2].partition("### ")[0]))
     here = {name for name, value in globals().items() if name.startswith("test_") and callable(value)}
     assert named == here - {"test_the_guide_has_a_row_for_each_of_these", "test_each_refusal_names_the_segment"}
 
