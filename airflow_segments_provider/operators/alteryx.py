@@ -33,7 +33,7 @@ __all__ = [
 
 
 class AlteryxServerOperator(VendorOperator):
-    """What the operators of Alteryx Server share.
+    """Base of the Alteryx Server operators.
 
     :param alteryx_conn_id: the connection.
     """
@@ -48,7 +48,7 @@ class AlteryxServerOperator(VendorOperator):
         self.alteryx_conn_id = alteryx_conn_id
 
     def result_of(self, change: UserGroupChange) -> dict[str, Any]:
-        """Say what was done, how many were left out and why, and return the task's result."""
+        """Log the change and the users who were left out, and return the task's result."""
         self.log.info(
             "User group %r (%s) %s: %s user ids sent, %s added, %s removed, in %d requests.",
             change.name,
@@ -64,10 +64,10 @@ class AlteryxServerOperator(VendorOperator):
 
 
 class AlteryxServerUserGroupOperator(AlteryxServerOperator):
-    """What those share that are about one user group that exists.
+    """Base of the operators on one existing user group.
 
     :param user_group: the result of a create or update (``create.output``).
-    :param user_group_id: in place of it.
+    :param user_group_id: in place of ``user_group``.
     :param name: in place of both; one call more.
     """
 
@@ -83,20 +83,20 @@ class AlteryxServerUserGroupOperator(AlteryxServerOperator):
 
 
 class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOperator):
-    """Make sure that a user group exists and holds these users; creating twice makes one.
+    """Create a user group with these users, or add them to the existing one; creating twice results in one.
 
     Returns ``user_group_id, name, role, outcome, users_sent, users_added, users_removed, users_refused, users_rejected,
     users_unmatched, unmatched_file, requests, changed_at``.
 
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
+    ``identify_by`` is ``id`` or ``email``, which needs one call for each address. Users who share an address are
+    unmatched.
 
-    :param name: 1 to 255 characters; the only thing by which an existing one is found.
+    :param name: 1 to 255 characters; an existing group is found by its name.
     :param role: NoAccess, Viewer, Member, Artisan, Curator, or Evaluated: decided by the server at run time.
-    :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` gives it this role and makes the
-        members exactly these, ``fail`` fails.
-    :param allow_empty: with ``update``, let an empty list remove all members.
-    :param identify_by: ``id``, the server's own, or ``email``: each address is looked up first, one call each.
-    :param on_refused: ``fail`` fails where the server refuses to add a user; ``skip`` counts them by reason.
+    :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` sets the role and makes the members
+        exactly these users, ``fail`` fails.
+    :param on_refused: ``fail`` fails where the server refuses to add a user; ``skip`` counts these users by reason.
     """
 
     template_fields: Sequence[str] = (
@@ -124,15 +124,14 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
         self.on_refused = on_refused
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Create the group, or make the existing one right."""
+        """Create or update the group."""
         return self.call_hook(context, self.hook.create_user_group)
 
 
 class AlteryxServerUpdateUserGroupOperator(AlteryxServerUserGroupOperator):
-    """Give a user group another name or role.
+    """Change the name or the role of a user group; None leaves it unchanged.
 
-    :param new_name: what is not given stays as it is.
-    :param role: as for a create.
+    :param role: as for :class:`AlteryxServerCreateUserGroupOperator`.
     """
 
     template_fields: Sequence[str] = (*AlteryxServerUserGroupOperator.template_fields, "new_name", "role")
@@ -150,8 +149,8 @@ class AlteryxServerUpdateUserGroupOperator(AlteryxServerUserGroupOperator):
 class AlteryxServerDeleteUserGroupOperator(AlteryxServerUserGroupOperator):
     """Delete a user group.
 
-    :param force_delete: also one that has members; without it the server refuses.
-    :param if_missing: ``skip`` takes a group that is not there for deleted, ``fail`` fails.
+    :param force_delete: delete also a group that has members, which the server refuses otherwise.
+    :param if_missing: ``skip`` accepts a missing group, ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (*AlteryxServerUserGroupOperator.template_fields, "force_delete", "if_missing")
@@ -188,11 +187,12 @@ class AlteryxServerListUserGroupsOperator(AlteryxServerOperator):
 
 
 class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
-    """Add users to a user group. A partial failure, which the server reports as a success, fails the task by default.
+    """Add users to a user group.
+
+    The task fails if the server refuses some of them, although the server reports a success: see ``on_refused`` of
+    :class:`AlteryxServerCreateUserGroupOperator`.
 
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
-
-    :param on_refused: as for a create.
     """
 
     template_fields: Sequence[str] = (
@@ -213,8 +213,8 @@ class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUs
 class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUserGroupOperator):
     """Remove users from a user group: one call each, ``max_concurrency`` of the connection at once.
 
-    A user who is not a member is not an error.
-    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
+    A user who is not a member is not an error. The parameters of users are those of
+    :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
     """
 
     template_fields: Sequence[str] = (
@@ -231,7 +231,7 @@ class AlteryxServerRemoveUserGroupUsersOperator(FoundUsersOperator, AlteryxServe
 
 
 class AlteryxServerAddActiveDirectoryGroupOperator(AlteryxServerUserGroupOperator):
-    """Put an Active Directory group into a user group.
+    """Add an Active Directory group to a user group.
 
     :param sid: its security identifier, ``S-1-…``.
     """
@@ -243,14 +243,14 @@ class AlteryxServerAddActiveDirectoryGroupOperator(AlteryxServerUserGroupOperato
         self.sid = sid
 
     def execute(self, context: Context) -> None:
-        """Add it."""
+        """Add the Active Directory group."""
         self.push_link(context)
         self.hook.add_active_directory_group(**self.parameters)
         self.log.info("Active Directory group %s is in the user group.", self.sid)
 
 
 class AlteryxServerRemoveActiveDirectoryGroupOperator(AlteryxServerUserGroupOperator):
-    """Take an Active Directory group out of a user group.
+    """Remove an Active Directory group from a user group.
 
     :param sid: its security identifier, ``S-1-…``.
     """
@@ -262,7 +262,7 @@ class AlteryxServerRemoveActiveDirectoryGroupOperator(AlteryxServerUserGroupOper
         self.sid = sid
 
     def execute(self, context: Context) -> None:
-        """Remove it."""
+        """Remove the Active Directory group."""
         self.push_link(context)
         self.hook.remove_active_directory_group(**self.parameters)
         self.log.info("Active Directory group %s is no longer in the user group.", self.sid)
@@ -272,9 +272,9 @@ class AlteryxServerShareWithUserGroupOperator(AlteryxServerUserGroupOperator):
     """Share a resource with a user group.
 
     :param resource_type: ``collection``, ``credential`` or ``data_connection``.
-    :param resource_id: the server's id of it.
+    :param resource_id: the server's ID of the resource.
     :param permissions: for a collection, any of ``is_admin, can_add_assets, can_remove_assets, can_update_assets,
-        can_add_users, can_remove_users``; what is not named is not allowed.
+        can_add_users, can_remove_users``; others are not allowed.
     :param expiration_date: for a collection, when the sharing ends.
     """
 
@@ -302,17 +302,17 @@ class AlteryxServerShareWithUserGroupOperator(AlteryxServerUserGroupOperator):
         self.expiration_date = expiration_date
 
     def execute(self, context: Context) -> None:
-        """Share it."""
+        """Share the resource."""
         self.push_link(context)
         self.hook.share(**self.parameters)
         self.log.info("The %s %s is shared with the user group.", self.resource_type, self.resource_id)
 
 
 class AlteryxServerUpdateUserGroupPermissionsOperator(AlteryxServerUserGroupOperator):
-    """Change what a user group may do in a collection that is shared with it.
+    """Change the permissions of a user group in a collection that is shared with it.
 
-    :param collection_id: the server's id of the collection.
-    :param permissions: as for sharing; they replace those of before.
+    :param collection_id: the server's ID of the collection.
+    :param permissions: as for :class:`AlteryxServerShareWithUserGroupOperator`; they replace the former ones.
     :param expiration_date: when the sharing ends.
     """
 
@@ -345,10 +345,10 @@ class AlteryxServerUpdateUserGroupPermissionsOperator(AlteryxServerUserGroupOper
 
 
 class AlteryxServerUnshareFromUserGroupOperator(AlteryxServerUserGroupOperator):
-    """Take a resource away from a user group.
+    """Unshare a resource from a user group.
 
     :param resource_type: ``collection``, ``credential`` or ``data_connection``.
-    :param resource_id: the server's id of it.
+    :param resource_id: the server's ID of the resource.
     """
 
     template_fields: Sequence[str] = (
@@ -363,7 +363,7 @@ class AlteryxServerUnshareFromUserGroupOperator(AlteryxServerUserGroupOperator):
         self.resource_id = resource_id
 
     def execute(self, context: Context) -> None:
-        """Unshare it."""
+        """Unshare the resource."""
         self.push_link(context)
         self.hook.unshare(**self.parameters)
         self.log.info("The %s %s is no longer shared with the user group.", self.resource_type, self.resource_id)

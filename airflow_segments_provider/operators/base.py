@@ -1,4 +1,4 @@
-"""What all operators and sensors share: they render only what the DAG's author wrote."""
+"""Base classes of all operators and sensors: rendering of templates, the hook, and the parameters of users."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-_NOT_GIVEN = object()
+_ABSENT = object()
 
 
 class SegmentsOperator(BaseOperator):
-    """Renders only what the DAG's author wrote, each time from the beginning, and text fields to text.
+    """An operator that renders only what the DAG's author wrote, and text fields to text.
 
     Airflow itself also renders results of other tasks, wherever it does not recognise them: those in
-    ``expand_kwargs()``, and all that were copied. Whoever chooses a user ID could then read every connection. Here,
-    data is never a template: no result, no parameter, no variable.
+    ``expand_kwargs()``, and all that were copied. A user who chooses their own ID could then read every connection.
+    Here, data is never a template: not a result, not a parameter, not a variable.
 
-    A template renders to text, whatever the text looks like: ``2026``, ``007`` and ``1_000`` stay as they are. Only a
-    template of one expression can give something else: None; with ``render_template_as_native_obj=True``, a list, a
+    A template renders to text: ``2026``, ``007`` and ``1_000`` stay as they are. Only a template of one expression can
+    render to something else: None; with ``render_template_as_native_obj=True``, a list, a
     dict or another collection; and in :attr:`value_fields` any object.
 
     Airflow sets a dependency for a result of another task in a field, a list or a dict. Here it may also be in an
     object with template fields, such as a source or a target.
 
-    :cvar value_fields: the template fields that take numbers and booleans for what they are.
+    :cvar value_fields: the template fields that keep numbers, booleans and other objects.
     """
 
     value_fields: Sequence[str] = ()
@@ -80,7 +80,7 @@ class SegmentsOperator(BaseOperator):
             elif name in written:
                 values = native and name in self.value_fields
                 value = Rendering(self, context, env, native=native, values=values).render(value)
-            # Also what is not rendered: fields that conceal their value learn here that it is data.
+            # Set also what is not rendered: a field that conceals its value takes the second value as data.
             setattr(self, name, value)
 
     def _written_fields(self, context: Context) -> Collection[str]:
@@ -88,9 +88,9 @@ class SegmentsOperator(BaseOperator):
         if not getattr(self, "_BaseOperator__from_mapped", False):
             return self.template_fields
         mapped: Any = self.dag.get_task(self.task_id)
-        given = getattr(self, "_BaseOperator__init_kwargs")  # noqa: B009  # the name is Airflow's own
+        arguments = getattr(self, "_BaseOperator__init_kwargs")  # noqa: B009  # the name is Airflow's own
         # By identity, because `expand_kwargs(strict=False)` may put results in place of what is in `partial()`.
-        written = {name for name, value in mapped.partial_kwargs.items() if given.get(name, _NOT_GIVEN) is value}
+        written = {name for name, value in mapped.partial_kwargs.items() if arguments.get(name, _ABSENT) is value}
         return written | _written_of_mapped(mapped.expand_input.value, context["ti"].map_index or 0)
 
     def _text_environment(self, jinja_env: jinja2.Environment) -> jinja2.Environment:
@@ -102,7 +102,7 @@ class SegmentsOperator(BaseOperator):
         return self.dag.get_template_env(force_sandboxed=True)
 
     def _renders_natively(self) -> bool:
-        """Whether the author asked for objects; since Airflow 3.3 a task may differ from its DAG."""
+        """Return whether templates render to objects; since Airflow 3.3 a task may differ from its DAG."""
         chosen = getattr(self, "render_template_as_native_obj", None)
         if chosen is None:
             chosen = self.has_dag() and self.dag.render_template_as_native_obj  # type: ignore[no-untyped-call]
@@ -110,10 +110,9 @@ class SegmentsOperator(BaseOperator):
 
 
 class Partial:
-    """What ``.partial()`` of an operator returns.
+    """The result of an operator's ``.partial()``, which conceals the arguments of a mapped task.
 
-    Airflow stores the arguments of a mapped task before there is an operator, and iterates over what it is mapped over,
-    when it parses the DAG. Therefore they are concealed here.
+    Airflow stores these arguments when it parses the DAG, before there is an operator.
 
     :param partial: what Airflow returns.
     """
@@ -127,14 +126,14 @@ class Partial:
         return repr(self._partial)
 
     def expand(self, **mapped: Any) -> Any:
-        """Map over these; see Airflow's documentation."""
+        """Map over values; see Airflow's documentation."""
         for name, values in mapped.items():
             if isinstance(values, (list, tuple)):
                 mapped[name] = [self._conceal(name, value) for value in values]
         return self._waiting(self._partial.expand(**mapped), mapped)
 
     def expand_kwargs(self, mapped: Any, *, strict: bool = True) -> Any:
-        """Map over these groups of arguments; see Airflow's documentation."""
+        """Map over groups of arguments; see Airflow's documentation."""
         if isinstance(mapped, (list, tuple)):
             mapped = [self._concealed(group) if isinstance(group, Mapping) else group for group in mapped]
         return self._waiting(self._partial.expand_kwargs(mapped, strict=strict), mapped)
@@ -206,12 +205,12 @@ class VendorOperator(SegmentsOperator):
         return {name: value for name, value in values.items() if value is not None}
 
     def call_hook(self, context: Context, method: Callable[..., Any]) -> dict[str, Any]:
-        """Call a method of the hook with the parameters, log what was changed, and return it."""
+        """Call a method of the hook with the parameters, log the change, and return the task's result."""
         self.push_link(context)
         return self.result_of(method(**self.parameters))
 
     def result_of(self, change: Any) -> dict[str, Any]:
-        """Log what was changed, and return the task's result."""
+        """Log a change, and return the task's result."""
         raise NotImplementedError
 
     def on_kill(self) -> None:
@@ -227,7 +226,7 @@ class VendorOperator(SegmentsOperator):
                 link.push(context, self.vendor_url)
 
     def log_left_out(self, *counts: dict[str, int]) -> None:
-        """Warn of users who were left out, by reason."""
+        """Log the numbers of users who were left out, by reason."""
         for reason, count in (item for counted in counts for item in counted.items()):
             self.log.warning("User IDs left out, %s: %s.", reason, f"{count:,}")
 
@@ -265,7 +264,7 @@ class FoundUsersOperator(UsersOperator):
     :param identify_by: what ``user_ids`` are: ``id``, the vendor's own, or another identity that is looked up first.
     :param on_unmatched: ``fail`` rejects all users if one is not found; ``skip`` leaves those out and counts them.
     :param max_unmatched_fraction: with ``on_unmatched="skip"``, fail where a larger share of 100 users or more is not
-        found; 0.2 by default. Where none is found, the task always fails. With ``[segments] ledger_path``, a file
+        found; 0.2 by default. Where all are missing, the task always fails. With ``[segments] ledger_path``, a file
         beside the ledger lists those who are not found: see the log, or ``unmatched_file`` of the result.
     """
 
@@ -290,7 +289,7 @@ class FoundUsersOperator(UsersOperator):
         self.max_unmatched_fraction = max_unmatched_fraction
 
     def call_hook(self, context: Context, method: Callable[..., Any]) -> dict[str, Any]:
-        """Do the same, and list users who are not found in a file of this try of the task."""
+        """Call a method of the hook; list users who are not found in a file of this try of the task."""
         from airflow_segments_provider.operators.unmatched import UnmatchedFile
 
         self.hook.unmatched_list = UnmatchedFile(context["ti"], self.log)

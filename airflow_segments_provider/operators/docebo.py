@@ -36,7 +36,7 @@ __all__ = [
 
 
 class DoceboOperator(VendorOperator):
-    """What the operators of Docebo share.
+    """Base of the Docebo operators.
 
     :param docebo_conn_id: the connection.
     """
@@ -51,7 +51,7 @@ class DoceboOperator(VendorOperator):
         self.docebo_conn_id = docebo_conn_id
 
     def result_of(self, change: GroupChange) -> dict[str, Any]:
-        """Say what was done, how many were left out and why, and return the task's result."""
+        """Log the change and the users who were left out, and return the task's result."""
         self.log.info(
             "Group %s %s: %s user ids sent, %s others removed, in %d requests.",
             f"{change.name!r} ({change.group_id})" if change.name else change.group_id,
@@ -62,23 +62,23 @@ class DoceboOperator(VendorOperator):
         )
         self.log_left_out(change.users_rejected, change.users_unmatched)
         if change.background_job:
-            self.log.info("Docebo does it in the background: wait for it with DoceboGroupPopulatedSensor.")
+            self.log.info("Docebo changes the members in the background: wait for it with DoceboGroupPopulatedSensor.")
         return change.model_dump(mode="json")
 
     def log_refill(self) -> None:
-        """Say what other rules bring about."""
+        """Log the consequences of other rules."""
         self.log.warning(
-            "Docebo empties an automatic group whose rules are new and fills it by them, within an hour: wait for it "
-            "with DoceboGroupPopulatedSensor. Where its Enrollment Rules app is on, users who come in may be enrolled "
-            "in courses, and those who come back, again."
+            "Docebo empties an automatic group whose rules are new and refills it by these rules within an hour: wait "
+            "for it with DoceboGroupPopulatedSensor. Where its Enrollment Rules app is on, new members may be enrolled "
+            "in courses, and returning ones again."
         )
 
 
 class DoceboGroupOperator(DoceboOperator):
-    """What those share that are about one group that exists.
+    """Base of the operators on one existing group.
 
     :param group: the result of a create or update (``create.output``).
-    :param group_id: in place of it: the uuid, or the number of the former groups service (one call more).
+    :param group_id: in place of ``group``: the uuid, or the number of the former groups service (one call more).
     :param name: in place of both; one call more, or several.
     """
 
@@ -94,26 +94,25 @@ class DoceboGroupOperator(DoceboOperator):
 
 
 class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
-    """Make sure that a group exists and holds these users; creating twice makes one.
+    """Create a group with these users, or add them to the existing one; creating twice results in one.
 
-    An automatic group is filled by Docebo, within an hour, and its Enrollment Rules app may enrol the users who come in
-    in courses; so it may if ``if_exists="update"`` gives the existing one other rules, which empties and refills it.
+    Docebo fills an automatic group within an hour. If ``if_exists="update"`` changes the rules of an existing group,
+    Docebo empties and refills it. In both cases its Enrollment Rules app may enrol new members in courses.
 
     Returns ``group_id, name, type, outcome, users_sent, users_removed, users_rejected, users_unmatched,
     unmatched_file, background_job, requests, changed_at``. See https://help.docebo.com/hc/en-us/articles/360020084100-Managing-groups.
 
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
+    ``identify_by`` is ``id`` (the user's number), ``email`` or ``username``. An automatic group may have ``user_ids``
+    besides the members by its rules.
 
-    :param name: 1 to 255 characters; the only thing by which an existing group is found.
-    :param identify_by: what ``user_ids`` holds: ``id`` (the user's number), ``email`` or ``username``; the latter are
-        looked up first.
+    :param name: 1 to 255 characters; an existing group is found by its name.
     :param type: ``manual``, or ``automatic``, which needs a ``ruleset``.
-    :param ruleset: a :class:`~airflow_segments_provider.vendors.docebo.rules.Ruleset`, or the dict that the API takes.
+    :param ruleset: a :class:`~airflow_segments_provider.vendors.docebo.rules.Ruleset`, or a dict in the API's form.
     :param branch_ids: branches whose users are added.
     :param group_ids: groups whose members are added, by either id.
-    :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` gives it this description and
-        ruleset, and makes the members of a manual group exactly these; ``fail`` fails.
-    :param allow_empty: with ``update``, let an empty list remove all members.
+    :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` sets the description and the
+        ruleset, and makes the members of a manual group exactly these users; ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (
@@ -154,7 +153,7 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
         self.if_exists = if_exists
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Create the group, or make the existing one right."""
+        """Create or update the group."""
         result = self.call_hook(context, self.hook.create_group)
         if result["type"] == "automatic" and result["outcome"] != "reused":
             self.log_refill()
@@ -162,16 +161,15 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
 
 
 class DoceboUpdateGroupOperator(DoceboGroupOperator):
-    """Give a group another name, description or other rules; what is not given stays.
+    """Change the name, the description or the rules of a group; None leaves them unchanged.
 
-    Other rules have side effects: Docebo empties the group and refills it by them, within an hour, and its Enrollment
-    Rules app may enrol users in courses as they come in. Rules that the group has already are not sent.
-    An automatic group that was migrated from the former groups service is recalculated by any change, a new name
-    included, with the same effects.
+    Other rules have side effects: Docebo empties the group and refills it within an hour, and its Enrollment Rules app
+    may enrol new members in courses. Rules that the group has already are not sent. An automatic group that was
+    migrated from the former groups service is recalculated by any change, also of its name, with the same effects.
 
-    Returns what the create returns.
+    Returns what :class:`DoceboCreateGroupOperator` returns.
 
-    :param ruleset: as for a create; whole, as it replaces the former one.
+    :param ruleset: as for :class:`DoceboCreateGroupOperator`; it replaces the former one as a whole.
     """
 
     template_fields: Sequence[str] = (
@@ -208,9 +206,11 @@ class DoceboUpdateGroupOperator(DoceboGroupOperator):
 
 
 class DoceboDeleteGroupOperator(DoceboGroupOperator):
-    """Delete a group. Returns what the create returns, with ``outcome`` deleted or missing.
+    """Delete a group.
 
-    :param if_missing: ``skip`` takes a group that is not there for deleted, ``fail`` fails.
+    Returns what :class:`DoceboCreateGroupOperator` returns, with ``outcome`` deleted or missing.
+
+    :param if_missing: ``skip`` accepts a missing group, ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (*DoceboGroupOperator.template_fields, "if_missing")
@@ -242,7 +242,7 @@ class DoceboGetGroupOperator(DoceboGroupOperator):
 class DoceboListGroupsOperator(DoceboOperator):
     """List the groups, or those that a search finds: ``[{group_id, name, type}, …]``.
 
-    :param search_text: is looked for in key, name and description.
+    :param search_text: searched in key, name and description.
     :param sort_attr: ``name``, ``description`` or ``slug``.
     :param sort_dir: ``asc`` or ``desc``.
     """
@@ -271,16 +271,16 @@ class DoceboListGroupsOperator(DoceboOperator):
         return found
 
 
-# In the names of fields that name the user who made a change.
-_PEOPLE = ("author", "user", "by", "name", "mail", "idst")
+# Parts of the names of fields that identify the user who made a change.
+_USER_WORDS = ("author", "user", "by", "name", "mail", "idst")
 
 
 class DoceboGetConditionsHistoryOperator(DoceboGroupOperator):
     """Get the rules that an automatic group has had, the latest first.
 
-    Returns ``[{date, ruleset}, …]``, and the other fields of each, without the user who made the change.
+    Returns ``[{date, ruleset}, …]`` with Docebo's other plain fields, except those about the user who made the change.
 
-    :param limit: how many at most; None for all.
+    :param limit: the largest number of rulesets; None for all.
     """
 
     template_fields: Sequence[str] = (*DoceboGroupOperator.template_fields, "limit")
@@ -298,19 +298,20 @@ class DoceboGetConditionsHistoryOperator(DoceboGroupOperator):
         parameters = self.parameters
         parameters.pop("limit", None)
         entries = self.hook.get_conditions_history(**parameters)
-        found = [_told(entry) for entry in islice(entries, None if limit == "None" else int(limit))]
+        found = [_without_user(entry) for entry in islice(entries, None if limit == "None" else int(limit))]
         self.log.info("Read %d rulesets that the group has had.", len(found))
         return found
 
 
 class DoceboConvertGroupIdOperator(DoceboOperator):
-    """Find both ids of groups: the uuid, and the number that it had in the groups service of before 2020.
+    """Find both IDs of groups: the uuid, and the number in the groups service of before 2020.
 
-    A DAG that was written for the old service keeps its numbers, converts them here, and maps the result over other
-    operators. One call for each id. Returns ``[{group_id, legacy_id}, …]`` in the order of ``ids``; an id of no group
-    fails the task, which names all such ids.
+    A DAG that was written for the old service keeps its numbers, converts them with this operator, and maps the result
+    over other operators. One call for each ID. An ID without a group fails the task, whose error names all such IDs.
 
-    :param ids: uuids and numbers, mixed at will: a list, an upstream result, or a template that renders to a list.
+    Returns ``[{group_id, legacy_id}, …]`` in the order of ``ids``.
+
+    :param ids: uuids and numbers: a list, an upstream result, or a template that renders to a list.
     """
 
     template_fields: Sequence[str] = ("ids", "docebo_conn_id")
@@ -320,29 +321,31 @@ class DoceboConvertGroupIdOperator(DoceboOperator):
         self.ids = ids
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Convert the ids."""
+        """Convert the IDs."""
         self.push_link(context)
         found = self.hook.convert_group_ids(self.ids)
         self.log.info("Found both ids of %d groups.", len(found))
         return [ids.model_dump(mode="json") for ids in found]
 
 
-def _told(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the ruleset and plain values, without the users who made the change."""
+def _without_user(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ruleset and the plain fields, without those about the user who made the change."""
     return {
         key: value
         for key, value in entry.items()
-        if key == "ruleset" or not (isinstance(value, (Mapping, list)) or any(word in key.lower() for word in _PEOPLE))
+        if key == "ruleset"
+        or not (isinstance(value, (Mapping, list)) or any(word in key.lower() for word in _USER_WORDS))
     }
 
 
 class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     """Add users to a group, and those of branches and other groups. Adding a member again changes nothing.
 
-    Docebo may do it in the background; ``background_job`` of the result says so, and DoceboGroupPopulatedSensor waits
-    for it. Returns what the create returns.
+    Docebo may add them in the background: then ``background_job`` of the result is set, and
+    :class:`~airflow_segments_provider.sensors.docebo.DoceboGroupPopulatedSensor` waits for it.
 
-    One of ``user_ids``, ``branch_ids`` and ``group_ids`` must be set; an empty list adds no user.
+    Returns what :class:`DoceboCreateGroupOperator` returns. One of ``user_ids``, ``branch_ids`` and ``group_ids`` is
+    required; an empty list adds no user.
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
     """
 
@@ -371,14 +374,15 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
 
 
 class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
-    """Remove users from a group. Somebody who is no member is no error.
+    """Remove users from a group. A user who is not a member is not an error.
 
-    Docebo may do it in the background, as an addition. Members by the rules of an automatic group may come
-    back with its next evaluation. Returns what the create returns.
+    Docebo may remove them in the background, as it adds them. Members by the rules of an automatic group may return
+    with its next evaluation.
 
+    Returns what :class:`DoceboCreateGroupOperator` returns.
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
 
-    :param user_all: remove all members; with ``user_filters`` all that they find.
+    :param user_all: remove all members; with ``user_filters``, all members that match.
     :param user_filters: ``{"search": "…"}`` or a list of search texts. Because it may name a user, Airflow's UI and
         database show its size only.
     """
@@ -410,14 +414,14 @@ class DoceboRemoveGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
 class DoceboListGroupUsersOperator(DoceboGroupOperator):
     """List the members of a group, or those that a search finds, into a file; a call for each 200.
 
-    Where only username, name and address are wanted, :class:`DoceboExportGroupUsersOperator` needs one call in all; for
-    the bare number, :class:`~airflow_segments_provider.operators.docebo.DoceboGetGroupOperator` does.
+    For username, name and address alone, :class:`DoceboExportGroupUsersOperator` needs one call in all. For the number
+    alone, use :class:`DoceboGetGroupOperator`.
 
     Returns ``members, path``, where ``members`` is their number.
 
     :param path: gets one JSON object a line: ``user_id, username, first_name, last_name, email, relation_type``. A
-        local path, or the URL of an object storage; what is there is replaced. Without it they are only counted.
-    :param search_text: is looked for in what Docebo searches. It is concealed, as ``user_filters`` of a removal.
+        local path, or the URL of an object storage; an existing file is replaced. None only counts the members.
+    :param search_text: Airflow's UI and database show its type only, because it may name a user.
     :param sort_attr: ``idst``, ``userid``, ``firstname``, ``lastname`` or ``email``.
     :param sort_dir: ``asc`` or ``desc``.
     """
@@ -447,7 +451,7 @@ class DoceboListGroupUsersOperator(DoceboGroupOperator):
         self.sort_dir = sort_dir
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """List the members; the file is written once all are known, so that it is never a part of them."""
+        """List the members; write the file once all are read, so that it is never incomplete."""
         target = _target(self.path) if self.path else None
         self.push_link(context)
         parameters = self.parameters
@@ -468,14 +472,15 @@ class DoceboListGroupUsersOperator(DoceboGroupOperator):
 
 
 class DoceboExportGroupUsersOperator(DoceboGroupOperator):
-    """Write the members of a group into a CSV file, in one call however many they are.
+    """Write all members of a group into a CSV file with one call.
 
     Returns ``path, bytes, users, columns``.
 
-    :param path: a local path, or the URL of an object storage; what is there is replaced, once all was read and found
-        to be right.
-    :param columns: of ``userid`` (the username), ``firstname``, ``lastname`` and ``email``; in this order.
-    :param include_header: begin with the columns' names.
+    :param path: a local path, or the URL of an object storage; an existing file is replaced after the whole export was
+        checked.
+    :param columns: any of ``userid`` (the username), ``firstname``, ``lastname`` and ``email``, in their order in the
+        file.
+    :param include_header: write a first line with the columns' names.
     :param delimiter: one character.
     """
 
@@ -515,7 +520,7 @@ def _target(path: ObjectStoragePath | str) -> ObjectStoragePath:
 
     try:
         target = ObjectStoragePath(path)
-        _ = target.fs  # where Airflow 2.11 finds out whether there is such a storage
+        _ = target.fs  # Airflow 2.11 raises only here
     except (ValueError, TypeError, ImportError) as error:
         raise InvalidInput("The list of a group's members", [f"`path` leads nowhere: {error}."]) from None
     return target

@@ -98,7 +98,7 @@ def _has_results(value: Any) -> bool:
 
 
 class Rendering:
-    """Renders one field.
+    """The rendering of one field.
 
     :param native: a collection stays a collection.
     :param values: any object stays what it is.

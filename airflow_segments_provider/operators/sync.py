@@ -106,18 +106,18 @@ PROGRESS_EVERY = 5.0
 
 
 def progress_log(log: Any) -> Callable[[Progress], None]:
-    """Say every few seconds how far a run is, how fast, and how much longer it takes.
+    """Return a callback that logs the progress of a run every few seconds.
 
     :param log: an operator's; its class differs between Airflow versions.
     """
-    began = said = time.monotonic()
+    began = logged = time.monotonic()
 
-    def tell(progress: Progress) -> None:
-        nonlocal said
+    def show(progress: Progress) -> None:
+        nonlocal logged
         now = time.monotonic()
-        if progress.done < progress.total and now - said < PROGRESS_EVERY:
+        if progress.done < progress.total and now - logged < PROGRESS_EVERY:
             return
-        said, rate = now, progress.done / max(now - began, 0.001)
+        logged, rate = now, progress.done / max(now - began, 0.001)
         log.info(
             "%s of %s users sent, %s a second, about %d s left.",
             f"{progress.done:,}",
@@ -126,15 +126,15 @@ def progress_log(log: Any) -> Callable[[Progress], None]:
             (progress.total - progress.done) / rate if rate else 0.0,
         )
 
-    return tell
+    return show
 
 
 def log_result(log: Any, synced: Synced) -> None:
-    """Say what came of a run."""
+    """Log the result of a run."""
     plan, counts = synced.plan, synced.counts
     if synced.outcome == "planned":
-        said = "; it would be refused: " + "; ".join(synced.breaches) if synced.breaches else ""
-        log.info("Only planned, nothing was sent%s.", said)
+        refusal = "; it would be refused: " + "; ".join(synced.breaches) if synced.breaches else ""
+        log.info("Only planned, nothing was sent%s.", refusal)
     else:
         log.info(
             "%s is in sync: %s users wanted, %s changes applied, %s refused.",
@@ -144,11 +144,11 @@ def log_result(log: Any, synced: Synced) -> None:
             f"{counts['rejected']:,}",
         )
     for reason, count in {**plan.invalid, **synced.rejected}.items():
-        log.warning("People left out, %s: %s.", reason, f"{count:,}")
+        log.warning("Users left out, %s: %s.", reason, f"{count:,}")
     for notice in synced.notices:
         log.warning("%s", notice)
     if synced.report:
-        log.info("The plan, and the rows that were left out, are written down in %s.", synced.report)
+        log.info("The plan and the rows that were left out are in %s.", synced.report)
 
 
 def result_of(synced: Synced) -> dict[str, Any]:
@@ -171,9 +171,9 @@ def result_of(synced: Synced) -> dict[str, Any]:
 
 
 def check_complete(synced: Synced, *, max_invalid: int | None, max_refused: int | None) -> None:
-    """Nobody was left out beyond what is allowed.
+    """Check the numbers of users who were left out against their limits.
 
-    :raises SyncIncomplete: some were.
+    :raises SyncIncomplete: a limit is exceeded.
     """
     counts = synced.counts
     invalid, refused = counts["invalid"], sum(counts.get(kind, 0) for kind in ("rejected", "waiting", "deferred"))
@@ -184,13 +184,13 @@ def check_complete(synced: Synced, *, max_invalid: int | None, max_refused: int 
         problems.append(f"{refused:,} users were refused by the vendor, the limit is {max_refused:,} (`max_refused`)")
     if problems:
         raise SyncIncomplete(
-            f"{synced.plan.key} is in sync but for some: {'; '.join(problems)}. The others were sent, and that is "
-            "written down. Correct the source, or raise the limit."
+            f"{synced.plan.key} is in sync except for some users: {'; '.join(problems)}. The others were sent and "
+            "are in the ledger. Correct the source, or raise the limit."
         )
 
 
 class SyncMembersOperator(SegmentsOperator):
-    """Keeps the members of a segment in sync with a source: sends only the difference, and refuses a dangerous one.
+    """Keep the members of a segment in sync with a source: send only the difference, and refuse a dangerous one.
 
     The ledger (``[segments] ledger_path``) records which members this task has added. Other members stay, unless
     ``removals="all"`` or ``replace=True``. After a crash at any moment, the next run completes the work. A run with the
@@ -350,17 +350,17 @@ class SyncMembersOperator(SegmentsOperator):
             self._killed, self._ended, self._reached = False, True, None
 
     def execute_again(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002  # Airflow hands it over
-        """Begin anew, after the time at which another run's hold ended."""
+        """Start again when the lease of the other run has ended."""
         return self.execute(context)
 
     def on_kill(self) -> None:
-        """Let the request under way finish, and begin no further one; also before the first one, and before execute."""
+        """Finish the current request and send no further one, also if ``execute`` has not started yet."""
         if not self._ended:
             self._killed = True
             self._stop_requests()
 
     def _prepare(self, context: Context) -> None:
-        """Make the source, where it is made in the task."""
+        """Make the source, where the task makes it itself."""
 
     def _is_killed(self) -> bool:
         """Return whether Airflow ended the task; the engine asks before each step."""
@@ -380,8 +380,8 @@ class SyncMembersOperator(SegmentsOperator):
         from airflow_segments_provider.targets.parse import target_of
 
         timing = location.timing()
-        given = {name: getattr(self, name) for name in Settings.model_fields}
-        settings = parse_settings({**given, "plan_only": previews_only() or self.plan_only})
+        parameters = {name: getattr(self, name) for name in Settings.model_fields}
+        settings = parse_settings({**parameters, "plan_only": previews_only() or self.plan_only})
         source, target = self.source, target_of(self.target)
         try:
             read_values(source)  # what cannot be read at all is rejected before the first request
@@ -420,7 +420,7 @@ class SyncMembersOperator(SegmentsOperator):
         return result
 
     def _report_change(self, context: Context, synced: Synced, result: Mapping[str, Any]) -> None:
-        """Have Airflow record an event of a change that no event was recorded of yet.
+        """Have Airflow record an asset event of a change that has none yet.
 
         An earlier run may have made the change and then failed: Airflow records events of tasks that succeed.
         """
@@ -434,7 +434,7 @@ class SyncMembersOperator(SegmentsOperator):
         variable.report(synced.changed_in)
 
     def _show(self, context: Context, plan: Plan) -> None:
-        """Log the plan, and push its counts, before anything is decided about it."""
+        """Log the plan and push its counts, before the guard decides on it."""
         from airflow_segments_provider.sync.report import markdown
 
         self.log.info("Plan for %s:\n%s", plan.key, markdown(plan))

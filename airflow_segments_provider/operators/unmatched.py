@@ -1,4 +1,4 @@
-"""Lists users that the vendor does not have in a file beside the ledger, one for each try of a task."""
+"""Lists of users that a vendor does not have: a file beside the ledger for each try of a task."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from airflow_segments_provider.errors import SegmentsError
 if TYPE_CHECKING:
     from airflow_segments_provider.sync.ledger.store import Store
 
-# Of a part of a path.
+# The longest part of a path, and the length of its digest.
 MOST_CHARACTERS, DIGITS = 200, 40
 
 
 class UnmatchedFile:
-    """Implements :class:`~airflow_segments_provider.vendors.base.lookup.UnmatchedList` for one try of a task.
+    """The :class:`~airflow_segments_provider.vendors.base.lookup.UnmatchedList` of one try of a task.
 
     Only the user that runs the tasks may read a local file. Files expire after ``[segments] keep_days``: the next file
     deletes them.
 
     :param ti: the task instance.
-    :param log: of the task; gets the sentence as well.
+    :param log: of the task.
     """
 
     def __init__(self, ti: Any, log: Any) -> None:
@@ -33,7 +33,7 @@ class UnmatchedFile:
         self.location: str | None = None
 
     def keep(self, path: Path) -> str:
-        """Copy the list; return a sentence that says where it is, or why it is not kept."""
+        """Copy the list, and return a sentence with its location, or the reason why there is no file."""
         sentence = self._keep(path)
         self._log.warning("Users were not found. %s", sentence)
         return sentence
@@ -47,7 +47,6 @@ class UnmatchedFile:
             return "No file lists them, because `[segments] ledger_path` is not set."
         today, ti = datetime.now(UTC).date(), self._ti
         parts = (ti.dag_id, ti.task_id, ti.run_id, f"{ti.map_index}.{ti.try_number}")
-        # A folder for each day, named by its date.
         name = f"{today.isoformat()}/{'/'.join(map(_part, parts))}.jsonl"
         try:
             store = store_at(root, UNMATCHED)

@@ -1,4 +1,4 @@
-"""People's ids as an operator's argument: they may be a list, an upstream result or a template, and never show.
+"""User IDs as an operator's argument: a list, an upstream result or a template, which shows as its count.
 
 Airflow stores template fields in its database and shows them in its UI, when a DAG is parsed and when a task runs.
 """
@@ -16,19 +16,16 @@ from airflow_segments_provider.sources.values import concatenated, read_values
 
 
 class Text(str):
-    """What the DAG's author wrote, or what a template rendered to: it may hold a list, as JSON or as Python writes it.
+    """A text of the DAG's author, or a rendered template: it may hold a list, as JSON or as Python writes it.
 
     The text that another task returned is data: a text that looks like a list is one ID.
     """
 
 
 class UserIds:
-    """Ids that show as their count.
+    """User IDs that show as their count.
 
-    Operators wrap what they are given by themselves.
-
-    :param ids: the ids.
-    :param several: the DAG's author gave a list of results and templates: each is one ID or holds several.
+    :param several: ``ids`` is a list of results and templates, each of which is one ID or holds several.
     """
 
     def __init__(self, ids: Any, *, several: bool = False) -> None:
@@ -54,7 +51,7 @@ class UserIds:
     __repr__ = __str__
 
     def count(self) -> int | None:
-        """Return how many values there are, invalid ones included; None where that is not known without reading."""
+        """Return the number of values, invalid ones included; None where only reading would show it."""
         if self._several:
             counts = [UserIds(_part(part)).count() for part in self._ids]
             return None if None in counts else sum(count or 0 for count in counts)
@@ -64,16 +61,15 @@ class UserIds:
         return len(ids) if isinstance(ids, (list, tuple, set, frozenset)) else None
 
     def serialize(self) -> str:
-        """Return what newer Airflow versions ask an object in a template field for."""
+        """Return what newer Airflow versions store of an object in a template field."""
         return str(self)
 
 
 class UserIdsField:
     """The attribute of an operator that holds user IDs.
 
-    What is data becomes :class:`UserIds` at once. What Airflow has still to render (a template, an upstream result)
-    stays as it is until the rendered value is set, which is data. What a mapped task is given may be either: it is data
-    if the same object is set again.
+    Data becomes :class:`UserIds` at once. A template or an upstream result stays as it is until the rendered value is
+    set, which is data. An argument of a mapped task may be either: it is data if the same object is set again.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -84,7 +80,7 @@ class UserIdsField:
     @overload
     def __get__(self, instance: object, owner: type) -> Any: ...
     def __get__(self, instance: object | None, owner: type) -> Any:
-        """Return the ids, or what they will be rendered from."""
+        """Return the IDs, or what they will be rendered from."""
         if instance is None:
             return self
         try:
@@ -93,7 +89,7 @@ class UserIdsField:
             raise AttributeError(self._slot.removeprefix("_")) from None
 
     def __set__(self, instance: object, value: Any) -> None:
-        """Conceal what is data."""
+        """Conceal data."""
         if self._slot in instance.__dict__:
             value = _rendered(instance.__dict__[self._slot], value)
         elif not getattr(instance, "_BaseOperator__from_mapped", False):
@@ -101,7 +97,7 @@ class UserIdsField:
         instance.__dict__[self._slot] = value
 
     def conceal(self, value: Any) -> Any:
-        """Conceal what is written in the DAG file, but leave what Airflow has still to render, also within a list."""
+        """Conceal a value of the DAG file; leave what Airflow has still to render, also within a list."""
         if _awaits_rendering(value):
             return value
         if _holds_templates(value):
@@ -110,9 +106,9 @@ class UserIdsField:
 
 
 def _rendered(written: Any, value: Any) -> Any:
-    """Conceal what was rendered.
+    """Conceal a rendered value.
 
-    :param written: what it was rendered from; the same object where it is data.
+    :param written: the value before rendering; the same object where it is data.
     """
     if value is written:
         return _concealed(value)
@@ -131,12 +127,12 @@ def _concealed(value: Any) -> Any:
 
 
 def _holds_templates(value: Any) -> bool:
-    """Whether a list holds what Airflow has still to render."""
+    """Return whether a list holds what Airflow has still to render."""
     return isinstance(value, (list, tuple)) and any(_awaits_rendering(part) for part in value)
 
 
 def _awaits_rendering(value: Any) -> bool:
-    """Whether this is a template, the result of another task, or a source with fields."""
+    """Return whether a value is a template, the result of another task, or a source with fields."""
     if isinstance(value, str):
         return "{{" in value or "{%" in value
     return is_result(value) or hasattr(value, "template_fields")

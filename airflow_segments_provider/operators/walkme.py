@@ -1,4 +1,4 @@
-"""Create, update, delete and list WalkMe segments."""
+"""Operators for WalkMe segments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class WalkMeOperator(VendorOperator):
-    """What the operators below share.
+    """Base of the WalkMe operators.
 
     :param system_guid: the WalkMe system; by default the connection's own.
     :param walkme_conn_id: the connection.
@@ -44,14 +44,14 @@ class WalkMeOperator(VendorOperator):
 
 
 class WalkMeChangeOperator(WalkMeOperator):
-    """What those share that change a segment: Airflow hears of each change by the segment's asset."""
+    """Base of the operators that change a segment: each change is an event of the segment's asset."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         declare(self)
 
     def report(self, context: Context, change: SegmentChange, *, changed: bool) -> dict[str, Any]:
-        """Say what was done, and how many were left out and why; return the task's result.
+        """Log the change and the users who were left out, and return the task's result.
 
         :param changed: whether anything was sent that may have changed the segment.
         """
@@ -79,21 +79,22 @@ class WalkMeChangeOperator(WalkMeOperator):
 
 
 class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
-    """Make sure that a segment exists and has these users; creating twice results in one.
+    """Create a segment with these users, or add them to the existing one; creating twice results in one.
 
     Returns ``system_guid, segment_guid, external_id, name, outcome, users_sent, users_rejected, requests, changed_at``.
     The segment is in the Editor's condition builder up to 10 minutes later: wait with
     :class:`~airflow_segments_provider.sensors.walkme.WalkMeSegmentPropagationSensor`.
     See https://developer.walkme.com/reference/create-segment.
 
-    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.UsersOperator`.
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.UsersOperator`; an ID is
+    invalid if it is blank, longer than 100 characters or not a text.
 
     :param name: as the Editor will show it, 1 to 255 characters.
-    :param external_id: yours, up to 100 characters; by default a UUIDv5 of system and name.
+    :param external_id: your own ID of the segment, up to 100 characters; by default a UUIDv5 of system and name.
     :param if_exists: ``reuse`` adds the users to the existing segment and removes none, ``update`` makes them its only
         members (25,000 at most), ``fail`` fails.
-    :param allow_duplicate_name: let there be two segments of one name, though the Editor cannot tell them apart.
-    :param allow_empty: with ``if_exists="update"``, let no ids at all empty the existing segment.
+    :param allow_duplicate_name: accept two segments of one name, although the Editor does not distinguish them.
+    :param allow_empty: with ``if_exists="update"``, let an empty list remove all members.
     """
 
     template_fields: Sequence[str] = (
@@ -138,27 +139,52 @@ class WalkMeCreateSegmentOperator(UsersOperator, WalkMeChangeOperator):
         return result
 
 
-class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
-    """Add users to a segment, remove them, or make them its only members. Can be repeated.
+class WalkMeExistingSegmentOperator(WalkMeChangeOperator):
+    """Base of the operators on one existing segment.
 
-    The segment is named by ``segment`` (the result of a create or update), ``segment_guid``, ``external_id`` or
-    ``name``. Returns what the create returns. See https://developer.walkme.com/reference/update-segment.
-
-    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.UsersOperator`.
-
-    :param action: ``add``, ``remove`` or ``override``; the last takes 25,000 ids at most.
-    :param allow_empty: let ``override`` without ids empty the segment; the others then make no call.
+    :param segment: the result of a create or update (``create.output``).
+    :param segment_guid: in place of ``segment``, as are ``external_id`` and ``name``.
     """
 
     template_fields: Sequence[str] = (
-        "action",
         "segment",
         "segment_guid",
         "external_id",
         "name",
-        "allow_empty",
         "system_guid",
         "walkme_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        segment: Any = None,
+        segment_guid: str | None = None,
+        external_id: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.segment = segment
+        self.segment_guid = segment_guid
+        self.external_id = external_id
+        self.name = name
+
+
+class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeExistingSegmentOperator):
+    """Add users to a segment, remove them, or make them its only members. A repetition changes nothing.
+
+    Returns what :class:`WalkMeCreateSegmentOperator` returns. The parameters of users are the same. See
+    https://developer.walkme.com/reference/update-segment.
+
+    :param action: ``add``, ``remove`` or ``override``; the last accepts 25,000 user IDs at most.
+    :param allow_empty: let ``override`` with an empty list remove all members; the other actions then make no call.
+    """
+
+    template_fields: Sequence[str] = (
+        *WalkMeExistingSegmentOperator.template_fields,
+        "action",
+        "allow_empty",
         *UsersOperator.user_fields,
     )
 
@@ -167,19 +193,11 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
         *,
         action: str,
         user_ids: UserSource | str,
-        segment: Any = None,
-        segment_guid: str | None = None,
-        external_id: str | None = None,
-        name: str | None = None,
         allow_empty: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(user_ids=user_ids, **kwargs)
         self.action = action
-        self.segment = segment
-        self.segment_guid = segment_guid
-        self.external_id = external_id
-        self.name = name
         self.allow_empty = allow_empty
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -189,43 +207,24 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeChangeOperator):
         return self.report(context, change, changed=change.users_sent > 0 or self.action == "override")
 
 
-class WalkMeDeleteSegmentOperator(WalkMeChangeOperator):
-    """Delete a segment, or empty it where WalkMe offers no deletion: its outcome says which.
+class WalkMeDeleteSegmentOperator(WalkMeExistingSegmentOperator):
+    """Delete a segment, or remove its members where WalkMe's API has no deletion; ``outcome`` says which.
 
-    The segment is named as for an update. Returns what the create returns.
+    Returns what :class:`WalkMeCreateSegmentOperator` returns.
 
-    :param if_missing: ``skip`` takes a segment that is not there for deleted, ``fail`` fails.
-    :param if_unsupported: ``empty`` removes all members if WalkMe's API turns out to have no deletion (it publishes
-        none), ``fail`` fails.
+    :param if_missing: ``skip`` accepts a missing segment, ``fail`` fails.
+    :param if_unsupported: where WalkMe's API rejects the deletion, which it does not document: ``empty`` removes all
+        members, ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (
-        "segment",
-        "segment_guid",
-        "external_id",
-        "name",
+        *WalkMeExistingSegmentOperator.template_fields,
         "if_missing",
         "if_unsupported",
-        "system_guid",
-        "walkme_conn_id",
     )
 
-    def __init__(
-        self,
-        *,
-        segment: Any = None,
-        segment_guid: str | None = None,
-        external_id: str | None = None,
-        name: str | None = None,
-        if_missing: str = "skip",
-        if_unsupported: str = "empty",
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, if_missing: str = "skip", if_unsupported: str = "empty", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.segment = segment
-        self.segment_guid = segment_guid
-        self.external_id = external_id
-        self.name = name
         self.if_missing = if_missing
         self.if_unsupported = if_unsupported
 
@@ -237,7 +236,7 @@ class WalkMeDeleteSegmentOperator(WalkMeChangeOperator):
 
 
 class WalkMeListSegmentsOperator(WalkMeOperator):
-    """List a system's segments: ``[{segment_guid, external_id, name}, …]``. WalkMe lists no members."""
+    """List a system's segments: ``[{segment_guid, external_id, name}, …]``. WalkMe does not list members."""
 
     template_fields: Sequence[str] = ("system_guid", "walkme_conn_id")
 

@@ -34,7 +34,7 @@ class _Stored(BaseModel):
 
 
 class LedgerVariable:
-    """Implements :class:`~airflow_segments_provider.sync.ledger.ownership.Witness`.
+    """A :class:`~airflow_segments_provider.sync.ledger.witness.Witness` in an Airflow Variable.
 
     A variable belongs to the segment. Therefore it survives retries, for which Airflow deletes the XComs of a task, and
     does not depend on the order of runs, map indexes, ``do_xcom_push`` or which task keeps the segment. It holds no
@@ -49,24 +49,24 @@ class LedgerVariable:
     def __init__(self, folder: str) -> None:
         self.folder = folder
         self.name = f"segments_ledger_{sha256(folder.encode()).hexdigest()[:40]}"
-        self._known: _Stored | None = None
+        self._last: _Stored | None = None
 
     def read(self) -> Seen | None:
         """Return the newest generation that was written, or None where there is no variable.
 
         :raises LedgerError: the variable is damaged.
         """
-        known = self._look()
-        return Seen(known.generation, known.digest, known.as_of) if known else None
+        stored = self._look()
+        return Seen(stored.generation, stored.digest, stored.as_of) if stored else None
 
     def write(self, seen: Seen) -> None:
-        """Remember a generation, unless a newer one is known.
+        """Store a generation, unless the variable has a newer one.
 
         Of a ledger without a variable, all changes before this generation count as reported.
         """
-        known = self._look()
-        if known is None or known.generation <= seen.generation:
-            reported = known.reported if known else seen.generation - 1
+        stored = self._look()
+        if stored is None or stored.generation <= seen.generation:
+            reported = stored.reported if stored else seen.generation - 1
             self._set(
                 _Stored(
                     segment=self.folder,
@@ -82,28 +82,28 @@ class LedgerVariable:
 
         :param changed_in: the generation of the change; 0 for none.
         """
-        known = self._look()
-        return known is None or changed_in <= known.reported
+        stored = self._look()
+        return stored is None or changed_in <= stored.reported
 
     def report(self, changed_in: int) -> None:
-        """Remember that Airflow has an asset event of this change, if the task succeeds.
+        """Store that Airflow has an asset event of this change, if the task succeeds.
 
         :param changed_in: the generation of the change; 0 for none.
         """
-        known = self._look()
-        if known is not None and known.reported < changed_in:
-            self._set(known.model_copy(update={"reported": changed_in}))
+        stored = self._look()
+        if stored is not None and stored.reported < changed_in:
+            self._set(stored.model_copy(update={"reported": changed_in}))
 
     def _look(self) -> _Stored | None:
         """Read the variable.
 
-        Airflow also returns no value where it cannot read the variable at the moment: what this run has read or written
-        before remains known.
+        Airflow also returns no value where it cannot read the variable at the moment. Then the value that this run
+        has read or written before applies.
         """
         value = Variable.get(self.name, None)
         if value is not None:
-            self._known = self._parsed(value)
-        return self._known
+            self._last = self._parsed(value)
+        return self._last
 
     def _parsed(self, value: str) -> _Stored:
         try:
@@ -114,18 +114,18 @@ class LedgerVariable:
             raise LedgerError(
                 f"The Airflow variable {self.name} is damaged: it does not say which generation of the ledger "
                 f"{self.folder} was written last. Nothing was sent. If the ledger is in order, delete the variable and "
-                "run the task again, which writes it anew. If the ledger may be lost or an older copy, also set "
+                "run the task again, which writes a new one. If the ledger may be lost or an older copy, also set "
                 "`replace=True` for that run."
             )
         return stored
 
     def _set(self, stored: _Stored) -> None:
-        self._known = stored
+        self._last = stored
         description = f"Written by SyncMembersOperator: the newest generation of the ledger {self.folder}."
         try:
             Variable.set(self.name, stored.model_dump_json(), description)
         except ImportError:
-            # Airflow 3 imports the way to its API here, and there is one in tasks only.
+            # Airflow 3 imports its API client here, which exists in tasks only.
             logger.warning(
                 "The variable %s was not written, because this is not an Airflow task. A ledger that is lost is not "
                 "detected.",

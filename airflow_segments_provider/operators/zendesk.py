@@ -37,10 +37,10 @@ __all__ = [
 
 
 class UserIdField(UserIdsField):
-    """The ID of one user, or None; stored as a list of one, so that it shows as a count."""
+    """The ID of one user, or None; stored as a list of one, so that Airflow shows a count."""
 
     def __set__(self, instance: object, value: Any) -> None:
-        """Conceal the ID; None of the DAG's author stays None, a template that renders to None does not."""
+        """Conceal the ID; keep None if the DAG's author wrote it, not if a template rendered to it."""
         if value is None and instance.__dict__.get(self._slot) is None:
             instance.__dict__[self._slot] = None
         else:
@@ -49,19 +49,19 @@ class UserIdField(UserIdsField):
 
 
 def the_user_id(user_ids: Any) -> Any:
-    """Return the id that a :class:`UserIdField` holds.
+    """Return the ID that a :class:`UserIdField` holds.
 
-    :raises InvalidInput: it holds none, as where a template rendered to nothing, or several.
+    :raises InvalidInput: it does not hold exactly one; a template may have rendered to nothing.
     """
-    given = () if user_ids is None else read_values(user_ids)
-    ids = [value for value in given if value is not None and value not in ("", "None")]
+    values = () if user_ids is None else read_values(user_ids)
+    ids = [value for value in values if value is not None and value not in ("", "None")]
     if len(ids) != 1:
         raise InvalidInput("The task", [f"`user_id` must be the id of one user; it holds {len(ids)}."])
     return ids[0]
 
 
 class ZendeskOperator(VendorOperator):
-    """What the operators of Zendesk share.
+    """Base of the Zendesk operators.
 
     :param zendesk_conn_id: the connection.
     """
@@ -76,7 +76,7 @@ class ZendeskOperator(VendorOperator):
         self.zendesk_conn_id = zendesk_conn_id
 
     def result_of(self, change: UserSegmentChange) -> dict[str, Any]:
-        """Say what was done, how many were left out and why, and return the task's result."""
+        """Log the change and the users who were left out, and return the task's result."""
         self.log.info(
             "User segment %r (%s) %s: %s user ids sent, %s added, %s removed, in %d requests.",
             change.name,
@@ -92,11 +92,11 @@ class ZendeskOperator(VendorOperator):
 
 
 class ZendeskUserSegmentOperator(ZendeskOperator):
-    """What those share that are about one user segment that exists.
+    """Base of the operators on one existing user segment.
 
     :param user_segment: the result of a create or update (``create.output``).
-    :param user_segment_id: in place of it.
-    :param name: in place of both, exactly; that of a built-in segment is not looked for. One list of segments more.
+    :param user_segment_id: in place of ``user_segment``.
+    :param name: in place of both: the exact name of a segment that is not built in. One list of segments more.
     """
 
     template_fields: Sequence[str] = ("user_segment", "user_segment_id", "name", "zendesk_conn_id")
@@ -119,21 +119,21 @@ _RULES = ("tags", "or_tags", "organization_ids", "group_ids")
 
 
 class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
-    """Make sure that a user segment exists and that these users are in it; creating twice results in one.
+    """Create a user segment with these added users, or add them to the existing one; creating twice results in one.
 
     Returns ``user_segment_id, name, user_type, outcome, users_sent, users_added, users_removed, users_rejected,
-    users_unmatched, unmatched_file, requests, changed_at``. In place of a list, a text that holds one (JSON) will do.
+    users_unmatched, unmatched_file, requests, changed_at``.
 
-    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
+    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`;
+    ``user_ids`` are in the segment besides those who fit its rules. ``identify_by`` is ``id``, ``email`` (one call for
+    each address) or ``external_id``. A list of the other parameters may also be a text that holds one (JSON).
 
-    :param name: 1 to 255 characters; the only thing by which an existing one is found.
+    :param name: 1 to 255 characters; an existing segment is found by its name.
     :param user_type: ``signed_in_users`` or ``staff``.
     :param tags: a user needs all of them; of ``or_tags``, one. The tags of a user's organizations count.
-    :param organization_ids: any one of them will do, for signed-in users; so it is with ``group_ids`` for staff.
-    :param if_exists: ``reuse`` adds the people and changes nothing else, ``update`` makes it exactly as given, people
-        included, ``fail`` fails.
-    :param allow_empty: with ``update``, let an empty list remove all members.
-    :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
+    :param organization_ids: a signed-in user needs one of them; a member of the staff, one of ``group_ids``.
+    :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` sets the rules, the type and the
+        added users, ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (
@@ -170,24 +170,21 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
         self.if_exists = if_exists
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Create the segment, or make the existing one right."""
+        """Create or update the segment."""
         return self.call_hook(context, self.hook.create_user_segment)
 
 
 class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentOperator):
-    """Change the users of a user segment, its rules, its type or its name. Can be repeated at will.
+    """Change the added users of a user segment, its rules, its type or its name. A repetition changes nothing.
 
-    Returns what a create returns. Zendesk takes all added users at once: they are read, changed and written, so of two
-    tasks that do so at the same time in the same segment one is lost. Give both to one task, or a pool of one slot.
+    Zendesk replaces all added users at once: they are read, changed and written. If two tasks change one segment at the
+    same time, one change is lost. Make both changes in one task, or use a pool of one slot.
 
-    Without ``user_ids`` the added users stay; users who match the rules are in the segment besides.
-    The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`.
+    Returns what :class:`ZendeskCreateUserSegmentOperator` returns. The parameters of users and rules are the same; None
+    leaves a rule, the type or the name unchanged.
 
     :param action: ``add`` or ``remove`` these users, or ``set`` the added users to exactly these.
-    :param new_name: what is not given stays as it is, here and below.
-    :param tags: as for a create, as are ``or_tags``, ``organization_ids``, ``group_ids`` and ``user_type``;
-        an empty list removes the rule.
-    :param allow_empty: let ``set`` without users remove all added users.
+    :param tags: an empty list removes the rule, as for the other rules.
     """
 
     template_fields: Sequence[str] = (
@@ -225,16 +222,16 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
         self.group_ids = group_ids
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Change what is given."""
+        """Change the segment."""
         return self.call_hook(context, self.hook.update_user_segment)
 
 
 class ZendeskDeleteUserSegmentOperator(ZendeskUserSegmentOperator):
-    """Delete a user segment. One that is in use is not deleted: the error says where it is applied.
+    """Delete a user segment that is not in use; otherwise the error says where it is applied.
 
-    Returns what a create returns; ``outcome`` is ``deleted`` or ``missing``.
+    Returns what :class:`ZendeskCreateUserSegmentOperator` returns; ``outcome`` is ``deleted`` or ``missing``.
 
-    :param if_missing: ``skip`` takes a segment that is not there for deleted, ``fail`` fails.
+    :param if_missing: ``skip`` accepts a missing segment, ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (*ZendeskUserSegmentOperator.template_fields, "if_missing")
@@ -268,13 +265,14 @@ class ZendeskGetUserSegmentOperator(ZendeskUserSegmentOperator):
 class ZendeskListUserSegmentsOperator(ZendeskOperator):
     """List user segments.
 
-    Returns ``{user_segments, shared_only}``: each segment as :class:`ZendeskGetUserSegmentOperator` returns it, and
-    whether those of ``user_id`` were kept back that the connection's own user, an agent, is not in.
+    Returns ``{user_segments, shared_only}``: each segment as :class:`ZendeskGetUserSegmentOperator` returns it.
+    ``shared_only`` is true where Zendesk lists only those segments of ``user_id`` that the connection's own user, an
+    agent, is in, too.
 
-    :param applicable: only those that the plan lets be applied.
-    :param built_in: only those that are built in, or only the others; by default both.
-    :param user_id: only those that this user is in; not together with ``applicable``. Airflow's UI and database show
-        "1 user id".
+    :param applicable: only segments that the Zendesk plan permits to apply.
+    :param built_in: only segments that are built in, or only the others; by default both.
+    :param user_id: only segments that this user is in; not together with ``applicable``. Airflow's UI and database
+        show "1 user id".
     """
 
     template_fields: Sequence[str] = ("applicable", "built_in", "user_id", "zendesk_conn_id")
@@ -303,7 +301,7 @@ class ZendeskListUserSegmentsOperator(ZendeskOperator):
         self.log.info("Zendesk lists %d user segments.", len(found.segments))
         if found.shared_only:
             self.log.warning(
-                "Only segments that the connection's own user is in as well: it is no Help Center manager."
+                "Only segments that the connection's own user is in as well: it is not a Help Center manager."
             )
         return {
             "user_segments": [segment.model_dump(mode="json") for segment in found.segments],
@@ -312,9 +310,9 @@ class ZendeskListUserSegmentsOperator(ZendeskOperator):
 
 
 class ZendeskGetUserTagsOperator(ZendeskOperator):
-    """Get a user's tags: ``{tags}``. Those of the user's organizations, which count in segments, are not among them.
+    """Get a user's tags: ``{tags}``, without those of the user's organizations, which count in segments.
 
-    :param user_id: Zendesk's id of the user. Airflow's UI and database show "1 user id".
+    :param user_id: Zendesk's ID of the user. Airflow's UI and database show "1 user id".
     """
 
     template_fields: Sequence[str] = ("user_id", "zendesk_conn_id")
@@ -333,11 +331,11 @@ class ZendeskGetUserTagsOperator(ZendeskOperator):
 
 
 class ZendeskUpdateUserTagsOperator(ZendeskOperator):
-    """Add tags to a user's, remove them, or make them the only ones. Can be repeated at will.
+    """Add, remove or set the tags of one user. A repetition changes nothing.
 
-    Returns ``{tags}``: what the user has then. For many users see :class:`ZendeskUpdateUsersOperator`.
+    Returns ``{tags}``: the user's tags after the change. For many users see :class:`ZendeskUpdateUsersOperator`.
 
-    :param user_id: Zendesk's id of the user. Airflow's UI and database show "1 user id".
+    :param user_id: Zendesk's ID of the user. Airflow's UI and database show "1 user id".
     :param tags: a list, or a text that holds one (JSON).
     :param action: ``add``, ``remove`` or ``set``; ``set`` without tags removes all.
     """
@@ -354,7 +352,7 @@ class ZendeskUpdateUserTagsOperator(ZendeskOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Change the tags.
 
-        :raises InvalidInput: ``action`` is none of the three.
+        :raises InvalidInput: ``action`` is not one of the three.
         """
         self.push_link(context)
         change = {
@@ -373,15 +371,15 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
     """Make the same change to many users, in background jobs of 100 users each.
 
     Returns ``job_ids, jobs, users_sent, users_updated, users_rejected, users_unmatched, unmatched_file, requests``:
-    ``jobs`` is the number of all, ``job_ids`` are those that were not known to have succeeded, so that a million users
-    leave no long list. The last 30 jobs are still to run then: wait for them, and see what failed in them, with
+    ``jobs`` is the number of all jobs, ``job_ids`` are those without a known success. Up to 30 jobs still run when the
+    task ends: wait for them, and get their failures, with
     :class:`~airflow_segments_provider.sensors.zendesk.ZendeskJobStatusSensor`.
 
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
+    ``identify_by`` is ``id``, ``email`` (one call for each address) or ``external_id``.
 
-    :param change: in the API's words, or a text that holds such an object (JSON), e.g. ``{"tags": ["trial"]}``: note
-        that Zendesk then takes away all other tags that these users have.
-    :param identify_by: what ``user_ids`` are: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id``.
+    :param change: the fields in the API's words, or such an object as a text (JSON). For example,
+        ``{"tags": ["trial"]}`` replaces all tags of these users.
     """
 
     template_fields: Sequence[str] = (
@@ -397,11 +395,11 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
         self.change = change
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Begin the jobs."""
+        """Start the jobs."""
         return self.call_hook(context, self.hook.update_users)
 
     def result_of(self, change: Any) -> dict[str, Any]:
-        """Log what was begun, and return the task's result."""
+        """Log the jobs, and return the task's result."""
         open_jobs = [job.job_id for job in change.jobs if not job.success]
         self.log.info(
             "%s users sent in %d background jobs, of which %d have succeeded so far, in %d requests.",
@@ -420,13 +418,15 @@ class ZendeskUpdateUsersOperator(FoundUsersOperator, ZendeskOperator):
 
 
 class ZendeskApplyUserSegmentOperator(ZendeskUserSegmentOperator):
-    """Let only the users of a user segment see an article or a topic, or let all visitors see it again.
+    """Restrict an article or a topic to a user segment, or remove the restriction.
 
-    Returns ``article_id, topic_id, user_segment_id, changed``. The segment takes the place of every other one there.
-    Refused where the plan does not let the segment be applied.
+    The segment replaces every other one of the article or topic. Refused where the Zendesk plan does not permit to
+    apply the segment.
 
-    :param article_id: one of this and ``topic_id``.
-    :param clear: without a segment: all visitors see it, also those who are not signed in.
+    Returns ``article_id, topic_id, user_segment_id, changed``.
+
+    :param article_id: either this or ``topic_id``.
+    :param clear: in place of a segment: all visitors may see the article or topic, also without signing in.
     """
 
     template_fields: Sequence[str] = (

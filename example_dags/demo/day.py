@@ -22,7 +22,7 @@ STATES = {
     "refused": ({"sync": "failed", "wait": "upstream_failed"}, "failed"),
 }
 # How messages begin that say the same each day.
-ROUTINE = ("Plan for", "The plan, and", "People left out", "The ids come from", "Success criteria")
+ROUTINE = ("Plan for", "The plan and", "Users left out", "The ids come from", "Success criteria")
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
