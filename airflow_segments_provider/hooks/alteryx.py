@@ -112,8 +112,6 @@ class AlteryxServerHook(VendorHook):
 
         return explain(self)
 
-    # Reading -------------------------------------------------------------------------------------------------------
-
     def get_user_groups(self) -> list[UserGroup]:
         """Return all custom user groups, without members; the server lists no Active Directory groups."""
         return self.api().groups()
@@ -121,7 +119,7 @@ class AlteryxServerHook(VendorHook):
     def get_user_group(self, user_group_id: str | None = None, **user_group: Any) -> UserGroup:
         """Return one user group with its members.
 
-        :raises NotFound: there is no such group.
+        :raises NotFound: the vendor does not have the group.
         """
         from airflow_segments_provider.vendors.alteryx.parameters import UserGroupKey
         from airflow_segments_provider.vendors.base.parameters import accepted
@@ -164,8 +162,6 @@ class AlteryxServerHook(VendorHook):
 
         return find_by_name(self.api(), first_name, last_name)
 
-    # User groups ---------------------------------------------------------------------------------------------------
-
     def create_user_group(self, name: str, user_ids: UserSource = (), **parameters: Any) -> UserGroupChange:
         """Create a group with these users, or use the one of that name. Creating twice results in one.
 
@@ -201,8 +197,6 @@ class AlteryxServerHook(VendorHook):
 
         with self.prepare("The deletion of a user group", DeleteUserGroup, parameters) as prepared:
             return delete(*prepared)
-
-    # Members -------------------------------------------------------------------------------------------------------
 
     def add_users(self, user_ids: UserSource, **parameters: Any) -> UserGroupChange:
         """Add users to a group. Refused users raise an error, although the server reports a success.
@@ -246,8 +240,6 @@ class AlteryxServerHook(VendorHook):
         subject = "The change of an Active Directory group"
         with self.prepare(subject, ChangeActiveDirectoryGroup, parameters) as (api, write):
             change_active_directory_group(api, method, write)
-
-    # Sharing -------------------------------------------------------------------------------------------------------
 
     def share(self, resource_type: ResourceType, resource_id: str, **parameters: Any) -> None:
         """Share a collection, credential or data connection with a user group.

@@ -1,4 +1,4 @@
-"""What the hooks of all vendors share: the connection, its form, and the check of a write's users."""
+"""Base of the vendors' hooks: the connection, its form, and the preparation of a write."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class VendorHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Labels of the connection form, for Airflow before 3.2."""
+        """Return the labels of the connection form, for Airflow before 3.2."""
         return field_behaviour(cls.conn_type)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Extra fields of the connection form, for Airflow before 3.2."""
+        """Return the extra fields of the connection form, for Airflow before 3.2."""
         return form_widgets(cls.conn_type)
 
     @cached_property
@@ -69,7 +69,7 @@ class VendorHook(BaseHook):
         return self.client
 
     def stop(self) -> None:
-        """Let no further request begin; for ``on_kill``, which runs in a signal handler."""
+        """Prevent further requests; for ``on_kill``, which runs in a signal handler."""
         if "client" in self.__dict__:
             self.client.stop()
 
@@ -92,7 +92,7 @@ def _connection_type(name: str) -> dict[str, Any]:
 
 
 def field_behaviour(conn_type: str) -> dict[str, Any]:
-    """Hidden fields, labels and placeholders."""
+    """Return hidden fields, labels and placeholders."""
     behaviour: dict[str, Any] = _connection_type(conn_type)["ui-field-behaviour"]
     return {
         "hidden_fields": behaviour["hidden-fields"],
@@ -102,7 +102,7 @@ def field_behaviour(conn_type: str) -> dict[str, Any]:
 
 
 def form_widgets(conn_type: str) -> dict[str, Any]:
-    """Return a form field for each extra field: text, hidden text for a secret, or a tick box for a yes or no."""
+    """Return a form field for each extra field: a text, a password or a check box."""
     from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
     from wtforms import BooleanField, PasswordField, StringField
 

@@ -99,8 +99,6 @@ class DoceboHook(VendorHook):
 
         return DoceboUserRules(self.api(), self.unmatched_list)
 
-    # Reading -------------------------------------------------------------------------------------------------------
-
     def get_groups(self, **parameters: Any) -> Iterator[Group]:
         """Return the groups, or those that a search finds, a page at a time.
 
@@ -114,7 +112,7 @@ class DoceboHook(VendorHook):
     def get_group(self, group_id: str | int | None = None, **group: Any) -> Group:
         """Return one group.
 
-        :raises NotFound: there is no such group.
+        :raises NotFound: the vendor does not have the group.
         """
         api, found = self._resolved({"group_id": group_id, **group})
         return api.group(found)
@@ -199,8 +197,6 @@ class DoceboHook(VendorHook):
 
         return find(self.api(), values, by)
 
-    # Groups --------------------------------------------------------------------------------------------------------
-
     def create_group(self, name: str, user_ids: UserSource = (), **parameters: Any) -> GroupChange:
         """Create a group with these users, or use the one of that name. Creating twice results in one.
 
@@ -216,10 +212,10 @@ class DoceboHook(VendorHook):
             return create(*prepared)
 
     def update_group(self, **parameters: Any) -> GroupChange:
-        """Change the name, description or rules of a group; what is not set stays.
+        """Change the name, description or rules of a group; None leaves them unchanged.
 
         Other rules have a side effect: Docebo empties the group and fills it again, which can take an hour, and its
-        Enrollment Rules app may enrol the users who come in. Rules that the group has already are not sent. An
+        Enrollment Rules app may enrol new members. Rules that the group has already are not sent. An
         automatic group that was migrated from the former groups service is recalculated by any change, also of the
         name.
 
@@ -243,13 +239,11 @@ class DoceboHook(VendorHook):
         with self.prepare("The deletion of a group", DeleteGroup, parameters) as prepared:
             return delete(*prepared)
 
-    # Members -------------------------------------------------------------------------------------------------------
-
     def add_users(self, user_ids: UserSource = NOT_GIVEN, **parameters: Any) -> GroupChange:
         """Add users, and those of branches and groups. Adding a member again changes nothing.
 
-        Docebo may do it in the background, see ``background_job`` of the result. An automatic group may be given users,
-        too; they stay whatever its rules say.
+        Docebo may add them in the background, see ``background_job`` of the result. Users who are added to an automatic
+        group stay in it, also if they do not fit its rules.
 
         :param parameters: of :class:`~airflow_segments_provider.vendors.docebo.parameters.AddUsers`.
         """

@@ -27,9 +27,9 @@ class WalkMeHook(VendorHook):
     The connection: host = base URL (or the name of a region, or empty), login = client id, password = client secret,
     and the extra fields of :class:`~airflow_segments_provider.vendors.walkme.connection.WalkMeConnectionFields`.
 
-    User IDs may be any iterable; it is read once, checked whole before the first call, and
-    sent in requests of at most 25,000. Wherever a ``system_guid`` is taken, None means the connection's own.
-    Every method that calls may raise :class:`~airflow_segments_provider.errors.VendorError`.
+    User IDs may be any iterable, which is read once, checked as a whole before the first call, and sent in requests of
+    at most 25,000. A ``system_guid`` of None is the connection's own. Every method that sends requests may raise
+    :class:`~airflow_segments_provider.errors.VendorError`.
 
     :param walkme_conn_id: the connection.
     :param retry: in place of the connection's own ``retry``.
@@ -43,8 +43,6 @@ class WalkMeHook(VendorHook):
     def __init__(self, walkme_conn_id: str = default_conn_name, *, retry: RetryPolicy | None = None) -> None:
         super().__init__(walkme_conn_id, retry=retry)
         self.walkme_conn_id = walkme_conn_id
-
-    # The connection ------------------------------------------------------------------------------------------------
 
     @cached_property
     def fields(self) -> WalkMeConnectionFields:
@@ -79,7 +77,7 @@ class WalkMeHook(VendorHook):
 
     @property
     def ui_url(self) -> str:
-        """The Admin Center page that lists the account's systems, or an empty text where it is not known."""
+        """The Admin Center page that lists the account's systems, or an empty text for an unknown host."""
         from airflow_segments_provider.vendors.walkme.connection import ADMIN_CENTERS, REGIONS
 
         if self.fields.admin_url:
@@ -108,8 +106,6 @@ class WalkMeHook(VendorHook):
 
         return WalkMeUserRules(self.api())
 
-    # Reading -------------------------------------------------------------------------------------------------------
-
     def get_segments(self, system_guid: str | None = None) -> list[Segment]:
         """Return all segments of the system: their names and IDs. WalkMe lists no members."""
         from airflow_segments_provider.vendors.walkme.parameters import LookUp
@@ -120,7 +116,7 @@ class WalkMeHook(VendorHook):
         """Return one segment, or None, with one call. A GUID decides, else an external ID, else a name.
 
         :param segment: the fields of :class:`~airflow_segments_provider.vendors.walkme.parameters.SegmentKey`.
-        :raises Conflict: several segments have that name: WalkMe's Editor cannot tell them apart.
+        :raises Conflict: several segments have that name: WalkMe's Editor does not distinguish them.
         """
         from airflow_segments_provider.vendors.walkme.parameters import SegmentKey
         from airflow_segments_provider.vendors.walkme.responses import select
@@ -142,8 +138,6 @@ class WalkMeHook(VendorHook):
             raise InvalidInput(subject, problems.texts)
         return self.api(wanted.system_guid), wanted
 
-    # Writing -------------------------------------------------------------------------------------------------------
-
     def create_segment(self, name: str, user_ids: UserSource = (), **parameters: Any) -> SegmentChange:
         """Create a segment with these users, or use the one that exists. Creating twice results in one.
 
@@ -163,7 +157,7 @@ class WalkMeHook(VendorHook):
     def update_segment(self, action: Action, user_ids: UserSource, **parameters: Any) -> SegmentChange:
         """Add users to a segment, remove them, or make them its only members.
 
-        Adding a member again and removing a user who is not a member change nothing, so this can always be repeated.
+        Adding a member again and removing a user who is not a member change nothing, so a repetition is safe.
         Without IDs, ``add`` and ``remove`` send nothing.
 
         :param action: ``override`` takes 25,000 IDs at most: WalkMe replaces all members with each single request.
@@ -192,8 +186,7 @@ class WalkMeHook(VendorHook):
     def delete_segment(self, **parameters: Any) -> SegmentChange:
         """Delete a segment. WalkMe states that this is possible, but documents no delete endpoint.
 
-        So the obvious one is called; where it does not exist, the segment is emptied instead, and its content is shown
-        to no user.
+        ``DELETE`` of the segment is tried; where WalkMe has no such endpoint, all members are removed instead.
 
         :param parameters: of :class:`~airflow_segments_provider.vendors.walkme.parameters.DeleteSegment`.
         :raises NotFound: the segment does not exist, and ``if_missing="fail"``; or the system does not.

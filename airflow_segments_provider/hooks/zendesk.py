@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["ZendeskHelpCenterHook"]
 
 
-def in_our_words(connection: Connection) -> Connection:
-    """Return the connection; one of the official provider's type as one of ours."""
+def as_help_center(connection: Connection) -> Connection:
+    """Return the connection, converted to type ``zendesk_help_center`` if it has the official provider's type."""
     from airflow.providers.common.compat.sdk import Connection
 
     from airflow_segments_provider.vendors.zendesk.connection import extra_of, from_official
@@ -59,7 +59,7 @@ class ZendeskHelpCenterHook(VendorHook):
     """User segments of a Zendesk Help Center, and Zendesk's users and tags.
 
     The connection, of type ``zendesk_help_center``: host = ``acme``, ``acme.zendesk.com`` or a URL, login = OAuth
-    client id, password = OAuth client secret; other ways to log in, and the rest, in the extra fields of
+    client id, password = OAuth client secret; other authentication and settings in the extra fields of
     :class:`~airflow_segments_provider.vendors.zendesk.connection.ZendeskConnectionFields`. A connection of the official
     provider's type ``zendesk`` works, too. Segments need a Help Center manager (Guide admin).
 
@@ -86,8 +86,8 @@ class ZendeskHelpCenterHook(VendorHook):
 
     @cached_property
     def connection(self) -> Any:
-        """The Airflow connection, looked up once; one of the official provider's type is put in our words."""
-        return in_our_words(self.get_connection(self.conn_id))
+        """The Airflow connection, looked up once; one of the official provider's type is converted."""
+        return as_help_center(self.get_connection(self.conn_id))
 
     @cached_property
     def fields(self) -> ZendeskConnectionFields:
@@ -129,8 +129,6 @@ class ZendeskHelpCenterHook(VendorHook):
 
         return explain(self)
 
-    # Reading user segments -----------------------------------------------------------------------------------------
-
     def get_user_segments(self, **parameters: Any) -> UserSegments:
         """Return all user segments, or those of one list.
 
@@ -145,7 +143,7 @@ class ZendeskHelpCenterHook(VendorHook):
     def get_user_segment(self, **user_segment: Any) -> UserSegment:
         """Return one user segment with its added users.
 
-        :raises NotFound: there is no such segment.
+        :raises NotFound: the vendor does not have the segment.
         """
         return self.api().found(self._key(user_segment))
 
@@ -174,8 +172,6 @@ class ZendeskHelpCenterHook(VendorHook):
 
         return accepted("The look-up of a user segment", UserSegmentKey, user_segment)
 
-    # User segments -------------------------------------------------------------------------------------------------
-
     def create_user_segment(self, name: str, user_ids: UserSource = (), **parameters: Any) -> UserSegmentChange:
         """Create a segment with these users, or use the one of that name. Creating twice results in one.
 
@@ -192,10 +188,10 @@ class ZendeskHelpCenterHook(VendorHook):
     def update_user_segment(self, user_ids: UserSource = NOT_GIVEN, **parameters: Any) -> UserSegmentChange:
         """Change the rules, type or name of a segment, its added users, or both; the users last.
 
-        Zendesk takes the added users as a whole: they are read, changed and written. Two programs that do so at the
-        same time lose one change; threads of one process do not.
+        Zendesk replaces the added users as a whole: they are read, changed and written. If two processes do so at the
+        same time, one change is lost; threads of one process wait for each other.
 
-        :param user_ids: those who match the segment's rules are in it besides.
+        :param user_ids: the users besides those who match the segment's rules.
         :param parameters: of :class:`~airflow_segments_provider.vendors.zendesk.parameters.UpdateUserSegment`.
         :raises InvalidInput: also where the segment is built in, or too many users would be removed.
         :raises Conflict: another segment has the new name.
@@ -216,14 +212,14 @@ class ZendeskHelpCenterHook(VendorHook):
         return self.update_user_segment(user_ids, action="remove", **parameters)
 
     def set_users(self, user_ids: UserSource, **parameters: Any) -> UserSegmentChange:
-        """Update a segment with the action ``set``: written only where something changes."""
+        """Update a segment with the action ``set``: sent only if something changes."""
         return self.update_user_segment(user_ids, action="set", **parameters)
 
     def delete_user_segment(self, **parameters: Any) -> UserSegmentChange:
         """Delete a segment; Zendesk refuses where it is in use.
 
         :param parameters: of :class:`~airflow_segments_provider.vendors.zendesk.parameters.DeleteUserSegment`.
-        :raises Conflict: it is in use; says where, as far as the API shows it.
+        :raises Conflict: it is in use; the message names the places that the API shows.
         :raises InvalidInput: it is built in.
         """
         from airflow_segments_provider.vendors.zendesk.parameters import DeleteUserSegment
@@ -233,18 +229,16 @@ class ZendeskHelpCenterHook(VendorHook):
             return delete(*prepared)
 
     def apply_user_segment(self, **parameters: Any) -> AppliedSegment:
-        """Restrict an article or a topic to a segment, which replaces every segment there; or open it to all.
+        """Restrict an article or a topic to a segment, which replaces every segment there; or remove the restriction.
 
         :param parameters: of :class:`~airflow_segments_provider.vendors.zendesk.parameters.ApplyUserSegment`.
-        :raises InvalidInput: the plan does not let the segment be applied.
+        :raises InvalidInput: the Zendesk plan does not permit to apply the segment.
         """
         from airflow_segments_provider.vendors.zendesk.content import apply
         from airflow_segments_provider.vendors.zendesk.parameters import ApplyUserSegment
 
         with self.prepare("The application of a user segment", ApplyUserSegment, parameters) as prepared:
             return apply(*prepared)
-
-    # Users ---------------------------------------------------------------------------------------------------------
 
     def get_users(self, query: str | None = None) -> Iterator[User]:
         """Return all users, page by page; or those that Zendesk's search finds, 10,000 at most.
@@ -304,15 +298,13 @@ class ZendeskHelpCenterHook(VendorHook):
         with self.prepare("The change of tags", UserTags, {"user_id": user_id, "tags": tags}) as (api, write):
             return change_tags(api, action, write)
 
-    # Many users at once --------------------------------------------------------------------------------------------
-
     def update_users(self, user_ids: UserSource, change: Mapping[str, Any] | str, **parameters: Any) -> UsersUpdate:
-        """Begin background jobs that make the same change to many users, 100 a job.
+        """Start background jobs that make the same change to many users, 100 a job.
 
-        Zendesk runs 30 jobs at once, so this waits while more are to be begun; it does not wait for the last ones. A
+        Zendesk runs 30 jobs at once, so this waits until the last ones can start; it does not wait for their end. A
         job that completes may have failed for some users: see :class:`JobStatus`.
 
-        :param change: in the API's words; ``tags`` replaces all tags that a user has when the job comes to it.
+        :param change: in the API's words; ``tags`` replaces all tags of a user.
         :param parameters: of :class:`~airflow_segments_provider.vendors.zendesk.parameters.UpdateUsers`.
         """
         from airflow_segments_provider.vendors.zendesk.jobs import update_users
@@ -322,7 +314,7 @@ class ZendeskHelpCenterHook(VendorHook):
             return update_users(*prepared)
 
     def update_each_user(self, changes: Iterable[Mapping[str, Any]]) -> UsersUpdate:
-        """Begin background jobs that change each user in its own way, 100 a job; otherwise as :meth:`update_users`.
+        """Start background jobs that change each user in its own way, 100 a job; otherwise as :meth:`update_users`.
 
         :param changes: each with ``id`` or ``external_id``, and what is to change.
         """

@@ -1,4 +1,4 @@
-"""Waits until a Docebo group has its members: rules are evaluated, and background jobs are done."""
+"""Sensor for the members of a Docebo group: rules are evaluated, and background jobs are done."""
 
 from __future__ import annotations
 
@@ -30,47 +30,48 @@ if TYPE_CHECKING:
 
 __all__ = ["DoceboGroupPopulatedSensor"]
 
-_NOT_OF_THE_WAIT = ("expected_user_ids", "docebo_conn_id")
+_OTHER_FIELDS = ("expected_user_ids", "docebo_conn_id")
 
-# An hour is what Docebo may take to evaluate rules; the rest is for seeing it.
+# Docebo may take an hour to evaluate rules; the polls need the rest.
 TIMEOUT = timedelta(minutes=75)
 
 
 class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
-    """Wait until a group has the members that a change gave it; after an addition, a removal, or a change of rules.
+    """Wait until a group has its members after an addition, a removal, or a change of rules.
 
-    Docebo adds many users in a background job for which it gives no id, and evaluates rules within an hour. So the
-    group is polled until its rules are READY, its number of members is as expected, and polls in a row find the same.
-    Then, where ``expected_user_ids`` are given, the member list is read: they must be in it.
+    Docebo adds many users in a background job without an ID, and evaluates rules within an hour. Therefore the sensor
+    polls the group until its rules are READY, its number of members is as expected, and consecutive polls find the same
+    state. Then it reads the member list, which must contain all ``expected_user_ids``.
 
-    A number that holds still does not prove that a background job is done: it may not have begun. So after one, what is
-    expected must be given; only for a group that it filled first, the sensor waits for the first members by itself.
+    A stable number does not prove that a background job is done: the job may not have started. After a background job,
+    set at least one of the ``expected_…`` parameters or ``min_count``. Only where the job filled an empty group, the
+    sensor waits for the first members without them.
 
-    Returns ``group_id, members, users_missing, populated_at``. A group that is deleted meanwhile is ``NotFound`` at
-    once.
+    Returns ``group_id, members, users_missing, populated_at``. If the group is deleted meanwhile, the sensor fails at
+    once with ``NotFound``.
 
-    :param group: the result of the change (``create.output``); a manual group that was changed at once needs one poll.
-    :param group_id: in place of it: the uuid, or the number of the former groups service.
+    :param group: the result of the change (``create.output``); a manual group without a background job needs one poll.
+    :param group_id: in place of ``group``: the uuid, or the number of the former groups service.
     :param name: in place of both; one call more.
-    :param expected_user_ids: users who must be members: as ``user_ids`` of the operators, and as well concealed. The
-        triggerer gets their number only. Checking them is one call for each 200 members.
+    :param expected_user_ids: users who must be members, as ``user_ids`` of the operators. The triggerer gets their
+        number only. Checking them needs one call for each 200 members.
     :param identify_by: what these are: ``id``, ``email`` or ``username``.
-    :param on_invalid: ``fail`` refuses all of these if one is unusable; ``skip`` leaves those out.
-    :param max_invalid_fraction: with ``skip``, fail where a larger share of 100 or more is unusable; 0.2 by default.
-        Where all are, or where Docebo knows none of them, the sensor always fails.
-    :param max_missing: how many of these may be missing; by default none, or of addresses and usernames as many as
-        ``group`` says belong to no user.
-    :param expected_count: the number of members, exactly.
+    :param on_invalid: ``fail`` rejects all of these if one is invalid; ``skip`` leaves those out.
+    :param max_invalid_fraction: with ``skip``, fail where a larger share of 100 or more is invalid; 0.2 by default. If
+        all are invalid or unmatched, the sensor always fails.
+    :param max_missing: how many of these may be missing; by default 0, or for addresses and usernames the number of
+        unmatched users in ``group``.
+    :param expected_count: the exact number of members.
     :param min_count: the least number of members.
-    :param still_polls: polls in a row that must find the same.
-    :param max_failures: polls in a row that may fail in passing: network, 5xx, 429, an answer that makes no sense. In
-        ``reschedule`` mode, which remembers nothing, any number until the timeout.
+    :param still_polls: consecutive polls that must find the same state.
+    :param max_failures: consecutive polls that may fail temporarily: network, 5xx, 429, an unreadable response. In
+        ``reschedule`` mode, which keeps no count, any number until the timeout.
     :param poke_interval: seconds between the first polls; each wait is longer than the one before, up to ``max_wait``.
-    :param timeout: from the start of the first poll: neither a restart of the triggerer nor a further deferral begins
-        it anew.
+    :param timeout: from the start of the first poll; a restart of the triggerer or another deferral does not restart
+        it.
     :param deferrable: wait in the triggerer, without a worker slot; by default as ``[operators] default_deferrable``
-        says. Otherwise ``mode`` is ``poke`` or ``reschedule``, as of any sensor; there, too, the last polls of a wait
-        hold the slot, for ``still_polls`` times ``poke_interval``.
+        says. Otherwise ``mode`` is ``poke`` or ``reschedule``, as of any sensor; also then the last polls hold the
+        slot, for ``still_polls`` times ``poke_interval``.
     """
 
     template_fields: Sequence[str] = (
@@ -143,7 +144,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
         return DoceboHook(self.docebo_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Wait, in the way that was chosen."""
+        """Wait in the triggerer, or as ``mode`` says."""
         self.vendor_url = self.hook.ui_url
         DoceboLink().push(context, self.vendor_url)
         self._failures = 0
@@ -152,12 +153,12 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
             return super().execute(context)
 
     def on_kill(self) -> None:
-        """End a wait in place; a deferred wait holds nothing that would have to be ended."""
+        """End a wait in the worker."""
         if "hook" in self.__dict__:
             self.hook.stop()
 
     def poke(self, context: Context) -> bool | PokeReturnValue:  # noqa: ARG002
-        """Look once; a deferrable wait is deferred if that was not enough."""
+        """Poll once; defer a deferrable wait that is not over."""
         from airflow_segments_provider.triggers.base import PASSING
 
         result = None
@@ -170,19 +171,19 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
                 raise
             self.log.warning("Poll failed, the %d. in a row: %s", self._failures, error)
         if result is None and self.deferrable and self._uuid is not None:
-            # Airflow's sensors skip or fail, as configured, on what is raised here.
+            # Airflow's sensors skip or fail, by their parameters, on errors that are raised here.
             self._defer(self._uuid, datetime.now(UTC) + timedelta(seconds=self.timeout))
         return result is not None and PokeReturnValue(True, result)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        """Look for the expected users once the trigger has found the right number; if some are missing, wait on.
+        """Check the expected users after the trigger has found the right number; if some are missing, wait again.
 
         :raises AirflowSensorTimeout: the group was not populated within ``timeout``.
-        :raises SegmentsError: what the trigger met, as the same error; or its event is none that is known.
+        :raises SegmentsError: the error of the trigger; or its event is unknown.
         """
         from airflow_segments_provider.triggers.base import PASSING
 
-        group_id, deadline, members = _understood(event)
+        group_id, deadline, members = _read_event(event)
         with self._reading():
             self._polls = self._wait.still_polls
             try:
@@ -190,7 +191,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
             except PASSING as error:
                 if datetime.now(UTC) >= deadline:
                     raise
-                self.log.warning("The members could not be read, the wait goes on: %s", error)
+                self.log.warning("The members could not be read, the wait continues: %s", error)
             else:
                 if missing <= self._wait.allowed_missing:
                     return self._result(group_id, members, missing)
@@ -202,11 +203,11 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Read the wait and its expected users."""
+        """Read the parameters of the wait and the expected users."""
         from airflow_segments_provider.vendors.docebo.population import read_wait
 
-        given = {field: getattr(self, field) for field in self.template_fields if field not in _NOT_OF_THE_WAIT}
-        self._wait, self._expected = read_wait(given, self.expected_user_ids)
+        parameters = {field: getattr(self, field) for field in self.template_fields if field not in _OTHER_FIELDS}
+        self._wait, self._expected = read_wait(parameters, self.expected_user_ids)
         with closing(self._expected):
             yield
 
@@ -227,7 +228,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
         return self._result(self._uuid, members, missing)
 
     def _settled(self, group_id: str) -> int | None:
-        """Return the number of members if it is as expected and stable; deferrable, the triggerer checks that."""
+        """Return the number of members if it is as expected and, unless the wait is deferrable, stable."""
         from airflow_segments_provider.triggers.docebo import lacking
 
         found: GroupPopulation | None = None
@@ -286,10 +287,10 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
         )
 
 
-def _understood(event: Any) -> tuple[str, datetime, int]:
-    """Group, deadline and number of members of an event that says that the number is right.
+def _read_event(event: Any) -> tuple[str, datetime, int]:
+    """Return group, deadline and number of members of an event ``populated``.
 
-    :raises AirflowException: what else it says, or that it says nothing.
+    :raises AirflowException: the event is a time-out, an error, or unknown.
     """
     match event:
         case {"status": "populated", "group_id": str(group_id), "deadline": str(deadline), "members": int(members)}:
@@ -300,13 +301,13 @@ def _understood(event: Any) -> tuple[str, datetime, int]:
             raise getattr(errors, name)(message)
         case _:
             raise SegmentsError(
-                "The trigger of this sensor sent no event that is known; whether the group is "
-                "populated is not known. Run the task again."
+                "The trigger of this sensor sent an unknown event, so it is uncertain whether the group is populated. "
+                "Run the task again."
             )
 
 
 def _timed_out(group_id: str, sentence: str) -> AirflowSensorTimeout:
     return AirflowSensorTimeout(
-        f"Docebo group {group_id} was not populated within the sensor's timeout: {sentence}. If that is how it should "
-        "be, correct what is expected; if Docebo is only late, raise `timeout`."
+        f"Docebo group {group_id} was not populated within the sensor's timeout: {sentence}. If that is "
+        "right, correct the expected users or number; if Docebo is only late, raise `timeout`."
     )

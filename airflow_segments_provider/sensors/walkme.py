@@ -1,4 +1,4 @@
-"""Waits until WalkMe's Editor shows a change of a segment."""
+"""Sensor for a change of a segment in WalkMe's Editor."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ SHORTEST_DEFERRAL = timedelta(seconds=10)
 class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
     """Wait until WalkMe's Editor shows a new or changed segment, up to 10 minutes after the change.
 
-    The end of the wait is an absolute moment, ``changed_at + propagation_delay``: a retry, a clear or a restart of the
-    triggerer never starts it over. Nothing is called during the wait; at its end one call lists the segments, and the
-    segment must be among them. That the Editor shows it cannot be asked of WalkMe: the delay is its own statement, see
+    The wait ends at a fixed time, ``changed_at + propagation_delay``: a retry, a clear or a restart of the triggerer
+    does not restart it. No call is made during the wait; at its end one call lists the segments, and the segment must
+    be among them. WalkMe's API does not show whether the Editor shows a segment: the delay is WalkMe's statement, see
     https://support.walkme.com/knowledge-base/segments-api/.
 
     Returns ``system_guid, segment_guid, external_id, name, visible_at``.
 
-    :param segment: the result of a create, update or sync (``create.output``), which has everything else. The wait for
-        a sync that was only planned is skipped.
+    :param segment: the result of a create, update or sync (``create.output``), which also has ``changed_at``. The wait
+        for a sync that was only planned is skipped.
     :param segment_guid: in place of ``segment``, as are ``external_id`` and ``name``.
     :param changed_at: when the segment was changed, with time zone; needed without ``segment``.
     :param propagation_delay: a ``timedelta``, a number of seconds, or an ISO 8601 duration.
     :param deferrable: wait in the triggerer, without a worker slot; by default as ``[operators] default_deferrable``
-        says. A wait of under 10 seconds is waited in place.
+        says. A wait of under 10 seconds is not deferred.
     """
 
     template_fields: Sequence[str] = (
@@ -92,7 +92,7 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
         return WalkMeHook(self.walkme_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Wait, in the way that was chosen."""
+        """Wait in the triggerer, or as ``mode`` says."""
         if isinstance(self.segment, Mapping) and self.segment.get("outcome") == "planned":
             raise AirflowSkipException("The sync was only planned and sent nothing, so there is nothing to wait for.")
         self.vendor_url = self.hook.ui_url
@@ -114,14 +114,14 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
         return super().execute(context)
 
     def on_kill(self) -> None:
-        """End a wait in place; a deferred wait holds nothing that would have to be ended."""
+        """End a wait in the worker."""
         if "hook" in self.__dict__:
             self.hook.stop()
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        """Look for the segment, once the trigger has fired.
+        """Look for the segment after the trigger has fired.
 
-        :raises AirflowSensorTimeout: it fired at the sensor's ``timeout``, before the moment waited for.
+        :raises AirflowSensorTimeout: it fired at the sensor's ``timeout``, before the end of the wait.
         """
         until = self.visible_at()
         # The triggerer's clock decides: this worker's may be a little behind.
@@ -134,21 +134,21 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
         return self.proof(until)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:  # noqa: ARG002
-        """Whether the moment has come and the segment is there; no call before that moment."""
+        """Return whether the wait is over and the segment exists; no call before that time."""
         until = self.visible_at()
         return datetime.now(UTC) >= until and PokeReturnValue(True, self.proof(until))
 
     def visible_at(self) -> datetime:
-        """Return the moment from which WalkMe's Editor shows the change.
+        """Return the time from which WalkMe's Editor shows the change.
 
-        :raises InvalidInput: with every problem found in what the sensor was given.
+        :raises InvalidInput: with every problem of the sensor's parameters.
         """
         from airflow_segments_provider.vendors.base.parameters import validated
         from airflow_segments_provider.vendors.walkme.parameters import Propagation
 
         problems: list[str] = []
-        given = {**self._key, "changed_at": self.changed_at, "propagation_delay": self.propagation_delay}
-        wait = validated(Propagation, given, problems)
+        parameters = {**self._key, "changed_at": self.changed_at, "propagation_delay": self.propagation_delay}
+        wait = validated(Propagation, parameters, problems)
         if wait is None:
             raise InvalidInput("The wait for a WalkMe segment", problems)
         return wait.changed_at + wait.propagation_delay
@@ -156,13 +156,13 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
     def proof(self, until: datetime) -> dict[str, Any]:
         """Return the segment as WalkMe lists it.
 
-        :raises NotFound: it is not there (any more).
+        :raises NotFound: WalkMe does not list it (any more).
         """
         found = self.hook.find_segment(**self._key)
         if found is None:
             raise NotFound(
-                "WalkMe no longer lists the segment that was waited for: it was deleted since, or the connection "
-                f"{self.walkme_conn_id!r} or the system is another than the one it was made with.",
+                "WalkMe does not list the segment of this wait: it was deleted since, or it was created with another "
+                f"connection than {self.walkme_conn_id!r} or in another system.",
                 vendor="WalkMe",
             )
         self.log.info("WalkMe lists segment %r (%s).", found.name, found.segment_guid)

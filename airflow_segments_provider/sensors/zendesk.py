@@ -1,4 +1,4 @@
-"""Waits until Zendesk's background jobs are done."""
+"""Sensor for Zendesk's background jobs."""
 
 from __future__ import annotations
 
@@ -33,24 +33,25 @@ TIMEOUT = timedelta(days=1)
 
 
 class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
-    """Wait until background jobs of Zendesk are done, and say what became of them.
+    """Wait until background jobs of Zendesk are done.
 
-    Returns ``jobs, users_updated, users_failed``: the last by Zendesk's reason. A job that is completed may still have
-    failed for some of its users, and that fails the task by default. A job that failed as a whole, or that
-    Zendesk does not have (it forgets jobs a day after their creation), always does. A retry of this task repairs
-    neither: run the update again, which makes the same change twice where it had succeeded. See
+    A completed job may have failed for some of its users: see ``on_failed``. A job that failed as a whole always fails
+    the task, as does a job that Zendesk does not show (it shows each for one day). A retry of this task does not help:
+    run the update again, which repeats the same change where it had succeeded. See
     https://developer.zendesk.com/api-reference/ticketing/ticket-management/job_statuses/.
 
+    Returns ``jobs, users_updated, users_failed``: the last by Zendesk's reason.
+
     :param job_ids: the result of :class:`~airflow_segments_provider.operators.zendesk.ZendeskUpdateUsersOperator`
-        (``update.output``); or a job's id, or several; or a text that holds any of these (JSON). None at all is a
+        (``update.output``); or a job's ID, or several; or a text that holds any of these (JSON). An empty list is a
         success without a call.
     :param on_failed: ``fail`` fails if a completed job has failed for some users; ``skip`` counts them by reason in the
         result.
-    :param max_failures: polls in a row that may fail in passing: network, 5xx, 429, an answer that makes no sense. In
-        ``reschedule`` mode, which remembers nothing, any number until the timeout.
+    :param max_failures: consecutive polls that may fail temporarily: network, 5xx, 429, an unreadable response. In
+        ``reschedule`` mode, which keeps no count, any number until the timeout.
     :param poke_interval: seconds between the first polls; each wait is longer than the one before, up to ``max_wait``.
         A poll is one call for 100 jobs.
-    :param timeout: from the first poll: a restart of the triggerer does not begin it anew.
+    :param timeout: from the first poll; a restart of the triggerer does not restart it.
     :param deferrable: wait in the triggerer, without a worker slot; by default as ``[operators] default_deferrable``
         says. Otherwise ``mode`` is ``poke`` or ``reschedule``, as of any sensor.
     """
@@ -92,7 +93,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
         return ZendeskHelpCenterHook(self.zendesk_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Wait, in the way that was chosen."""
+        """Wait in the triggerer, or as ``mode`` says."""
         self.vendor_url = self.hook.ui_url
         ZendeskHelpCenterLink().push(context, self.vendor_url)
         self._failures = 0
@@ -100,14 +101,14 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
         return super().execute(context)
 
     def on_kill(self) -> None:
-        """End a wait in place; a deferred wait holds nothing that would have to be ended."""
+        """End a wait in the worker."""
         if "hook" in self.__dict__:
             self.hook.stop()
 
     def poke(self, context: Context) -> bool | PokeReturnValue:  # noqa: ARG002
-        """Look once; a deferrable wait is deferred if that was not enough.
+        """Poll once; defer a deferrable wait that is not over.
 
-        :raises RejectedRequest: what failed, once all jobs are done.
+        :raises RejectedRequest: all jobs are done, and some failed.
         """
         from airflow_segments_provider.triggers.base import PASSING
         from airflow_segments_provider.triggers.zendesk import outcome
@@ -127,15 +128,15 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
             unfinished = sum(not job.finished for job in jobs)
             self.log.info("%d of %d background jobs are not done.", unfinished, len(jobs))
         if self.deferrable:
-            # Airflow's sensors skip or fail, as configured, on what is raised before this.
+            # Airflow's sensors skip or fail, by their parameters, on errors that are raised before this.
             self._defer(datetime.now(UTC) + timedelta(seconds=self.timeout))
         return False
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002
-        """Take over what the trigger found.
+        """Return the result of the trigger.
 
         :raises AirflowSensorTimeout: the jobs were not done within ``timeout``.
-        :raises SegmentsError: what the trigger met, as the same error; or its event is none that is known.
+        :raises SegmentsError: the error of the trigger; or its event is unknown.
         """
         self._wait = self._read_wait()
         match event:
@@ -144,15 +145,15 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
             case {"status": "timeout", "jobs": int(jobs), "unfinished": unfinished}:
                 raise AirflowSensorTimeout(
                     f"Zendesk did not end {'all' if unfinished is None else unfinished} of {jobs} background jobs "
-                    f"within the sensor's timeout of {self.timeout:g} s. They go on: to see what becomes of them, "
-                    "clear this task within a day of the update. If this happens again, raise `timeout`."
+                    f"within the sensor's timeout of {self.timeout:g} s. They continue: to get their results, clear "
+                    "this task within a day of the update. If this happens again, raise `timeout`."
                 )
             case {"status": "failed", "error": str(name), "message": str(message)} if name in errors.__all__:
                 raise getattr(errors, name)(message)
             case _:
                 raise SegmentsError(
-                    "The trigger of this sensor ended without a word that is known; what became of the background jobs "
-                    "is not known. Run the task again."
+                    "The trigger of this sensor sent an unknown event, so the results of the background jobs are "
+                    "uncertain. Run the task again."
                 )
 
     def _read_wait(self) -> JobWait:
@@ -161,9 +162,9 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
         return read_wait(self.job_ids, on_failed=self.on_failed, max_failures=self.max_failures)
 
     def _result(self, found: dict[str, Any]) -> dict[str, Any]:
-        """Return the task's result, of what became of the jobs.
+        """Return the task's result.
 
-        :raises RejectedRequest: some failed, or failed for some users.
+        :raises RejectedRequest: jobs failed, or failed for some users.
         """
         jobs = len(self._wait.job_ids) + self._wait.earlier_jobs
         updated = found["users_updated"]
@@ -183,8 +184,8 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
             sentence += f" {found['jobs_failed']:,} of the jobs failed as a whole, such as {named}."
         if found["jobs_failed"] or (users_failed and self._wait.on_failed == "fail"):
             raise RejectedRequest(
-                f"{sentence} Mend what stands in the way and run the update again: made twice, the same change is no "
-                f"other. The Airflow connection is {self.zendesk_conn_id!r}.",
+                f"{sentence} Remove the cause and run the update again: a repetition of the same change does no harm. "
+                f"The Airflow connection is {self.zendesk_conn_id!r}.",
                 vendor="Zendesk",
             )
         self.log.log(logging.WARNING if users_failed else logging.INFO, sentence)

@@ -1,4 +1,4 @@
-"""What the triggers that poll a vendor share: the connection, a thread for the call, and what a poll may survive."""
+"""Common parts of the triggers that poll a vendor: connection, thread, and temporary failures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 
-# What a later poll may well not meet again.
+# Failures that may be over at the next poll.
 PASSING = (RateLimited, UnexpectedReply, VendorUnavailable)
 
 # Seconds. A trigger that fires a few seconds after the deferral races with the task's own end in Airflow.
@@ -27,10 +27,10 @@ SHORTEST_DEFERRAL = 10.0
 
 
 def in_thread(call: Callable[Parameters, Result]) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
-    """Return the call, carried out in a thread while the loop goes on.
+    """Return a coroutine function that makes the call in a thread.
 
     Not by ``asyncio.to_thread``: on Airflow 3.1 a token that is masked in such a thread stops the whole triggerer, with
-    a lock that "is bound to a different event loop". From a thread of asgiref's, Airflow finds back to the right loop.
+    a lock that "is bound to a different event loop". In a thread of asgiref's, Airflow finds the right loop.
     """
     from asgiref.sync import sync_to_async
 
@@ -38,7 +38,7 @@ def in_thread(call: Callable[Parameters, Result]) -> Callable[Parameters, Corout
 
 
 async def connection_of(conn_id: str) -> Connection:
-    """Return the connection, looked up without blocking the loop.
+    """Look up the connection without blocking the loop.
 
     :raises ConfigurationError: the triggerer does not find it.
     """
@@ -46,15 +46,15 @@ async def connection_of(conn_id: str) -> Connection:
         return await get_async_connection(conn_id)
     except AirflowNotFoundException:
         raise ConfigurationError(
-            f"The triggerer finds no connection {conn_id!r}, though the worker did: define it where both look, not in "
-            "the worker's environment alone."
+            f"The triggerer does not find the connection {conn_id!r}, although the worker did: define it where both "
+            "look, not in the worker's environment alone."
         ) from None
 
 
 def one_try() -> RetryPolicy:
-    """No repeat within a poll, which would hold a thread: the next poll is the repeat.
+    """Return a policy without retries, which would hold a thread: the next poll is the retry.
 
-    For use in a thread: what it imports takes a while, and the loop is every trigger's.
+    Call it in a thread, because its import is slow and would block the loop.
     """
     from airflow_segments_provider.http import RetryPolicy
 

@@ -1,4 +1,4 @@
-"""Watches a Docebo group from the triggerer until it is populated."""
+"""Trigger that polls a Docebo group until it is populated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["DoceboGroupPopulatedTrigger"]
 
 
 def lacking(population: GroupPopulation, *, expected_count: int | None, min_count: int | None) -> str | None:
-    """Return what of the group is not yet as it should be, as the end of a sentence; None if nothing."""
+    """Return why the group is not populated, as the end of a sentence; None if it is."""
     status, members = population.ruleset_status, population.members
     if status is not None and status.upper() != "READY":
         return f"its rules are being evaluated (status {status})"
@@ -34,23 +34,23 @@ def lacking(population: GroupPopulation, *, expected_count: int | None, min_coun
 
 
 class DoceboGroupPopulatedTrigger(BaseTrigger):
-    """Polls a group until its rules are evaluated and its number of members is as expected and holds still.
+    """A trigger that polls a group until its rules are evaluated and its number of members is as expected and stable.
 
     Its one event is a small dict: ``status`` is ``populated``, ``timeout`` or ``failed``; ``group_id`` and ``deadline``
-    are its own; ``members`` is the number last seen; ``lacking`` says what a time-out waited for, and ``error`` and
-    ``message`` what a failure was. Nobody's id is known here: who must be a member is for the sensor to check.
+    are those of the trigger; ``members`` is the latest number; ``lacking`` is the reason of a time-out; ``error`` and
+    ``message`` describe a failure. The trigger has no user IDs: the sensor checks the expected users.
 
     :param docebo_conn_id: the connection.
     :param group_id: the group's uuid.
-    :param deadline: when to give up, ISO 8601 with time zone: a restart of the triggerer does not put it off.
+    :param deadline: when to give up, ISO 8601 with time zone; a restart of the triggerer does not extend it.
     :param poke_interval: seconds before the first poll, 10 at least; each further wait is twice as long, up to
-        ``max_wait``. What is as expected is polled again after ``poke_interval``, to see whether it holds still.
-    :param still_polls: polls in a row that must find the same.
-    :param expected_count: the number of members, exactly.
+        ``max_wait``. An expected state is polled again after ``poke_interval``, to see whether it is stable.
+    :param still_polls: consecutive polls that must find the same state.
+    :param expected_count: the exact number of members.
     :param min_count: the least number of members.
-    :param checked_count: a number of members at which the sensor found users missing: with the same number again it
-        is resumed only when polling has slowed down to ``max_wait``.
-    :param max_failures: polls in a row that may fail in passing.
+    :param checked_count: a number of members at which the sensor found users missing: with the same number again, the
+        trigger fires only after its interval has grown to ``max_wait``.
+    :param max_failures: consecutive polls that may fail temporarily.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class DoceboGroupPopulatedTrigger(BaseTrigger):
         self._still, self._met, self._soon = 0, False, False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what another triggerer needs to go on with the wait."""
+        """Return what another triggerer needs to continue the wait."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "docebo_conn_id": self.docebo_conn_id,
             "group_id": self.group_id,
@@ -106,7 +106,7 @@ class DoceboGroupPopulatedTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def cleanup(self) -> None:
-        """Let a poll that is under way in its thread end early."""
+        """End a poll in its thread early."""
         if self._hook is not None:
             self._hook.stop()
 
@@ -116,7 +116,7 @@ class DoceboGroupPopulatedTrigger(BaseTrigger):
         wait, failures, last = max(self.poke_interval, SHORTEST_DEFERRAL), 0, False
         while not last:
             left = (deadline - datetime.now(UTC)).total_seconds()
-            last = left <= wait  # the poll at the deadline, or the only one where a triggerer comes too late
+            last = left <= wait  # the poll at the deadline, or the only one where the triggerer starts after it
             await sleep(max(0.0, min(wait, left)))
             try:
                 population = await in_thread(self._hook.get_population)(group_id=self.group_id)
@@ -131,18 +131,18 @@ class DoceboGroupPopulatedTrigger(BaseTrigger):
                 if self._is_populated(population, wait):
                     return self._event("populated")
                 wait = self.poke_interval if self._soon else min(2 * wait, self.max_wait)
-        restless = "its number of members did not hold still" if self._met else "some of the expected users are missing"
-        return self._event("timeout", lacking=self._lacking() or restless)
+        unstable = "its number of members did not hold still" if self._met else "some of the expected users are missing"
+        return self._event("timeout", lacking=self._lacking() or unstable)
 
     def _is_populated(self, population: GroupPopulation, wait: float) -> bool:
-        """Whether this poll was the last that was needed, and if not, whether the next should be soon."""
+        """Return whether the group is populated; if not, note whether the next poll should be soon."""
         self._still = self._still + 1 if population == self._last else 1
         self._last, met_before = population, self._met
         unmet = self._lacking()
         self._met = unmet is None and population.members != self.checked_count
-        said = f"it has {population.members:,} members, the same in {self._still} of {self.still_polls} polls"
-        self.log.info("Docebo group %s: %s.", self.group_id, unmet or said)
-        # Once it is as expected, see soon whether it holds still; but not again and again where it keeps changing.
+        state = f"it has {population.members:,} members, the same in {self._still} of {self.still_polls} polls"
+        self.log.info("Docebo group %s: %s.", self.group_id, unmet or state)
+        # Poll an expected state again soon, but not repeatedly where it keeps changing.
         self._soon = self._met and self._still < self.still_polls and (self._still > 1 or not met_before)
         return unmet is None and self._still >= self.still_polls and (self._met or wait >= self.max_wait)
 
@@ -153,7 +153,7 @@ class DoceboGroupPopulatedTrigger(BaseTrigger):
 
     def _lacking(self) -> str | None:
         if self._last is None:
-            return "no poll was answered"
+            return "no poll got a response"
         return lacking(self._last, expected_count=self.expected_count, min_count=self.min_count)
 
     def _event(self, status: str, **more: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Watches Zendesk's background jobs from the triggerer until they are done."""
+"""Trigger that polls Zendesk's background jobs until they are done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_segments_provider.errors import SegmentsError
-from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook, in_our_words
+from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook, as_help_center
 from airflow_segments_provider.triggers.base import PASSING, SHORTEST_DEFERRAL, connection_of, in_thread, one_try
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ZendeskJobStatusTrigger"]
 
-# Of the jobs that ended otherwise than completed, as many are named.
+# At most so many failed jobs are named.
 NAMED = 5
 
 
 def outcome(jobs: Sequence[JobStatus]) -> dict[str, Any]:
-    """Return what became of all of the jobs, or of those that are done: numbers and IDs of jobs, no users.
+    """Return the results of the jobs that are done: numbers and job IDs, nothing about users.
 
-    ``users_updated`` is None where a completed job does not say.
+    ``users_updated`` is None where a completed job has no number.
     """
     done = [job for job in jobs if job.finished]
     completed = [job for job in done if job.status == "completed"]
@@ -47,18 +47,16 @@ def outcome(jobs: Sequence[JobStatus]) -> dict[str, Any]:
 
 
 class ZendeskJobStatusTrigger(BaseTrigger):
-    """Polls background jobs until all of them are done, whatever became of them.
+    """A trigger that polls background jobs until all of them are done, failed ones included.
 
-    Its one event is a small dict: ``status`` is ``finished``, ``timeout`` or ``failed``. With ``finished`` comes what
-    became of the jobs, in numbers; with ``timeout`` how many ``jobs`` there are and how many are ``unfinished``, None
-    where no poll was answered; with ``failed`` the ``error`` and its ``message``. Whom the jobs are about is never
-    kept.
+    Its one event is a small dict: ``status`` is ``finished``, ``timeout`` or ``failed``. ``finished`` has the result of
+    :func:`outcome`; ``timeout`` has the numbers of ``jobs`` and of ``unfinished`` ones, None where no poll got a
+    response; ``failed`` has the ``error`` and its ``message``. Users of the jobs are never kept.
 
     :param zendesk_conn_id: the connection.
-    :param job_ids: the jobs.
-    :param deadline: when to give up, ISO 8601 with time zone: a restart of the triggerer does not put it off.
-    :param poke_interval: seconds between two polls at first; then twice as long each time, up to ``max_wait``.
-    :param max_failures: polls in a row that may fail in passing.
+    :param deadline: when to give up, ISO 8601 with time zone; a restart of the triggerer does not extend it.
+    :param poke_interval: seconds between the first polls; then twice as long each time, up to ``max_wait``.
+    :param max_failures: consecutive polls that may fail temporarily.
     """
 
     def __init__(
@@ -81,7 +79,7 @@ class ZendeskJobStatusTrigger(BaseTrigger):
         self._hook: ZendeskHelpCenterHook | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what another triggerer needs to go on with the wait."""
+        """Return what another triggerer needs to continue the wait."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "zendesk_conn_id": self.zendesk_conn_id,
             "job_ids": self.job_ids,
@@ -100,7 +98,7 @@ class ZendeskJobStatusTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def cleanup(self) -> None:
-        """Let a poll that is under way in its thread end early."""
+        """End a poll in its thread early."""
         if self._hook is not None:
             self._hook.stop()
 
@@ -110,7 +108,7 @@ class ZendeskJobStatusTrigger(BaseTrigger):
         wait, failures, unfinished = max(self.poke_interval, SHORTEST_DEFERRAL), 0, None
         while True:
             left = (deadline - datetime.now(UTC)).total_seconds()
-            last = left <= wait  # the poll at the deadline, or the only one where a triggerer comes too late
+            last = left <= wait  # the poll at the deadline, or the only one where the triggerer starts after it
             await sleep(max(0.0, min(wait, left)))
             wait = max(min(2 * wait, self.max_wait), self.poke_interval)
             try:
@@ -132,5 +130,5 @@ class ZendeskJobStatusTrigger(BaseTrigger):
 
     def _hook_on(self, connection: Connection) -> ZendeskHelpCenterHook:
         hook = ZendeskHelpCenterHook(self.zendesk_conn_id, retry=one_try())
-        hook.connection = in_our_words(connection)
+        hook.connection = as_help_center(connection)
         return hook

@@ -335,9 +335,9 @@ class TestDeferred:
             ({"status": "failed", "error": "NotFound", "message": "Gone."}, NotFound, "Gone."),
             ({"status": "failed", "error": "PermissionDenied", "message": "No."}, PermissionDenied, "No."),
             ({"status": "failed", "error": "InvalidInput", "message": "Bad."}, InvalidInput, "Bad."),
-            ({"status": "failed", "error": "SystemExit", "message": "Boo."}, SegmentsError, "no event that is known"),
-            ({"status": "done"}, SegmentsError, "no event that is known"),
-            ({"members": None}, SegmentsError, "no event that is known"),
+            ({"status": "failed", "error": "SystemExit", "message": "Boo."}, SegmentsError, "an unknown event"),
+            ({"status": "done"}, SegmentsError, "an unknown event"),
+            ({"members": None}, SegmentsError, "an unknown event"),
         ],
     )
     def test_what_else_the_trigger_may_tell(self, people, told, error, text):
@@ -350,7 +350,7 @@ class TestDeferred:
 
     @pytest.mark.parametrize("told", [None, "populated", [], {}])
     def test_no_event_is_no_success(self, people, told):
-        with pytest.raises(SegmentsError, match="no event that is known"):
+        with pytest.raises(SegmentsError, match="an unknown event"):
             resumed(wait(group=created(people[:2])), told)
 
 

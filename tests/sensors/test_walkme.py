@@ -181,7 +181,7 @@ class TestTheSegmentIsGone:
 
     @pytest.mark.parametrize("options", [{"deferrable": True}, {"deferrable": False}, {"mode": "reschedule"}])
     def test_at_the_end_of_the_wait(self, segment, options):
-        with pytest.raises(NotFound, match="no longer lists"):
+        with pytest.raises(NotFound, match="does not list"):
             wait(ago(segment, minutes=11), **options).execute(context())
 
     @pytest.mark.parametrize("options", [{"deferrable": True}, {"deferrable": False}, {"mode": "reschedule"}])

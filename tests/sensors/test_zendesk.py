@@ -343,7 +343,7 @@ class TestDeferred:
         ],
     )
     def test_no_event_is_no_success(self, jobs, told):
-        with pytest.raises(SegmentsError, match="is not known"):
+        with pytest.raises(SegmentsError, match="an unknown event"):
             wait(jobs).execute_complete(context(), event=told)
 
 
