@@ -28,10 +28,10 @@ class ArgumentsField:
         return self if instance is None else instance.__dict__[self._slot]
 
     def __set__(self, instance: Any, value: Any) -> None:
-        """Conceal what is given.
+        """Conceal the arguments.
 
-        The second time it is what Airflow rendered. What a mapped task is given and :func:`concealing` has not wrapped,
-        is the result of another task, which Airflow would render in ``expand_kwargs()``.
+        The second time they are what Airflow rendered. Arguments of a mapped task that :func:`concealing` has not
+        wrapped are the result of another task, which Airflow would render in ``expand_kwargs()``.
         """
         rendered = self._slot in instance.__dict__ or getattr(instance, "_BaseOperator__from_mapped", False)
         if isinstance(value, Mapping):
@@ -41,9 +41,9 @@ class ArgumentsField:
 
 
 def concealing(task: Any) -> Any:
-    """Let a decorated task conceal what it is mapped over before Airflow stores it.
+    """Let a decorated task conceal its mapped arguments before Airflow stores them.
 
-    :param task: as Airflow makes it; the class is private to Airflow.
+    :param task: an object of a class that is private to Airflow.
     """
     partial, expand, expand_kwargs, override = task.partial, task.expand, task.expand_kwargs, task.override
 
@@ -62,10 +62,10 @@ def concealing(task: Any) -> Any:
     return task
 
 
-def _waiting(made: Any, mapped: Any) -> Any:
+def _waiting(task: Any, mapped: Any) -> Any:
     """Let a mapped task wait for the tasks whose results are within its arguments."""
-    depend_on_nested_results(made.operator, [made.operator.partial_kwargs.get("op_kwargs"), mapped])
-    return made
+    depend_on_nested_results(task.operator, [task.operator.partial_kwargs.get("op_kwargs"), mapped])
+    return task
 
 
 def _conceal_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,5 +73,5 @@ def _conceal_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _conceal_each(values: Any) -> Any:
-    """Conceal what a task is mapped over, where that is known already."""
+    """Conceal mapped values that are known when the DAG is parsed."""
     return [conceal(value) for value in values] if isinstance(values, (list, tuple)) else values

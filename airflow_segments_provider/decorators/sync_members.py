@@ -25,14 +25,14 @@ __all__ = ["sync_members_task"]
 
 
 class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
-    """Calls a function in the task, and keeps a segment's members in sync with what it returns or yields.
+    """Keep a segment's members in sync with the IDs that a function returns or yields.
 
-    The function gets its arguments as they are. Airflow stores and shows their types and sizes only.
+    Airflow stores and shows only the types and sizes of the function's arguments.
 
-    :param python_callable: returns an iterable of ids, or a source such as ``SqlMembers``, whose fields are then taken
-        as they are; or yields ids, which are sent on without being held.
-    :param op_args: its positional arguments, templates.
-    :param op_kwargs: its arguments by name, templates.
+    :param python_callable: returns an iterable of IDs, or a source such as ``SqlMembers``, whose fields are then not
+        rendered; or yields IDs, which are not held in memory.
+    :param op_args: positional arguments of the function, templates.
+    :param op_kwargs: keyword arguments of the function, templates.
     """
 
     template_fields: Sequence[str] = (
@@ -57,11 +57,11 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
         super().__init__(python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, source=(), **kwargs)
 
     def _written_fields(self, context: Context) -> Collection[str]:
-        """Render the arguments, too: of a mapped task, they say themselves which are results of other tasks."""
+        """Return the arguments, too: those of a mapped task are concealed unless they are results of other tasks."""
         return {*super()._written_fields(context), "op_args", "op_kwargs"}
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Call the function, and carry out one run; see the operator."""
+        """Call the function, and sync its users; see the operator."""
         return SyncMembersOperator.execute(self, context)
 
     def _prepare(self, context: Context) -> None:
@@ -77,7 +77,7 @@ class SyncMembersDecoratedOperator(DecoratedOperator, SyncMembersOperator):
             what = "nothing" if found is None else "a coroutine"
             raise InvalidInput(
                 f"The function of task {self.task_id}",
-                [f"it returned {what}; it must return an iterable of ids (an empty one for no user), or yield them."],
+                [f"it returned {what}; it must return an iterable of ids (an empty one for no users), or yield them."],
             )
         self.source = found
 

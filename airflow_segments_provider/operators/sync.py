@@ -346,7 +346,7 @@ class SyncMembersOperator(SegmentsOperator):
             self.log.info("%s", busy)
             self._wait(busy.until)
         finally:
-            # The operator can be executed again in the same process; a signal that comes late must not end that.
+            # The operator can be executed again in the same process; a late signal must not end that.
             self._killed, self._ended, self._reached = False, True, None
 
     def execute_again(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002  # Airflow hands it over

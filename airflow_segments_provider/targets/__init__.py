@@ -1,1 +1,1 @@
-"""One adapter a vendor, by which the sync engine reaches a segment: from ``members.target`` to the hook."""
+"""The targets of a sync: for each vendor, an adapter from ``sync.target`` to the hook."""

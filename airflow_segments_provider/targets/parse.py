@@ -1,4 +1,4 @@
-"""A target from what an operator takes, and the vendor's rule by which its user IDs are compared."""
+"""Targets from an operator's argument, and the vendors' rules for the comparison of user IDs."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ TARGETS = {"walkme": WalkMeSegment}
 _KNOWN = ", ".join(sorted(TARGETS))
 
 
-def target_of(given: Any) -> WalkMeSegment:
-    """Return the target that is meant.
+def target_of(value: Any) -> WalkMeSegment:
+    """Return the target of an operator's argument.
 
-    :param given: a target; a dict of one's arguments and its ``vendor``; or ``vendor:///name``,
+    :param value: a target; a dict of its arguments and ``vendor``; or ``vendor:///name``,
         ``vendor://system/name``, with other arguments as a query, e.g. ``walkme:///Trial%20users?create=true``.
-    :raises InvalidInput: it is none of these.
+    :raises InvalidInput: it is something else, or has an unknown argument.
     """
-    if isinstance(given, WalkMeSegment):
-        return given
-    if isinstance(given, str):
-        given = _from_address(given)
-    if not isinstance(given, Mapping) or given.get("vendor") not in TARGETS:
+    if isinstance(value, WalkMeSegment):
+        return value
+    if isinstance(value, str):
+        value = _from_address(value)
+    if not isinstance(value, Mapping) or value.get("vendor") not in TARGETS:
         raise InvalidInput("The target of a sync", [f"it must be a target, or a dict with a `vendor` of {_KNOWN}."])
-    arguments = {key: value for key, value in given.items() if key != "vendor" and value not in (None, "")}
+    arguments = {key: part for key, part in value.items() if key != "vendor" and part not in (None, "")}
     arguments["create"] = str(arguments.get("create", False)).lower() in ("true", "1", "yes")
     try:
-        return TARGETS[given["vendor"]](**arguments)
+        return TARGETS[value["vendor"]](**arguments)
     except TypeError:
         wrong = ", ".join(f"`{key}`" for key in arguments)
-        raise InvalidInput("The target of a sync", [f"one of {wrong} is not known to {given['vendor']}."]) from None
+        raise InvalidInput("The target of a sync", [f"{value['vendor']} does not accept one of {wrong}."]) from None
 
 
 def _from_address(address: str) -> dict[str, Any]:
@@ -54,7 +54,7 @@ NORMALISE: dict[str, Normalise] = {WalkMeSegment.vendor: WalkMeTarget.normalise}
 
 
 def normaliser(vendor: str) -> Normalise:
-    """Return what makes equal the IDs that a vendor takes for one user's; without a rule they are compared exactly.
+    """Return the function that normalises a vendor's user IDs for comparison; by default it changes nothing.
 
     :param vendor: as in :attr:`~airflow_segments_provider.sync.target.SegmentKey.vendor`.
     """

@@ -20,11 +20,11 @@ __all__ = ["WalkMeSegment"]
 
 
 class WalkMeSegment:
-    """Names a WalkMe segment: by its GUID, else by external id, else by name. All fields are templates.
+    """A WalkMe segment, identified by GUID, else by external ID, else by name. All fields are templates.
 
-    WalkMe cannot list members, so the ledger is all that is known of them; what one request takes is 25,000 ids.
+    WalkMe does not list members, so only the ledger shows them. One request holds up to 25,000 IDs.
 
-    :param create: make the segment, empty, where there is none of that external id or name.
+    :param create: create an empty segment where WalkMe lists none of that external ID or name.
     :param system_guid: in place of the connection's own.
     """
 
@@ -49,19 +49,19 @@ class WalkMeSegment:
         self.walkme_conn_id = walkme_conn_id
 
     def __repr__(self) -> str:
-        """Names only, and the same in every process."""
-        given = {name: getattr(self, name) for name in (*self.template_fields, "create")}
-        return f"WalkMeSegment({', '.join(f'{name}={value!r}' for name, value in given.items() if value)})"
+        """Return the names of the segment; the same in every process."""
+        fields = {name: getattr(self, name) for name in (*self.template_fields, "create")}
+        return f"WalkMeSegment({', '.join(f'{name}={value!r}' for name, value in fields.items() if value)})"
 
     __str__ = __repr__
 
     def open(self) -> WalkMeTarget:
-        """Return the segment as the sync engine reaches it."""
+        """Return the target that the sync engine uses."""
         return WalkMeTarget(self)
 
 
 class WalkMeTarget:
-    """A WalkMe segment as the sync engine reaches it; see :class:`~airflow_segments_provider.sync.target.Target`."""
+    """The :class:`~airflow_segments_provider.sync.target.Target` of a WalkMe segment."""
 
     lists = False
 
@@ -72,7 +72,7 @@ class WalkMeTarget:
 
     @cached_property
     def limits(self) -> Limits:
-        """What one request takes."""
+        """The limits of one request."""
         from airflow_segments_provider.sync.target import Limits
         from airflow_segments_provider.vendors.walkme.parameters import MAX_ID_LENGTH
 
@@ -83,21 +83,21 @@ class WalkMeTarget:
 
     @cached_property
     def segment(self) -> Any:
-        """The segment, or None where it is yet to be made."""
+        """The segment, or None where it is still to be created."""
         spec = self.spec
         found = self.hook.find_segment(
             segment_guid=spec.segment_guid, external_id=spec.external_id, name=spec.name, system_guid=spec.system_guid
         )
         if found is None and not (spec.create and spec.name):
             raise NotFound(
-                f"WalkMe lists no such segment ({spec}); nothing was changed. Create it first, or let `create=True` "
-                "and a name make it.",
+                f"WalkMe lists no such segment ({spec}); nothing was changed. Create it first, or set `create=True` "
+                "and a name.",
                 vendor="WalkMe",
             )
         return found
 
     def key(self) -> SegmentKey:
-        """Who the segment is."""
+        """Return the key of the segment."""
         from airflow_segments_provider.sync.target import SegmentKey
 
         guid = self.segment.segment_guid if self.segment else ""
@@ -105,7 +105,7 @@ class WalkMeTarget:
 
     @property
     def before_try(self) -> Callable[[], None]:
-        """Called right before each try of a request, look-ups included; raises to prevent it."""
+        """The check before each try of a request, look-ups included; it raises to prevent the request."""
         return self.hook.client.before_try
 
     @before_try.setter
@@ -114,7 +114,7 @@ class WalkMeTarget:
 
     @property
     def names(self) -> dict[str, str]:
-        """What the segment is called by the other operators and the sensor."""
+        """The names of the segment's IDs in the other operators and the sensor."""
         key = self.key()
         return {"system_guid": key.system, "segment_guid": key.segment}
 
@@ -152,7 +152,7 @@ class WalkMeTarget:
         return self._send("override", ids, idempotent=False)
 
     def members(self) -> Iterator[Sequence[str]]:
-        """WalkMe lists none."""
+        """Raise an error: WalkMe does not list members."""
         raise NotImplementedError
 
     def _send(self, action: Action, ids: Sequence[str], *, idempotent: bool = True) -> Applied:
