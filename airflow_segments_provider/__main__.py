@@ -1,4 +1,4 @@
-"""The command line, ``python -m airflow_segments_provider``."""
+"""Commands of ``python -m airflow_segments_provider``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_segments_provider.cli.ledger.arguments import DECLINED, FAILED, add
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return the exit status.
 
-    :param arguments: those of the command line, when None.
+    :param arguments: by default those of the command line.
     """
     options = _parser().parse_args(arguments)
     # As Airflow's own commands do: otherwise Airflow 3 looks for connections in the environment only.
@@ -29,12 +29,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     check = commands.add_parser(
         "check-contract",
-        help="compare the requests of this package with a vendor's description of its API",
-        description="Downloads the vendor's own description of its API and prints where the requests of this package "
-        "differ. Only reads. For Alteryx Server and Docebo; WalkMe and Zendesk publish none.",
-        epilog="Exit status: 0 they agree, 1 there are differences, 2 they could not be compared.",
+        help="compare the requests of this package with a vendor's own API document",
+        description="Download the vendor's own API document and print its differences from the requests of this "
+        "package. Only reads. For Alteryx Server and Docebo; WalkMe and Zendesk publish none.",
+        epilog="Exit status: 0 no differences, 1 differences, 2 the comparison failed.",
     )
-    check.add_argument("--conn-id", required=True, help="Airflow connection; its type determines the vendor")
+    check.add_argument("--conn-id", required=True, help="Airflow connection of the vendor's type")
     check.add_argument(
         "--document",
         action="append",
@@ -69,7 +69,7 @@ def _ledger(options: argparse.Namespace) -> int:
 
 
 def _reported(work: Callable[[], tuple[int, Iterable[str]]]) -> int:
-    """Run a command, print its lines or its error, and return its exit status."""
+    """Run a command, print its lines or its error, and return the exit status."""
     try:
         # Airflow logs to the standard output, which is for the report.
         with redirect_stdout(sys.stderr):
@@ -82,16 +82,16 @@ def _reported(work: Callable[[], tuple[int, Iterable[str]]]) -> int:
             except (SegmentsError, AirflowNotFoundException) as error:
                 print(_shown(str(error)))
                 return DECLINED if isinstance(error, LedgerBusy) else FAILED
-        if said := "\n".join(lines):
-            print(_shown(said))
-    except Exception:  # noqa: BLE001  # Python's own exit status, 1, means differences
+        if text := "\n".join(lines):
+            print(_shown(text))
+    except Exception:  # noqa: BLE001  # Python's own status, 1, would mean differences
         traceback.print_exc()
         return FAILED
     return status
 
 
 def _shown(text: str) -> str:
-    """Replace characters that would control a terminal: names of files and users may contain any."""
+    """Replace control characters of a terminal: names of files and of users may have any character."""
     return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
 
 

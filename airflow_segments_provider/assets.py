@@ -1,4 +1,4 @@
-"""Segments as Airflow assets: their addresses, and an event after each change of one.
+"""Segments as Airflow assets: their addresses, and an event after each change.
 
 An address is ``walkme://host/system/segment``: the host of the API, and the GUIDs of the system and of the segment.
 """
@@ -22,19 +22,19 @@ _ALIASES_WORK = hasattr(Asset, "ref")
 
 
 def walkme_asset(host: str, system: str, segment: str, *, extra: dict[str, Any] | None = None) -> Asset:
-    """Return a WalkMe segment, for ``DAG(schedule=...)``: the DAG runs after each change that an operator makes to it.
+    """Return the asset of a WalkMe segment, for ``DAG(schedule=...)``: the DAG runs after each change by an operator.
 
     :param host: of the API, e.g. ``eu-api.walkme.com``, or the connection's whole base URL.
     :param system: the system's GUID.
-    :param segment: the segment's GUID; a name will not do, for it may be taken twice.
-    :param extra: what else the asset says of itself in Airflow's UI.
-    :raises ValueError: these make no address of a segment.
+    :param segment: the segment's GUID, not its name, which may not be unique.
+    :param extra: further data of the asset in Airflow's UI.
+    :raises ValueError: the parts do not form an address of a segment.
     """
     return segment_asset("walkme", host, system, segment, extra=extra)
 
 
 def segment_asset(vendor: str, host: str, system: str, segment: str, *, extra: dict[str, Any] | None = None) -> Asset:
-    """Return a segment of any vendor; see :func:`walkme_asset`.
+    """Return the asset of a segment of any vendor; see :func:`walkme_asset`.
 
     :param vendor: the scheme of the address.
     :param system: may be empty where the vendor has none.
@@ -46,9 +46,9 @@ def segment_asset(vendor: str, host: str, system: str, segment: str, *, extra: d
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Return the one way to write a segment's address: Airflow compares them as texts, and asks this first.
+    """Return the normal form of a segment's address; Airflow calls this, and compares addresses as texts.
 
-    :raises ValueError: it is no address of a segment. Airflow 2 only warns of that.
+    :raises ValueError: it is not an address of a segment. Airflow 2 only logs a warning.
     """
     form = f"{uri.scheme}://host/system/segment"
     if "@" in uri.netloc or uri.query or uri.fragment:
@@ -64,15 +64,15 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
 
 def declare(operator: BaseOperator) -> None:
-    """Give an operator that changes segments its outlet: an alias named ``dag_id.task_id``.
+    """Add the outlet of an operator that changes segments: an alias named ``dag_id.task_id``.
 
-    Which asset the alias stands for, only the run knows. A DAG may be scheduled on the alias itself. Airflow 2 gets
-    none, and so do mapped tasks before they run.
+    The run resolves the alias to an asset. A DAG may be scheduled on the alias itself. Tasks on Airflow 2 have no
+    alias, and mapped tasks have one only when they run.
     """
     if not _ALIASES_WORK or not operator.has_dag():  # type: ignore[no-untyped-call]
         return
     if (alias := _alias(operator)) not in operator.outlets:
-        # A new list, because the old one may be other tasks' as well.
+        # A new list, because several tasks may share the old one.
         operator.outlets = [*operator.outlets, alias]
 
 
@@ -88,17 +88,17 @@ def record_change(
 ) -> None:
     """Have Airflow record an event of this asset, if the task succeeds in the end.
 
-    Airflow 2 records none while no DAG names the asset. Where the author made the asset an outlet of the task, Airflow
-    records an event after every run, and this only adds to it what changed.
+    Airflow 2 records events only of assets that a DAG names. If the author made the asset an outlet of the task,
+    Airflow records an event after every run, and this only adds the change to it.
 
-    :param operator: the one that is executing, not a copy of it.
-    :param counts: numbers only, because Airflow shows events to all its users.
-    :param digest: of the plan that was carried out, where there is one.
+    :param operator: the operator that is executing, not a copy of it.
+    :param counts: numbers only, because Airflow shows events to all users.
+    :param digest: of the plan that was applied, if any.
     :param changed_at: as in the task's result.
     """
     extra = {"outcome": outcome, "counts": dict(counts), "digest": digest, "changed_at": changed_at}
     events: Any = context["outlet_events"]
-    outlet = next((known for known in operator.outlets if isinstance(known, Asset) and known.uri == asset.uri), None)
+    outlet = next((one for one in operator.outlets if isinstance(one, Asset) and one.uri == asset.uri), None)
     if outlet is None and _ALIASES_WORK:
         declare(operator)
         _add(events[_alias(operator)], asset, extra)
@@ -109,15 +109,15 @@ def record_change(
 
 
 def _add(alias_events: Any, asset: Asset, extra: dict[str, Any]) -> None:
-    """Add the event to the asset of this address that a DAG names: to Airflow 3, another name is another asset."""
+    """Add the event to the asset of this address that a DAG names: Airflow 3 takes another name for another asset."""
     try:
         alias_events.add(Asset.ref(uri=asset.uri), extra=extra)
-    except Exception:  # noqa: BLE001  # none does; the error's class is not in the compatibility layer
+    except Exception:  # noqa: BLE001  # no DAG names it; the error's class is not in the compatibility layer
         alias_events.add(asset, extra=extra)
 
 
 def _alias(operator: BaseOperator) -> AssetAlias:
-    # Quoted, because some databases take only ASCII here, and a task's id may be anything.
+    # Quoted, because some databases accept only ASCII here.
     return AssetAlias(quote(f"{operator.dag_id}.{operator.task_id}"))
 
 

@@ -8,18 +8,18 @@ from typing import Any
 COMMON_FIELDS: dict[str, Any] = {
     "read_only": {
         "label": "Read-only",
-        "description": "Refuse every write before the call. Set it on a staging Airflow that knows a production host.",
+        "description": "Refuse every write before the call. Set it on a staging Airflow with a production connection.",
         "schema": {"type": ["boolean", "null"], "default": False},
     },
     "timeout": {
         "label": "Time-out (s)",
-        "description": "Seconds to wait for the next byte of an answer. Default 60.",
+        "description": "Seconds to wait for the next byte of a response. Default 60.",
         "schema": {"type": ["number", "null"], "minimum": 0.1, "maximum": 3600},
     },
     "rate_limit": {
         "label": "Requests a minute",
-        "description": "Send at most so many requests a minute from one task. Tasks that run side by side do not share "
-        "it: give each its part. Empty: no limit but the vendor's own.",
+        "description": "The most requests a minute from one task. Parallel tasks do not share it: set a part for each. "
+        "Empty: only the vendor's own limit.",
         "schema": {"type": ["number", "null"], "minimum": 0.01},
     },
     "max_concurrency": {
@@ -49,13 +49,13 @@ COMMON_FIELDS: dict[str, Any] = {
 WALKME_FIELDS: dict[str, Any] = {
     "system_guid": {
         "label": "System GUID",
-        "description": "The WalkMe system whose segments are meant. It stands in the Editor's snippet address, between "
+        "description": "The WalkMe system with the segments. Its GUID is in the Editor's snippet address, between "
         "cdn.walkme.com/users/ and /test/walkme_. With or without hyphens.",
         "schema": {"type": ["string", "null"]},
     },
     "region": {
         "label": "Region",
-        "description": "Where the account lives, if Base URL is empty. Default us.",
+        "description": "The account's region, if Base URL is empty. Default us.",
         "schema": {"type": ["string", "null"], "enum": ["us", "eu", "gov", "ca"], "default": "us"},
     },
     "token_url": {
@@ -65,17 +65,17 @@ WALKME_FIELDS: dict[str, Any] = {
     },
     "admin_url": {
         "label": "Admin Center URL",
-        "description": "Where the link of a task leads. Empty: the region's own.",
+        "description": "Address of a task's link. Empty: that of the region.",
         "schema": {"type": ["string", "null"]},
     },
     "distinct_users": {
         "label": "Distinct users",
-        "description": "Let no request hold an id twice, should WalkMe refuse that. It is not known to.",
+        "description": "Send each ID once in a request. Set it if WalkMe refuses repeated IDs.",
         "schema": {"type": ["boolean", "null"], "default": False},
     },
     "users_per_request": {
         "label": "Users a request",
-        "description": "Ids sent in one request, WalkMe's limit and the default is 25000.",
+        "description": "IDs in one request. Default 25000, which is WalkMe's limit.",
         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 25000},
     },
 }
@@ -83,17 +83,17 @@ WALKME_FIELDS: dict[str, Any] = {
 ALTERYX_SERVER_FIELDS: dict[str, Any] = {
     "client_auth": {
         "label": "Credentials in",
-        "description": "Where the token request has key and secret: basic (default) or body.",
+        "description": "Part of the token request with key and secret: basic (default) or body.",
         "schema": {"type": ["string", "null"], "enum": ["basic", "body"], "default": "basic"},
     },
     "gallery_url": {
         "label": "Gallery URL",
-        "description": "Where the link of a task leads. Empty: /gallery/ on the host of the Web API address.",
+        "description": "Address of a task's link. Empty: /gallery/ on the host of the Web API address.",
         "schema": {"type": ["string", "null"]},
     },
     "users_per_request": {
         "label": "Users a request",
-        "description": "Ids sent in one request that adds users. The vendor names no limit; default 1000.",
+        "description": "IDs in one request that adds users. Default 1000; the vendor documents no limit.",
         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 100000},
     },
 }
@@ -101,7 +101,7 @@ ALTERYX_SERVER_FIELDS: dict[str, Any] = {
 DOCEBO_FIELDS: dict[str, Any] = {
     "grant_type": {
         "label": "Grant",
-        "description": "How tokens are fetched: client_credentials (default), password, or jwt_bearer.",
+        "description": "Grant of the token request: client_credentials (default), password, or jwt_bearer.",
         "schema": {
             "type": ["string", "null"],
             "enum": ["client_credentials", "password", "jwt_bearer"],
@@ -136,13 +136,13 @@ DOCEBO_FIELDS: dict[str, Any] = {
     },
     "scope": {
         "label": "Scope",
-        "description": "Default api, the only one that is known.",
+        "description": "Default api, the only documented one.",
         "schema": {"type": ["string", "null"]},
     },
     "add_route": {
         "label": "Add route",
-        "description": "How users are added: assign_users, put_users or post_users. auto (default) tries them in that "
-        "order and keeps what works.",
+        "description": "Endpoint that adds users: assign_users, put_users or post_users. auto (default) tries them in "
+        "that order and keeps the first that works.",
         "schema": {
             "type": ["string", "null"],
             "enum": ["auto", "assign_users", "put_users", "post_users"],
@@ -151,22 +151,22 @@ DOCEBO_FIELDS: dict[str, Any] = {
     },
     "create_path": {
         "label": "Create path",
-        "description": "Where groups are created: audience or audiences. auto (default) tries them in that order.",
+        "description": "Endpoint that creates groups: audience or audiences. auto (default) tries them in that order.",
         "schema": {"type": ["string", "null"], "enum": ["auto", "audience", "audiences"], "default": "auto"},
     },
     "rules_limit": {
         "label": "Limit of rules",
-        "description": "What may have 10 rules at most: each set (default), or the whole group.",
+        "description": "Scope of the limit of 10 rules: each set (default), or the whole group.",
         "schema": {"type": ["string", "null"], "enum": ["set", "group"], "default": "set"},
     },
     "users_per_request": {
         "label": "Users a request",
-        "description": "Ids sent in one request. The vendor names no limit; default 1000.",
+        "description": "IDs in one request. Default 1000; the vendor documents no limit.",
         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 100000},
     },
     "page_size": {
         "label": "Page size",
-        "description": "Entries a page of a list, Docebo's limit and the default is 200.",
+        "description": "Entries in a page of a list. Default 200, which is Docebo's limit.",
         "schema": {"type": ["integer", "null"], "minimum": 1, "maximum": 200},
     },
 }
@@ -185,7 +185,7 @@ ZENDESK_FIELDS: dict[str, Any] = {
     },
     "email": {
         "label": "E-mail",
-        "description": "For api_token: the agent that it belongs to.",
+        "description": "For api_token: the e-mail address of the agent who owns it.",
         "schema": {"type": ["string", "null"]},
     },
     "scope": {
@@ -205,7 +205,7 @@ ZENDESK_FIELDS: dict[str, Any] = {
     },
     "warnings_are_errors": {
         "label": "Warnings are errors",
-        "description": "Fail where Zendesk says that it dropped a field, in place of a warning in the log.",
+        "description": "Fail where Zendesk reports that it dropped a field, instead of logging a warning.",
         "schema": {"type": ["boolean", "null"], "default": False},
     },
 }

@@ -1,33 +1,33 @@
-"""The one error tree: catch :class:`SegmentsError` for all of it.
+"""All errors of this package; catch :class:`SegmentsError` for all of them.
 
 ::
 
     SegmentsError (an AirflowException)
     ├── ConfigurationError *      the connection is incomplete, wrong or read-only; nothing was sent
-    ├── InvalidInput *            what the task was given is wrong; nothing was sent
+    ├── InvalidInput *            the task's input or parameters are wrong; nothing was sent
     ├── SourceUnavailable         the user IDs cannot be read now; nothing was sent
-    ├── Stopped                   Airflow ended the task; the request under way was finished
+    ├── Stopped                   Airflow ended the task; the current request was finished
     ├── PlanRefused *             the guard refused a plan; nothing was sent
     ├── LedgerError *             the ledger is damaged, or belongs to another task
-    │   ├── LedgerDamaged *       a file of it is missing, or is not what was written
-    │   ├── LedgerLost *          it is not the one that an earlier run left: lost, emptied or restored
+    │   ├── LedgerDamaged *       a file of it is missing or damaged
+    │   ├── LedgerLost *          it is older than an earlier run left it: lost, emptied or restored
     │   └── RunSuperseded *       a run with newer data has committed
-    ├── LedgerBusy                another run holds it, or a request has to settle; ``until`` says when it is free
+    ├── LedgerBusy                another run holds it, or a request has to settle; free at ``until``
     ├── LedgerUnavailable         its files cannot be read or written now
-    ├── LedgerOvertaken           this run held it, and no longer does
+    ├── LedgerOvertaken           this run lost it to another run
     ├── SyncIncomplete *          more users were left out than allowed; the others are in sync
-    └── VendorError               the vendor was called
+    └── VendorError               a request to the vendor failed
         ├── AuthenticationError * 401, or the credentials were refused
         ├── PermissionDenied *    403
-        ├── NotFound *            404, or a segment that is gone
-        ├── Conflict *            409, or a name or external id that is taken
+        ├── NotFound *            404, or a deleted segment
+        ├── Conflict *            409, or a name or external ID in use
         ├── RejectedRequest *     any other 4xx
-        ├── RateLimited           429; ``retry_after`` says for how long
+        ├── RateLimited           429; wait for ``retry_after`` seconds
         ├── VendorUnavailable     5xx, time-outs, network
-        └── UnexpectedReply       an answer that cannot be understood
+        └── UnexpectedReply       a response that is not usable
 
-A retry cannot help those marked *, so they also are ``AirflowFailException``: the task fails at once.
-Messages contain no secret and no user ID.
+Those marked * cannot be solved by a retry, so they also are ``AirflowFailException``: the task fails at once.
+Messages contain neither secrets nor user IDs.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ class ConfigurationError(SegmentsError, AirflowFailException):
 
 
 class InvalidInput(SegmentsError, AirflowFailException):
-    """What the task was given is wrong. Nothing was sent.
+    """The task's input or parameters are wrong. Nothing was sent.
 
-    :param subject: what was refused, as the start of the sentence, e.g. ``"WalkMe segment 'Trial users'"``.
+    :param subject: the refused object, as the start of the sentence, e.g. ``"WalkMe segment 'Trial users'"``.
     :param problems: every problem found, each a short sentence without user IDs.
     """
 
@@ -97,14 +97,14 @@ class SourceUnavailable(SegmentsError):
 
 
 class Stopped(SegmentsError):
-    """Airflow ended the task. The request under way was finished, none was begun after it."""
+    """Airflow ended the task. The current request was finished, and no further one was sent."""
 
 
 class PlanRefused(SegmentsError, AirflowFailException):
-    """The guard refused a plan before anything was sent; the message has the numbers, the limits, and both ways out.
+    """The guard refused a plan before anything was sent; the message has the numbers, the limits, and both solutions.
 
     :param digest: of the plan, which is kept: ``approve`` applies it.
-    :param breaches: each limit that it passes, a sentence each.
+    :param breaches: a sentence for each exceeded limit.
     """
 
     def __init__(self, message: str, *, digest: str = "", breaches: Sequence[str] = ()) -> None:
@@ -118,23 +118,23 @@ class LedgerError(SegmentsError, AirflowFailException):
 
 
 class LedgerDamaged(LedgerError):
-    """A file of the ledger is missing, or is not what was written."""
+    """A file of the ledger is missing, or damaged."""
 
 
 class LedgerLost(LedgerError):
-    """The ledger is not the one that an earlier run left: it was lost, emptied, or restored from an older copy."""
+    """The ledger is older than an earlier run left it: it was lost, emptied, or restored from a copy."""
 
 
 class RunSuperseded(LedgerError):
-    """A run with newer data has committed. Nothing was sent, and nothing has to be done."""
+    """A run with newer data has committed. Nothing was sent, and no action is needed."""
 
 
 class LedgerUnavailable(SegmentsError):
-    """The ledger's files cannot be read or written now: the store does not answer, or does not permit it."""
+    """The ledger's files cannot be read or written now: the store does not respond or denies access."""
 
 
 class LedgerOvertaken(SegmentsError):
-    """This run held the ledger and no longer does: another run took over, or the worker was suspended for too long."""
+    """This run lost the ledger: another run took it over, or the worker was suspended for too long."""
 
 
 class LedgerBusy(SegmentsError):
@@ -153,15 +153,15 @@ class SyncIncomplete(SegmentsError, AirflowFailException):
 
 
 class VendorError(SegmentsError):
-    """The vendor was called, and it did not go well.
+    """A request to the vendor failed.
 
-    :param message: a sentence for the on-call engineer, without secrets and user IDs.
-    :param status: HTTP status, or None where there was no answer.
-    :param path: the path called, without query.
-    :param said: the vendor's own words, already free of secrets and user IDs.
-    :param request_id: the vendor's own id of the call, to quote to its support.
-    :param maybe_done: True where the vendor may have carried the request out all the same.
-    :param retry_after: seconds that the vendor asked to wait, where it did.
+    :param message: a sentence without secrets and user IDs.
+    :param status: HTTP status, or None without a response.
+    :param path: path of the request, without query.
+    :param said: the vendor's own message, without secrets and user IDs.
+    :param request_id: the vendor's ID of the request, for its support.
+    :param maybe_done: whether the vendor may have carried out the request nevertheless.
+    :param retry_after: seconds to wait, if the vendor named a time.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class VendorError(SegmentsError):
         self.hints: list[str] = []
 
     def add_hint(self, sentence: str) -> Self:
-        """Add what was and was not sent, or what to do next, to the end of the message."""
+        """Append what was and was not sent, or what to do next, to the message."""
         self.hints.append(sentence)
         return self
 
@@ -200,15 +200,15 @@ class VendorError(SegmentsError):
 
 
 class AuthenticationError(VendorError, AirflowFailException):
-    """The vendor does not accept the credentials, or a token that was fetched a moment before (401)."""
+    """The vendor rejects the credentials, or a token that was just fetched (401)."""
 
 
 class PermissionDenied(VendorError, AirflowFailException):
-    """The credentials are right, what they may do is not (403)."""
+    """The credentials are valid but lack a permission (403)."""
 
 
 class NotFound(VendorError, AirflowFailException):
-    """The vendor knows no such thing (404), or it is no longer in the vendor's list."""
+    """The object does not exist (404), or is no longer in the vendor's list."""
 
 
 class Conflict(VendorError, AirflowFailException):
@@ -216,7 +216,7 @@ class Conflict(VendorError, AirflowFailException):
 
 
 class RejectedRequest(VendorError, AirflowFailException):
-    """The vendor understood the request and will not carry it out (any other 4xx)."""
+    """The vendor rejected the request (any other 4xx)."""
 
 
 class RateLimited(VendorError):
@@ -228,4 +228,4 @@ class VendorUnavailable(VendorError):
 
 
 class UnexpectedReply(VendorError):
-    """The vendor's answer cannot be understood: HTML, empty, cut short, of another shape, or from another host."""
+    """The vendor's response is not usable: HTML, empty, truncated, of another shape, or from another host."""

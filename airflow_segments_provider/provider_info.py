@@ -1,7 +1,7 @@
-"""The description of this package for Airflow: its connection types with their forms, and its modules.
+"""Description of this package for Airflow: its connection types with their forms, and its modules.
 
-Airflow reads this in every one of its processes, and an error here hides every provider of the deployment; so it is
-plain data, imports nothing but data, and is tested against Airflow's own schemas.
+Every Airflow process reads it, and an error here hides all providers of the deployment. Therefore it is plain data,
+imports nothing else, and is tested against Airflow's own schemas.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ASSETS = [
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return what the entry point ``apache_airflow_provider`` hands to Airflow."""
+    """Return the data of the entry point ``apache_airflow_provider``."""
     return {
         "package-name": PACKAGE,
         "name": "Audience segments",
@@ -71,27 +71,15 @@ def get_provider_info() -> dict[str, Any]:
             },
             {
                 "integration-name": "Docebo",
-                "python-modules": [
-                    "airflow_segments_provider.operators.docebo",
-                    "airflow_segments_provider.operators.docebo",
-                    "airflow_segments_provider.operators.docebo",
-                ],
+                "python-modules": ["airflow_segments_provider.operators.docebo"],
             },
             {
                 "integration-name": "Alteryx Server",
-                "python-modules": [
-                    "airflow_segments_provider.operators.alteryx",
-                    "airflow_segments_provider.operators.alteryx",
-                    "airflow_segments_provider.operators.alteryx",
-                ],
+                "python-modules": ["airflow_segments_provider.operators.alteryx"],
             },
             {
                 "integration-name": "Zendesk Help Center",
-                "python-modules": [
-                    "airflow_segments_provider.operators.zendesk",
-                    "airflow_segments_provider.operators.zendesk",
-                    "airflow_segments_provider.operators.zendesk",
-                ],
+                "python-modules": ["airflow_segments_provider.operators.zendesk"],
             },
         ],
         "sensors": [
@@ -122,8 +110,8 @@ def get_provider_info() -> dict[str, Any]:
                 "description": "Keeping members of segments in sync.",
                 "options": {
                     "ledger_path": {
-                        "description": "Where the ledgers of the syncs lie: an absolute path, or any URL that "
-                        "Airflow's object storage knows. Empty: the folder segments_ledger in AIRFLOW_HOME, for "
+                        "description": "Location of the ledgers of the syncs: an absolute path, or any URL of "
+                        "Airflow's object storage. Empty: the folder segments_ledger in AIRFLOW_HOME, for "
                         "executors that run on one machine.",
                         "version_added": "0.1.0",
                         "type": "string",
@@ -131,21 +119,21 @@ def get_provider_info() -> dict[str, Any]:
                         "default": "",
                     },
                     "ledger_path_is_shared": {
-                        "description": "That a ledger path on a local disk is a file system which all workers share.",
+                        "description": "Whether a local ledger path is on a file system that all workers share.",
                         "version_added": "0.1.0",
                         "type": "boolean",
                         "example": None,
                         "default": "False",
                     },
                     "keep_days": {
-                        "description": "How many days the ledger keeps files with user IDs that it no longer needs.",
+                        "description": "Days for which the ledger keeps files, with user IDs, that it no longer needs.",
                         "version_added": "0.1.0",
                         "type": "integer",
                         "example": None,
                         "default": "30",
                     },
                     "plan_only": {
-                        "description": "That every sync of this deployment ends with its plan and sends nothing.",
+                        "description": "Whether every sync of this deployment ends with its plan and sends nothing.",
                         "version_added": "0.1.0",
                         "type": "boolean",
                         "example": None,
@@ -154,7 +142,7 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         },
-        # The schema's own word for it is `path`; what Airflow reads is `class-name`.
+        # The schema names it `path`, but Airflow reads `class-name`.
         "task-decorators": [
             {
                 "name": "sync_members",
@@ -218,7 +206,7 @@ def get_provider_info() -> dict[str, Any]:
                     "relabeling": {"host": "Account", "login": "Client id", "password": "Client secret"},
                     "placeholders": {
                         "host": "https://acme.zendesk.com",
-                        "login": "OAuth client of the API, confidential; empty for the other ways",
+                        "login": "OAuth client of the API, confidential; empty for other authentication",
                     },
                 },
                 "conn-fields": {**ZENDESK_FIELDS, **COMMON_FIELDS},
