@@ -264,7 +264,7 @@ class TestCreatePath:
 
     def test_a_path_that_is_not_there_at_all_teaches_nothing(self, connect, docebo_sandbox):
         docebo_sandbox.fault("docebo.create_group", "status", status=404, times=2)
-        with pytest.raises(NotFound, match="None of the known forms of this call is there: audience, audiences"):
+        with pytest.raises(NotFound, match="None of the known forms of this call exists: audience, audiences"):
             connect().create_group("One")
         connect().create_group("One")
         assert docebo_sandbox.counts()["docebo.create_group"] == 3

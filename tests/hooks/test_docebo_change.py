@@ -216,5 +216,5 @@ class TestDelete:
 
     def test_but_for_one_that_says_no(self, hook, docebo_sandbox):
         docebo_sandbox.fault("docebo.delete_group", "status", status=200, body={"data": {"success": False}})
-        with pytest.raises(RejectedRequest, match="did not succeed"):
+        with pytest.raises(RejectedRequest, match="reports a failure"):
             hook.delete_group(name="Support team")

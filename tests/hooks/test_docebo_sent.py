@@ -186,7 +186,7 @@ def test_the_reasons_of_a_failed_addition_reveal_neither_secret_nor_user(connect
     secret = docebo_sandbox.client_secret
     said = [{"success": False, "message": [f"user {people[0]}", f"key {secret.upper()}"]}]
     relay.serve(f"/docebo/audiences/v1/audience/{group}/assign_users", {"data": said})
-    with pytest.raises(RejectedRequest, match="did not succeed") as caught:
+    with pytest.raises(RejectedRequest, match="reports a failure") as caught:
         connect().add_users(people, group_id=group)
     assert str(people[0]) not in str(caught.value)
     assert secret.lower() not in str(caught.value).lower()

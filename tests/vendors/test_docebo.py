@@ -164,7 +164,7 @@ class TestChanges:
 
     @pytest.mark.parametrize("data", [{"success": False}, {"success": None}, [{"success": True}, {"success": False}]])
     def test_a_refusal_with_status_200(self, data):
-        with pytest.raises(RejectedRequest, match="did not succeed"):
+        with pytest.raises(RejectedRequest, match="reports a failure"):
             parse_background({"data": data}, str)
 
     @pytest.mark.parametrize("answer", [[], "ok", 7, {}, {"data": ""}, {"data": False}, {"data": 0}, {"data": ["x"]}])

@@ -1,4 +1,4 @@
-"""The endpoints of Docebo's groups, and the advice that belongs to their errors."""
+"""The endpoints of Docebo's groups, and advice for their errors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ GROUPS = ("audiences", "v1", "audience")
 USERS = ("manage", "v1", "user")
 
 NOT_A_SUPERADMIN = "The user behind the token must be a Superadmin of the platform."
-# What a path that is not there is answered with.
+# The statuses of a path that does not exist.
 NO_SUCH_ROUTE = (404, 405)
 
 
@@ -60,7 +60,7 @@ class DoceboApi(VendorApi):
         self.fields = fields
 
     def hint(self, error: VendorError) -> str:
-        """Return what a user can do about an error."""
+        """Return the advice for an error."""
         if isinstance(error, (AuthenticationError, PermissionDenied)):
             return f"{NOT_A_SUPERADMIN} {self.where}"
         if isinstance(error, NotFound):
@@ -78,7 +78,7 @@ class DoceboApi(VendorApi):
             yield from page.items
 
     def group(self, group_id: str) -> Group:
-        """One group, by its uuid."""
+        """Return a group by its UUID."""
         return self.read(parse_one_group, self.call("GET", *GROUPS, group_id))
 
     def find(self, name: str) -> Group | None:
@@ -97,9 +97,9 @@ class DoceboApi(VendorApi):
         return found[0] if found else None
 
     def resolve_id(self, key: GroupKey) -> str:
-        """Return the uuid of the group that is meant; by its former number or by its name it takes a call.
+        """Return the UUID of a group; a former number or a name needs a call.
 
-        :raises NotFound: there is no such group.
+        :raises NotFound: Docebo does not have the group.
         """
         if key.group_id:
             return self.uuid(key.group_id) if is_legacy(key.group_id) else key.group_id
@@ -123,13 +123,13 @@ class DoceboApi(VendorApi):
         return self._converted(parse_legacy_id(response.json), response)
 
     def number(self, group_id: str) -> int:
-        """Return the former number of a group that is named by either id."""
+        """Return the former number of a group, by either ID."""
         return int(group_id) if is_legacy(group_id) else self.legacy_id(group_id)
 
     def both_ids(self, group_ids: Sequence[str]) -> list[GroupIds]:
-        """Both ids of each group that is named by one of them.
+        """Return both IDs of each group, by either ID.
 
-        :raises NotFound: names all that are unknown.
+        :raises NotFound: some groups do not exist; names all of them.
         """
 
         def convert(group_id: str) -> GroupIds | None:
@@ -172,21 +172,21 @@ class DoceboApi(VendorApi):
     ) -> Iterator[Page[Parsed]]:
         """Return the pages of a list, one held at a time.
 
-        The list ends with a page that has no items, or where Docebo says so. An array without an envelope says
-        nothing; there it also ends with a page that comes again.
+        The list ends with an empty page, or by Docebo's own flag. An array without an envelope has no flag; such a list
+        also ends with a page that repeats.
 
         :param parse: reads an entry.
-        :param sized: False for a list of which no parameters are published: it is asked for whole, and for further
-            pages only where Docebo says that there are some.
-        :raises UnexpectedReply: a page came twice though there should be more: the list would have no end.
+        :param sized: False for a list without published parameters: it is requested without a page size, and further
+            pages only if Docebo announces them.
+        :raises UnexpectedReply: a page repeats although Docebo announced more: the list would have no end.
         """
-        given = {name: value for name, value in query.items() if value is not None}
-        given = {"page_size": str(self.fields.page_size), **given} if sized else given
+        fixed = {name: value for name, value in query.items() if value is not None}
+        fixed = {"page_size": str(self.fields.page_size), **fixed} if sized else fixed
         number, cursor, seen = 1, None, set[bytes]()
         while True:
             check_count(number)
             paged = {"page": str(number)} if sized or number > 1 else {}
-            sent = {**given, **paged, **({"cursor": cursor} if cursor else {})}
+            sent = {**fixed, **paged, **({"cursor": cursor} if cursor else {})}
             response = self.call("GET", *path, query=sent, user_ids=user_ids)
             page = self.read(lambda answer: parse_page(answer, parse), response)
             if page.digest in seen and page.items and page.more is not None:
@@ -211,12 +211,12 @@ class DoceboApi(VendorApi):
         send: Callable[[str], Response],
         check: Callable[[], object] = lambda: None,
     ) -> Response:
-        """Send in the first form that the platform has; which one that is, is kept for the life of the process.
+        """Send in the first form that the platform has, and keep that form for the life of the process.
 
-        :param what: what has forms, as the log names it; the form is kept under it.
-        :param setting: the connection's extra field that names one of them.
+        :param what: the call, for the log; also the key under which the form is kept.
+        :param setting: the connection's extra field that sets the form.
         :param send: sends in one form.
-        :param check: raises if a 404 is not of the route but of what its path names; asked once.
+        :param check: raises an error if a 404 is about the group in the path, not about the route; called once.
         """
         known = self.client.discovered.get(what)
         missing: VendorError | None = None
@@ -235,16 +235,16 @@ class DoceboApi(VendorApi):
                     logger.info("Docebo's %s is %r.", what, form)
                 return response
         if missing is None:
-            raise AssertionError("there is a form at least")
+            raise AssertionError("there is at least one form")
         if len(forms) == 1:
             raise missing.add_hint(self.no_such_route(setting, forms[0]))
-        raise missing.add_hint(f"None of the known forms of this call is there: {', '.join(forms)}.")
+        raise missing.add_hint(f"None of the known forms of this call exists: {', '.join(forms)}.")
 
     def no_such_route(self, setting: str, form: str) -> str:
-        """Return what is wrong with an extra field of the connection that names a route, and what to do."""
+        """Return the problem of a connection's extra field with a route, and the remedy."""
         return (
-            f"`{setting}` of connection {self.conn_id!r} is {form!r}, which this platform does not seem to have. With "
-            "auto, the default, the one that it has is found out."
+            f"`{setting}` of connection {self.conn_id!r} is {form!r}, which this platform does not seem to have. "
+            "The default, auto, finds the one that it has."
         )
 
     def call(

@@ -30,9 +30,9 @@ _ONE_LINE = re.compile("-----BEGIN ([A-Z ]+)-----([A-Za-z0-9+/= ]+)-----END \\1-
 
 
 def _private_key(value: str) -> str:
-    """Return a key that can sign.
+    """Return a private key as PEM.
 
-    Its line ends may be a backslash and an n, as in a URI, or spaces or nothing, as a form field of one line leaves it.
+    Line ends may be a backslash and an n, as in a URI, or spaces or missing, as after a form field of one line.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -45,14 +45,14 @@ def _private_key(value: str) -> str:
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except TypeError:
-        raise ValueError("is locked with a passphrase; give the key without one") from None
+        raise ValueError("is locked with a passphrase; use a key without one") from None
     except (ValueError, UnsupportedAlgorithm):
         raise ValueError(
-            "is no private key: it must be PEM, from BEGIN PRIVATE KEY to END PRIVATE KEY. The public key, as BEGIN "
+            "is not a private key: it must be PEM, from BEGIN PRIVATE KEY to END PRIVATE KEY. The public key, as BEGIN "
             "PUBLIC KEY and not as a certificate, belongs into Docebo's API app"
         ) from None
     if not isinstance(key, RSAPrivateKey):
-        raise ValueError("is no RSA key, and Docebo's assertions are signed with RS256")
+        raise ValueError("is not an RSA key, and Docebo's assertions are signed with RS256")
     return pem
 
 
@@ -62,14 +62,14 @@ _NEEDED = {"password": ("username", "user_password"), "jwt_bearer": ("username",
 class DoceboConnectionFields(ConnectionFields):
     """The extra fields of a connection of type ``docebo``.
 
-    :param grant_type: how a token is got; ``password`` needs ``username`` and ``user_password``, ``jwt_bearer`` needs
+    :param grant_type: the OAuth grant; ``password`` needs ``username`` and ``user_password``, ``jwt_bearer`` needs
         ``username`` and ``private_key``.
     :param token_url: by default ``/oauth2/token`` of the platform.
     :param jwt_audience: the audience of the assertion; by default the platform's host.
-    :param add_route: how members are added: ``PUT .../assign_users``, ``PUT .../users`` or ``POST .../users``. What
-        Docebo publishes is at odds with itself; ``auto`` finds out.
-    :param create_path: where groups are created; ``auto`` finds out.
-    :param rules_limit: what may have 10 rules at most: each ``set``, or the whole ``group``.
+    :param add_route: how members are added: ``PUT .../assign_users``, ``PUT .../users`` or ``POST .../users``. Docebo's
+        documentation contradicts itself; ``auto`` finds the right one.
+    :param create_path: the path of a creation; ``auto`` finds the right one.
+    :param rules_limit: whether each ``set`` or the whole ``group`` may have 10 rules at most.
     """
 
     grant_type: Literal["client_credentials", "password", "jwt_bearer"] = "client_credentials"

@@ -29,11 +29,7 @@ def explain(hook: Connected) -> tuple[bool, str]:
         credentials = _CREDENTIALS[hook.fields.grant_type]
     except ConfigurationError as error:
         return False, f"Connection: {error}"
-    token, reason = token_or_reason(
-        hook,
-        vendor="Docebo",
-        credentials=credentials,
-    )
+    token, reason = token_or_reason(hook, vendor="Docebo", credentials=credentials)
     if token is None:
         return False, reason
     api = hook.api()

@@ -1,4 +1,4 @@
-"""Writes the members of a Docebo group into a file, from the vendor's export: streamed, checked, then copied."""
+"""The export of the members of a Docebo group to a file: streamed, checked, then copied."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.vendors.docebo.api import DoceboApi
 
 
-# What a server may call a CSV file; a page or JSON is none, whatever is asked for.
+# The content types of CSV files; a server may answer with HTML or JSON.
 _CSV_TYPES = (
     "text/csv",
     "text/plain",
@@ -32,7 +32,7 @@ _CSV_TYPES = (
     "",
 )
 
-# What the list of members calls the columns.
+# The names of the columns in the list of members.
 _SHOWN_AS = {"userid": "username", "firstname": "first_name", "lastname": "last_name", "email": "email"}
 
 
@@ -41,7 +41,7 @@ def _storage_path(value: Any) -> Any:
 
     try:
         path = value if isinstance(value, ObjectStoragePath) else ObjectStoragePath(value)
-        # Older versions look the scheme up only here.
+        # Older versions of Airflow check the scheme only here.
         path.fs  # noqa: B018
     except (ValueError, TypeError, ImportError) as error:
         raise ValueError(f"leads nowhere: {error}") from None
@@ -49,7 +49,7 @@ def _storage_path(value: Any) -> Any:
 
 
 class Export(ExportUsers):
-    """What an export is given, and where it goes."""
+    """The parameters of an export, with its path."""
 
     path: Annotated[Any, BeforeValidator(_storage_path)]
 
@@ -57,11 +57,10 @@ class Export(ExportUsers):
 def export(api: DoceboApi, wanted: Export) -> GroupExport:
     """Write the file.
 
-    :raises UnexpectedReply: Docebo answered something else than CSV with these columns, or only a part of it; nothing
-        was written.
+    :raises UnexpectedReply: the response is not CSV with these columns, or is incomplete; nothing was written.
     """
     columns = [column for column in COLUMNS if column in wanted.columns]
-    # Flags that are off are left out: to a server that reads texts, "false" may be true.
+    # Without flags that are off: a server may read the text "false" as true.
     query: dict[str, str] = {**dict.fromkeys(columns, "true"), "delimiter": wanted.delimiter}
     if wanted.include_header:
         query["include_header"] = "true"
@@ -76,7 +75,7 @@ def export(api: DoceboApi, wanted: Export) -> GroupExport:
             wrong = "it is not UTF-8"
         except (ValueError, csv.Error) as error:
             wrong = str(error)
-        if wrong:  # out of the handlers: raised in one, it would keep users' data in its context
+        if wrong:  # outside of the handlers: raised in one, it would have users' data in its context
             raise _refused(api, response, f"not with CSV of {len(columns)} columns: {wrong}")
         users = max(0, rows - wanted.include_header)
         if not _ends_a_line(received) and not _is_whole(members, columns, users, last):
@@ -95,11 +94,10 @@ def _check_type(response: Response) -> None:
 
 
 def _copy_rows(received: IO[bytes], checked: IO[bytes], columns: int, delimiter: str) -> tuple[int, list[str]]:
-    """Copy row by row, without a mark at the beginning and with one kind of line end.
+    """Copy row by row, without a byte order mark and with one kind of line end.
 
-    Return how many rows there are, and the last one.
-
-    :raises ValueError: it is no CSV, or a row has not that many columns.
+    :return: the number of rows, and the last one.
+    :raises ValueError: it is not CSV, or a row has another number of columns.
     """
     received.seek(0)
     source = io.TextIOWrapper(received, encoding="utf-8-sig", newline="")
@@ -110,7 +108,7 @@ def _copy_rows(received: IO[bytes], checked: IO[bytes], columns: int, delimiter:
             raise ValueError("it is JSON or a page")
         source.seek(0)
         for row in csv.reader(source, delimiter=delimiter, strict=True):
-            # A single empty value may look like an empty line; otherwise that is none.
+            # With one column, an empty line is an empty value.
             values = row or [""] * (columns == 1)
             if values:
                 rows += 1
@@ -124,7 +122,7 @@ def _copy_rows(received: IO[bytes], checked: IO[bytes], columns: int, delimiter:
 
 
 def _is_whole(members: GroupMembers, columns: Sequence[str], users: int, last: list[str]) -> bool:
-    """Whether a file is, whose last line has no end and so may be cut off; or that has no line at all."""
+    """Return whether a file is complete although its last line has no line end, or it has no lines."""
     if users != members.count():
         return False
     if not users:

@@ -168,11 +168,10 @@ def update(api: DoceboApi, write: Write[UpdateGroup]) -> GroupChange:
 
 
 def change(api: DoceboApi, group: Group, wanted: UpdateGroup | CreateGroup, *, name: str | None = None) -> None:
-    """Send what differs from the group as it is.
+    """Send the fields that differ from those of the group.
 
-    Whether what is left out stays is not published, so name and description always go along. Rules and the exclusion
-    of deactivated users do not: with them Docebo may empty the group and fill it again, so even those that the group
-    has already are not sent.
+    Docebo does not publish whether it keeps absent fields, so name and description are always sent. Unchanged rules,
+    and an unchanged exclusion of deactivated users, are not: Docebo may empty the group and fill it again.
     """
     body: dict[str, Any] = {"name": name or group.name}
     description = group.description if wanted.description is None else wanted.description
@@ -189,9 +188,9 @@ def change(api: DoceboApi, group: Group, wanted: UpdateGroup | CreateGroup, *, n
 
 
 def delete(api: DoceboApi, write: Write[DeleteGroup]) -> GroupChange:
-    """Delete a group; one that is missing after a lost response was deleted by that request.
+    """Delete a group; if it is missing after a lost response, that request deleted it.
 
-    :raises NotFound: a 404 that is not the group's, or ``if_missing="fail"``.
+    :raises NotFound: the 404 is not about the group, or ``if_missing="fail"``.
     """
     parameters = write.parameters
     deleted, found = True, None
@@ -209,8 +208,8 @@ def delete(api: DoceboApi, write: Write[DeleteGroup]) -> GroupChange:
 
 
 def _is_missing(api: DoceboApi, group_id: str | None, error: NotFound) -> bool:
-    """Return whether the group does not exist: a 404 may also be that of a wrong address."""
-    if group_id is None:  # the list does not have the name, or the number has no group
+    """Return whether the group does not exist; a 404 may also mean a wrong address."""
+    if group_id is None:  # the list lacks the name, or no group has the number
         return error.status is None or error.path.endswith("/group_to_audience")
     if error.method != "DELETE":
         return False
@@ -230,7 +229,7 @@ def add(api: DoceboApi, write: Write[AddUsers]) -> GroupChange:
 
 
 def remove(api: DoceboApi, write: Write[RemoveUsers]) -> GroupChange:
-    """Remove users, or all members, or those that filters find."""
+    """Remove users, or all members, or those that match filters."""
     parameters = write.parameters
     members = GroupMembers(api, api.resolve_id(parameters))
     members.remove(write.users)

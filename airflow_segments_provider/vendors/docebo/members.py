@@ -1,4 +1,4 @@
-"""The members of a Docebo group: listing, counting, adding, removing, making exact."""
+"""The members of a Docebo group: list, count, add, remove, set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.vendors.docebo.responses import Member
 
 
-# The first is the only one seen in running code, and there with users only; the others are published, with all three.
+# Running code uses assign_users, with users only; the others are published for users, branches and groups.
 _FORMS = {
     "assign_users": ("PUT", "assign_users"),
     "put_users": ("PUT", "users"),
@@ -38,14 +38,14 @@ _USERS_FIRST = ("assign_users", "put_users", "post_users")
 _SOURCES_FIRST = ("put_users", "post_users", "assign_users")
 
 ONE_AT_A_TIME = (
-    "Docebo forbids changes of members side by side: give the tasks that change members one Airflow pool with one slot."
+    "Docebo forbids simultaneous changes of members: give the tasks that change members one Airflow pool with one slot."
 )
 
 
 class GroupMembers:
-    """The members of one group. Changes wait for one another within this process, as Docebo demands.
+    """The members of one group. Within a process, changes run one after another, as Docebo demands.
 
-    :ivar background: whether Docebo said of any change that it goes on in the background.
+    :ivar background: whether Docebo reported of any change that it continues in the background.
     """
 
     def __init__(self, api: DoceboApi, group_id: str) -> None:
@@ -60,7 +60,7 @@ class GroupMembers:
             yield from page.items
 
     def count(self) -> int:
-        """How many they are; where Docebo tells no totals, every page is read."""
+        """Count the members; if Docebo returns no total, every page is read."""
         count = 0
         for page in self.api.pages((*GROUPS, self.group_id, "users"), parse_member, {}):
             if page.total is not None:
@@ -69,7 +69,7 @@ class GroupMembers:
         return count
 
     def add(self, staged: StagedUserIds, branch_ids: Sequence[int] = (), group_numbers: Sequence[int] = ()) -> None:
-        """Add staged users, and before them, in a request of their own, those of branches and groups."""
+        """Add the users of branches and groups in one request, then the staged users."""
         sources = {"branch_ids": branch_ids, "group_ids": group_numbers}
         if body := {name: ids for name, ids in sources.items() if ids}:
             self._add("add route for branches and groups", _SOURCES_FIRST, encode(body), tuple)
@@ -80,15 +80,15 @@ class GroupMembers:
         self._in_batches(staged, "removed from", self._remove)
 
     def remove_found(self, user_all: bool, user_filters: Any, searches: Iterable[str]) -> None:
-        """Remove all members, or those that filters find."""
-        given = {"user_all": user_all, "user_filters": user_filters}
-        body = {"user_ids": [], **{name: value for name, value in given.items() if value}}
+        """Remove all members, or those that match filters."""
+        options = {"user_all": user_all, "user_filters": user_filters}
+        body = {"user_ids": [], **{name: value for name, value in options.items() if value}}
         self._remove(encode(body), lambda: searches)
 
     def make_exact(self, wanted: StagedUserIds, begin: Callable[[int, int], None]) -> tuple[int, int]:
-        """Add who is missing, then remove the others; return how many these and those were.
+        """Add missing users, then remove other members; return the number of both.
 
-        :param begin: called before the first change with the number of members and of those who would be removed.
+        :param begin: called before the first change with the number of members and of removals.
         :raises UnexpectedReply: none of the users is a member after the addition. No user was removed.
         """
 
@@ -98,18 +98,18 @@ class GroupMembers:
                 make(staged)
                 return staged.users
 
-        with IdSet() as given, IdSet() as present:
-            given.update(user_id for batch in wanted.batches() for user_id in batch.ids())
+        with IdSet() as users, IdSet() as present:
+            users.update(user_id for batch in wanted.batches() for user_id in batch.ids())
             present.update(member.user_id for member in self.list())
-            leaving = sum(1 for _ in present.minus(given))
+            leaving = sum(1 for _ in present.minus(users))
             begin(len(present), leaving)
-            added = change(self.add, given.minus(present))
+            added = change(self.add, users.minus(present))
             if added and leaving and leaving == len(present) and not self.background:
-                self._check_added(given)
-            return added, change(self.remove, present.minus(given))
+                self._check_added(users)
+            return added, change(self.remove, present.minus(users))
 
     def _check_added(self, users: IdSet) -> None:
-        """Check that one user at least is a member: Docebo acknowledges ids that it does not know as well."""
+        """Check that at least one user is a member: Docebo acknowledges unknown IDs, too."""
         if not any(member.user_id in users for member in self.list()):
             raise UnexpectedReply(
                 f"Docebo acknowledged the addition of {len(users):,} users to group {self.group_id}, but shows none of "
@@ -129,7 +129,7 @@ class GroupMembers:
             except VendorError as error:
                 raise error.add_hint(
                     f"Before it, {sent:,} of {staged.users:,} users were {how} group {self.group_id}. Run it again: "
-                    "what is done already changes nothing."
+                    "a change that was made already has no effect."
                 ) from None
             sent += batch.users
 
@@ -147,11 +147,11 @@ class GroupMembers:
             send,
             lambda: self.api.group(self.group_id),
         )
-        self._note(response, parse_addition)
+        self._read_change(response, parse_addition)
 
     def _remove(self, body: bytes, user_ids: Callable[[], Iterable[str]]) -> None:
         response = self._change("DELETE", "users", body, user_ids, may_be_empty=True)
-        self._note(response, parse_background)
+        self._read_change(response, parse_background)
 
     def _change(
         self,
@@ -162,7 +162,7 @@ class GroupMembers:
         *,
         may_be_empty: bool = False,
     ) -> Response:
-        """Send a change; where Docebo is busy with another process's, wait as after any passing failure."""
+        """Send a change; if another process's change is running, retry as after any transient failure."""
         client = self.api.client
         attempt = 1
         while True:
@@ -177,28 +177,29 @@ class GroupMembers:
             client.sleep(client.retry.delay(attempt))
             attempt += 1
 
-    def _note(self, response: Response, parse: Callable[[Any, Callable[[str], str]], bool]) -> None:
+    def _read_change(self, response: Response, parse: Callable[[Any, Callable[[str], str]], bool]) -> None:
         background = self.api.read(lambda answer: parse(answer, response.call.clean), response)
         self.background = background or self.background
 
 
 def check_add_route(api: DoceboApi) -> None:
-    """Check that the platform has the connection's ``add_route``, once, by a change of no users of no group.
+    """Check once, by a change without users of a group that does not exist, that the platform has ``add_route``.
 
-    A platform answers 404 for a route as for a group that it does not have. So what it says is compared with what it
-    says of such a group, and of a route that no platform has; where that is the same, the route is unknown.
+    A platform answers 404 both for an unknown route and for an unknown group. So its response is compared with that of
+    a read of the group, and with that of a route which no platform has. If it equals only the latter, the route is
+    unknown.
 
-    :raises ConfigurationError: it does not have the route. Nothing was changed.
+    :raises ConfigurationError: the platform lacks the route. Nothing was changed.
     """
     route, client = api.fields.add_route, api.client
     if route == "auto" or client.discovered.get("checked add route") == route:
         return
-    (method, last), nobody = _FORMS[route], str(uuid.uuid4())
+    (method, last), no_group = _FORMS[route], str(uuid.uuid4())
 
     def said(method: str, *path: str) -> tuple[int | None, str]:
         body = None if method == "GET" else encode({"user_ids": []})
         try:
-            api.call(method, *GROUPS, nobody, *path, body=body, may_be_empty=True)
+            api.call(method, *GROUPS, no_group, *path, body=body, may_be_empty=True)
         except (Conflict, NotFound, PermissionDenied, RejectedRequest, UnexpectedReply) as error:
             return error.status, error.said.replace(path[-1], "") if path else error.said
         return None, ""

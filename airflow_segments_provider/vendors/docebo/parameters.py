@@ -27,7 +27,7 @@ from airflow_segments_provider.vendors.docebo.rules import MAX_RULES, Number, Ru
 Column = Literal["userid", "firstname", "lastname", "email"]
 IdentifyBy = Literal["id", "email", "username"]
 
-#: The export's columns, in the order in which Docebo has them.
+#: The columns of an export, in Docebo's order.
 COLUMNS: tuple[Column, ...] = ("userid", "firstname", "lastname", "email")
 
 MAX_ID_LENGTH = 255
@@ -37,17 +37,17 @@ SortDir = Literal["asc", "desc"]
 
 
 def _text(value: Any) -> Any:
-    """Return a number, as templates and old code have it, as text."""
+    """Convert a number to text: templates and old code may have one."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def is_legacy(group_id: str) -> bool:
-    """Whether this is a number of the former groups service: no uuid is as short, or without letters and hyphens."""
+    """Return whether this is a number of the former groups service; a UUID is longer, and has letters or hyphens."""
     return group_id.isascii() and group_id.isdigit() and len(group_id) <= MAX_DIGITS
 
 
 def _whole_number(value: Any) -> Any:
-    """Return the number that a template rendered to text."""
+    """Parse a number that a template rendered to text."""
     text = value.strip() if isinstance(value, str) else ""
     return int(text) if is_legacy(text) else value
 
@@ -68,7 +68,7 @@ SearchText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_
 
 
 def too_many_rules(ruleset: Ruleset | None) -> list[str]:
-    """Return what is wrong with a ruleset where Docebo's limit counts all rules of a group, as a list of problems."""
+    """Return the problem of a ruleset, in a list, if Docebo's limit counts all rules of a group."""
     count = sum(len(one.rules) for one in ruleset.sets) if ruleset else 0
     if count <= MAX_RULES:
         return []
@@ -78,7 +78,7 @@ def too_many_rules(ruleset: Ruleset | None) -> list[str]:
 class GroupKey(Key):
     """The parameters that identify one segment or group: an ID, else a name.
 
-    :param group: the result of a task that made or changed it, or a group; gives what is not given beside it.
+    :param group: the result of a task that made or changed it, or a group; sets the parameters that are not set.
     :param group_id: its uuid, or the number that it has in the former groups service.
     """
 
@@ -93,7 +93,7 @@ class GroupKey(Key):
 
 
 class Sources(LookupParameters):
-    """Whom to add beside single users.
+    """The parameters for users from branches and groups.
 
     :param branch_ids: branches whose users are added.
     :param group_ids: groups whose members are added, by either id.
@@ -123,7 +123,7 @@ class CreateGroup(Sources, ReplaceParameters):
         return self
 
     @model_validator(mode="after")
-    def _exact_means_known_people(self) -> Self:
+    def _exact_needs_user_ids(self) -> Self:
         if self.type == "manual" and self.if_exists == "update" and (self.branch_ids or self.group_ids):
             raise ValueError(
                 '`if_exists="update"` makes the members exactly `user_ids`, so it cannot be used with `branch_ids` or '
@@ -142,8 +142,8 @@ class UpdateGroup(GroupKey):
 
     @model_validator(mode="after")
     def _something_new(self) -> Self:
-        given = (self.new_name, self.description, self.ruleset, self.exclude_deactivated_users)
-        if all(value is None for value in given):
+        values = (self.new_name, self.description, self.ruleset, self.exclude_deactivated_users)
+        if all(value is None for value in values):
             raise ValueError(
                 "one of `new_name`, `description`, `ruleset` and `exclude_deactivated_users` must be given"
             )
@@ -163,9 +163,9 @@ class AddUsers(GroupKey, Sources):
 class RemoveUsers(GroupKey, LookupParameters):
     """The parameters of a removal.
 
-    :param user_all: all members, or with ``user_filters`` all that they find.
-    :param user_filters: ``{"search": "..."}`` or a list of search texts: what Docebo publishes is at odds with itself,
-        so it is sent as it is given.
+    :param user_all: remove all members, or with ``user_filters`` all that match.
+    :param user_filters: ``{"search": "..."}`` or a list of search texts: Docebo's documentation contradicts itself, so
+        it is sent unchanged.
     """
 
     user_all: bool = False
@@ -180,13 +180,13 @@ class RemoveUsers(GroupKey, LookupParameters):
 
     @property
     def searches(self) -> list[str]:
-        """The texts that are searched for; they may identify users."""
+        """The texts of the filters; they may identify users."""
         values = self.user_filters.values() if isinstance(self.user_filters, Mapping) else self.user_filters or ()
         return [value if isinstance(value, str) else "" for value in values]
 
 
 class ListGroups(Parameters):
-    """How a list of groups is wanted."""
+    """The parameters of a list of groups."""
 
     search_text: SearchText | None = None
     sort_attr: Literal["name", "description", "slug"] | None = None
@@ -194,7 +194,7 @@ class ListGroups(Parameters):
 
 
 class ListMembers(GroupKey):
-    """How a list of members is wanted."""
+    """The parameters of a list of members."""
 
     search_text: SearchText | None = Field(None, repr=False)
     sort_attr: Literal["idst", "userid", "firstname", "lastname", "email"] | None = None
@@ -202,7 +202,7 @@ class ListMembers(GroupKey):
 
 
 class ExportUsers(GroupKey):
-    """How an export is wanted."""
+    """The parameters of an export."""
 
     columns: Annotated[tuple[Column, ...], AS_LIST, Field(min_length=1)] = ("userid", "email")
     include_header: bool = True
@@ -210,12 +210,12 @@ class ExportUsers(GroupKey):
 
 
 class ConvertGroupIds(Parameters):
-    """Ids to be converted."""
+    """The parameters of a conversion of IDs."""
 
     ids: Annotated[list[Id], AS_LIST]
 
 
 class FindUsers(Parameters):
-    """How users are looked up."""
+    """The parameters of a look-up of users."""
 
     by: IdentifyBy = "email"

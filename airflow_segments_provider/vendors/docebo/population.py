@@ -1,4 +1,4 @@
-"""The parameters of a wait for a Docebo group, and the expected users, which are kept out of memory."""
+"""The parameters of a wait for a Docebo group, and the expected users, in a temporary file."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 SUBJECT = "The wait for a Docebo group"
 PER_LOOK_UP = 1_000
 
-# Of the result of a change: what it says of how much there is to wait for.
-_TOLD = ("outcome", "background_job", "users_unmatched")
+# The fields of the result of a change that say what to wait for.
+_RESULT_FIELDS = ("outcome", "background_job", "users_unmatched")
 
 
 class GroupWait(GroupKey, UsersParameters):
@@ -47,75 +47,75 @@ class GroupWait(GroupKey, UsersParameters):
 
     @model_validator(mode="before")
     @classmethod
-    def _told_by_the_change(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_result({"group": values.get("group")}, "group", _TOLD) | values
+    def _take_result(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_result({"group": values.get("group")}, "group", _RESULT_FIELDS) | values
 
     @property
     def allowed_missing(self) -> int:
-        """How many of the expected users may be missing; those that the change did not find will be."""
+        """How many of the expected users may be missing, among them those that the change did not find."""
         if self.max_missing is not None:
             return self.max_missing
         return 0 if self.identify_by == "id" else sum(self.users_unmatched.values())
 
     @property
-    def knows_the_end(self) -> bool:
-        """Whether a number tells that a background job is done; one that holds still may be from before it."""
+    def has_end(self) -> bool:
+        """Whether the member count can show that a background job is done; a constant count may be from before it."""
         counted = self.expected_count is not None or bool(self.min_count)
         return counted or not self.background_job or self.outcome == "created"
 
     def polls(self, group_type: str | None) -> int:
-        """Return how many polls in a row must find the same; one where the change was complete when its task ended."""
+        """Return how many polls in a row must have the same count; one if the change ended with its task."""
         return 1 if group_type == "manual" and self.background_job is False else self.still_polls
 
     def least(self, user_ids: int) -> int | None:
-        """Return the least number of members that the group can have once it is populated, where that is known.
+        """Return the least number of members of the populated group, or None if it is not known.
 
-        :param user_ids: how many are expected by their ids.
+        :param user_ids: the number of expected users.
         """
         filled_first = self.background_job and self.outcome == "created" and self.expected_count is None
         return max(self.min_count or 0, user_ids - self.allowed_missing, 1 if filled_first else 0) or None
 
 
 class ExpectedUsers:
-    """People who must be members, in a temporary file.
+    """The users who must be members, in a temporary file.
 
-    :param by: what they are given by.
+    :param by: the kind of their IDs.
     """
 
     def __init__(self, by: IdentifyBy) -> None:
         self._by = by
-        self._people = IdSet()
+        self._users = IdSet()
         self.count = 0
 
     def close(self) -> None:
-        """Forget them."""
-        self._people.close()
+        """Delete the file."""
+        self._users.close()
 
     def fill(self, user_ids: UserSource, wait: GroupWait | None) -> list[str]:
-        """Take them all; return what is wrong with them, in sentences without any id.
+        """Store the users; return the problems, in sentences without user IDs.
 
-        :param wait: says what becomes of invalid ones; None where it is wrong itself.
+        :param wait: the other parameters, or None if they are invalid.
         """
         numbered = self._by == "id"
         max_length = MAX_DIGITS if numbered else MAX_ID_LENGTH
         with StagedUserIds(max_length=max_length, per_request=1000, whole_numbers=numbered) as staged:
             try:
                 problems = staged.fill(user_ids)
-            except InvalidInput as error:  # of a source or a template, perhaps half-way
+            except InvalidInput as error:  # from a source or a template; some users may be staged already
                 return [f"`expected_user_ids`: {problem}" for problem in error.problems]
             for batch in staged.batches():
-                self._people.update(map(user_key, batch.ids()))
-            self.count = len(self._people)
+                self._users.update(map(user_key, batch.ids()))
+            self.count = len(self._users)
             if wait is None or wait.on_invalid == "fail":
                 return problems
             return limit_problems(wait, staged)
 
     def check_known(self, hook: DoceboHook) -> None:
-        """Refuse to wait where Docebo knows none of them: one call where it knows the first.
+        """Check that Docebo has one of the users; if it has the first, this takes one call.
 
-        :raises InvalidInput: it knows none.
+        :raises InvalidInput: it has none of them.
         """
-        ids, api = iter(self._people), hook.api()
+        ids, api = iter(self._users), hook.api()
         for most in (1, FEW, self.count):
             some = min(most, self.count)
             with UserLookUp(api, self._by, some) as look_up:
@@ -130,32 +130,32 @@ class ExpectedUsers:
             raise InvalidInput(SUBJECT, [problem])
 
     def missing(self, hook: DoceboHook, group_id: str) -> int:
-        """How many of them are no members: one call for an export where that tells who they are, else a call a page."""
+        """Return how many users are not members; from an export in one call, for IDs from the list of members."""
         if not self.count:
             return 0
         if self._by == "id":
-            return self._people.missing_from(member.user_id for member in hook.get_members(group_id=group_id))
+            return self._users.missing_from(member.user_id for member in hook.get_members(group_id=group_id))
         column: Column = "userid" if self._by == "username" else "email"
         with tempfile.TemporaryDirectory(prefix="segments-") as folder:
             path = Path(folder, "members.csv")
             hook.export_users(str(path), columns=(column,), include_header=False, group_id=group_id)
             with path.open(newline="", encoding="utf-8") as rows:
-                return self._people.missing_from(user_key(row[0]) for row in csv.reader(rows) if row)
+                return self._users.missing_from(user_key(row[0]) for row in csv.reader(rows) if row)
 
 
-def read_wait(given: dict[str, Any], user_ids: UserSource) -> tuple[GroupWait, ExpectedUsers]:
-    """Return the wait and its expected users, once all are checked.
+def read_wait(values: dict[str, Any], user_ids: UserSource) -> tuple[GroupWait, ExpectedUsers]:
+    """Check the parameters of a wait and its expected users, and return both.
 
     :raises InvalidInput: with every problem found.
     """
     problems: list[str] = []
-    wait = validated(GroupWait, given, problems)
+    wait = validated(GroupWait, values, problems)
     expected = ExpectedUsers(wait.identify_by if wait else "username")
     problems += expected.fill(user_ids, wait)
-    if wait and not (wait.knows_the_end or expected.count):
+    if wait and not (wait.has_end or expected.count):
         problems.append(
-            "Docebo makes the change in a background job that cannot be asked for, and what it will bring is not "
-            "known: give `expected_user_ids`, `expected_count` or `min_count`."
+            "Docebo makes the change in a background job without a status, and the resulting members are not known: "
+            "set `expected_user_ids`, `expected_count` or `min_count`."
         )
     if wait is None or problems:
         expected.close()

@@ -1,4 +1,4 @@
-"""Docebo's responses; where a form is not published, every likely one is read."""
+"""Docebo's responses; where their form is not published, every likely one is accepted."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from airflow_segments_provider.vendors.docebo.parameters import Column
 
 
 def user_key(value: str) -> str:
-    """Return what usernames and e-mail addresses are compared by: white space around them and case do not count."""
+    """Return the key by which usernames and e-mail addresses are compared: without case and outer white space."""
     return without_case(value.strip())
 
 
 def _moment(value: Any) -> Any:
-    """Return a time as Docebo writes it; zeros stand for none, and what cannot be read is none either."""
+    """Parse a time; zeros, which mean no time, and invalid texts become None."""
     if not isinstance(value, str):
         return None
     try:
@@ -39,7 +39,7 @@ class Group(BaseModel):
     :param group_id: its uuid.
     :param type: ``manual`` or ``automatic``.
     :param ruleset: of an automatic group, in the API's own words; its ``status`` is READY once the group is filled.
-    :param updated_at: taken for UTC, as Docebo writes no zone.
+    :param updated_at: in UTC, as Docebo writes no zone.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -79,7 +79,7 @@ class Member(BaseModel):
 
 
 class UserMatches(BaseModel):
-    """What a look-up of users found; only its counts may be logged or stored in an XCom.
+    """The result of a look-up of users; only its counts may be logged or stored in an XCom.
 
     :param found: user ids by the value that was looked up.
     :param unmatched: values that no user has.
@@ -94,15 +94,15 @@ class UserMatches(BaseModel):
 
 
 class GroupChange(BaseModel):
-    """What a create, update, delete or change of members did: the small result of its task.
+    """The result of a create, update, delete or change of members.
 
-    :param users_sent: ids that Docebo acknowledged as added, or of a removal, as removed; those of users that it does
-        not know, or whose membership did not change, are among them.
+    :param users_sent: IDs that Docebo acknowledged as added or removed. Unknown users, and users without a change
+        of membership, are among them.
     :param users_removed: members that ``if_exists="update"`` removed.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
     :param users_unmatched: users who were not found, by reason (``on_unmatched="skip"``).
-    :param unmatched_file: beside the ledger, that lists them.
-    :param background_job: Docebo does a part of it later; it gives no id to ask for.
+    :param unmatched_file: a file beside the ledger that lists them.
+    :param background_job: Docebo completes the change later; the job has no ID or status.
     :param requests: calls to the API, repeats and look-ups included.
     """
 
@@ -123,7 +123,7 @@ class GroupChange(BaseModel):
 
 
 class GroupPopulation(BaseModel):
-    """How many members a group has, and how far its rules are.
+    """The number of members of a group, and the status of its rules.
 
     :param ruleset_status: of an automatic group; READY once it is filled.
     """
@@ -161,9 +161,9 @@ class GroupIds(BaseModel):
 
 Entry = TypeVar("Entry")
 
-# A thousand rows may each say why they failed: so many are read, and so many different ones shown.
+# How many reasons of failed rows are read, and how many different ones are shown.
 _REASONS_READ, _REASONS_SHOWN = 50, 3
-_UNSAID = "Docebo's answer does not say whether it did what was asked."
+_UNCLEAR = "Docebo's response does not show whether it made the change."
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Page(Generic[Entry]):
 
     :param digest: distinguishes pages.
     :param more: whether there is another one; None where Docebo does not say.
-    :param cursor: must come with the next page's number.
+    :param cursor: sent with the number of the next page.
     :param total: entries of all pages, where Docebo returns it.
     """
 
@@ -195,13 +195,13 @@ def parse_page(answer: Any, parse: Callable[[Any], Entry]) -> Page[Entry]:
     """Return a page: the envelope, or a bare array in its place.
 
     :param parse: reads one of its entries.
-    :raises UnexpectedReply: it is neither; a list that seems to be empty would lead to a second group.
+    :raises UnexpectedReply: it is neither; if it counted as empty, a second group would be created.
     """
     data = answer.get("data") if isinstance(answer, Mapping) else answer
     envelope = data if isinstance(data, Mapping) else {"items": data}
     items = envelope.get("items")
     if not isinstance(items, list):
-        raise UnexpectedReply("Docebo's answer holds no list.")
+        raise UnexpectedReply("Docebo's response holds no list.")
     number, last = envelope.get("current_page"), envelope.get("total_page_count")
     more = envelope.get("has_more_data")
     if not isinstance(more, bool):
@@ -217,7 +217,7 @@ def parse_page(answer: Any, parse: Callable[[Any], Entry]) -> Page[Entry]:
 
 
 def parse_group(entry: Any) -> Group:
-    """Return a group in an answer.
+    """Return a group in a response.
 
     :raises UnexpectedReply: it has no uuid or name.
     """
@@ -237,11 +237,11 @@ def parse_group(entry: Any) -> Group:
             )
         except ValidationError:
             pass
-    raise UnexpectedReply("Docebo's answer holds a group without uuid or name, or of another form.")
+    raise UnexpectedReply("Docebo's response holds a group without uuid or name, or of another form.")
 
 
 def parse_one_group(answer: Any) -> Group:
-    """Return the group of an answer that shows one."""
+    """Return the group of a response that shows one."""
     return parse_group(answer.get("data") if isinstance(answer, Mapping) else None)
 
 
@@ -253,13 +253,13 @@ def parse_created_id(answer: Any) -> str | None:
 
 
 def parse_member(entry: Any) -> Member:
-    """Return a member in an answer.
+    """Return a member in a response.
 
     :raises UnexpectedReply: it has no number.
     """
     user_id = whole_number(entry.get("idst", entry.get("user_id"))) if isinstance(entry, Mapping) else None
     if user_id is None:
-        raise UnexpectedReply("Docebo's answer holds a member without idst.")
+        raise UnexpectedReply("Docebo's response holds a member without idst.")
     relation = entry.get("relation_type")
     return Member(
         user_id=str(user_id),
@@ -272,77 +272,76 @@ def parse_member(entry: Any) -> Member:
 
 
 def parse_change(entry: Any) -> dict[str, Any]:
-    """Return an entry of the conditions' history: an object, whatever is in it.
+    """Return an entry of the conditions' history, an object with any content.
 
-    :raises UnexpectedReply: it is none.
+    :raises UnexpectedReply: it is not an object.
     """
     if not isinstance(entry, Mapping):
-        raise UnexpectedReply("Docebo's history of conditions holds an entry that is no object.")
+        raise UnexpectedReply("Docebo's history of conditions holds an entry that is not an object.")
     return dict(entry)
 
 
 def parse_user(entry: Any) -> User:
-    """Return a user in an answer.
+    """Return a user in a response.
 
     :raises UnexpectedReply: it has no number.
     """
     user_id = whole_number(entry.get("user_id", entry.get("idst"))) if isinstance(entry, Mapping) else None
     if user_id is None:
-        raise UnexpectedReply("Docebo's answer holds a user without user_id.")
+        raise UnexpectedReply("Docebo's response holds a user without user_id.")
     return User(str(user_id), _text(entry.get("username")) or "", _text(entry.get("email")) or "")
 
 
 def parse_one_user(answer: Any) -> User:
-    """Return the user of an answer that shows one: as ``data``, or as ``user_data`` in it."""
+    """Return the user of a response that shows one: as ``data``, or as ``user_data`` in it."""
     data = answer.get("data") if isinstance(answer, Mapping) else None
     return parse_user(data.get("user_data", data) if isinstance(data, Mapping) else None)
 
 
 def parse_legacy_id(answer: Any) -> int | None:
-    """Return the first whole number of a conversion's answer: its form is not published."""
+    """Return the first whole number in the response to a conversion; its form is not published."""
     return _first(answer, whole_number)
 
 
 def parse_uuid(answer: Any) -> str | None:
-    """Return the uuid of a conversion's answer: under that name, else the first text that has its length."""
+    """Return the UUID in the response to a conversion: the field `uuid`, else the first text of that length."""
     return parse_created_id(answer) or _first(
         answer, lambda value: value if isinstance(value, str) and len(value) in (32, 36) else None
     )
 
 
 def parse_addition(answer: Any, clean: Callable[[str], str]) -> bool:
-    """As :func:`parse_background`, but no answer is no success: what an addition is answered is known."""
+    """Parse as :func:`parse_background`, but refuse an empty body, which an addition never has."""
     if answer is None:
-        raise UnexpectedReply(_UNSAID, maybe_done=True)
+        raise UnexpectedReply(_UNCLEAR, maybe_done=True)
     return parse_background(answer, clean)
 
 
 def parse_background(answer: Any, clean: Callable[[str], str]) -> bool:
-    """Whether a change goes on in the background. Only an explicit no counts as a failure.
+    """Return whether a change continues in the background; only an explicit failure counts as one.
 
-    :param clean: returns what of a text a message may quote.
-    :raises RejectedRequest: the answer says of all or of a part that it did not succeed.
+    :param clean: returns a text without secrets and user IDs.
+    :raises RejectedRequest: the response reports a failure of all or of a part.
     :raises UnexpectedReply: it cannot be understood.
     """
     if answer is None:
         return False
     data = answer.get("data", "") if isinstance(answer, Mapping) else ""
-    given = data if isinstance(data, list) else [{} if data is None else data]
-    rows = [row for row in given if isinstance(row, Mapping)]
-    if len(rows) < len(given):
-        raise UnexpectedReply(_UNSAID, maybe_done=True)
+    parts = data if isinstance(data, list) else [{} if data is None else data]
+    rows = [row for row in parts if isinstance(row, Mapping)]
+    if len(rows) < len(parts):
+        raise UnexpectedReply(_UNCLEAR, maybe_done=True)
     failed = [row for row in rows if row.get("success", True) is not True]
     if failed:
         raise RejectedRequest(
-            f"Docebo's answer says of {len(failed):,} of {len(rows):,} parts that it did not succeed"
-            f"{_reasons(failed, clean)}.",
+            f"Docebo's response reports a failure of {len(failed):,} of {len(rows):,} parts{_reasons(failed, clean)}.",
             maybe_done=True,
         )
     return any(row.get("background_job") is True for row in rows)
 
 
 def _reasons(failed: list[Mapping[str, Any]], clean: Callable[[str], str]) -> str:
-    """Return what Docebo says of the failures, as the end of a sentence."""
+    """Return the reasons of failures, as the end of a sentence."""
     said = (row["message"] for row in failed if row.get("message"))
     texts = (text if isinstance(text, str) else json.dumps(text, ensure_ascii=False) for text in said)
     cleaned = dict.fromkeys(clean(text).rstrip(".") for text in dict.fromkeys(islice(texts, _REASONS_READ)))
@@ -358,12 +357,12 @@ def whole_number(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str | None:
-    """Return a text; JSON may spell half of a character, which nothing else can hold."""
+    """Return a text; JSON may have half of a surrogate pair, which cannot be encoded."""
     return None if value is None else str(value).encode("utf-8", "replace").decode()
 
 
 def _first(answer: Any, read: Callable[[Any], Entry | None]) -> Entry | None:
-    """Return the first value in ``data`` that can be read, its own or that of one of its fields."""
+    """Return the first value that ``read`` accepts: ``data``, or one of its fields."""
     data = answer.get("data") if isinstance(answer, Mapping) else None
     values = data.values() if isinstance(data, Mapping) else [data]
     return next((found for value in values if (found := read(value)) is not None), None)

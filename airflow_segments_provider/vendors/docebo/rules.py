@@ -1,8 +1,8 @@
-"""Rulesets of automatic Docebo groups: a typed builder for what is published of them; the rest passes untouched.
+"""Rulesets of automatic Docebo groups: a typed builder for the published part; the rest is sent unchanged.
 
-Inside a set all rules must hold; between sets the ruleset's operator decides. Published at
-https://help.docebo.com/hc/en-us/articles/360020084100-Managing-groups. The wire names of rule types are not, but for
-branches; so a rule of any other type is taken as it is, with ``type`` and ``payload``.
+All rules of a set must hold; the ruleset's operator joins the sets. Published at
+https://help.docebo.com/hc/en-us/articles/360020084100-Managing-groups. Of the rule types, only that of
+branches is published; a rule of another type is a plain ``type`` and ``payload``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Number = Annotated[StrictInt, Field(gt=0, lt=2**63)]
 class Rule(BaseModel):
     """One condition, in Docebo's own words.
 
-    :param type: the wire name of its kind, as another automatic group's ruleset shows it.
-    :param payload: its values; sent as they are.
+    :param type: the name of the type in the API, as another automatic group's ruleset shows it.
+    :param payload: its values; sent unchanged.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
@@ -41,7 +41,7 @@ class Rule(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """As Docebo takes it."""
+        """The JSON of the API."""
         return self.model_dump(exclude_unset=True)
 
 
@@ -59,12 +59,12 @@ class BranchRule(BaseModel):
 
     @property
     def type(self) -> str:
-        """The wire name."""
+        """The name of the type in the API."""
         return BRANCH
 
     @property
     def body(self) -> dict[str, Any]:
-        """As Docebo takes it."""
+        """The JSON of the API."""
         below = self.branch_ids if self.descendants is True else self.descendants or []
         payload = {"branch_ids": self.branch_ids, **({"branch_ids_descendants": below} if below else {})}
         return {"type": BRANCH, "payload": payload}
@@ -91,15 +91,15 @@ class RuleSet(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """As Docebo takes it; ``rules_operator``, which is not published, only where it was given."""
+        """The JSON of the API; ``rules_operator``, which is not published, only if it was set."""
         operator = {"rules_operator": self.rules_operator} if self.rules_operator else {}
         return {**(self.model_extra or {}), **operator, "rules": [rule.body for rule in self.rules]}
 
 
 class Ruleset(BaseModel):
-    """Who belongs to an automatic group: sets of rules, joined by one operator.
+    """The rules of an automatic group: sets of rules, joined by one operator.
 
-    Made of :class:`RuleSet`, or of the plain dict that the API takes and shows, ``id`` and other keys included.
+    Built from :class:`RuleSet`, or from the API's own dict, ``id`` and other keys included.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
@@ -118,11 +118,11 @@ class Ruleset(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """As Docebo takes it."""
+        """The JSON of the API."""
         return {**(self.model_extra or {}), "operator": self.operator, "sets": [one.body for one in self.sets]}
 
     def __str__(self) -> str:
-        """Return the operator and the kinds of its rules, no values: this is what Airflow stores and shows."""
+        """Return the operator and the types of the rules without values, as Airflow stores and shows this text."""
         sets = f" {self.operator} ".join(f"({' AND '.join(rule.type for rule in one.rules)})" for one in self.sets)
         return f"ruleset {sets}"
 
@@ -130,7 +130,7 @@ class Ruleset(BaseModel):
 
 
 def same_rules(shown: Mapping[str, Any] | None, wanted: Ruleset) -> bool:
-    """Whether a group has these rules already: ids, status and other keys of Docebo's own do not count."""
+    """Return whether a group has these rules already; IDs, status and other keys of Docebo do not count."""
     try:
         return shown is not None and _bare(Ruleset.model_validate(shown)) == _bare(wanted)
     except ValueError:

@@ -37,7 +37,7 @@ class DoceboUserRules(UserRules):
         return IdRules(length, self.api.fields.users_per_request, whole_numbers=numbered)
 
     def user_key(self, value: str) -> str:
-        """Return what e-mail addresses and usernames are compared by."""
+        """Return the key by which e-mail addresses and usernames are compared."""
         return user_key(value)
 
     def look_up(self, identify_by: Any, users: int) -> AbstractContextManager[LookUp]:
@@ -45,7 +45,7 @@ class DoceboUserRules(UserRules):
         return UserLookUp(self.api, identify_by, users)
 
     def problems(self, parameters: Any, users: StagedUserIds, source: object) -> list[str]:  # noqa: ARG002
-        """Return what is wrong with the users of an addition, or with the number of rules."""
+        """Return the problems of the users of an addition, and of the number of rules."""
         problems = []
         others = parameters.model_fields_set & {"branch_ids", "group_ids"}
         if isinstance(parameters, AddUsers) and isinstance(source, NotGiven) and not others:
@@ -56,7 +56,7 @@ class DoceboUserRules(UserRules):
 
 
 def find(api: DoceboApi, values: UserSource, by: IdentifyBy) -> UserMatches:
-    """Look users up, and return who was not found, or belongs to several.
+    """Look up users; return their IDs, and the values that no user or several users have.
 
     :raises InvalidInput: before any request, with every problem found.
     """
@@ -84,13 +84,12 @@ FEW = 20
 
 
 class UserLookUp:
-    """The ID of the user who has a value; None where several users have it. Values of no user are left out.
+    """A look-up of user IDs by a value: None if several users have it; values that no user has are left out.
 
-    Docebo answers one search a call and allows a thousand calls an hour. So where the list of all users takes fewer
-    calls, it is read once, into a temporary database; it may change while it is read, so a few that it did not show
-    are searched for all the same.
+    Docebo takes one search a call, and a thousand calls an hour. If the list of all users needs fewer calls, it is read
+    once into a temporary database. It may change meanwhile, so a few missing values are searched nevertheless.
 
-    :param expected: how many values will be asked for in all.
+    :param expected: how many values will be looked up in all.
     """
 
     def __init__(self, api: DoceboApi, by: IdentifyBy, expected: int) -> None:
@@ -123,25 +122,26 @@ class UserLookUp:
 
     def _read_all(self) -> None:
         """Read all users into the index, if that takes fewer calls than a search for each."""
-        # By username, of which no two are the same: an order without ties, so that no page skips a user.
+        # Sorted by the username, which is unique: without ties, no page skips a user.
         pages = self._api.pages(USERS, parse_user, {"get_total_count": "1", "sort_attr": "username", "sort_dir": "asc"})
         first = next(pages, None)
         if first is None or first.total is None or first.total > self._expected * len(first.items):
             return
         self._index = IdSet()
         for page in chain([first], pages):
-            self._index.update_users((user_key(self._wanted(user)), user.user_id) for user in page.items)
+            self._index.update_users((user_key(self._value_of(user)), user.user_id) for user in page.items)
 
     def _search(self, value: str) -> set[str]:
-        """Return the ids of all who have exactly this value, in any case.
+        """Return the IDs of all users with exactly this value, in any case.
 
-        An exact match is asked for; where it is unknown whether Docebo means the username only, a plain search follows.
+        The first search asks for an exact match. Docebo may apply it to the username only, so for an e-mail address a
+        plain search follows.
         """
         found = set[str]()
         for match in ("full", None) if self._by == "email" else ("full",):
             query = {"search_text": value, "match_type": match}
             for page in self._api.pages(USERS, parse_user, query, lambda: [value]):
-                found |= {user.user_id for user in page.items if user_key(self._wanted(user)) == user_key(value)}
+                found |= {user.user_id for user in page.items if user_key(self._value_of(user)) == user_key(value)}
             if found:
                 break
         return found
@@ -154,7 +154,7 @@ class UserLookUp:
         user = self._api.read(parse_one_user, response)
         return {user.user_id} if user.user_id == value else set()
 
-    def _wanted(self, user: User) -> str:
+    def _value_of(self, user: User) -> str:
         if self._by == "id":
             return user.user_id
         return user.email if self._by == "email" else user.username
