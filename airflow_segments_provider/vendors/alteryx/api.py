@@ -1,4 +1,4 @@
-"""The endpoints of Alteryx Server's user groups, and the advice that belongs to their errors."""
+"""The endpoints of Alteryx Server's user groups, and advice for their errors."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ NOT_A_CURATOR = (
     "The API key must be the API Access pair of a Curator (My Profile > Keys); the Private Studio pair of the same "
     "page does not work."
 )
-# Different reasons of refusals that are read, and what the others count as.
+# How many different reasons of refusals are kept, and the name for the others.
 REASONS_KEPT, OTHER_REASONS = 20, "other reasons"
-# Removals that fail in a row before no further one is begun.
+# After so many failed removals in a row, no other is begun.
 MOST_FAILURES = 100
 
 
 @dataclass
 class Removals:
-    """How the removals of users went; those that were not begun are in neither number.
+    """The outcome of removals; those that were not begun are in neither number.
 
-    :param error: the first, in the order of the users.
+    :param error: the first error, in the order of the users.
     """
 
     removed: int = 0
@@ -67,7 +67,7 @@ class AlteryxApi(VendorApi):
     vendor = "Alteryx Server"
 
     def hint(self, error: VendorError) -> str:
-        """Return what a user can do about an error."""
+        """Return the advice for an error."""
         if isinstance(error, (AuthenticationError, PermissionDenied)):
             return f"{NOT_A_CURATOR} {self.where}"
         if isinstance(error, NotFound):
@@ -78,21 +78,21 @@ class AlteryxApi(VendorApi):
         return self.where
 
     def groups(self) -> list[UserGroup]:
-        """All custom user groups, without their members. Active Directory groups are not among them."""
+        """Return all custom user groups, without members; Active Directory groups are not among them."""
         return self.read(parse_groups, self.call("GET", "usergroups"))
 
     def group(self, user_group_id: str) -> UserGroup:
-        """One user group with its members."""
+        """Return a user group with its members."""
         return self.read(parse_group, self.call("GET", "usergroups", user_group_id))
 
     def find(self, key: UserGroupKey) -> UserGroup | None:
-        """Return the group that is meant, without its members, or None."""
+        """Find a group, without its members."""
         return select(self.groups(), key)
 
     def resolve_id(self, key: UserGroupKey) -> str:
-        """Return the id of the group that is meant; by name it takes a call.
+        """Return the ID of a group; a name needs a call.
 
-        :raises NotFound: there is none of that name.
+        :raises NotFound: no group has that name.
         """
         if key.user_group_id:
             return key.user_group_id
@@ -108,10 +108,10 @@ class AlteryxApi(VendorApi):
     def add_users(self, user_group_id: str, staged: StagedUserIds) -> tuple[int, dict[str, str], bool]:
         """Add staged users.
 
-        :return: how many the server added, its reason for each that it did not, by :func:`id_key`, and whether both
-            are all of the users.
+        :return: how many users the server added, its reason for each refused user, by :func:`id_key`, and whether it
+            reported all users.
         """
-        added, refused, sent, told_of_all = 0, dict[str, str](), 0, True
+        added, refused, sent, all_reported = 0, dict[str, str](), 0, True
         for batch in staged.batches():
             try:
                 response = self.call("POST", "usergroups", user_group_id, "users", body=batch.json, user_ids=batch.ids)
@@ -122,26 +122,26 @@ class AlteryxApi(VendorApi):
                     "again: adding a member twice changes nothing."
                 ) from None
             sent, added = sent + batch.users, added + count
-            told_of_all = told_of_all and count + len(reasons) >= batch.users
+            all_reported = all_reported and count + len(reasons) >= batch.users
             refused |= _cleaned(reasons, batch, response.call) if reasons else {}
-        return added, refused, told_of_all
+        return added, refused, all_reported
 
     def remove_users(self, user_group_id: str, staged: StagedUserIds) -> Removals:
-        """Remove staged users, one call each, several at once; the failure of one does not prevent the others.
+        """Remove staged users, one call each, several at once; the failure of one does not stop the others.
 
-        After an error that every call would meet, and after very many failures in a row, no call is begun.
+        After an error that would fail every call, and after many failures in a row, no other call is begun.
         """
-        given_up = threading.Event()
+        stopped = threading.Event()
         result, in_a_row = Removals(), 0
 
         def remove(user: str) -> bool:
-            if given_up.is_set():
+            if stopped.is_set():
                 return False
             try:
                 self._remove(user_group_id, user)
             except BaseException as error:
-                if not isinstance(error, VendorError) or _meets_all(error):
-                    given_up.set()
+                if not isinstance(error, VendorError) or _fails_all(error):
+                    stopped.set()
                 raise
             return True
 
@@ -154,16 +154,16 @@ class AlteryxApi(VendorApi):
                 result.failed, in_a_row = result.failed + 1, in_a_row + 1
                 result.error = result.error or error
                 if in_a_row >= MOST_FAILURES:
-                    given_up.set()
+                    stopped.set()
 
         with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="alteryx-remove") as pool:
             waiting: list[Future[bool]] = []
             for user in _ids(staged):
                 waiting.append(pool.submit(remove, user))
-                # A bounded window: a million ids must not become a million futures.
+                # A bounded window, so that a million IDs do not become a million futures.
                 if len(waiting) >= 4 * self.max_concurrency:
                     settle(waiting.pop(0))
-                if given_up.is_set():
+                if stopped.is_set():
                     break
             for future in waiting:
                 settle(future)
@@ -172,7 +172,7 @@ class AlteryxApi(VendorApi):
     def _remove(self, user_group_id: str, user: str) -> None:
         """Remove one user.
 
-        :raises UnexpectedReply: the answer is not a success, or the user is still in the group.
+        :raises UnexpectedReply: the response is not a success, or the user is still in the group.
         """
         path = ("usergroups", user_group_id, "users", UserId(user))
         response = self.call("DELETE", *path, may_be_empty=True, may_be_text=True, user_ids=lambda: [user])
@@ -188,7 +188,7 @@ class AlteryxApi(VendorApi):
         may_be_text: bool = False,
         user_ids: Callable[[], Iterable[str]] = tuple,
     ) -> Response:
-        """Call an endpoint below ``v3``. Only the POST that creates a group is not repeated blindly."""
+        """Call an endpoint below ``v3``. The creation of a group is not repeated."""
         return self.request(
             method,
             ("v3", *path),
@@ -206,21 +206,21 @@ def _ids(staged: StagedUserIds) -> Iterator[str]:
         yield from batch.ids()
 
 
-def _meets_all(error: VendorError) -> bool:
-    """Whether the calls about other users would fail in the same way."""
+def _fails_all(error: VendorError) -> bool:
+    """Return whether the calls for other users would fail in the same way."""
     unreachable = isinstance(error, VendorUnavailable) and error.status is None
     return unreachable or isinstance(error, (AuthenticationError, PermissionDenied, RateLimited))
 
 
 def _cleaned(reasons: Mapping[str, str], batch: UserIdBatch, call: Call) -> dict[str, str]:
-    """Return the reasons by the keys of the users that they are about, without any user of the request."""
+    """Return the reasons by :func:`id_key` of their users, without the user IDs of the request."""
     user_ids = set(map(id_key, batch.ids()))
 
     def conceal(word: re.Match[str]) -> str:
         return "[user id]" if id_key(word[0]) in user_ids else word[0]
 
     texts = {id_key(user): _WORD.sub(conceal, reason) for user, reason in reasons.items()}
-    # A text is searched for every user of the request, so those that differ in the user alone are made one before.
+    # Texts that differ only in the user are merged first: each is searched for every user of the request.
     cleaned: dict[str, str] = {}
     for text in texts.values():
         if text not in cleaned:

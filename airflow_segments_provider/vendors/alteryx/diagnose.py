@@ -9,11 +9,8 @@ from airflow_segments_provider.vendors.base.diagnose import Connected, token_or_
 
 def explain(hook: Connected) -> tuple[bool, str]:
     """Fetch a token and list the user groups; never raise, never name a secret."""
-    token, reason = token_or_reason(
-        hook,
-        vendor="Alteryx Server",
-        credentials=f"API access key and secret. {NOT_A_CURATOR}",
-    )
+    credentials = f"API access key and secret. {NOT_A_CURATOR}"
+    token, reason = token_or_reason(hook, vendor="Alteryx Server", credentials=credentials)
     if token is None:
         return False, reason
     try:

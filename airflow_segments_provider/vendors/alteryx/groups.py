@@ -40,7 +40,7 @@ NO_REASON = "not added, without a reason"
 class UserGroupCreation(Creation[UserGroup, str, UserGroupChange]):
     """The creation of a user group.
 
-    The server has no ID of the caller's choice, so the name alone prevents a second one.
+    The server does not accept an ID, so only the name prevents a second group.
     """
 
     noun = "user group"
@@ -61,7 +61,7 @@ class UserGroupCreation(Creation[UserGroup, str, UserGroupChange]):
         try:
             return self.api.call("POST", "usergroups", body=self._body, may_be_text=True)
         except RejectedRequest as error:
-            # The server has no status of its own for a name that was taken since the look.
+            # A 400 is also the status for a name that another client used since the look.
             if error.status == 400 and (existing := self.look()) is not None:
                 raise self.taken(existing) from None
             raise
@@ -107,7 +107,7 @@ class UserGroupCreation(Creation[UserGroup, str, UserGroupChange]):
     def _check_present(self, user_group_id: str, wanted: set[str], leaving: list[str], *, refused: int) -> None:
         """Check that the group shows the users who were added, before others are removed.
 
-        :raises UnexpectedReply: it does not: it may show them by other IDs, among those that would be removed.
+        :raises UnexpectedReply: it does not; it may show them by other IDs, which would be removed.
         """
         missing = wanted - self.api.group(user_group_id).member_keys
         unclear = len(missing) > refused or (wanted and missing == wanted)
@@ -151,7 +151,7 @@ def update(api: AlteryxApi, write: Write[UpdateUserGroup]) -> UserGroupChange:
 
 
 def delete(api: AlteryxApi, write: Write[DeleteUserGroup]) -> UserGroupChange:
-    """Delete a group; one that is missing after a lost response was deleted by that request."""
+    """Delete a group; if it is missing after a lost response, that request deleted it."""
     parameters = write.parameters
     deleted, found = True, None
     try:
@@ -172,10 +172,10 @@ def delete(api: AlteryxApi, write: Write[DeleteUserGroup]) -> UserGroupChange:
 
 
 def _is_missing(api: AlteryxApi, user_group_id: str | None, error: NotFound) -> bool:
-    """Return whether the group does not exist: a 404 may also be that of a wrong address."""
-    if error.status is None:  # the list was read, and does not have the name
+    """Return whether the group does not exist; a 404 may also mean a wrong address."""
+    if error.status is None:  # the list was read, and lacks the name
         return True
-    if user_group_id is None or error.method != "DELETE":  # the 404 was of the list or of the token
+    if user_group_id is None or error.method != "DELETE":  # the list or the token had the 404
         return False
     return all(id_key(group.user_group_id) != id_key(user_group_id) for group in api.groups())
 
@@ -212,7 +212,7 @@ def _add(
 ) -> tuple[int, dict[str, int]]:
     """Add users; return how many were added, and how many were refused by reason.
 
-    How the server reports a user who is a member already is not published, so the members are read before a user
+    The server's report about a user who is a member already is not published, so the members are read before a user
     counts as refused.
 
     :raises RejectedRequest: a user was refused, and ``on_refused="fail"``.
@@ -236,7 +236,7 @@ def _add(
 
 
 def _most_common(counts: Counter[str]) -> dict[str, int]:
-    """Return the most common reasons, and the sum of the others: each user may have another one."""
+    """Return the most common reasons, and the sum of the others, as each user may have a different one."""
     named = Counter({reason: count for reason, count in counts.items() if reason != OTHER_REASONS})
     kept = dict(named.most_common(REASONS_KEPT))
     others = counts.total() - sum(kept.values())

@@ -35,12 +35,12 @@ RESOURCES: dict[str, str] = {
 
 
 def user_key(value: str) -> str:
-    """Return what e-mail addresses and names are compared by: white space around them and case do not count."""
+    """Return the key by which e-mail addresses and names are compared: without case and outer white space."""
     return without_case(value.strip())
 
 
 def id_key(value: str) -> str:
-    """Return what ids are compared by: hexadecimal digits in any case, with or without braces and white space."""
+    """Return the key by which IDs are compared: without case, outer white space and braces."""
     return without_case(value.strip(f"{INVISIBLE}{{}}"))
 
 
@@ -51,7 +51,7 @@ Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_l
 
 
 class Identified(LookupParameters):
-    """The parameter that says what the users are identified by.
+    """The parameters of a write that may look up its users by e-mail address.
 
     :param identify_by: ``id``, the server's, or ``email``: looked up first, with one call for each address,
         ``max_concurrency`` of the connection at once.
@@ -78,7 +78,7 @@ class CreateUserGroup(Identified, ReplaceParameters):
 class UserGroupKey(Key):
     """The parameters that identify one segment or group: an ID, else a name.
 
-    :param user_group: the result of a task that made or changed it; gives what is not given beside it.
+    :param user_group: the result of a task that made or changed it; sets the parameters that are not set.
     """
 
     result = "user_group"
@@ -128,7 +128,7 @@ class ChangeActiveDirectoryGroup(UserGroupKey):
 
 
 class CollectionPermissions(Parameters):
-    """What the users of a user group may do in a collection, in the API's own words."""
+    """The permissions of a user group in a collection, in the API's own words."""
 
     is_admin: bool = False
     can_add_assets: bool = False
@@ -139,7 +139,7 @@ class CollectionPermissions(Parameters):
 
     @property
     def body(self) -> dict[str, bool]:
-        """As the API takes them."""
+        """The JSON of the API."""
         return {_camel(name): value for name, value in self.model_dump().items()}
 
 
@@ -159,7 +159,7 @@ class Share(UserGroupKey):
 
     @property
     def terms(self) -> dict[str, Any]:
-        """The part of the body that says what is allowed, and until when."""
+        """The permissions and their expiry, as the JSON of the API."""
         if self.resource_type != "collection":
             return {}
         permissions = self.permissions or CollectionPermissions()

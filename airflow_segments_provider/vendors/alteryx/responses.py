@@ -13,14 +13,14 @@ from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.vendors.alteryx.parameters import UserGroupKey, id_key
 
 _ID = re.compile(r"[0-9a-fA-F]{24}")
-# A removal is answered with the group, with nothing, or with one of these words.
+# The response to a removal is the group, empty, or one of these words.
 _DONE = {"", "ok", "true", "success", "done"}
 
 
 class UserGroup(BaseModel):
     """A user group as Alteryx Server shows it.
 
-    :param members: users' ids, as the server spells them; None where it lists groups without them. Never shown.
+    :param members: user IDs in the server's spelling; None in a list of groups, which lacks them. Never shown.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -32,7 +32,7 @@ class UserGroup(BaseModel):
 
     @property
     def member_keys(self) -> set[str]:
-        """What the members' ids are compared by."""
+        """The keys by which the members' IDs are compared."""
         return set(map(id_key, self.members or ()))
 
 
@@ -50,13 +50,13 @@ class User(BaseModel):
 
 
 class UserGroupChange(BaseModel):
-    """What a create, update, delete or change of members did: the small result of its task.
+    """The result of a create, update, delete or change of members.
 
-    :param users_added: users that the server says it added; those who were members are not among them.
+    :param users_added: users that the server reported as added; earlier members are not among them.
     :param users_refused: users that the server refused to add, by its reason.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
     :param users_unmatched: e-mail addresses that were left out, by reason (``on_unmatched="skip"``).
-    :param unmatched_file: beside the ledger, that lists them.
+    :param unmatched_file: a file beside the ledger that lists them.
     :param requests: calls to the API, repeats and look-ups included.
     """
 
@@ -78,12 +78,12 @@ class UserGroupChange(BaseModel):
 
 
 def parse_group(entry: Any) -> UserGroup:
-    """Return a user group in an answer.
+    """Return a user group in a response.
 
-    :raises UnexpectedReply: it has no id or name, or its members cannot be read: an empty list would be wrong.
+    :raises UnexpectedReply: it has no ID or name, or its members cannot be read.
     """
     if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or not isinstance(entry.get("name"), str):
-        raise UnexpectedReply("Alteryx Server's answer holds a user group without id or name.")
+        raise UnexpectedReply("Alteryx Server's response holds a user group without id or name.")
     return UserGroup(
         user_group_id=entry["id"],
         name=entry["name"],
@@ -93,14 +93,14 @@ def parse_group(entry: Any) -> UserGroup:
 
 
 def _members(listed: Any) -> frozenset[str] | None:
-    """Return the users' ids; an Active Directory group among the members has none."""
+    """Return the user IDs; Active Directory groups among the members are skipped."""
     if listed is None:
         return None
     user_ids = [entry for entry in listed if not _is_directory_group(entry)] if isinstance(listed, list) else [None]
     ids = [entry.get("userId") if isinstance(entry, Mapping) else None for entry in user_ids]
     known = [str(one) for one in ids if (isinstance(one, str) and one.strip()) or type(one) is int]
     if len(known) < len(ids):
-        raise UnexpectedReply("Alteryx Server's answer holds a user group whose members cannot be read.")
+        raise UnexpectedReply("Alteryx Server's response holds a user group whose members cannot be read.")
     return frozenset(known)
 
 
@@ -109,9 +109,9 @@ def _is_directory_group(entry: Any) -> bool:
 
 
 def parse_groups(answer: Any) -> list[UserGroup]:
-    """Return the user groups of a list answer.
+    """Return the user groups of a list response.
 
-    :raises UnexpectedReply: it is no array: a group missed would be created twice.
+    :raises UnexpectedReply: it is not an array; if it counted as empty, a group would be created twice.
     """
     if not isinstance(answer, list):
         raise UnexpectedReply("Alteryx Server's list of user groups is not an array.")
@@ -121,41 +121,41 @@ def parse_groups(answer: Any) -> list[UserGroup]:
 def parse_created_id(answer: Any) -> str | None:
     """Return the ID of a created group: a JSON string, or the same without quotes; None where it must be looked up.
 
-    Anything else than the 24 hexadecimal digits of every published id may be one that was cut short.
+    An ID has 24 hexadecimal digits; any other text may be an incomplete ID.
     """
     return answer if isinstance(answer, str) and _ID.fullmatch(answer) else None
 
 
 def parse_added(answer: Any) -> tuple[int, dict[str, str]]:
-    """How many users were added, and the server's reason for each that was not.
+    """Return how many users were added, and the server's reason for each user that was not.
 
-    :raises UnexpectedReply: it does not say so.
+    :raises UnexpectedReply: the response lacks the number.
     """
     count = answer.get("successfullyAddedUserCount") if isinstance(answer, Mapping) else None
     reasons = answer.get("failedUserReasons") if isinstance(answer, Mapping) else None
     reasons = {} if reasons is None else reasons
     if type(count) is not int or count < 0 or not isinstance(reasons, Mapping):
-        raise UnexpectedReply("Alteryx Server's answer does not say how many users it added.")
+        raise UnexpectedReply("Alteryx Server's response does not say how many users it added.")
     return count, {str(user): str(reason) for user, reason in reasons.items()}
 
 
 def check_removal(answer: Any, user_id: str) -> None:
-    """Check the answer to the removal of a user.
+    """Check the response to the removal of a user.
 
     :raises UnexpectedReply: it is not a success, or shows the user still in the group.
     """
     if answer in (None, True) or (isinstance(answer, str) and answer.strip(" .!\"'").lower() in _DONE):
         return
     if not isinstance(answer, Mapping):
-        raise UnexpectedReply("Alteryx Server's answer to a removal is neither empty, nor OK, nor the user group.")
+        raise UnexpectedReply("Alteryx Server's response to a removal is neither empty, nor OK, nor the user group.")
     if id_key(user_id) in parse_group(answer).member_keys:
-        raise UnexpectedReply("Alteryx Server's answer shows the user still in the group.")
+        raise UnexpectedReply("Alteryx Server's response shows the user still in the group.")
 
 
 def parse_users(answer: Any) -> list[User]:
-    """Return the users of a list answer, of either view.
+    """Return the users of a list response, of either view.
 
-    :raises UnexpectedReply: it is no array of users with ids, or their names are no texts.
+    :raises UnexpectedReply: it is not an array of users with IDs, or their names are not texts.
     """
     if not isinstance(answer, list) or not all(_is_user(entry) for entry in answer):
         raise UnexpectedReply("Alteryx Server's list of users is not an array of users with ids.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.vendors.base.lookup import UnmatchedList
 
 MAX_EMAIL_LENGTH = 320
-# Look-ups waiting at once; there are as many threads as the connection allows.
+# The look-ups that wait at once for the connection's threads.
 EMAILS_A_BATCH = 1000
 
 
@@ -28,7 +28,7 @@ def list_users(api: AlteryxApi, filters: dict[str, str]) -> list[User]:
 
 
 def with_email(api: AlteryxApi, email: str) -> list[User]:
-    """Return the users with exactly this address, in any case: whether the filter is exact is not published."""
+    """Return the users with exactly this address, in any case; the server's filter may find more."""
     found = list_users(api, {"email": email.strip()})
     return [user for user in found if user_key(user.email or "") == user_key(email)]
 
@@ -56,7 +56,7 @@ def find_by_name(api: AlteryxApi, first_name: str, last_name: str) -> list[User]
 
 
 def same_users(api: AlteryxApi, ids: Iterable[str]) -> set[str]:
-    """Return what the ids that the server has for these users are compared by; it need not know all of them."""
+    """Return the keys of the IDs by which the server shows these users; unknown users are left out."""
 
     def key(user_id: str) -> str | None:
         try:
@@ -86,7 +86,7 @@ class AlteryxUserRules(UserRules):
         return IdRules(MAX_ID_LENGTH, self._users_per_request)
 
     def user_key(self, value: str) -> str:
-        """Return what e-mail addresses are compared by."""
+        """Return the key by which e-mail addresses are compared."""
         return user_key(value)
 
     def look_up(self, identify_by: str, users: int) -> AbstractContextManager[LookUp]:  # noqa: ARG002
@@ -95,7 +95,7 @@ class AlteryxUserRules(UserRules):
 
 
 def _ids_by_email(api: AlteryxApi, emails: list[str]) -> dict[str, str | None]:
-    """Return the id of each address that the server knows; None where several users have it. One call each."""
+    """Return the ID of each address that a user has, with one call each; None if several users have it."""
     try:
         matches = api.concurrently(partial(with_email, api), emails)
     except VendorError as error:
