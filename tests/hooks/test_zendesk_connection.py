@@ -39,7 +39,7 @@ def token(zendesk_sandbox, connect):
 
 @pytest.fixture(autouse=True)
 def _warn_anew():
-    zendesk_connection._warn_of_the_end.cache_clear()
+    zendesk_connection._warn_of_api_token.cache_clear()
 
 
 class TestOAuth:

@@ -114,7 +114,7 @@ class TestAstray:
     )
     def test_a_list_that_does_not_tell_where_it_goes_on(self, hook, zendesk_sandbox, more):
         self.answer(zendesk_sandbox, {"user_segments": [SEGMENT], **more})
-        with pytest.raises(UnexpectedReply, match="goes on"):
+        with pytest.raises(UnexpectedReply, match="continues"):
             hook.get_user_segments()
 
     @pytest.mark.parametrize(("entries", "right"), [(1, True), (99, True), (100, False), (101, False)])
@@ -125,7 +125,7 @@ class TestAstray:
         if right:
             assert len(hook.get_user_segments().segments) == entries
             return
-        with pytest.raises(UnexpectedReply, match="goes on"):
+        with pytest.raises(UnexpectedReply, match="continues"):
             hook.get_user_segments()
 
     @pytest.mark.parametrize("size", ["clamp", "refuse"])

@@ -182,7 +182,7 @@ class TestTags:
     def test_tags_that_zendesk_did_not_take_are_an_error(self, hook, zendesk_sandbox):
         for action, tags in (("set", []), ("add", ["vip"]), ("remove", ["vip", "new"])):
             zendesk_sandbox.fault(f"zendesk.{action}_user_tags", "status", status=200, body={"tags": tags})
-            with pytest.raises(UnexpectedReply, match="not as asked") as caught:
+            with pytest.raises(UnexpectedReply, match="not as requested") as caught:
                 getattr(hook, f"{action}_user_tags")(FARAH, ["new"])
             assert caught.value.maybe_done
 

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Threads of one process do not undo each other's changes; other processes can.
+# Serialises the threads of a process; another process can still undo a change.
 LOCK = "added users"
 
 Ids = frozenset[int]
-# From a segment as it was read: the users that it has, None where they are not shown, and those that it is to have.
+# Returns, for a segment that was read, its added users (None if not shown) and those after the change.
 Plan = Callable[[UserSegment], tuple[Ids | None, Ids]]
 
 
@@ -109,14 +109,14 @@ def shown_users(api: ZendeskApi, segment: UserSegment) -> Ids | None:
 def known_users(api: ZendeskApi, segment: UserSegment) -> Ids:
     """Return the users who were added to a segment.
 
-    :raises UnexpectedReply: Zendesk does not show them: those that are not sent again would be removed.
+    :raises UnexpectedReply: Zendesk does not show them, and a write would remove the users that are not sent.
     """
     found = shown_users(api, segment)
     if found is None:
         raise UnexpectedReply(
             f"Zendesk shows user segment {segment.user_segment_id} without `added_user_ids`, so users cannot be added "
-            "or removed without losing those that it does not show. Nothing was changed. The action `set` makes the "
-            "list exactly yours, whatever it is now.",
+            "or removed without losing those that it does not show. Nothing was changed. The action `set` replaces the "
+            "whole list.",
             vendor=api.vendor,
         )
     return found
@@ -125,9 +125,9 @@ def known_users(api: ZendeskApi, segment: UserSegment) -> Ids:
 def write_users(
     api: ZendeskApi, segment: UserSegment, plan: Plan, write: Write[CreateUserSegment] | Write[UpdateUserSegment]
 ) -> UserSegmentChange:
-    """Write the added users of a segment as a plan says, unless it has them already; under ``LOCK``.
+    """Write the added users of a segment by a plan, unless it has them already; the caller holds ``LOCK``.
 
-    A request that is sent again as it was would undo changes of others, so the users are read again before each repeat.
+    An identical repeat would undo changes of other programs, so the users are read again before each repeat.
     """
     client, began, in_doubt = api.client, time.monotonic(), False
     before, after = plan(segment)
@@ -165,10 +165,10 @@ def write_users(
 
 
 def _wait_after(retry: RetryPolicy, error: VendorError, attempt: int, began: float) -> float | None:
-    """Seconds until the next try, None where there must be none: as the client decides it for other requests."""
-    passing = isinstance(error, (RateLimited, VendorUnavailable)) and error.status in {None, *RETRIED_STATUSES}
+    """Return the seconds before the next try, or None for no further one, by the client's rules."""
+    transient = isinstance(error, (RateLimited, VendorUnavailable)) and error.status in {None, *RETRIED_STATUSES}
     asked = error.retry_after or 0.0
-    if not passing or asked > retry.retry_after_cap:
+    if not transient or asked > retry.retry_after_cap:
         return None
     wait, passed = max(retry.delay(attempt), asked), time.monotonic() - began
     if attempt < retry.max_attempts and passed + wait <= retry.max_total:
@@ -179,7 +179,7 @@ def _wait_after(retry: RetryPolicy, error: VendorError, attempt: int, began: flo
 
 
 def _read_again(api: ZendeskApi, segment: UserSegment, plan: Plan, error: VendorError) -> tuple[Ids | None, Ids]:
-    """Return what is left to do after ``error``, which is raised where that cannot be read."""
+    """Plan again from the current users after ``error``, which is raised if they cannot be read."""
     try:
         return plan(api.segment(segment.user_segment_id))
     except VendorError as failure:
@@ -187,9 +187,9 @@ def _read_again(api: ZendeskApi, segment: UserSegment, plan: Plan, error: Vendor
 
 
 def check(api: ZendeskApi, answer: UserSegment, before: Ids, after: Ids) -> None:
-    """Check that a segment has the users that were sent; a response that does not show them is requested again.
+    """Check that a segment has the users that were sent; if the response does not show them, read the segment.
 
-    :raises UnexpectedReply: it lacks some, or still has some who were removed.
+    :raises UnexpectedReply: it lacks some users, or still has removed ones.
     """
     found = shown_users(api, answer)
     if found is None:

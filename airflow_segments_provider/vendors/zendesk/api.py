@@ -1,4 +1,4 @@
-"""Calls to Zendesk: both halves of its API, their pages, what an answer warns of, and the advice for errors."""
+"""Calls to Zendesk: both halves of its API, their pages and warnings, and advice for errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NOT_A_MANAGER = (
     "list the segments of one user."
 )
 NO_HELP_CENTER = (
-    "Zendesk gives the same answer where the plan has no Help Center, or it is not set up: if the credentials are "
+    "Zendesk gives the same response where the plan has no Help Center, or it is not set up: if the credentials are "
     "right, look there."
 )
 
@@ -51,7 +51,7 @@ _PATHS: dict[Half, tuple[str, ...]] = {
     "community": ("api", "v2", "community"),
     "support": ("api", "v2"),
 }
-# Zendesk counts the requests of its two halves apart.
+# Zendesk counts the requests of its two halves separately.
 _RATE_BUCKETS: dict[Half, dict[str, float | None]] = {
     "help_center": {"help center": None},
     "community": {"help center": None},
@@ -97,9 +97,9 @@ class ZendeskApi(VendorApi):
     ) -> Response:
         """Call an endpoint of one half.
 
-        :param rate_buckets: budgets besides that of the half.
+        :param rate_buckets: rate buckets besides that of the half.
         :param handle_warnings: False leaves it to the caller to call :meth:`handle_warning`.
-        :raises UnexpectedReply: Zendesk warns of what it dropped, and the connection has ``warnings_are_errors``.
+        :raises UnexpectedReply: Zendesk warns of dropped fields, and the connection has ``warnings_are_errors``.
         """
         try:
             response = self.client.request(
@@ -138,7 +138,7 @@ class ZendeskApi(VendorApi):
         return error if self.where in error.hints else error.add_hint(self.where)
 
     def handle_warning(self, response: Response) -> None:
-        """Log what Zendesk warns of in an answer: fields that it dropped.
+        """Log a warning of Zendesk about fields that it dropped.
 
         :raises UnexpectedReply: the connection has ``warnings_are_errors``.
         """
@@ -154,12 +154,12 @@ class ZendeskApi(VendorApi):
         logger.warning("%s %s", message, self.where)
 
     def read_key(self, response: Response, key: str, parse: Callable[[Any], Parsed]) -> Parsed:
-        """Return what an answer holds under a key.
+        """Parse the value of a key in a response.
 
-        :raises UnexpectedReply: it is not there, or not what it should be.
+        :raises UnexpectedReply: the key is missing, or its value is invalid.
         """
         if not isinstance(response.json, Mapping) or key not in response.json:
-            raise self.unexpected(response, f"there is no `{key}` in it.")
+            raise self.unexpected(response, f"it lacks `{key}`.")
         return self._parsed(response, response.json[key], parse)
 
     def _parsed(self, response: Response, value: Any, parse: Callable[[Any], Parsed]) -> Parsed:
@@ -169,7 +169,7 @@ class ZendeskApi(VendorApi):
             raise self.unexpected(response, str(error)) from None
 
     def unexpected(self, response: Response, said: str) -> UnexpectedReply:
-        """Return the error of an answer that cannot be right; after a write, what was asked for may have been done."""
+        """Return the error of a response that is invalid; a write may have been carried out."""
         error = UnexpectedReply(
             f"Zendesk answered {response.call} with status {response.status}, but: {said}",
             maybe_done=response.call.method != "GET",
@@ -189,10 +189,10 @@ class ZendeskApi(VendorApi):
         first: Cursor = FIRST_BY_CURSOR,
         user_ids: Callable[[], Iterable[str]] = tuple,
     ) -> Iterator[Parsed]:
-        """Return what a list holds, with one page of it in memory.
+        """Yield the entries of a list, with one page in memory.
 
-        :param first: which way to page; Zendesk may answer in the other, and it is followed all the same.
-        :raises UnexpectedReply: a page is none, or leads back to an earlier one.
+        :param first: the first page by cursor or by offset; if Zendesk answers with the other kind, that is followed.
+        :raises UnexpectedReply: a page is invalid, or leads back to an earlier one.
         """
         key = _KEYS.get(path[-1], path[-1])
 
@@ -208,7 +208,7 @@ class ZendeskApi(VendorApi):
             raise self._located(error) from None
 
     def _following(self, page: _Page) -> Cursor | None:
-        """Return the next page's cursor or number: never its address, which may have another host.
+        """Return the next page's cursor or number; not its address, which may have another host.
 
         Support has a link to a next page even on the last one, so ``has_more`` decides.
         """
@@ -228,14 +228,14 @@ class ZendeskApi(VendorApi):
                 return (("page", number), ("per_page", str(PAGE_SIZE)))
         elif "next_page" in body or len(page.entries) < PAGE_SIZE:
             return None
-        raise self.unexpected(page.response, "the page does not tell whether and where the list goes on.")
+        raise self.unexpected(page.response, "the page does not show whether and where the list continues.")
 
     # Who calls -----------------------------------------------------------------------------------------------------
 
     def caller(self) -> User | None:
-        """Return the user of these credentials, None where Zendesk refuses them.
+        """Return the user of these credentials, or None if Zendesk refuses them.
 
-        That is not an error of this call, which needs no permission; so an expired token is renewed here, once.
+        This call needs no permission and has no 401, so an expired token is renewed here, once.
         """
         token = self.client.token().value
         found = self._caller()
@@ -249,28 +249,28 @@ class ZendeskApi(VendorApi):
     # User segments -------------------------------------------------------------------------------------------------
 
     def segments(self, built_in: bool | None = None) -> Iterator[UserSegment]:
-        """All user segments, or those that are built in, or the others."""
+        """Yield all user segments, or only built-in ones, or only others."""
         query = {} if built_in is None else {"built_in": str(built_in).lower()}
         for segment in self.listed("help_center", "user_segments", parse=parse_segment, query=query):
             if built_in is None or segment.built_in == built_in:
                 yield segment
 
     def segment(self, user_segment_id: int) -> UserSegment:
-        """One user segment."""
+        """Return a user segment by its ID."""
         response = self.call("help_center", "GET", "user_segments", str(user_segment_id))
         return self.read_key(response, "user_segment", parse_segment)
 
     def find(self, key: UserSegmentKey) -> UserSegment | None:
-        """Return the segment that a name means, or None.
+        """Find a segment by its name.
 
         :raises Conflict: several segments have that name.
         """
         return select(list(self.segments(built_in=False)), key)
 
     def found(self, key: UserSegmentKey) -> UserSegment:
-        """Return the segment that is meant; by id it takes a call, by name the list.
+        """Return a segment; an ID needs one call, a name the whole list.
 
-        :raises NotFound: there is none.
+        :raises NotFound: Zendesk does not have it.
         """
         if key.user_segment_id:
             return self.segment(key.user_segment_id)
@@ -280,7 +280,7 @@ class ZendeskApi(VendorApi):
         return found
 
     def missing(self, key: UserSegmentKey) -> NotFound:
-        """Return the error of a segment that is not there."""
+        """Return the error of a segment that does not exist."""
         error = NotFound(
             f"Zendesk has no {key}; nothing was changed. Create it first, or name another. Built-in segments are named "
             "by their `user_segment_id`.",
@@ -290,12 +290,12 @@ class ZendeskApi(VendorApi):
         return error
 
 
-# Where the last part of a path is not what its answer holds.
+# The key of a list in its response, if it is not the last part of the path.
 _KEYS = {"applicable": "user_segments", "search": "users"}
 
 
 def _dropped(warning: str) -> str:
-    """Return the fields that a warning names, whether it is JSON or a Ruby hash; the whole text where it is neither."""
+    """Return the fields in a warning, which is JSON or a Ruby hash; for any other text, the whole text."""
     lists = [(kind, _QUOTED.findall(fields)) for kind, fields in _DROPPED.findall(warning)]
     named = "; ".join(f"{kind} {', '.join(fields)}" for kind, fields in lists if fields)
     return named if lists else warning
@@ -309,7 +309,7 @@ def _as_caller(value: Any) -> User | None:
 
 def _as_list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise UnexpectedReply("the list is none.")
+        raise UnexpectedReply("the list is not an array.")
     return value
 
 

@@ -10,10 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-)
+from pydantic import BeforeValidator, Field
 
 from airflow_segments_provider.errors import ConfigurationError
 from airflow_segments_provider.http import ClientCredentials, FixedAuthorization
@@ -48,7 +45,7 @@ def _known_way(value: Any) -> Any:
 
 
 def _one_text(value: Any) -> Any:
-    """Zendesk takes a list of scopes at first, and then answers every call with 403."""
+    """Join a list of scopes: Zendesk accepts a list for a token, but then answers every call with 403."""
     return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
@@ -59,7 +56,7 @@ class ZendeskConnectionFields(ConnectionFields):
         access token that is not renewed), or ``api_token`` (``email``, or the login, and ``token``, or the password).
     :param scope: of the OAuth token; ``hc:read hc:write`` is enough for user segments and what they are applied to.
     :param expires_in: seconds that the OAuth token should live; it is renewed in time.
-    :param warnings_are_errors: take it for an error where Zendesk says that it dropped a field of a request.
+    :param warnings_are_errors: raise an error if Zendesk warns that it dropped a field of a request.
     """
 
     auth: Annotated[Auth, BeforeValidator(_known_way)] = "oauth"
@@ -73,16 +70,16 @@ class ZendeskConnectionFields(ConnectionFields):
 
 logger = logging.getLogger(__name__)
 
-# The part of a minute's requests from which on they are spread over it.
+# If less than this part of a minute's requests is left, the requests are spread over the minute.
 LOW = 0.1
 
 _SUBDOMAIN = re.compile(r"(?!localhost$)[a-z0-9][a-z0-9-]*", re.IGNORECASE)
 
 
 def from_official(extra: dict[str, Any], login: str | None, password: str | None) -> dict[str, Any]:
-    """Return the extra fields of a connection of type ``zendesk``, in our words; its own order of precedence is kept.
+    """Translate the extra fields of a connection of type ``zendesk``, with its order of precedence.
 
-    Whatever it holds besides is taken for ours.
+    All other fields are kept.
     """
     ours = {key: value for key, value in extra.items() if key not in ("use_token", "token", "oauth_token")}
     if "auth" in ours:
@@ -97,7 +94,7 @@ def from_official(extra: dict[str, Any], login: str | None, password: str | None
 
 
 def extra_of(connection: Connection) -> dict[str, Any] | None:
-    """Return the extra fields unread; None where they are none, which :func:`read_fields` says."""
+    """Return the extra fields unchecked, or None if they are invalid; :func:`read_fields` reports that."""
     try:
         extra = json.loads(connection.extra or "{}")
     except ValueError:
@@ -108,7 +105,7 @@ def extra_of(connection: Connection) -> dict[str, Any] | None:
 def read_zendesk_fields(connection: Connection) -> ZendeskConnectionFields:
     """Return the connection's extra fields.
 
-    :raises ConfigurationError: names every field that is missing, wrong or unknown. No values.
+    :raises ConfigurationError: names every field that is missing, wrong or unknown, but no values.
     """
     lacking = _lacking(connection)
     try:
@@ -123,7 +120,7 @@ def read_zendesk_fields(connection: Connection) -> ZendeskConnectionFields:
 
 
 def _lacking(connection: Connection) -> list[str]:
-    """Return what the way to log in needs and the connection does not give."""
+    """Return the problems of missing fields that the way to log in needs."""
     extra = extra_of(connection) or {}
     auth = extra.get("auth") or "oauth"
     login, password = login_of(connection)
@@ -184,14 +181,14 @@ def _credentials(
     token = fields.token or password
     if fields.auth == "bearer":
         return FixedAuthorization("Bearer", token, "bearer token")
-    _warn_of_the_end(connection.conn_id)
+    _warn_of_api_token(connection.conn_id)
     pair = f"{fields.email or login}/token:{token}".encode()
     return FixedAuthorization("Basic", base64.b64encode(pair).decode("ascii"), "API token", hidden=(token,))
 
 
 @cache
-def _warn_of_the_end(conn_id: str) -> None:
-    """Once a process and connection."""
+def _warn_of_api_token(conn_id: str) -> None:
+    """Warn once per process and connection."""
     logger.warning(
         "Connection %r uses a Zendesk API token. Zendesk ends API tokens on 30 April 2027, gives no new ones since 27 "
         "October 2026, and deactivates those that were not used for 30 days. Set up an OAuth client: `auth` oauth.",
@@ -202,8 +199,8 @@ def _warn_of_the_end(conn_id: str) -> None:
 def hold_after(headers: Mapping[str, str]) -> float:
     """Return for how many seconds to send nothing to the half of the API that answered.
 
-    Both halves return their limit per minute and what is left of it; only Support returns when it is full again. Near
-    the limit, requests are spread at its rate, so that other tasks can send theirs, too.
+    Both halves return their limit per minute and the rest of it; only Support returns the time of its reset. Near the
+    limit, requests are spread at its rate, so that other tasks can send theirs, too.
     """
     limit, left = _number(headers, "x-rate-limit"), _number(headers, "x-rate-limit-remaining")
     if not limit or left is None or left > limit * LOW:

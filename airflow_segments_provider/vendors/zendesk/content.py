@@ -1,4 +1,4 @@
-"""Zendesk user segments as lists show them, and the content that they restrict."""
+"""Lists of Zendesk user segments, and the content that segments restrict."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def apply(api: ZendeskApi, write: Write[ApplyUserSegment]) -> AppliedSegment:
-    """Restrict an article or a topic to a segment, or open it to all; no write where that is so already."""
+    """Restrict an article or a topic to a segment, or open it to all; send no write if it is so already."""
     wanted = write.parameters
     segment = None if wanted.clear else _applicable(api, wanted)
     target = [] if segment is None else [segment.user_segment_id]
@@ -59,7 +59,7 @@ def apply(api: ZendeskApi, write: Write[ApplyUserSegment]) -> AppliedSegment:
 
 
 def _applicable(api: ZendeskApi, wanted: ApplyUserSegment) -> UserSegment:
-    """Return the segment that is meant, if the plan lets it be applied.
+    """Return the segment of the parameters, if the plan lets it be applied.
 
     :raises InvalidInput: it does not. Only reads were sent.
     """
@@ -74,7 +74,7 @@ def _applicable(api: ZendeskApi, wanted: ApplyUserSegment) -> UserSegment:
     )
 
 
-# Pages of articles that are looked through for one segment: 2,000 articles.
+# Pages of articles that are searched for one segment: 2,000 articles.
 MOST_PAGES = 20
 SHOWN = 5
 
@@ -96,9 +96,9 @@ def list_segments(api: ZendeskApi, wanted: ListUserSegments) -> UserSegments:
 
 
 def _sees_all(api: ZendeskApi, user_id: int, found: list[UserSegment]) -> bool:
-    """Whether the list of a user's segments is the whole truth: for Help Center managers, and for the user's own.
+    """Return whether the list of a user's segments is complete: for Help Center managers, and for the user's own.
 
-    No field of a user marks a manager, but only a manager may read a single segment.
+    No field of a user marks a manager, so a single segment is read, as only a manager may.
     """
     try:
         me = api.caller()
@@ -116,7 +116,7 @@ def _sees_all(api: ZendeskApi, user_id: int, found: list[UserSegment]) -> bool:
 
 
 def sections(api: ZendeskApi, key: UserSegmentKey) -> Iterator[Section]:
-    """Return the sections of a segment; this list alone knows no cursor."""
+    """Return the sections of a segment; only this list has no cursor."""
     user_segment_id = _id_of(api, key)
     parse = partial(parse_content, Section)
     path = ("user_segments", user_segment_id, "sections")
@@ -134,9 +134,9 @@ def _id_of(api: ZendeskApi, key: UserSegmentKey) -> str:
 
 
 def where_used(api: ZendeskApi, segment: UserSegment) -> str:
-    """Where a segment is applied, as a sentence; no list has the articles of a segment, so they are searched.
+    """Return a sentence about where a segment is applied, or an empty text if nothing was found.
 
-    Empty where nothing was found.
+    No list has the articles of a segment, so the list of all articles is searched.
     """
     key = UserSegmentKey(user_segment_id=segment.user_segment_id)
     try:
@@ -148,13 +148,13 @@ def where_used(api: ZendeskApi, segment: UserSegment) -> str:
     except VendorError as error:
         return f"Where it is used could not be read: {error}"
     found.append(_shown("article", [(one.id, one.title) for one in articles]))
-    places = "; ".join(part for part in found if part)
+    uses = "; ".join(part for part in found if part)
     rest = "" if complete else f" Only the first {MOST_PAGES * PAGE_SIZE:,} articles were looked through."
-    return f"It is used by {places}.{rest}" if places else rest.strip()
+    return f"It is used by {uses}.{rest}" if uses else rest.strip()
 
 
 def _articles(api: ZendeskApi, user_segment_id: int) -> tuple[list[Article], bool]:
-    """Return the articles of a segment among the first ones, and whether these were all."""
+    """Return the articles of a segment among the first ones, and whether there are no more."""
     articles = api.listed("help_center", "articles", parse=partial(parse_content, Article))
     found = [one for one in islice(articles, MOST_PAGES * PAGE_SIZE) if user_segment_id in one.applied]
     return found, next(articles, None) is None

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class UserSegmentCreation(Creation[UserSegment, UserSegment, UserSegmentChange]):
     """The creation of a user segment with all its users.
 
-    Zendesk has no ID of the caller's choice and accepts the same name twice, so the look alone prevents a second
-    segment: a create that the look does not find is not sent again, as it may still be under way.
+    Zendesk does not accept an ID, and accepts the same name twice, so only the look prevents a second segment. A create
+    that the look does not find may still be running, so it is not sent again.
     """
 
     noun = "user segment"
@@ -63,10 +63,10 @@ class UserSegmentCreation(Creation[UserSegment, UserSegment, UserSegmentChange])
             body=encode({"user_segment": {key: value for key, value in self._body.items() if value}}),
             idempotent=False,
             user_ids=lambda: map(str, self._ids),
-            # Handled once the segment exists: a warning leaves no doubt that a look could resolve.
+            # Handled by ref_in: a warning must not count as an unknown outcome of the create.
             handle_warnings=False,
         )
-        # A response that identifies no segment leaves the outcome open, as a lost one does.
+        # Without a segment in the response, the outcome is unknown, as after a lost response.
         self._parsed(response)
         return response
 
@@ -75,7 +75,7 @@ class UserSegmentCreation(Creation[UserSegment, UserSegment, UserSegmentChange])
         return found
 
     def ref_in(self, created: Response) -> UserSegment:
-        """Return the segment in a response, after its warnings were handled."""
+        """Handle the warnings of a response, and return its segment."""
         self.api.handle_warning(created)
         return self._parsed(created)
 
@@ -97,7 +97,7 @@ class UserSegmentCreation(Creation[UserSegment, UserSegment, UserSegmentChange])
         return change.model_copy(update={"outcome": "reused"})
 
     def updated(self, existing: UserSegment) -> UserSegmentChange:
-        """Change the whole segment to what the parameters say."""
+        """Replace the whole segment by the parameters."""
         check_replacement(self.api, existing, self._parameters, self._ids)
         answer = put(self.api, existing, self._body)
         before = existing.added_user_ids or frozenset()

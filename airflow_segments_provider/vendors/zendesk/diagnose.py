@@ -30,27 +30,23 @@ _WRITE_SCOPES = {"write", "hc:write"}
 
 
 def explain(hook: Connected) -> tuple[bool, str]:
-    """Read whose credentials these are, and whether that user manages the Help Center; never raise."""
+    """Read the user of the credentials, and whether that user manages the Help Center; never raise."""
     try:
         credentials = _CREDENTIALS[hook.fields.auth]
     except ConfigurationError as error:
         return False, f"Connection: {error}"
-    token, reason = token_or_reason(
-        hook,
-        vendor="Zendesk",
-        credentials=credentials,
-    )
+    token, reason = token_or_reason(hook, vendor="Zendesk", credentials=credentials)
     if token is None:
         return False, reason
     try:
-        return _explain_answers(hook, token.scope, credentials)
+        return _explain_access(hook, token.scope, credentials)
     except (NotFound, UnexpectedReply, VendorUnavailable) as error:
         return False, f"Host: {error}"
     except SegmentsError as error:
         return False, str(error)
 
 
-def _explain_answers(hook: Connected, scope: str | None, credentials: str) -> tuple[bool, str]:
+def _explain_access(hook: Connected, scope: str | None, credentials: str) -> tuple[bool, str]:
     api = hook.api()
     refused = f"Credentials: Zendesk refuses the {credentials}."
     users = "."
@@ -77,7 +73,7 @@ def _explain_answers(hook: Connected, scope: str | None, credentials: str) -> tu
 
 
 def _explain_help_center(hook: Connected, api: ZendeskApi, scope: str | None, users: str) -> tuple[bool, str]:
-    """Only a manager may read a single segment, and change it; some accounts let agents list them."""
+    """Read a single segment, as only a manager may; some accounts let agents list segments."""
     first = next(api.listed("help_center", "user_segments", parse=parse_segment), None)
     if first is not None:
         api.segment(first.user_segment_id)

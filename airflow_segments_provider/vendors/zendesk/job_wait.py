@@ -1,4 +1,4 @@
-"""What a wait for Zendesk's background jobs is given, checked before the first call."""
+"""The parameters of a wait for Zendesk's background jobs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from airflow_segments_provider.vendors.base.template_text import from_text
 class JobWait(Parameters):
     """The parameters of the sensor.
 
-    :param job_ids: the jobs to look at.
-    :param earlier_jobs: how many more the update began, which had succeeded when it ended.
-    :param earlier_users: how many users those had updated.
+    :param job_ids: the jobs to wait for.
+    :param earlier_jobs: other jobs of the update, which had succeeded when its task ended.
+    :param earlier_users: how many users those jobs updated.
     """
 
     job_ids: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]]
@@ -32,9 +32,9 @@ class JobWait(Parameters):
 
 
 def read_wait(job_ids: Any, *, on_failed: Any, max_failures: Any) -> JobWait:
-    """Return the wait, once all is found to be right.
+    """Check the parameters of a wait, and return them.
 
-    :param job_ids: one or several, each a job's id or the result of an update.
+    :param job_ids: one or several; each is a job's ID or the result of an update.
     :raises InvalidInput: with every problem found.
     """
     ids: list[Any] = []
@@ -45,17 +45,21 @@ def read_wait(job_ids: Any, *, on_failed: Any, max_failures: Any) -> JobWait:
             earlier_jobs += part.get("jobs", len(part["job_ids"])) - len(part["job_ids"])
             earlier_users += part.get("users_updated", 0)
         else:
-            # What a template makes of an absent result is no job's id.
+            # A template renders an absent result as "None".
             ids.append(None if part == "None" else part)
-    given = {"job_ids": ids, "earlier_jobs": earlier_jobs, "earlier_users": earlier_users}
-    return accepted(
-        "The wait for Zendesk's jobs", JobWait, {**given, "on_failed": on_failed, "max_failures": max_failures}
-    )
+    values = {
+        "job_ids": ids,
+        "earlier_jobs": earlier_jobs,
+        "earlier_users": earlier_users,
+        "on_failed": on_failed,
+        "max_failures": max_failures,
+    }
+    return accepted("The wait for Zendesk's jobs", JobWait, values)
 
 
-def _parts(given: Any) -> Iterator[Any]:
-    given = from_text(given)
-    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
-        yield given
+def _parts(job_ids: Any) -> Iterator[Any]:
+    job_ids = from_text(job_ids)
+    if isinstance(job_ids, (str, Mapping)) or not isinstance(job_ids, Iterable):
+        yield job_ids
     else:
-        yield from map(from_text, given)
+        yield from map(from_text, job_ids)

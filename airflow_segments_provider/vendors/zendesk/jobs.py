@@ -1,4 +1,4 @@
-"""Zendesk's background jobs: begun without passing the limit of those that run at once, and looked at."""
+"""Zendesk's background jobs: started within the limit of simultaneous jobs, and read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # https://developer.zendesk.com/api-reference/introduction/rate-limits/: queued or running, for the whole account.
 MOST_AT_ONCE = 30
-# Seconds between two looks at jobs that must end before others can begin.
+# Seconds between two polls of jobs that must end before others can start.
 INTERVAL = 5.0
 
 
@@ -34,7 +34,7 @@ def update_users(api: ZendeskApi, write: Write[UpdateUsers]) -> UsersUpdate:
 
 
 def update_each_user(api: ZendeskApi, write: Write[Any]) -> UsersUpdate:
-    """Change each user in its own way; what is staged are the rows, as JSON text."""
+    """Change each user in a different way; the staged texts are the rows, as JSON."""
     calls = (
         (batch, dict[str, str](), f'{{"users":[{",".join(batch.ids())}]}}'.encode()) for batch in write.users.batches()
     )
@@ -42,23 +42,23 @@ def update_each_user(api: ZendeskApi, write: Write[Any]) -> UsersUpdate:
 
 
 def get_jobs(api: ZendeskApi, job_ids: list[str]) -> list[JobStatus]:
-    """Jobs, in the order asked for.
+    """Return jobs in the order of their IDs.
 
-    :raises NotFound: one of them is not known.
+    :raises NotFound: Zendesk does not have one of them.
     """
     known = dict(_shown(api, job_ids))
     missing = [job_id for job_id in job_ids if job_id not in known]
     if missing:
         raise NotFound(
-            f"Zendesk does not know the jobs {', '.join(missing[:5])} ({len(missing):,} in all). It forgets jobs some "
-            f"time after they end, so look sooner. {api.where}",
+            f"Zendesk does not know the jobs {', '.join(missing[:5])} ({len(missing):,} in all). It deletes jobs "
+            f"some time after they end, so read them sooner. {api.where}",
             vendor=api.vendor,
         )
     return [known[job_id] for job_id in job_ids]
 
 
 def _shown(api: ZendeskApi, job_ids: Iterable[str]) -> Iterator[tuple[str, JobStatus]]:
-    """Those of the jobs that Zendesk knows."""
+    """Yield the jobs that Zendesk has."""
     ids = list(dict.fromkeys(job_ids))
     for start in range(0, len(ids), PER_CALL):
         query = {"ids": ",".join(ids[start : start + PER_CALL])}
@@ -69,12 +69,12 @@ def _shown(api: ZendeskApi, job_ids: Iterable[str]) -> Iterator[tuple[str, JobSt
 
 def _jobs(value: object, call: Call) -> list[JobStatus]:
     if not isinstance(value, list):
-        raise UnexpectedReply("the list of jobs is none.")
+        raise UnexpectedReply("the list of jobs is not an array.")
     return [parse_job(entry, call) for entry in value]
 
 
 class _Jobs:
-    """Begins jobs one after another; those of ours that still run never are more than Zendesk takes."""
+    """The start of jobs one after another; no more of them run at once than Zendesk allows."""
 
     def __init__(self, api: ZendeskApi, write: Write[Any]) -> None:
         self._api = api
@@ -84,9 +84,9 @@ class _Jobs:
         self._sent = 0
 
     def begin(self, calls: Iterable[tuple[UserIdBatch, dict[str, str], bytes]]) -> UsersUpdate:
-        """Begin a job for each call.
+        """Start a job for each call.
 
-        :raises VendorError: says how many were begun before.
+        :raises VendorError: with the number of jobs that were started before.
         """
         try:
             for batch, query, body in calls:
@@ -100,7 +100,7 @@ class _Jobs:
         except VendorError as error:
             raise error.add_hint(
                 f"Before it, {len(self._jobs):,} jobs were begun, for {self._sent:,} of {self._write.users.users:,} "
-                "users. Run it again: the same change made twice is no other."
+                "users. Run it again: making the same change twice has no further effect."
             ) from None
         return UsersUpdate(
             jobs=list(self._jobs.values()),
@@ -110,7 +110,7 @@ class _Jobs:
         )
 
     def _begin_one(self, batch: UserIdBatch, query: dict[str, str], body: bytes) -> JobStatus:
-        """One job; where others' jobs take all places, wait for one as long as the connection retries at all."""
+        """Start one job; if other programs' jobs reach the limit, wait within the connection's retry time."""
         client, began = self._api.client, time.monotonic()
         while True:
             try:
@@ -125,7 +125,7 @@ class _Jobs:
                 self._look()
 
     def _look(self) -> None:
-        """Wait, and see which of our jobs still run; those that Zendesk has forgotten do not."""
+        """Wait, then read which of these jobs still run; those that Zendesk has deleted do not."""
         self._api.client.sleep(INTERVAL)
         now = dict(_shown(self._api, self._running))
         self._jobs |= now

@@ -9,12 +9,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from airflow_segments_provider.sources.ids import without_case
 from airflow_segments_provider.vendors.base.parameters import (
@@ -39,7 +34,7 @@ _WHOLE = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def whole(value: Any) -> Any:
-    """Return an id as Zendesk has them: a whole number, or its text as a template renders it.
+    """Parse an ID of Zendesk: a whole number, or its text as a template renders it.
 
     :raises ValueError: it is something else.
     """
@@ -56,7 +51,7 @@ Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 
 
 class UserSegmentRules(Parameters):
-    """The rules of a segment; an empty list restricts no user, None leaves a rule as it is."""
+    """The rules of a segment; an empty list restricts no user, None keeps a rule."""
 
     tags: Annotated[list[Tag] | None, AS_LIST] = None
     or_tags: Annotated[list[Tag] | None, AS_LIST] = None
@@ -65,18 +60,18 @@ class UserSegmentRules(Parameters):
 
     @property
     def rules(self) -> dict[str, list[Any]]:
-        """Those that are given, each without repetitions."""
-        given = {key: getattr(self, key) for key in LISTS}
-        return {key: list(dict.fromkeys(value)) for key, value in given.items() if value is not None}
+        """The rules that are set, without repeated values."""
+        lists = {key: getattr(self, key) for key in LISTS}
+        return {key: list(dict.fromkeys(value)) for key, value in lists.items() if value is not None}
 
 
-class People(LookupParameters):
-    """What the users of a change are identified by."""
+class Identified(LookupParameters):
+    """The parameters of a write that may look up its users."""
 
     identify_by: IdentifyBy = "id"
 
 
-class CreateUserSegment(UserSegmentRules, People, ReplaceParameters):
+class CreateUserSegment(UserSegmentRules, Identified, ReplaceParameters):
     """The parameters of a create."""
 
     name: Name
@@ -87,7 +82,7 @@ class CreateUserSegment(UserSegmentRules, People, ReplaceParameters):
 class UserSegmentKey(Key):
     """The parameters that identify one segment or group: an ID, else a name.
 
-    :param user_segment: the result of a task that made or changed it; gives what is not given beside it.
+    :param user_segment: the result of a task that made or changed it; sets the parameters that are not set.
     """
 
     result = "user_segment"
@@ -100,8 +95,8 @@ class UserSegmentKey(Key):
         return f"user segment {self.user_segment_id}" if self.user_segment_id else f"user segment {self.name!r}"
 
 
-class UpdateUserSegment(UserSegmentKey, UserSegmentRules, People, ReplaceParameters):
-    """The parameters of an update. What is not set stays; an empty list removes a rule.
+class UpdateUserSegment(UserSegmentKey, UserSegmentRules, Identified, ReplaceParameters):
+    """The parameters of an update. A parameter that is not set changes nothing; an empty list removes a rule.
 
     :param action: ``add`` or ``remove`` the users, or ``set`` the added users to exactly these.
     :param allow_empty: let ``set`` without users remove all added users.
@@ -113,7 +108,7 @@ class UpdateUserSegment(UserSegmentKey, UserSegmentRules, People, ReplaceParamet
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What the API is sent besides users."""
+        """The changes besides users, as the JSON of the API."""
         texts = {"name": self.new_name, "user_type": self.user_type}
         return {key: value for key, value in texts.items() if value} | self.rules
 
@@ -125,7 +120,7 @@ class DeleteUserSegment(UserSegmentKey):
 
 
 class ListUserSegments(Parameters):
-    """Which segments are listed."""
+    """The parameters of a list of segments."""
 
     built_in: bool | None = None
     applicable: bool = False
@@ -144,32 +139,32 @@ MAX_VALUE_LENGTH = 255
 
 
 def user_key(value: str) -> str:
-    """Return what e-mail addresses, external ids and tags are compared by: case does not count."""
+    """Return the key by which e-mail addresses, external IDs and tags are compared: without case."""
     return without_case(value)
 
 
 class UserTags(Parameters):
-    """Whose tags, and which."""
+    """The parameters of a change of a user's tags."""
 
     user_id: Id = Field(repr=False)
     tags: Annotated[list[Tag], AS_LIST] = Field(default_factory=list)
 
 
 class FindUsers(Parameters):
-    """What users are looked for by."""
+    """The parameters of a look-up of users."""
 
     by: IdentifyBy = "email"
 
 
 class UpdateUser(Parameters):
-    """A change of one user."""
+    """The parameters of a change of one user."""
 
     user_id: Id = Field(repr=False)
     change: Annotated[dict[str, Any], AS_OBJECT] = Field(min_length=1, repr=False)
 
 
-class UpdateUsers(People):
-    """The same change of many users.
+class UpdateUsers(Identified):
+    """The parameters of the same change of many users.
 
     :param change: in the API's words; ``tags`` replaces all of a user's tags.
     """
@@ -178,13 +173,13 @@ class UpdateUsers(People):
 
 
 class UpdateEachUser(Parameters):
-    """Changes of single users."""
+    """The parameters of changes of single users."""
 
     identify_by: Literal["row"] = "row"
 
 
 class JobIds(Parameters):
-    """The jobs that are asked for."""
+    """The parameters of a read of jobs."""
 
     job_ids: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]], AS_LIST]
 
@@ -215,5 +210,5 @@ class ApplyUserSegment(Parameters):
 
     @property
     def key(self) -> UserSegmentKey:
-        """What names the segment."""
+        """The key of the segment."""
         return UserSegmentKey(user_segment_id=self.user_segment_id, name=self.name)

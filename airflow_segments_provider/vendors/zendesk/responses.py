@@ -9,28 +9,19 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    computed_field,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.http.response import Call
 from airflow_segments_provider.vendors.zendesk.connection import VENDOR
-from airflow_segments_provider.vendors.zendesk.parameters import (
-    UserSegmentKey,
-    whole,
-)
+from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey, whole
 
 
 class UserSegment(BaseModel):
     """A user segment as Zendesk shows it.
 
-    :param added_user_ids: the users who are in it whatever the tags say; None where the response lacks them. Never
-        shown: only ``added_users``, their number, is.
+    :param added_user_ids: the users who are in it regardless of tags; None if the response lacks them. Never shown;
+        only their number, ``added_users``, is.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -50,14 +41,14 @@ class UserSegment(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def added_users(self) -> int | None:
-        """How many users were added by their IDs."""
+        """The number of users who were added by their IDs."""
         return None if self.added_user_ids is None else len(self.added_user_ids)
 
 
 class UserSegments(BaseModel):
     """A list of user segments.
 
-    :param shared_only: an agent asked about another user and sees only the segments that the agent is in, too.
+    :param shared_only: an agent requested the list of another user, and sees only segments that the agent is in, too.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -67,13 +58,13 @@ class UserSegments(BaseModel):
 
 
 class UserSegmentChange(BaseModel):
-    """What a create, update, delete or change of the added users did: the small result of its task.
+    """The result of a create, update, delete or change of the added users.
 
     :param users_sent: users that Zendesk has, repeats included.
-    :param users_added: those of them who were not among the added users before.
+    :param users_added: those of them who were not among the added users.
     :param users_rejected: ids that were left out before any call, by reason (``on_invalid="skip"``).
     :param users_unmatched: users that Zendesk does not have, by reason (``on_unmatched="skip"``).
-    :param unmatched_file: beside the ledger, that lists them.
+    :param unmatched_file: a file beside the ledger that lists them.
     :param requests: calls to the API, repeats and look-ups included.
     """
 
@@ -94,12 +85,12 @@ class UserSegmentChange(BaseModel):
 
 
 def parse_segment(entry: Any) -> UserSegment:
-    """Return a user segment in an answer; absent and null lists are empty ones.
+    """Return a user segment in a response; absent and null lists become empty.
 
-    :raises UnexpectedReply: it has no id, or a field of another type. The message quotes nothing of it.
+    :raises UnexpectedReply: it has no id, or a field of another type. The message quotes no value.
     """
     if not isinstance(entry, Mapping):
-        raise UnexpectedReply("Zendesk's answer holds something else than a user segment.")
+        raise UnexpectedReply("Zendesk's response does not hold a user segment.")
     given = {key: value for key, value in entry.items() if key in UserSegment.model_fields and value is not None}
     try:
         return UserSegment.model_validate({**given, "user_segment_id": whole(entry.get("id"))})
@@ -108,8 +99,8 @@ def parse_segment(entry: Any) -> UserSegment:
         wrong = f"whose {fields} cannot be read"
     except ValueError:
         wrong = "without an id"
-    # Out of the handlers: raised in one, it would keep the answer's text in its context.
-    raise UnexpectedReply(f"Zendesk's answer holds a user segment {wrong}.")
+    # Raised outside of the handlers, or the response's text would be in its context.
+    raise UnexpectedReply(f"Zendesk's response holds a user segment {wrong}.")
 
 
 def custom_named(segments: list[UserSegment], name: str) -> list[UserSegment]:
@@ -118,7 +109,7 @@ def custom_named(segments: list[UserSegment], name: str) -> list[UserSegment]:
 
 
 def select(segments: list[UserSegment], key: UserSegmentKey) -> UserSegment | None:
-    """Return the segment that ``key`` names, or None; a name is looked for among those that are not built in.
+    """Return the segment that ``key`` names, or None; a name is compared only with those that are not built in.
 
     :raises Conflict: several segments have that name.
     """
@@ -172,8 +163,8 @@ class UserMatches(BaseModel):
 class JobStatus(BaseModel):
     """A background job.
 
-    :param succeeded: rows that were changed, once it is finished; None where it does not say.
-    :param failed: rows that were not, by Zendesk's reason. A completed job may have some: see ``success``.
+    :param succeeded: rows that were changed, once it is finished; None if it is not known.
+    :param failed: rows that failed, by Zendesk's reason. A completed job may have some: see ``success``.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -189,20 +180,20 @@ class JobStatus(BaseModel):
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more will come of it."""
+        """Whether the job has ended."""
         return self.status not in ("queued", "working")
 
     @property
     def success(self) -> bool:
-        """Whether it is completed, and no row of it failed."""
+        """Whether the job is completed, and no row failed."""
         return self.status == "completed" and not self.failed
 
 
 class UsersUpdate(BaseModel):
-    """The jobs that an update of many users began: the small result of its task.
+    """The result of an update of many users: its background jobs.
 
-    :param jobs: as last seen; most are still to run.
-    :param unmatched_file: beside the ledger, that lists those of ``users_unmatched``.
+    :param jobs: with their last known status; most have not run yet.
+    :param unmatched_file: a file beside the ledger that lists the users of ``users_unmatched``.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -221,38 +212,38 @@ class UsersUpdate(BaseModel):
 
 
 def parse_user(entry: Any) -> User:
-    """Return a user in an answer.
+    """Return a user in a response.
 
-    :raises UnexpectedReply: there is no id, or a field has another type. The message quotes nothing of it.
+    :raises UnexpectedReply: it has no ID, or a field has another type. The message quotes no value.
     """
     with suppress(AttributeError, ValueError):
         texts = {key: entry.get(key) for key in ("name", "email", "external_id", "role")}
         texts = {key: None if value is None else str(value) for key, value in texts.items()}
         return User(user_id=whole(entry.get("id")), tags=parse_tags(entry.get("tags") or []), **texts)
-    raise UnexpectedReply("Zendesk's answer holds something else than a user with an id.")
+    raise UnexpectedReply("Zendesk's response does not hold a user with an ID.")
 
 
 def parse_tags(tags: Any) -> list[str]:
-    """Return a list of tags in an answer.
+    """Return a list of tags in a response.
 
-    :raises UnexpectedReply: it is no list of texts.
+    :raises UnexpectedReply: it is not a list of texts.
     """
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise UnexpectedReply("Zendesk's answer holds no list of tags.")
+        raise UnexpectedReply("Zendesk's response does not hold a list of tags.")
     return list(tags)
 
 
 def parse_job(entry: Any, call: Call) -> JobStatus:
-    """Return a job in an answer. Only the kinds of failures are kept: their details may name users.
+    """Return a job in a response. Only the kinds of failures are kept: their details may name users.
 
-    :param call: what was answered.
+    :param call: the request.
     :raises UnexpectedReply: it has no id or status.
     """
     if not isinstance(entry, Mapping) or not isinstance(entry.get("id"), str) or not entry["id"]:
-        raise UnexpectedReply("Zendesk's answer holds a job without an id.")
+        raise UnexpectedReply("Zendesk's response holds a job without an id.")
     status, message, url = entry.get("status"), entry.get("message"), entry.get("url")
     if not isinstance(status, str):
-        raise UnexpectedReply("Zendesk's answer holds a job without a status.")
+        raise UnexpectedReply("Zendesk's response holds a job without a status.")
     total = _count(entry.get("total"))
     job = JobStatus(
         job_id=entry["id"],
@@ -260,7 +251,7 @@ def parse_job(entry: Any, call: Call) -> JobStatus:
         status=status,
         total=total,
         progress=_count(entry.get("progress")),
-        message=call.clean(message, user_ids=_people(entry.get("results"))) if isinstance(message, str) else None,
+        message=call.clean(message, user_ids=_users_in(entry.get("results"))) if isinstance(message, str) else None,
     )
     if not job.finished:
         return job
@@ -269,9 +260,9 @@ def parse_job(entry: Any, call: Call) -> JobStatus:
 
 
 def _results(results: Any, total: int | None, call: Call) -> tuple[int | None, dict[str, int]]:
-    """How many rows succeeded, and how many failed by reason.
+    """Return how many rows succeeded, and how many failed by reason.
 
-    Deletions of many answer with one object for all, updates with a row each.
+    A deletion of many users has one object for all, an update has a row for each.
     """
     if isinstance(results, Mapping):
         return (total, {}) if results.get("success") is True else (0, {_reason(results, call): total or 1})
@@ -285,7 +276,7 @@ def _results(results: Any, total: int | None, call: Call) -> tuple[int | None, d
 
 
 def _succeeded(row: Any) -> bool:
-    """Whether a row says nothing of a failure: rows of some kinds have neither ``success`` nor a status."""
+    """Return whether a row reports no failure; rows of some kinds have neither ``success`` nor a status."""
     if not isinstance(row, Mapping) or row.get("error") or row.get("errors"):
         return False
     if "success" in row:
@@ -294,13 +285,13 @@ def _succeeded(row: Any) -> bool:
 
 
 def _reason(row: Any, call: Call) -> str:
-    """Return the kind of an error, which is one word such as UserUpdateFailed; anything else may name a user."""
+    """Return the kind of an error, a word such as UserUpdateFailed; any other text may identify a user."""
     error = row.get("error") if isinstance(row, Mapping) else None
     known = isinstance(error, str) and _KIND.fullmatch(error) and call.clean(error) == error
     return str(error) if known else "failed"
 
 
-def _people(results: Any) -> list[str]:
+def _users_in(results: Any) -> list[str]:
     """Return the users that a job's rows name."""
     rows = [row for row in results if isinstance(row, Mapping)] if isinstance(results, list) else []
     return [str(row[key]) for row in rows for key in ("id", "external_id", "email") if row.get(key)]
@@ -311,10 +302,10 @@ def _count(value: Any) -> int | None:
 
 
 class AppliedSegment(BaseModel):
-    """What was applied to what: the small result of its task.
+    """The result of an application of a segment to content.
 
-    :param user_segment_id: None where all visitors may see it now, anonymous ones included.
-    :param changed: False where it was so already.
+    :param user_segment_id: None if all visitors may see the content, anonymous ones included.
+    :param changed: False if the content had this segment already.
     """
 
     model_config = ConfigDict(frozen=True, defer_build=True)
@@ -326,7 +317,7 @@ class AppliedSegment(BaseModel):
 
 
 class Content(BaseModel):
-    """An article, topic or section, with whatever Zendesk says of it besides."""
+    """An article, topic or section, with all further fields of Zendesk."""
 
     model_config = ConfigDict(frozen=True, defer_build=True, extra="allow")
 
@@ -340,9 +331,9 @@ class Section(Content):
 
 
 class Restricted(Content):
-    """What a segment can be applied to.
+    """Content to which a segment can be applied.
 
-    :param user_segment_ids: on plans where an article may have several; None on others.
+    :param user_segment_ids: if the plan allows several for an article; else None.
     """
 
     user_segment_id: int | None = None
@@ -350,7 +341,7 @@ class Restricted(Content):
 
     @property
     def applied(self) -> list[int]:
-        """The segments whose users may see it; empty where all visitors may."""
+        """The segments whose users may see it; empty if all visitors may."""
         one = [] if self.user_segment_id is None else [self.user_segment_id]
         return list(dict.fromkeys([*one, *(self.user_segment_ids or [])]))
 
@@ -369,13 +360,13 @@ Kind = TypeVar("Kind", bound=Content)
 
 
 def parse_content(model: type[Kind], entry: Any) -> Kind:
-    """Return an article, topic or section in an answer.
+    """Return an article, topic or section in a response.
 
     :raises UnexpectedReply: it has no id, or a field of another type.
     """
     what = f"{'an' if model is Article else 'a'} {model.__name__.lower()}"
     if not isinstance(entry, Mapping):
-        raise UnexpectedReply(f"Zendesk's answer holds something else than {what}.")
+        raise UnexpectedReply(f"Zendesk's response does not hold {what}.")
     with suppress(ValidationError):
         return model.model_validate(entry)
-    raise UnexpectedReply(f"Zendesk's answer holds {what} that cannot be read.")
+    raise UnexpectedReply(f"Zendesk's response holds {what} that cannot be read.")

@@ -35,7 +35,7 @@ Outcome = Literal["created", "reused", "updated", "deleted"]
 
 
 def refuse_built_in(segment: UserSegment, what: str) -> None:
-    """Refuse to change what Zendesk does not let users change.
+    """Refuse to change a built-in segment, as Zendesk does.
 
     :raises InvalidInput: the segment is built in. It was read, nothing else was sent.
     """
@@ -54,12 +54,12 @@ def update_rules(api: ZendeskApi, wanted: UpdateUserSegment) -> UserSegmentChang
 
 
 def found_to_update(api: ZendeskApi, wanted: UpdateUserSegment) -> UserSegment:
-    """Return the segment that is meant, also where an earlier try of the same task has renamed it."""
+    """Return the segment to update, also if an earlier try of the task has renamed it."""
     return _to_rename(api, wanted, wanted.new_name) if wanted.new_name else api.found(wanted)
 
 
 def _to_rename(api: ZendeskApi, wanted: UpdateUserSegment, new_name: str) -> UserSegment:
-    """Return the segment that is to have the new name, if no other has it: names identify segments."""
+    """Return the segment to rename, if no other segment has the new name."""
     segments = list(api.segments())
     found, others = select(segments, wanted), custom_named(segments, new_name)
     if found is None and not wanted.user_segment_id and len(others) == 1:
@@ -71,14 +71,14 @@ def _to_rename(api: ZendeskApi, wanted: UpdateUserSegment, new_name: str) -> Use
     if taken:
         raise Conflict(
             f"Zendesk has a user segment {new_name!r} already ({taken[0].user_segment_id}), so {wanted} was not "
-            "renamed: a name that two have finds neither. Nothing was changed.",
+            "renamed: two segments of one name cannot be found by it. Nothing was changed.",
             vendor=api.vendor,
         )
     return found
 
 
 def put(api: ZendeskApi, segment: UserSegment, changes: dict[str, Any], *, once: bool = False) -> UserSegment:
-    """Change the given fields of a segment, and return it as it is then."""
+    """Change fields of a segment, and return the changed segment."""
     path = ("user_segments", str(segment.user_segment_id))
     body = encode({"user_segment": changes})
     user_ids = changes.get("added_user_ids", ())
@@ -87,7 +87,7 @@ def put(api: ZendeskApi, segment: UserSegment, changes: dict[str, Any], *, once:
 
 
 def delete(api: ZendeskApi, write: Write[DeleteUserSegment]) -> UserSegmentChange:
-    """Delete a segment; one that is missing after a lost response was deleted by that request."""
+    """Delete a segment; if it is missing after a lost response, that request deleted it."""
     wanted = write.parameters
     try:
         segment = api.found(wanted)
@@ -112,7 +112,7 @@ def delete(api: ZendeskApi, write: Write[DeleteUserSegment]) -> UserSegmentChang
 
 
 def _is_gone(api: ZendeskApi, user_segment_id: int) -> bool:
-    """Whether the list lacks a segment: a 404 may as well come of a wrong address, where there is no list either."""
+    """Return whether the list lacks a segment; a 404 may also mean a wrong address, which has no list either."""
     return all(one.user_segment_id != user_segment_id for one in api.segments())
 
 
@@ -129,13 +129,13 @@ def _missing(api: ZendeskApi, wanted: DeleteUserSegment, error: NotFound) -> Use
 
 
 def _in_use(api: ZendeskApi, segment: UserSegment, error: VendorError) -> VendorError:
-    """How Zendesk refuses to delete a segment in use is not published: any refusal but the clear ones may be that."""
+    """Return the error of a refused deletion; the refusal for a segment in use is not published, so it may be any."""
     used = where_used(api, segment)
     if isinstance(error, PermissionDenied) and not used.startswith("It is used"):
         return error
-    places = used or "Nothing was found that uses it; permission groups were not looked at."
+    uses = used or "Nothing was found that uses it; permission groups were not looked at."
     return Conflict(
-        f"User segment {segment.name!r} ({segment.user_segment_id}) was not deleted. {places} Take it off there first "
+        f"User segment {segment.name!r} ({segment.user_segment_id}) was not deleted. {uses} Remove it there first "
         f"(apply another, or clear it). {error}",
         status=error.status,
         vendor=api.vendor,
@@ -146,7 +146,7 @@ def _in_use(api: ZendeskApi, segment: UserSegment, error: VendorError) -> Vendor
 
 
 def done(api: ZendeskApi, segment: UserSegment, outcome: Outcome, **more: Any) -> UserSegmentChange:
-    """Return the result of a change of a segment that is, or was, there."""
+    """Return the result of a change of a segment."""
     return UserSegmentChange(
         user_segment_id=segment.user_segment_id,
         name=segment.name,

@@ -44,7 +44,7 @@ class Rows:
     def __iter__(self) -> Iterator[str]:
         """Yield the changes.
 
-        :raises InvalidInput: some identify no user, or change nothing; after all were read.
+        :raises InvalidInput: after the last one, if some do not identify a user, or change nothing.
         """
         wrong = 0
         for change in self._changes:
@@ -70,7 +70,7 @@ class ZendeskUserRules(UserRules):
         return IdRules(length, PER_CALL, whole_numbers=identify_by == "id")
 
     def user_key(self, value: str) -> str:
-        """Return what e-mail addresses and external IDs are compared by."""
+        """Return the key by which e-mail addresses and external IDs are compared."""
         return user_key(value)
 
     def look_up(self, identify_by: Any, users: int) -> AbstractContextManager[LookUp]:  # noqa: ARG002
@@ -78,7 +78,7 @@ class ZendeskUserRules(UserRules):
         return nullcontext(partial(_look_up, self.api, identify_by))
 
     def problems(self, parameters: Any, users: StagedUserIds, source: object) -> list[str]:
-        """Return what is wrong with an update without a change, or with one that removes all users."""
+        """Return the problem of an update that changes nothing, or that removes all users, in a list."""
         if not isinstance(parameters, UpdateUserSegment):
             return []
         if isinstance(source, NotGiven):
@@ -117,7 +117,7 @@ def _row(change: object) -> str | None:
         return None
 
 
-# Characters of a query that no server or proxy finds too long.
+# The characters of a query that every server and proxy accepts.
 MAX_QUERY = 4000
 # https://developer.zendesk.com/api-reference/introduction/rate-limits/, changes a minute.
 UPDATES, UPDATES_OF_ONE = 60, 5
@@ -126,7 +126,7 @@ _TAG_METHODS = {"set": "POST", "add": "PUT", "remove": "DELETE"}
 
 
 def all_users(api: ZendeskApi, query: str | None) -> Iterator[User]:
-    """All users, or those that the search finds; the search alone has no cursor."""
+    """Return all users, or those that a search finds; only the search has no cursor."""
     if query is None:
         return api.listed("support", "users", parse=parse_user)
     return _search(api, "query", query)
@@ -145,9 +145,9 @@ def _search(api: ZendeskApi, parameter: str, value: str) -> Iterator[User]:
 
 
 def find_users(api: ZendeskApi, values: UserSource, by: IdentifyBy) -> UserMatches:
-    """Return the ids of users.
+    """Look up user IDs.
 
-    :raises InvalidInput: some values cannot be of users.
+    :raises InvalidInput: some values are invalid.
     """
     found, unmatched, ambiguous = dict[str, int](), list[str](), list[str]()
     with StagedUserIds(max_length=MAX_VALUE_LENGTH, per_request=PER_CALL, whole_numbers=by == "id") as staged:
@@ -164,7 +164,7 @@ def find_users(api: ZendeskApi, values: UserSource, by: IdentifyBy) -> UserMatch
 
 
 def matches(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> dict[str, int | None]:
-    """Return the id for each value that is a user's, None where it is several users'. Case does not count."""
+    """Return the ID for each value that a user has, in any case; None if several users have it."""
     ids: defaultdict[str, set[int]] = defaultdict(set)
     for user in _candidates(api, by, values):
         value = str(user.user_id) if by == "id" else user.email if by == "email" else user.external_id
@@ -175,10 +175,10 @@ def matches(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> dict[str, int
 
 
 def _candidates(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> Iterator[User]:
-    """Users that include those with the values; the search may find others as well."""
+    """Yield the users with the values; the search may find other users, too."""
     if by == "email":
         for value in values:
-            # What could not be an address would be read as another query.
+            # Zendesk would parse a text that is not an address as another query.
             if "@" in value and not any(mark.isspace() or mark == '"' for mark in value):
                 yield from _search(api, "query", f"email:{value}")
         return
@@ -194,12 +194,12 @@ def _candidates(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> Iterator[
 
 def _users(value: object) -> list[User]:
     if not isinstance(value, list):
-        raise UnexpectedReply("the list of users is none.")
+        raise UnexpectedReply("the list of users is not an array.")
     return [parse_user(entry) for entry in value]
 
 
 def _chunks(values: list[str]) -> Iterator[list[str]]:
-    """Return the values in parts that make a query of a bearable length."""
+    """Yield the values in parts that fit in a query."""
     part, length = list[str](), 0
     for value in values:
         size = len(quote_plus(value)) + 3
@@ -234,9 +234,9 @@ def get_tags(api: ZendeskApi, user_id: int) -> list[str]:
 
 
 def change_tags(api: ZendeskApi, action: str, write: Write[UserTags]) -> list[str]:
-    """Set, add or remove tags; return those that the user has then.
+    """Set, add or remove tags; return the user's tags after the change.
 
-    :raises UnexpectedReply: the tags are not as asked: the account may not allow users to be tagged.
+    :raises UnexpectedReply: the tags are not as requested: the account may not allow users to be tagged.
     """
     wanted = write.parameters
     if not wanted.tags and action != "set":
@@ -253,12 +253,12 @@ def change_tags(api: ZendeskApi, action: str, write: Write[UserTags]) -> list[st
         user_ids=lambda: [user],
     )
     now = get_tags(api, wanted.user_id) if response.json is None else api.read_key(response, "tags", parse_tags)
-    had, given = set(map(user_key, now)), set(map(user_key, wanted.tags))
-    right = {"set": had == given, "add": had >= given, "remove": not had & given}
+    present, sent = set(map(user_key, now)), set(map(user_key, wanted.tags))
+    right = {"set": present == sent, "add": present >= sent, "remove": not present & sent}
     if not right[action]:
         raise api.unexpected(
             response,
-            "the user's tags are not as asked. Zendesk alters tags with spaces or special characters, and users can be "
-            "tagged only where the account allows it (Admin Center > People > Configuration > End users).",
+            "the user's tags are not as requested. Zendesk alters tags with spaces or special characters, and users "
+            "can be tagged only where the account allows it (Admin Center > People > Configuration > End users).",
         )
     return now
