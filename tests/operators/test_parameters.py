@@ -102,3 +102,24 @@ def test_operator_and_model_have_the_same_defaults(operator):
         elif default is not None and default is not inspect.Parameter.empty:
             expected = field.get_default(call_default_factory=True)
             assert default == expected or (default == () and not expected), name
+
+
+class WithTeam(alteryx.AlteryxServerDeleteUserGroupOperator):
+    """As a DAG file may write it: with a template field of its own."""
+
+    template_fields = (*alteryx.AlteryxServerDeleteUserGroupOperator.template_fields, "team")
+
+    def __init__(self, *, team, **kwargs):
+        super().__init__(**kwargs)
+        self.team = team
+
+
+class NothingRendered(alteryx.AlteryxServerDeleteUserGroupOperator):
+    template_fields = ()
+
+
+@pytest.mark.parametrize(
+    "operator", [WithTeam(task_id="a", name="x", team="growth"), NothingRendered(task_id="b", name="x")]
+)
+def test_a_subclass_passes_the_parameters_of_the_operator(operator):
+    assert operator.parameters == {"name": "x", "force_delete": False, "if_missing": "skip"}
