@@ -63,6 +63,7 @@ class Identified(LookupParameters):
 class CreateUserGroup(Identified, ReplaceParameters):
     """The parameters of a create.
 
+    :param name: 1 to 255 characters; an existing group is found by it alone.
     :param role: ``Evaluated`` lets the server decide at run time.
     :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` sets the role and makes the members
         exactly these users; ``fail`` raises an error.
@@ -76,9 +77,11 @@ class CreateUserGroup(Identified, ReplaceParameters):
 
 
 class UserGroupKey(Key):
-    """The parameters that identify one segment or group: an ID, else a name.
+    """The parameters that identify one user group: an ID, else a name.
 
     :param user_group: the result of a task that made or changed it; sets the parameters that are not set.
+    :param user_group_id: in any case, with or without braces.
+    :param name: spaces around it are ignored; one call more.
     """
 
     result = "user_group"
@@ -92,7 +95,11 @@ class UserGroupKey(Key):
 
 
 class UpdateUserGroup(UserGroupKey):
-    """The parameters of an update."""
+    """The parameters of an update. A parameter that is not set changes nothing.
+
+    :param new_name: 1 to 255 characters.
+    :param role: as for a create.
+    """
 
     new_name: Name | None = None
     role: Role | None = None
@@ -105,7 +112,11 @@ class UpdateUserGroup(UserGroupKey):
 
 
 class DeleteUserGroup(UserGroupKey):
-    """The parameters of a deletion."""
+    """The parameters of a deletion.
+
+    :param force_delete: also delete a group that has members, which the server otherwise refuses.
+    :param if_missing: ``skip`` accepts a missing group, ``fail`` raises an error.
+    """
 
     force_delete: bool = False
     if_missing: IfMissing = "skip"
@@ -116,19 +127,33 @@ class RemoveUsers(UserGroupKey, Identified):
 
 
 class ChangeUsers(RemoveUsers):
-    """The parameters of an addition of users; ``on_refused`` as for a create."""
+    """The parameters of an addition of users.
+
+    :param on_refused: ``fail`` raises an error where the server refuses to add a user; ``skip`` counts them by reason.
+    """
 
     on_refused: OnRefused = "fail"
 
 
 class ChangeActiveDirectoryGroup(UserGroupKey):
-    """The parameters of a change of Active Directory groups."""
+    """The parameters of a change of Active Directory groups.
+
+    :param sid: the security identifier of the group, ``S-1-…``.
+    """
 
     sid: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^S-1-[0-9-]+$")]
 
 
 class CollectionPermissions(Parameters):
-    """The permissions of a user group in a collection, in the API's own words."""
+    """The permissions of a user group in a collection, in the API's own words.
+
+    :param is_admin: administer the collection.
+    :param can_add_assets: to the collection.
+    :param can_remove_assets: from the collection.
+    :param can_update_assets: in the collection.
+    :param can_add_users: to the collection.
+    :param can_remove_users: from the collection.
+    """
 
     is_admin: bool = False
     can_add_assets: bool = False
@@ -144,7 +169,13 @@ class CollectionPermissions(Parameters):
 
 
 class Share(UserGroupKey):
-    """The parameters of a change of sharing; permissions and expiry are for collections only."""
+    """The parameters of a change of sharing; permissions and expiry are for collections only.
+
+    :param resource_type: ``collection``, ``credential`` or ``data_connection``.
+    :param resource_id: the server's ID of it.
+    :param permissions: those that are not named are not granted.
+    :param expiration_date: when the sharing ends.
+    """
 
     resource_type: ResourceType
     resource_id: Id

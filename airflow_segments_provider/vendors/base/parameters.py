@@ -43,7 +43,16 @@ def _listed(value: Any) -> Any:
     value = from_text(value)
     if isinstance(value, str):
         raise ValueError("is a text that is not a list; in a template use `| tojson`")
+    if getattr(value, "ndim", 1) != 1 or any(hasattr(value, name) for name in ("columns", "column_names")):
+        raise ValueError("is a table or an array of several dimensions; it must be a list")
+    if hasattr(value, "tolist"):  # its own values are numbers of other types
+        value = value.tolist()
     return list(value) if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)) else value
+
+
+def is_absent(value: Any) -> bool:
+    """Return whether a parameter is not set: None, or the empty text that a template renders for an absent value."""
+    return value is None or (isinstance(value, str) and not value)
 
 
 def _object(value: Any) -> Any:
@@ -54,9 +63,15 @@ def _object(value: Any) -> Any:
     return value
 
 
-# For a parameter that is a list or an object, and may be the text of a template.
+def _number_as_text(value: Any) -> Any:
+    """Convert a whole number to text, as another task may return a name such as 2026; not a fraction."""
+    return str(value) if type(value) is int else value
+
+
+# For a parameter that is a list or an object, and may be the text of a template; and for a text that may be a number.
 AS_LIST = BeforeValidator(_listed)
 AS_OBJECT = BeforeValidator(_object)
+AS_TEXT = BeforeValidator(_number_as_text)
 
 
 class Parameters(BaseModel):
@@ -67,18 +82,18 @@ class Parameters(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _drop_absent(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in values.items() if value is not None and value != ""}
+        return {key: value for key, value in values.items() if not is_absent(value)}
 
     @field_validator("*", mode="before")
     @classmethod
-    def _number_as_text(cls, value: Any, info: ValidationInfo) -> Any:
-        """Convert a whole number to text, as another task may return a name such as 2026; not a fraction."""
+    def _numbers_as_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Convert whole numbers to text where a text is expected; those of a list in text have :data:`AS_TEXT`."""
         kind = cls.model_fields[str(info.field_name)].annotation
         if not _allows(kind, str) or _allows(kind, int):
             return value
         if isinstance(value, (list, tuple)):
-            return [str(part) if type(part) is int else part for part in value]
-        return str(value) if type(value) is int else value
+            return list(map(_number_as_text, value))
+        return _number_as_text(value)
 
 
 def _allows(annotation: Any, kind: type) -> bool:
@@ -88,6 +103,7 @@ def _allows(annotation: Any, kind: type) -> bool:
 class UsersParameters(Parameters):
     """The parameters that every write with users has.
 
+    :param on_invalid: ``fail`` rejects all user IDs if one is invalid; ``skip`` leaves those out and counts them.
     :param max_invalid_fraction: the largest share of 100 user IDs or more that ``on_invalid="skip"`` may leave out.
     """
 
@@ -106,6 +122,8 @@ class UsersParameters(Parameters):
 class LookupParameters(UsersParameters):
     """The parameters of a write that may look up its users.
 
+    :param on_unmatched: ``fail`` rejects all users if one is not found, or if several users have its identity; ``skip``
+        leaves those out and counts them.
     :param max_unmatched_fraction: the largest share of 100 users or more that ``on_unmatched="skip"`` may leave out.
     """
 
@@ -141,7 +159,7 @@ def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dic
         found = found.model_dump()
     if not isinstance(found, Mapping):
         raise ValueError(f"`{result}` must be the result of a create or update, such as `create.output`")
-    present = {key: value for key, value in values.items() if value is not None and value != ""}
+    present = {key: value for key, value in values.items() if not is_absent(value)}
     return {key: found.get(key) for key in keys} | present
 
 
@@ -202,7 +220,7 @@ def parsed(model: type[Model], values: dict[str, Any]) -> tuple[Model | None, Mo
 def _readable(model: type[Model], values: dict[str, Any], wrong: set[str]) -> Model:
     readable = {}
     for name, info in model.model_fields.items():
-        if name not in wrong and values.get(name) not in (None, ""):
+        if name not in wrong and not is_absent(values.get(name)):
             with suppress(ValidationError):
                 kind: Any = Annotated[info.annotation, info]
                 readable[name] = TypeAdapter(kind).validate_python(values[name])

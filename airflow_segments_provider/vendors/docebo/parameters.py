@@ -15,6 +15,7 @@ from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.vendors.base.parameters import (
     AS_LIST,
     AS_OBJECT,
+    AS_TEXT,
     IfExists,
     IfMissing,
     Key,
@@ -36,11 +37,6 @@ MAX_NAME_LENGTH = 255
 SortDir = Literal["asc", "desc"]
 
 
-def _text(value: Any) -> Any:
-    """Convert a number to text: templates and old code may have one."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def is_legacy(group_id: str) -> bool:
     """Return whether this is a number of the former groups service; a UUID is longer, and has letters or hyphens."""
     return group_id.isascii() and group_id.isdigit() and len(group_id) <= MAX_DIGITS
@@ -59,9 +55,7 @@ def _not_delimiter(value: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
-Id = Annotated[
-    str, BeforeValidator(_text), StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)
-]
+Id = Annotated[str, AS_TEXT, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_ID_LENGTH)]
 Numbers = Annotated[list[Annotated[Number, BeforeValidator(_whole_number)]], AS_LIST]
 Rules = Annotated[Ruleset | None, AS_OBJECT]
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
@@ -76,10 +70,11 @@ def too_many_rules(ruleset: Ruleset | None) -> list[str]:
 
 
 class GroupKey(Key):
-    """The parameters that identify one segment or group: an ID, else a name.
+    """The parameters that identify one group: an ID, else a name.
 
     :param group: the result of a task that made or changed it, or a group; sets the parameters that are not set.
-    :param group_id: its uuid, or the number that it has in the former groups service.
+    :param group_id: its UUID, or the number that it has in the former groups service (one call more).
+    :param name: spaces around it are ignored; one call more, or several.
     """
 
     result = "group"
@@ -96,7 +91,8 @@ class Sources(LookupParameters):
     """The parameters for users from branches and groups.
 
     :param branch_ids: branches whose users are added.
-    :param group_ids: groups whose members are added, by either id.
+    :param group_ids: groups whose members are added, by either ID.
+    :param identify_by: ``id`` (the user's number), ``email`` or ``username``; the latter are looked up first.
     """
 
     branch_ids: Numbers = Field(default_factory=list)
@@ -105,7 +101,17 @@ class Sources(LookupParameters):
 
 
 class CreateGroup(Sources, ReplaceParameters):
-    """The parameters of a create."""
+    """The parameters of a create.
+
+    :param name: 1 to 255 characters; an existing group is found by it alone.
+    :param type: ``manual``, or ``automatic``, which needs a ``ruleset``.
+    :param description: of the group.
+    :param ruleset: a :class:`~airflow_segments_provider.vendors.docebo.rules.Ruleset`, or the dict of the API. Rules
+        that differ from those of the existing group empty and refill it.
+    :param exclude_deactivated_users: of an automatic group.
+    :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` sets description and ruleset, and
+        makes the members of a manual group exactly these users; ``fail`` raises an error.
+    """
 
     name: Name
     type: Literal["manual", "automatic"] = "manual"
@@ -133,7 +139,13 @@ class CreateGroup(Sources, ReplaceParameters):
 
 
 class UpdateGroup(GroupKey):
-    """The parameters of an update."""
+    """The parameters of an update. A parameter that is not set changes nothing.
+
+    :param new_name: 1 to 255 characters.
+    :param description: of the group.
+    :param ruleset: as for a create; it replaces the former one.
+    :param exclude_deactivated_users: of an automatic group.
+    """
 
     new_name: Name | None = None
     description: str | None = None
@@ -151,7 +163,10 @@ class UpdateGroup(GroupKey):
 
 
 class DeleteGroup(GroupKey):
-    """The parameters of a deletion."""
+    """The parameters of a deletion.
+
+    :param if_missing: ``skip`` accepts a missing group, ``fail`` raises an error.
+    """
 
     if_missing: IfMissing = "skip"
 
@@ -166,6 +181,7 @@ class RemoveUsers(GroupKey, LookupParameters):
     :param user_all: remove all members, or with ``user_filters`` all that match.
     :param user_filters: ``{"search": "..."}`` or a list of search texts: Docebo's documentation contradicts itself, so
         it is sent unchanged.
+    :param identify_by: ``id`` (the user's number), ``email`` or ``username``.
     """
 
     user_all: bool = False
@@ -186,7 +202,12 @@ class RemoveUsers(GroupKey, LookupParameters):
 
 
 class ListGroups(Parameters):
-    """The parameters of a list of groups."""
+    """The parameters of a list of groups.
+
+    :param search_text: is searched for in key, name and description.
+    :param sort_attr: ``name``, ``description`` or ``slug``.
+    :param sort_dir: ``asc`` or ``desc``.
+    """
 
     search_text: SearchText | None = None
     sort_attr: Literal["name", "description", "slug"] | None = None
@@ -194,7 +215,12 @@ class ListGroups(Parameters):
 
 
 class ListMembers(GroupKey):
-    """The parameters of a list of members."""
+    """The parameters of a list of members.
+
+    :param search_text: as Docebo searches.
+    :param sort_attr: ``idst``, ``userid``, ``firstname``, ``lastname`` or ``email``.
+    :param sort_dir: ``asc`` or ``desc``.
+    """
 
     search_text: SearchText | None = Field(None, repr=False)
     sort_attr: Literal["idst", "userid", "firstname", "lastname", "email"] | None = None
@@ -202,7 +228,12 @@ class ListMembers(GroupKey):
 
 
 class ExportUsers(GroupKey):
-    """The parameters of an export."""
+    """The parameters of an export.
+
+    :param columns: of ``userid`` (the username), ``firstname``, ``lastname`` and ``email``; written in this order.
+    :param include_header: begin with the names of the columns.
+    :param delimiter: one character.
+    """
 
     columns: Annotated[tuple[Column, ...], AS_LIST, Field(min_length=1)] = ("userid", "email")
     include_header: bool = True
@@ -210,12 +241,18 @@ class ExportUsers(GroupKey):
 
 
 class ConvertGroupIds(Parameters):
-    """The parameters of a conversion of IDs."""
+    """The parameters of a conversion of IDs.
+
+    :param ids: UUIDs, and numbers of the former groups service.
+    """
 
     ids: Annotated[list[Id], AS_LIST]
 
 
 class FindUsers(Parameters):
-    """The parameters of a look-up of users."""
+    """The parameters of a look-up of users.
+
+    :param by: ``email``, ``username`` or ``id``.
+    """
 
     by: IdentifyBy = "email"

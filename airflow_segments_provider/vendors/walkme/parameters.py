@@ -41,7 +41,15 @@ class LookUp(Parameters):
 
 
 class CreateSegment(LookUp, UsersParameters):
-    """The parameters of a create."""
+    """The parameters of a create.
+
+    :param name: as the Editor's condition builder shows it, 1 to 255 characters.
+    :param external_id: yours, up to 100 characters; by default a UUIDv5 of system and name. Always sent.
+    :param if_exists: ``reuse`` adds the users and removes none; ``update`` makes them the only members (25,000 at
+        most); ``fail`` raises an error.
+    :param allow_duplicate_name: allow two segments of one name, although the Editor cannot tell them apart.
+    :param allow_empty: with ``update``, let an empty list empty the segment that exists.
+    """
 
     name: Name
     external_id: ExternalId | None = None
@@ -55,6 +63,9 @@ class SegmentKey(LookUp, Key):
 
     :param segment: a :class:`Segment`, a :class:`SegmentChange`, or the result of a task that created one; it sets
         the parameters that are not set, the system included.
+    :param segment_guid: with or without hyphens and braces.
+    :param external_id: one call more, as for ``name``.
+    :param name: spaces around it are ignored.
     """
 
     result = "segment"
@@ -72,14 +83,23 @@ class SegmentKey(LookUp, Key):
 
 
 class UpdateSegment(SegmentKey, UsersParameters):
-    """The parameters of an update."""
+    """The parameters of an update.
+
+    :param action: ``add``, ``remove`` or ``override``; the last takes 25,000 user IDs at most.
+    :param allow_empty: let ``override`` without user IDs empty the segment; the other actions then send nothing.
+    """
 
     action: Action
     allow_empty: bool = False
 
 
 class DeleteSegment(SegmentKey):
-    """The parameters of a deletion."""
+    """The parameters of a deletion.
+
+    :param if_missing: ``skip`` accepts a missing segment, ``fail`` raises an error.
+    :param if_unsupported: ``empty`` removes all members if WalkMe's API has no delete endpoint, ``fail`` raises an
+        error.
+    """
 
     if_missing: IfMissing = "skip"
     if_unsupported: Literal["empty", "fail"] = "empty"
@@ -89,6 +109,7 @@ class Propagation(SegmentKey):
     """The parameters of a wait for the Editor.
 
     :param changed_at: by default that of ``segment``.
+    :param propagation_delay: from the change until the Editor shows it, in seconds or as a timedelta.
     """
 
     changed_at: AwareDatetime

@@ -15,6 +15,7 @@ from airflow_segments_provider.sources.ids import without_case
 from airflow_segments_provider.vendors.base.parameters import (
     AS_LIST,
     AS_OBJECT,
+    AS_TEXT,
     IfExists,
     IfMissing,
     Key,
@@ -47,11 +48,17 @@ def whole(value: Any) -> Any:
 
 Id = Annotated[int, BeforeValidator(whole)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_LENGTH)]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Tag = Annotated[str, AS_TEXT, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 
 
 class UserSegmentRules(Parameters):
-    """The rules of a segment; an empty list restricts no user, None keeps a rule."""
+    """The rules of a segment; an empty list restricts no user, None keeps a rule.
+
+    :param tags: a user needs all of them; those of the user's organizations count.
+    :param or_tags: a user needs one of them.
+    :param organization_ids: a signed-in user needs one of them.
+    :param group_ids: a staff member needs one of them.
+    """
 
     tags: Annotated[list[Tag] | None, AS_LIST] = None
     or_tags: Annotated[list[Tag] | None, AS_LIST] = None
@@ -66,13 +73,22 @@ class UserSegmentRules(Parameters):
 
 
 class Identified(LookupParameters):
-    """The parameters of a write that may look up its users."""
+    """The parameters of a write that may look up its users.
+
+    :param identify_by: ``id`` (Zendesk's), ``email`` (one call each) or ``external_id`` (one call for 100).
+    """
 
     identify_by: IdentifyBy = "id"
 
 
 class CreateUserSegment(UserSegmentRules, Identified, ReplaceParameters):
-    """The parameters of a create."""
+    """The parameters of a create.
+
+    :param name: 1 to 255 characters; an existing segment is found by it alone.
+    :param user_type: ``signed_in_users`` or ``staff``.
+    :param if_exists: ``reuse`` adds the users and changes nothing else; ``update`` sets the whole segment to these
+        parameters, users included; ``fail`` raises an error.
+    """
 
     name: Name
     user_type: UserType = "signed_in_users"
@@ -80,9 +96,11 @@ class CreateUserSegment(UserSegmentRules, Identified, ReplaceParameters):
 
 
 class UserSegmentKey(Key):
-    """The parameters that identify one segment or group: an ID, else a name.
+    """The parameters that identify one user segment: an ID, else a name.
 
     :param user_segment: the result of a task that made or changed it; sets the parameters that are not set.
+    :param user_segment_id: Zendesk's number.
+    :param name: exactly, and not that of a built-in segment; a read of the list more.
     """
 
     result = "user_segment"
@@ -100,6 +118,8 @@ class UpdateUserSegment(UserSegmentKey, UserSegmentRules, Identified, ReplacePar
 
     :param action: ``add`` or ``remove`` the users, or ``set`` the added users to exactly these.
     :param allow_empty: let ``set`` without users remove all added users.
+    :param new_name: no other custom segment may have it.
+    :param user_type: ``signed_in_users`` or ``staff``.
     """
 
     action: Literal["add", "remove", "set"] = "add"
@@ -114,13 +134,22 @@ class UpdateUserSegment(UserSegmentKey, UserSegmentRules, Identified, ReplacePar
 
 
 class DeleteUserSegment(UserSegmentKey):
-    """The parameters of a deletion."""
+    """The parameters of a deletion.
+
+    :param if_missing: ``skip`` accepts a missing segment, ``fail`` raises an error.
+    """
 
     if_missing: IfMissing = "skip"
 
 
 class ListUserSegments(Parameters):
-    """The parameters of a list of segments."""
+    """The parameters of a list of segments.
+
+    :param built_in: only built-in segments, or only the others; by default both.
+    :param applicable: only those that the plan lets be applied.
+    :param user_id: only those that this user is in. An agent who asks about another user gets only those that the agent
+        is in, too: ``shared_only`` of the result says so.
+    """
 
     built_in: bool | None = None
     applicable: bool = False
@@ -144,20 +173,31 @@ def user_key(value: str) -> str:
 
 
 class UserTags(Parameters):
-    """The parameters of a change of a user's tags."""
+    """The parameters of a change of a user's tags.
+
+    :param user_id: Zendesk's number.
+    :param tags: without spaces and special characters, which Zendesk alters.
+    """
 
     user_id: Id = Field(repr=False)
     tags: Annotated[list[Tag], AS_LIST] = Field(default_factory=list)
 
 
 class FindUsers(Parameters):
-    """The parameters of a look-up of users."""
+    """The parameters of a look-up of users.
+
+    :param by: ``email``, ``external_id`` or ``id``.
+    """
 
     by: IdentifyBy = "email"
 
 
 class UpdateUser(Parameters):
-    """The parameters of a change of one user."""
+    """The parameters of a change of one user.
+
+    :param user_id: Zendesk's number.
+    :param change: in the API's words; ``tags`` replaces all of the user's tags.
+    """
 
     user_id: Id = Field(repr=False)
     change: Annotated[dict[str, Any], AS_OBJECT] = Field(min_length=1, repr=False)
@@ -173,19 +213,32 @@ class UpdateUsers(Identified):
 
 
 class UpdateEachUser(Parameters):
-    """The parameters of changes of single users."""
+    """The parameters of changes of single users.
+
+    :param identify_by: always ``row``: each row identifies its user.
+    """
 
     identify_by: Literal["row"] = "row"
 
 
 class JobIds(Parameters):
-    """The parameters of a read of jobs."""
+    """The parameters of a read of jobs.
+
+    :param job_ids: at most 100 characters each.
+    """
 
     job_ids: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}$")]], AS_LIST]
 
 
 class ApplyUserSegment(Parameters):
-    """The parameters of an application of a segment."""
+    """The parameters of an application of a segment.
+
+    :param user_segment_id: the segment; or ``name``, or ``user_segment``, the result of a task.
+    :param name: exactly, and not that of a built-in segment.
+    :param article_id: the article that the segment restricts; or ``topic_id``.
+    :param topic_id: the topic that the segment restricts.
+    :param clear: open it to all visitors, also to those who are not signed in; then without a segment.
+    """
 
     user_segment_id: Id | None = None
     name: Name | None = None

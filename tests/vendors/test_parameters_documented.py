@@ -1,0 +1,31 @@
+"""Hooks refer to the models for their parameters, so each field of a model has a docstring."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_segments_provider.vendors.base.parameters import Parameters
+
+VENDORS = ("alteryx", "docebo", "walkme", "zendesk")
+
+
+def models() -> Iterator[type[Parameters]]:
+    for vendor in VENDORS:
+        module = importlib.import_module(f"airflow_segments_provider.vendors.{vendor}.parameters")
+        for found in vars(module).values():
+            if isinstance(found, type) and issubclass(found, Parameters) and found.__module__ == module.__name__:
+                yield found
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda model: f"{model.__module__.split('.')[-2]}-{model.__name__}")
+def test_each_parameter_is_documented_once_where_it_is_declared(model):
+    documented = {name for cls in model.__mro__ for name in re.findall(r":param (\w+):", cls.__doc__ or "")}
+    assert set(model.model_fields) - documented == set()
+
+
+def test_the_models_of_all_vendors_are_looked_at():
+    assert len(list(models())) > 30
