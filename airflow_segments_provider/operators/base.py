@@ -199,12 +199,11 @@ class VendorOperator(SegmentsOperator):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The rendered parameters that are set, by their names; those of the hook's method have the same."""
+        """The rendered parameters, by their names; those of the hook's method have the same."""
         # A subclass in a DAG file may have further template fields of its own, or fewer.
         ours: Any = next(cls for cls in type(self).__mro__ if cls.__module__.startswith("airflow_segments_provider."))
         names = [name for name in ours.template_fields if name != self.hook_class.conn_name_attr]
-        values = {name: reveal(getattr(self, name)) for name in names}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: reveal(getattr(self, name)) for name in names}
 
     def call_hook(self, context: Context, method: Callable[..., Any]) -> dict[str, Any]:
         """Call a method of the hook with the parameters, log the change, and return the task's result."""

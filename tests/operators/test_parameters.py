@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import json
+import uuid
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
+from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators import alteryx, docebo, walkme, zendesk
 from airflow_segments_provider.operators.base import VendorOperator
 from airflow_segments_provider.vendors.alteryx import parameters as alteryx_parameters
@@ -122,4 +125,26 @@ class NothingRendered(alteryx.AlteryxServerDeleteUserGroupOperator):
     "operator", [WithTeam(task_id="a", name="x", team="growth"), NothingRendered(task_id="b", name="x")]
 )
 def test_a_subclass_passes_the_parameters_of_the_operator(operator):
-    assert operator.parameters == {"name": "x", "force_delete": False, "if_missing": "skip"}
+    key = {"user_group": None, "user_group_id": None, "name": "x"}
+    assert operator.parameters == {**key, "force_delete": False, "if_missing": "skip"}
+
+
+class TaskInstance:
+    def xcom_push(self, **kwargs):
+        pass
+
+
+def _required(operator):
+    return [name for name, default in _signature(operator).items() if default is inspect.Parameter.empty]
+
+
+@pytest.mark.parametrize("operator", filter(_required, MODELS), ids=lambda operator: operator.__name__)
+def test_a_required_parameter_that_renders_to_nothing_is_rejected_before_any_request(operator, monkeypatch):
+    extra = {"system_guid": str(uuid.uuid4())} if operator.__module__ == walkme.__name__ else {}
+    # Nothing answers there: a request would raise another error.
+    connection = {"conn_type": "x", "host": "http://127.0.0.1:1", "login": "a", "password": "b", "extra": extra}
+    conn_id = operator.hook_class.default_conn_name
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    task = operator(task_id="task", **dict.fromkeys(_required(operator)))
+    with pytest.raises(InvalidInput):
+        task.execute({"ti": TaskInstance()})
