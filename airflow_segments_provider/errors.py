@@ -77,19 +77,21 @@ class InvalidInput(SegmentsError, AirflowFailException):
 
     :param subject: the refused object, as the start of the sentence, e.g. ``"WalkMe segment 'Trial users'"``.
     :param problems: every problem found, each a short sentence without user IDs.
+    :param where: the sentence that names the connection, at the end of the message.
     """
 
-    def __init__(self, subject: str, problems: Sequence[str] = ()) -> None:
+    def __init__(self, subject: str, problems: Sequence[str] = (), where: str = "") -> None:
         self.subject = subject
         self.problems = tuple(problems)
-        super().__init__(subject, self.problems)
+        self.where = where
+        super().__init__(subject, self.problems, where)
 
     def __str__(self) -> str:
         if not self.problems:
             return self.subject
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         listed = " ".join(f"({number}) {problem}" for number, problem in enumerate(self.problems, start=1))
-        return f"{self.subject} was refused and nothing was changed, {count}: {listed}"
+        return f"{self.subject} was refused and nothing was changed, {count}: {listed} {self.where}".rstrip()
 
 
 class SourceUnavailable(SegmentsError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import re
 import threading
 
@@ -144,6 +145,18 @@ def test_users_are_looked_up_before_the_group_is_read(hook, alteryx_sandbox):
             write("No such", ["nobody@example.com"], identify_by="email")
     assert lookups(alteryx_sandbox) == 2
     assert set(alteryx_sandbox.counts()) == {"alteryx.token", "alteryx.list_users"}
+
+
+def test_a_rejected_write_names_its_group_and_the_connection(hook):
+    with pytest.raises(InvalidInput) as caught:
+        hook.add_users(["nobody@example.com"], name="Analysts", identify_by="email")
+    assert str(caught.value).startswith(
+        "The addition of users (user group 'Analysts') was refused and nothing was chan"
+    )
+    assert str(caught.value).endswith("The Airflow connection is 'alteryx_server_default'.")
+    with pytest.raises(InvalidInput, match=r"^The addition of users was refused.* 'alteryx_server_default'\.$"):
+        hook.add_users(["a" * 24], identify_by="id")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])

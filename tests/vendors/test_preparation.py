@@ -18,6 +18,8 @@ KNOWN["alias@example.com"] = "1"
 
 
 class Api:
+    where = "The Airflow connection is 'stub'."
+
     class client:
         check_writable = staticmethod(lambda subject: None)
 

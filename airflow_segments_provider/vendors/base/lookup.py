@@ -117,7 +117,7 @@ def identified(
             return
         listed = rules.unmatched_list.keep(unmatched.file()) if rules.unmatched_list else NOT_LISTED
         if problem := _problem(unmatched, parameters, rules.identities[identify_by]):
-            raise InvalidInput(subject, [f"{problem} {listed}"])
+            raise InvalidInput(subject, [f"{problem} {listed}"], rules.api.where)
         location = rules.unmatched_list.location if rules.unmatched_list else None
         yield found, {"users_unmatched": dict(unmatched.counts), "unmatched_file": location}
 

@@ -11,7 +11,7 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.values import NotGiven
 from airflow_segments_provider.vendors.base.lookup import UserRules, identified
-from airflow_segments_provider.vendors.base.parameters import LookupParameters, Parameters, limit_problems, parsed
+from airflow_segments_provider.vendors.base.parameters import Key, LookupParameters, Parameters, limit_problems, parsed
 
 Model = TypeVar("Model", bound=Parameters)
 
@@ -57,8 +57,9 @@ def prepare(
     with StagedUserIds(**asdict(ids)) as staged:
         problems.texts += _read(staged, source, readable)
         problems.texts += [*rules.problems(readable, staged, source), *limit_problems(readable, staged)]
+        subject = _named(subject, readable)
         if accepted is None or problems.texts:
-            raise InvalidInput(subject, problems.texts)
+            raise InvalidInput(subject, problems.texts, rules.api.where)
         rejected = {"users_rejected": dict(staged.invalid)}
         has_users = not isinstance(source, NotGiven)
         if identify_by == "id" or not isinstance(accepted, LookupParameters) or not staged.users:
@@ -66,6 +67,13 @@ def prepare(
             return
         with identified(rules, staged, accepted, identify_by, subject) as (users, unmatched):
             yield rules.api, Write(accepted, has_users, users, rejected | unmatched)
+
+
+def _named(subject: str, parameters: Parameters) -> str:
+    """Return the write with its segment or group, as far as the parameters identify one."""
+    if isinstance(parameters, Key) and any(getattr(parameters, key, None) for key in parameters.keys):
+        return f"{subject} ({parameters})"
+    return subject
 
 
 def _read(staged: StagedUserIds, source: object, parameters: Any) -> list[str]:
