@@ -34,7 +34,7 @@ class _Stored(BaseModel):
 
 
 class LedgerVariable:
-    """A :class:`~airflow_segments_provider.sync.ledger.witness.Witness` in an Airflow Variable.
+    """A :class:`~airflow_segments_provider.sync.ledger.ownership.Witness` in an Airflow Variable.
 
     A variable belongs to the segment. Therefore it survives retries, for which Airflow deletes the XComs of a task, and
     does not depend on the order of runs, map indexes, ``do_xcom_push`` or which task keeps the segment. It holds no
