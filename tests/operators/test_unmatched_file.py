@@ -70,7 +70,7 @@ def test_the_error_says_where_they_are(docebo, ledger, logged):
         create()
     message = str(caught.value)
     assert '`on_unmatched="skip"`' in message
-    found = re.search(r"They are listed in (\S+)\.$", message)
+    found = re.search(r"They are listed in (\S+)\. The Airflow connection is 'docebo_default'\.$", message)
     assert found is not None
     assert listed(found[1]) == EXPECTED
     assert found[1] == f"{ledger}/unmatched/{TODAY}/dag/create/run/-1.1.jsonl".replace("/create/", "/sync/")
