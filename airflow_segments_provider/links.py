@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Browsers drop, decode or convert the excluded characters; `user@` would hide the host of a link.
 _ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?([/?#][^\s\\<>\"'`{}|^]*)?", re.IGNORECASE)
 
-__all__ = ["AlteryxServerLink", "DoceboLink", "WalkMeSystemLink", "ZendeskHelpCenterLink"]
+__all__ = ["AlteryxServerLink", "DoceboLink", "SegmentLink", "WalkMeSystemLink", "ZendeskHelpCenterLink"]
 
 
 def web_address(url: object) -> str:
@@ -49,6 +49,12 @@ class WalkMeSystemLink(VendorLink):
     """The Admin Center page with the segment's system (WalkMe publishes no address of a single segment)."""
 
     name = "WalkMe systems"
+
+
+class SegmentLink(VendorLink):
+    """The vendor's page of the segment of a sync, or of its system."""
+
+    name = "Segment"
 
 
 class AlteryxServerLink(VendorLink):

@@ -291,9 +291,9 @@ class FoundUsersOperator(UsersOperator):
 
     def call_hook(self, context: Context, method: Callable[..., Any]) -> dict[str, Any]:
         """Call a method of the hook; list users who are not found in a file of this try of the task."""
-        from airflow_segments_provider.operators.unmatched import UnmatchedFile
+        from airflow_segments_provider.operators.user_list import UserListFile
 
-        self.hook.unmatched_list = UnmatchedFile(context["ti"], self.log)
+        self.hook.unmatched_list = UserListFile(context["ti"], self.log)
         return super().call_hook(context, method)
 
 

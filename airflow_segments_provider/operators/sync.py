@@ -13,12 +13,13 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
 from airflow_segments_provider.errors import InvalidInput, LedgerBusy, RunSuperseded, SyncIncomplete
-from airflow_segments_provider.links import WalkMeSystemLink
+from airflow_segments_provider.links import SegmentLink
 from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
+from airflow_segments_provider.operators.user_list import UserListFile
 from airflow_segments_provider.sources.values import UserSource, read_values
 from airflow_segments_provider.sync.ledger.timing import now_ms
-from airflow_segments_provider.targets.walkme import WalkMeSegment, WalkMeTarget
+from airflow_segments_provider.targets.base import Segment, SegmentTarget
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.sync.ledger.ledger import Ledger
     from airflow_segments_provider.sync.ledger.timing import Timing
     from airflow_segments_provider.sync.plan import Plan
+    from airflow_segments_provider.sync.settings import Settings
     from airflow_segments_provider.sync.target import SegmentKey, Target
 
 __all__ = ["SyncMembersOperator"]
@@ -170,18 +172,28 @@ def result_of(synced: Synced) -> dict[str, Any]:
     }
 
 
-def check_complete(synced: Synced, *, max_invalid: int | None, max_refused: int | None) -> None:
+def check_complete(synced: Synced, settings: Settings) -> None:
     """Check the numbers of users who were left out against their limits.
 
     :raises SyncIncomplete: a limit is exceeded.
     """
     counts = synced.counts
-    invalid, refused = counts["invalid"], sum(counts.get(kind, 0) for kind in ("rejected", "waiting", "deferred"))
-    problems = []
-    if max_invalid is not None and invalid > max_invalid:
-        problems.append(f"{invalid:,} rows of the source are invalid, the limit is {max_invalid:,} (`max_invalid`)")
-    if max_refused is not None and refused > max_refused:
-        problems.append(f"{refused:,} users were refused by the vendor, the limit is {max_refused:,} (`max_refused`)")
+    refused = sum(counts.get(kind, 0) for kind in ("rejected", "waiting", "deferred"))
+    problems = [
+        f"{found:,} {what}, the limit is {limit:,} (`{name}`)"
+        for found, limit, name, what in (
+            (counts["invalid"], settings.max_invalid, "max_invalid", "rows of the source are invalid"),
+            (counts["unmatched"], settings.max_unmatched, "max_unmatched", "users were not found"),
+            (refused, settings.max_refused, "max_refused", "users were refused by the vendor"),
+            (
+                counts.get("unconfirmed", 0),
+                settings.max_unconfirmed,
+                "max_unconfirmed",
+                "changes were acknowledged, and the vendor's list does not show them",
+            ),
+        )
+        if limit is not None and found > limit
+    ]
     if problems:
         raise SyncIncomplete(
             f"{synced.plan.key} is in sync except for some users: {'; '.join(problems)}. The others were sent and "
@@ -208,10 +220,14 @@ class SyncMembersOperator(SegmentsOperator):
     An Airflow variable ``segments_ledger_…`` for each segment detects a ledger that was lost or restored from an older
     copy.
 
-    :param target: the segment: a :class:`~airflow_segments_provider.targets.walkme.WalkMeSegment`, a dict of its
-        arguments and ``vendor``, or an address such as ``walkme:///Trial%20users?create=true``.
+    :param target: the segment or group: a :class:`~airflow_segments_provider.targets.walkme.WalkMeSegment`,
+        :class:`~airflow_segments_provider.targets.docebo.DoceboGroup`,
+        :class:`~airflow_segments_provider.targets.alteryx.AlteryxUserGroup` or
+        :class:`~airflow_segments_provider.targets.zendesk.ZendeskUserSegment`, a dict of its arguments and ``vendor``,
+        or an address such as ``walkme:///Trial%20users?create=true``.
     :param source: the wanted users: a list, an upstream result, a template that renders to a list, any iterable, or a
-        source such as ``SqlMembers``. Airflow's UI and database show their number only.
+        source such as ``SqlMembers``. It has user IDs, or what the target's ``identity`` says. Airflow's UI and
+        database show their number only.
     :param mode: ``mirror``: the members follow the source. ``add``: only add users. ``remove``: remove the users that
         the source names.
     :param removals: ``owned``: remove only members that the ledger owns. ``all``: remove all members who are not
@@ -225,16 +241,26 @@ class SyncMembersOperator(SegmentsOperator):
     :param max_added_fraction: refuse to add a larger share of 1,000 members or more; None for no limit.
     :param max_members: refuse more wanted users.
     :param max_invalid_fraction: refuse a source with a larger share of invalid rows.
-    :param max_duration: refuse a plan that would take longer at the connection's ``rate_limit``; a timedelta, or
-        seconds.
+    :param max_unmatched_fraction: refuse a source of which the vendor does not have a larger share of users.
+    :param max_duration: refuse a plan, or look-ups of users, that would take longer at the connection's ``rate_limit``;
+        a timedelta, or seconds.
     :param allow_empty: let a source without users empty the segment.
     :param on_guard: where a limit is exceeded: ``fail``, or ``skip_removals`` to add only.
     :param approve: the digest of a plan that was refused: apply exactly that plan.
     :param plan_only: a dry run: send nothing, return the plan. ``[segments] plan_only`` does so for all syncs of a
         deployment.
     :param max_invalid: fail, after the other users were sent, when more rows were invalid; None for no limit.
+    :param max_unmatched: fail, after the other users were sent, when the vendor did not have more users; None for no
+        limit. A file beside the ledger lists them.
+    :param max_unconfirmed: fail, after all were sent, when the vendor's list does not show more acknowledged changes;
+        None for no limit. They are sent again by the next run.
     :param max_refused: fail, after the other users were sent, when the vendor rejected more users; None for no limit.
-    :param retry_rejected_after: how long to wait before a rejected user is sent again; a timedelta, or seconds.
+    :param retry_rejected_after: how long to wait before a rejected user is sent again, or an unmatched one looked up
+        again; a timedelta, or seconds.
+    :param identity_max_age: look a user up again after this time: an e-mail address may have another owner; a
+        timedelta, or seconds.
+    :param baseline: ``live``: compare with the vendor's list of members; ``ledger``: with the ledger; ``auto``: with
+        the list, where the vendor has one and it takes 100 requests at most.
     :param on_older: where the segment already has newer data than that of this run: ``skip`` the task, ``fail``, or
         ``apply`` the older data. Which data is newer depends on the data interval or the logical date of the runs.
     :param takeover: continue with a segment that another task has kept so far.
@@ -256,28 +282,33 @@ class SyncMembersOperator(SegmentsOperator):
         "max_added_fraction",
         "max_members",
         "max_invalid_fraction",
+        "max_unmatched_fraction",
         "max_duration",
         "allow_empty",
         "on_guard",
         "approve",
         "plan_only",
         "max_invalid",
+        "max_unmatched",
+        "max_unconfirmed",
         "max_refused",
         "retry_rejected_after",
+        "identity_max_age",
+        "baseline",
         "on_older",
         "takeover",
         "ledger_path",
     )
-    operator_extra_links = (WalkMeSystemLink(),)
+    operator_extra_links = (SegmentLink(),)
     ui_color = "#e8eefc"
     source = UserIdsField()
-    _reached: WalkMeTarget | None = None
+    _reached: SegmentTarget | None = None
     _killed = _ended = False
 
     def __init__(
         self,
         *,
-        target: WalkMeSegment | Mapping[str, Any] | str,
+        target: Segment | Mapping[str, Any] | str,
         source: UserSource | str,
         mode: str = "mirror",
         removals: str = "owned",
@@ -288,14 +319,19 @@ class SyncMembersOperator(SegmentsOperator):
         max_added_fraction: float | str | None = 1.0,
         max_members: int | str | None = None,
         max_invalid_fraction: float | str = 0.2,
+        max_unmatched_fraction: float | str = 0.2,
         max_duration: timedelta | float | str | None = None,
         allow_empty: bool | str | None = False,
         on_guard: str = "fail",
         approve: str | None = None,
         plan_only: bool | str | None = False,
         max_invalid: int | str | None = None,
+        max_unmatched: int | str | None = None,
+        max_unconfirmed: int | str | None = None,
         max_refused: int | str | None = 0,
         retry_rejected_after: timedelta | float | str = timedelta(days=1),
+        identity_max_age: timedelta | float | str = timedelta(days=7),
+        baseline: str = "auto",
         on_older: str = "skip",
         takeover: bool | str | None = False,
         ledger_path: str | None = None,
@@ -315,14 +351,19 @@ class SyncMembersOperator(SegmentsOperator):
         self.max_added_fraction = max_added_fraction
         self.max_members = max_members
         self.max_invalid_fraction = max_invalid_fraction
+        self.max_unmatched_fraction = max_unmatched_fraction
         self.max_duration = max_duration
         self.allow_empty = allow_empty
         self.on_guard = on_guard
         self.approve = approve
         self.plan_only = plan_only
         self.max_invalid = max_invalid
+        self.max_unmatched = max_unmatched
+        self.max_unconfirmed = max_unconfirmed
         self.max_refused = max_refused
         self.retry_rejected_after = retry_rejected_after
+        self.identity_max_age = identity_max_age
+        self.baseline = baseline
         self.on_older = on_older
         self.takeover = takeover
         self.ledger_path = ledger_path
@@ -389,7 +430,7 @@ class SyncMembersOperator(SegmentsOperator):
             raise InvalidInput(f"{error.subject} for {target}", error.problems) from None
         self._reached = reached = target.open()
         self.vendor_url = reached.hook.ui_url
-        WalkMeSystemLink().push(context, self.vendor_url)
+        SegmentLink().push(context, self.vendor_url)
         if not settings.plan_only:
             # Before the ledger: the next run would take an intent for requests of unknown outcome.
             reached.hook.client.check_writable(f"The sync of {reached.spec}")
@@ -405,6 +446,10 @@ class SyncMembersOperator(SegmentsOperator):
                 stopped=self._is_killed,
                 on_progress=progress_log(self.log),
                 on_plan=lambda plan: self._show(context, plan),
+                on_look_up=self._show_look_up,
+                keep_list=lambda name, path: UserListFile(
+                    context["ti"], self.log, name, self.ledger_path or location.ledger_path()
+                ).keep(path),
             )
             try:
                 synced = sync.run()
@@ -415,7 +460,7 @@ class SyncMembersOperator(SegmentsOperator):
         log_result(self.log, synced)
         result = {**result_of(synced), **reached.names}
         if synced.outcome != "planned":
-            check_complete(synced, max_invalid=settings.max_invalid, max_refused=settings.max_refused)
+            check_complete(synced, settings)
             self._report_change(context, synced, result)
         return result
 
@@ -439,6 +484,10 @@ class SyncMembersOperator(SegmentsOperator):
 
         self.log.info("Plan for %s:\n%s", plan.key, markdown(plan))
         context["ti"].xcom_push(key="plan", value={"counts": plan.counts, "digest": plan.digest})
+
+    def _show_look_up(self, users: int, requests: int, duration: timedelta | None) -> None:
+        takes = f", about {duration} at the connection's rate" if duration else ""
+        self.log.info("Looking up %s users in %s requests%s.", f"{users:,}", f"{requests:,}", takes)
 
     def _wait(self, until: int) -> NoReturn:
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger

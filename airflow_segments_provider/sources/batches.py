@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Self
 
@@ -23,6 +23,11 @@ class UserIdBatch:
 
     users: int
     json: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, ids: Sequence[str]) -> Self:
+        """Return the batch of these IDs."""
+        return cls(len(ids), to_json(list(ids)))
 
     @property
     def numbers(self) -> bytes:

@@ -63,6 +63,8 @@ _FILLER = re.compile(f"[{_FILLERS}]")
 
 # IDs that match this, and are short enough, are valid without a change: a test for engines other than Python.
 PLAIN = "[!-~]+"
+# The same for whole numbers.
+WHOLE = "[1-9][0-9]{0,17}"
 
 # Missing values of pandas and NumPy.
 _MISSING = {"NAType", "NaTType", "MaskedConstant"}

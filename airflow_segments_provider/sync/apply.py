@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 
@@ -76,6 +76,7 @@ class Sending:
     :param replacing: the first request that the vendor accepts replaces all members.
     :param check: raises where the run has to stop.
     :ivar budget: how many rejected requests may still be followed by smaller ones.
+    :ivar background: the numbers of the batches that the vendor continues in the background.
     :ivar uncertain: a replacing request was sent whose outcome is unknown.
     """
 
@@ -89,8 +90,11 @@ class Sending:
     total: int = 0
     done: int = 0
     uncertain: bool = False
+    background: set[int] = field(default_factory=set)
     _sent_at: int = 0
     _tried: bool = False
+    _kind: RequestKind = "add"
+    _numbers: dict[str, int] = field(default_factory=dict)
 
     def run(self, batches: Sequence[Batch]) -> list[Acknowledgement]:
         """Send the batches, and return what the vendor acknowledged.
@@ -104,7 +108,8 @@ class Sending:
         self.total = sum(batch.users for batch in batches)
         self.target.before_try = self._before_try
         retried = set[Action]()
-        for batch, ids in _read_ahead(self.ledger.store, batches):
+        self._numbers = {batch.name: number for number, batch in enumerate(batches)}
+        for batch, ids in self._remaining(batches):
             if batch.retry:
                 self._retry(batch, ids, at_least_one=batch.kind not in retried)
                 retried.add(batch.kind)
@@ -113,6 +118,31 @@ class Sending:
         if self.replacing:
             self._empty_segment()
         return self.acknowledged
+
+    def _remaining(self, batches: Sequence[Batch]) -> Iterator[tuple[Batch, list[str]]]:
+        """Yield the batches with their IDs, except those that one request has changed together."""
+        first = [batch for batch in batches if not batch.retry]
+        kinds = [batch.kind for batch in first]
+        if not self.target.limits.together or self.replacing or kinds != ["add", "remove"]:
+            yield from _read_ahead(self.ledger.store, batches)
+            return
+        both = list(_read_ahead(self.ledger.store, first))
+        if not self._send_together(both):
+            yield from both
+        yield from _read_ahead(self.ledger.store, [batch for batch in batches if batch.retry])
+
+    def _send_together(self, both: Sequence[tuple[Batch, list[str]]]) -> bool:
+        """Send an addition and a removal as one request; return False where the vendor rejects it."""
+        added, removed = (ids for _, ids in both)
+        try:
+            applied = self._request("add", [*added, *removed], lambda: self.target.change(added, removed))
+        except RejectedRequest:
+            self.budget -= 1
+            return False
+        for batch, ids in both:
+            rejected = {user: reason for user, reason in applied.rejected.items() if user in set(ids)}
+            self._record(batch.kind, batch, 0, ids, replace(applied, rejected=rejected))
+        return True
 
     def _send(self, batch: Batch, ids: Sequence[str]) -> None:
         """Send a batch; while the budget lasts, halve what is rejected, the largest part first."""
@@ -154,19 +184,24 @@ class Sending:
             reason = f"status {answer.status}" if answer.status else "refused"
             self._acknowledge(kind, batch, in_doubt=answer.maybe_done, refused=reason, **part)
         else:
+            if answer.background:
+                self.background.add(self._numbers[batch.name])
             self._acknowledge(kind, batch, in_doubt=answer.in_doubt, rejected=_reasons(answer.rejected), **part)
         self.done += len(ids)
         self.on_progress(Progress(self.done, self.total))
 
-    def _request(self, kind: RequestKind, ids: Sequence[str]) -> Applied:
-        """Send one request; if it was sent too late for other runs to account for it, write a note at once."""
+    def _request(self, kind: RequestKind, ids: Sequence[str], send: Callable[[], Applied] | None = None) -> Applied:
+        """Send one request; if it was sent too late for other runs to account for it, write a note at once.
+
+        :param send: in place of the target's method of that kind.
+        """
         self.check()
         self.ledger.check()
         self._sent_at = self.ledger.clock()
-        send = {"add": self.target.add, "remove": self.target.remove, "replace": self.target.replace}[kind]
-        self.uncertain, self._tried = kind == "replace", False
+        kinds = {"add": self.target.add, "remove": self.target.remove, "replace": self.target.replace}
+        self._kind, self.uncertain, self._tried = kind, kind == "replace", False
         try:
-            applied = send(ids)
+            applied = send() if send else kinds[kind](ids)
         except Exception as error:
             self._note_if_late(kind, ids)
             self.uncertain = self.uncertain and not (isinstance(error, VendorError) and not error.maybe_done)
@@ -191,7 +226,10 @@ class Sending:
         except Exception:
             self.uncertain = self.uncertain and self._tried
             raise
-        self._sent_at, self._tried = self.ledger.clock(), True
+        # Of several requests for one batch, the first counts: it was sent earliest.
+        if self._kind not in self.target.limits.one_by_one:
+            self._sent_at = self.ledger.clock()
+        self._tried = True
 
     def _acknowledge(self, kind: RequestKind, batch: Batch | None, *, in_doubt: bool = False, **answer: Any) -> None:
         doubt = self.ledger.clock() if in_doubt else None

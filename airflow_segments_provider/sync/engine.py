@@ -7,21 +7,35 @@ always a member.
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 from airflow_segments_provider.errors import InvalidInput, PlanRefused, Stopped
-from airflow_segments_provider.sources.limits import breach_of_invalid
+from airflow_segments_provider.sources.ids import as_is
+from airflow_segments_provider.sources.limits import breach_of_invalid, breach_of_unmatched
 from airflow_segments_provider.sync import approvals, report
 from airflow_segments_provider.sync.apply import TOUCHED, Progress, Sending, check_not_all_rejected, planned_batches
 from airflow_segments_provider.sync.guard import breaches
+from airflow_segments_provider.sync.identify import identify, look_up
 from airflow_segments_provider.sync.ledger import creation_marker, state
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Batch, Manifest
 from airflow_segments_provider.sync.ledger.state import Members
 from airflow_segments_provider.sync.ledger.timing import now_ms
+from airflow_segments_provider.sync.listing import (
+    LIVE,
+    confirm,
+    find_drift,
+    identify_strangers,
+    read_list,
+    unconfirmed,
+    write_drift,
+)
 from airflow_segments_provider.sync.plan import ACTIONS, SETTLED, Plan, make_plan, write_actions
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.staging import Staged, stage
@@ -31,16 +45,21 @@ from airflow_segments_provider.sync.workspace import Workspace
 Outcome = Literal["planned", "unchanged", "changed"]
 
 FIRST_SYNC = "the first sync"
-# The table of the members that the vendor lists.
-LIVE = "live"
+# The table of the users whose addition the vendor continued in the background.
+BACKGROUND = "in_background"
+# `baseline="auto"` compares with the vendor's list if that takes no more requests.
+MOST_LISTING = 100
+# Seconds between two lists while a background job is at work.
+CONFIRM_AFTER = (2.0, 8.0, 20.0)
 
 
 @dataclass(frozen=True)
 class Synced:
     """The result of a run.
 
-    :param counts: those of the plan, and its outcome: ``applied + rejected + deferred`` are all that was planned;
-        ``deferred`` are retries beyond the budget of a run.
+    :param counts: those of the plan, and its outcome: ``applied + rejected + unconfirmed + deferred`` are all that was
+        planned; ``unconfirmed`` were acknowledged, and the vendor's list does not show it; ``deferred`` are retries
+        beyond the budget of a run.
     :param rejected: how many users the vendor rejected, by reason.
     :param breaches: the limits that a plan exceeds in a preview.
     :param changed_in: the generation in which members were last changed, 0 for none; ``changed_at``: when, in
@@ -70,6 +89,12 @@ class Sync:
     :param stopped: returns whether Airflow ended the task; called while the source is read, and before each request.
     :param on_progress: called after each request.
     :param on_plan: called with each plan before it is checked or sent.
+    :param on_look_up: called before users are looked up: how many, in how many requests, in how much time.
+    :param keep_list: copies a list of users, ``unmatched`` or ``drift``, and returns a sentence with its location.
+    :param pause: waits for some seconds.
+    :ivar live: the plan compares with the vendor's list of members; ``unknown``: how many of them have no known ID.
+    :ivar drift: the counts of members that should not be there, and of owned ones that are not listed.
+    :ivar notices: warnings of this run.
     """
 
     target: Target
@@ -83,6 +108,14 @@ class Sync:
     stopped: Callable[[], bool] = lambda: False
     on_progress: Callable[[Progress], None] = lambda progress: None
     on_plan: Callable[[Plan], None] = lambda plan: None
+    on_look_up: Callable[[int, int, timedelta | None], None] = lambda users, requests, duration: None
+    keep_list: Callable[[str, Path], str] = lambda name, path: "No file lists them."
+    pause: Callable[[float], None] = time.sleep
+    live: bool = field(default=False, init=False)
+    unknown: int = field(default=0, init=False)
+    drift: dict[str, int] = field(default_factory=dict, init=False)
+    notices: list[str] = field(default_factory=list, init=False)
+    _first: bool = field(default=True, init=False)
 
     def run(self) -> Synced:
         """Make the members follow the source.
@@ -91,12 +124,7 @@ class Sync:
         :raises RejectedRequest: the vendor accepted no request.
         """
         self.check()
-        if self.settings.removals == "all" and not self.target.lists:
-            problem = (
-                '`removals="all"` needs a vendor that lists members, and this one does not. Set `replace=True` for one '
-                "run to remove members that no sync has added."
-            )
-            raise InvalidInput("The sync", [problem])
+        self.check_settings()
         staged = None
         if not self.target.key().segment:
             staged = self.stage()
@@ -105,18 +133,17 @@ class Sync:
         ledger, members = self.open()
         plan, notices = self.approved(ledger)
         if plan is None:
-            staged = staged or self.stage(ledger)
-            if self.target.lists:
-                self.workspace.fill(LIVE, self.target.members())
+            staged = self.identify(ledger, members, staged or self.stage(ledger))
+            self.read_list(ledger, members, staged)
             plan = self.plan(members, staged, self.draft(ledger), ledger.clock())
         self.on_plan(plan)
         if self.settings.plan_only:
-            return self.preview(ledger, staged, plan, notices)
+            return self.preview(ledger, staged, plan, (*notices, *self.notices))
         if not plan.approved and staged is not None:
             plan = self.guard(ledger, members, staged, plan, notices)
         written = self.report(ledger, staged, plan) if plan.sends or plan.invalid else None
         self.check()
-        return replace(self.send(ledger, members, plan), report=written, notices=notices)
+        return replace(self.send(ledger, members, plan), report=written, notices=(*notices, *self.notices))
 
     def check(self) -> None:
         """Check that Airflow has not ended the task.
@@ -129,6 +156,23 @@ class Sync:
                 "the task again: it continues from there."
             )
 
+    def check_settings(self) -> None:
+        """Check that the target supports what the settings demand.
+
+        :raises InvalidInput: it does not.
+        """
+        settings, target = self.settings, self.target
+        if target.lists:
+            return
+        if settings.removals == "all":
+            problem = (
+                '`removals="all"` needs a vendor that lists members, and this one does not. Set `replace=True` for one '
+                "run to remove members that no sync has added."
+            )
+            raise InvalidInput("The sync", [problem])
+        if not target.replaces and (settings.replace or settings.first_sync == "replace"):
+            raise InvalidInput("The sync", ["this target can neither list its members nor replace all of them."])
+
     def stage(self, ledger: Ledger | None = None) -> Staged:
         """Read the source.
 
@@ -140,7 +184,8 @@ class Sync:
                 self.workspace,
                 self.source,
                 max_length=self.target.limits.max_length,
-                normalise=self.target.normalise,
+                normalise=self.target.normalise if self.target.identity == "id" else as_is,
+                whole_numbers=self.target.whole_numbers and self.target.identity == "id",
                 check=self.check,
             )
         except InvalidInput as error:
@@ -154,6 +199,71 @@ class Sync:
                 problem += f" Their numbers are in {listed}."
             raise InvalidInput(f"The source of {self.target.key()}", [problem])
         return staged
+
+    def identify(self, ledger: Ledger, members: Members, staged: Staged) -> Staged:
+        """Replace the identities of a source by the vendor's IDs.
+
+        :raises InvalidInput: too many users were not found. Only look-ups were sent.
+        """
+        if self.target.identity == "id":
+            return staged
+        found = identify(
+            members, staged, self.target, self.settings, now=ledger.clock(), begin=self.on_look_up, check=self.check
+        )
+        if members.identities.dirty and not self.settings.plan_only and not ledger.head.intent:
+            ledger.remember(members)
+        unmatched = sum(found.unmatched.values())
+        if not unmatched or found.unmatched_list is None:
+            return found
+        reasons = ", ".join(f"{reason}: {users:,}" for reason, users in found.unmatched.items())
+        problem = f"{unmatched:,} of {staged.wanted:,} users were not found ({reasons})"
+        listed = self.keep_list("unmatched", found.unmatched_list)
+        if breach := breach_of_unmatched(unmatched, staged.wanted, self.settings.max_unmatched_fraction):
+            raise InvalidInput(f"The source of {self.target.key()}", [f"{problem}; {breach}. {listed}"])
+        self.notices.append(f"{problem} and are left out. {listed}")
+        return found
+
+    def read_list(self, ledger: Ledger, members: Members, staged: Staged) -> None:
+        """Read the vendor's list of members, where this run compares with it."""
+        if not self.lists(members):
+            return
+        self.live, self.unknown = True, read_list(members, self.target)
+        if self.unknown and (self.settings.removals == "all" or ledger.state.replacement):
+            self.unknown = identify_strangers(
+                members,
+                self.target,
+                lambda users: look_up(
+                    members,
+                    self.target,
+                    self.settings,
+                    users,
+                    now=ledger.clock(),
+                    begin=self.on_look_up,
+                    check=self.check,
+                ),
+            )
+        if self.settings.mode != "mirror":
+            return
+        self.drift = find_drift(members, staged.table)
+        if any(self.drift.values()) and not ledger.head.is_new:
+            self.notices.append(self.keep_list("drift", write_drift(members)))
+
+    def lists(self, members: Members) -> bool:
+        """Return whether this run compares with the vendor's list: ``auto`` does so unless it takes many requests."""
+        settings, target = self.settings, self.target
+        if not target.lists or settings.baseline == "ledger":
+            return False
+        if settings.baseline == "live" or settings.removals == "all" or settings.replace or settings.first_sync:
+            return True
+        (known,) = members.workspace.one("SELECT count(*) FROM known WHERE owned")
+        requests = target.limits.listing(known)
+        if requests <= MOST_LISTING:
+            return True
+        self.notices.append(
+            f"The vendor's list of members takes {requests:,} requests, so this run compared with the ledger "
+            '(`baseline="live"` compares with the list).'
+        )
+        return False
 
     def make(self, staged: Staged) -> Synced | None:
         """Create the segment after the guard has accepted the plan; no ledger exists yet that could store a plan.
@@ -198,7 +308,8 @@ class Sync:
             any_age=settings.on_older == "apply",
             look_only=settings.plan_only,
         )
-        new = ledger.head.is_new and not self.target.lists and settings.mode == "mirror"
+        self._first = ledger.head.is_new
+        new = self._first and not self.target.lists and settings.mode == "mirror"
         if new and not (settings.first_sync or settings.replace or creation_marker.is_ours(self.target, self.system)):
             problem = (
                 "it existed before any sync, and the vendor does not list its members: set "
@@ -225,7 +336,7 @@ class Sync:
             replacing=replacing,
             pending=bool(known.replacement),
             unknown=known.unknown and replacing,
-            first=ledger.head.is_new,
+            first=self._first,
         )
 
     def approved(self, ledger: Ledger) -> tuple[Plan | None, tuple[str, ...]]:
@@ -248,9 +359,18 @@ class Sync:
 
     def plan(self, members: Members, staged: Staged, draft: Plan, now: int, *, skip_removals: bool = False) -> Plan:
         """Compare the source with what is known."""
-        live = LIVE if self.target.lists and draft.key.segment else None
-        limits = self.target.limits
-        plan = make_plan(members, staged, draft, self.settings, limits, now=now, live=live, skip_removals=skip_removals)
+        plan = make_plan(
+            members,
+            staged,
+            draft,
+            self.settings,
+            self.target.limits,
+            now=now,
+            live=LIVE if self.live else None,
+            drift=self.drift,
+            unknown=self.unknown,
+            skip_removals=skip_removals,
+        )
         return write_actions(self.workspace, plan)
 
     def preview(self, ledger: Ledger, staged: Staged | None, plan: Plan, notices: tuple[str, ...]) -> Synced:
@@ -310,10 +430,16 @@ class Sync:
             if plan.sends:
                 answers = sending.run(batches)
                 ledger.account(answers)
+                self.workspace.run(
+                    f"CREATE OR REPLACE TABLE {BACKGROUND} AS SELECT id FROM {TOUCHED} "
+                    "WHERE list_contains(?::INTEGER[], batch)",
+                    [sorted(sending.background)],
+                )
                 state.fold(members, ledger.store, batches, answers, settling=ledger.settling, sent=TOUCHED)
             if any(plan.counts[kind] for kind in SETTLED):
                 state.settle(members, ACTIONS)
-            done = self.commit(ledger, members, plan, sending.acknowledged)
+            missing = self.confirm(members, sending) if plan.sends and plan.listed else 0
+            done = self.commit(ledger, members, plan, sending.acknowledged, missing)
         except Exception:
             if plan.sends:
                 ledger.release(replacing=sending.uncertain)
@@ -321,7 +447,23 @@ class Sync:
         check_not_all_rejected(batches, sending.acknowledged)
         return done
 
-    def commit(self, ledger: Ledger, members: Members, plan: Plan, answers: Sequence[Acknowledgement]) -> Synced:
+    def confirm(self, members: Members, sending: Sending) -> int:
+        """Compare what was acknowledged with the vendor's list; return how many changes it does not show.
+
+        Where the vendor continues in the background, the list is read again for a while.
+        """
+        waits = deque(CONFIRM_AFTER)
+        read_list(members, self.target)
+        while (found := unconfirmed(members, ACTIONS)) and sending.background and waits:
+            self.pause(waits.popleft())
+            self.check()
+            read_list(members, self.target)
+        confirm(members, BACKGROUND)
+        return found
+
+    def commit(
+        self, ledger: Ledger, members: Members, plan: Plan, answers: Sequence[Acknowledgement], unconfirmed: int
+    ) -> Synced:
         """Commit what is known now."""
         rejected = Counter[str]()
         for answer in answers:
@@ -329,7 +471,13 @@ class Sync:
                 rejected[answer.refused] += answer.users
             rejected.update(answer.rejected.values())
         sent, refused = sum(answer.users for answer in answers), rejected.total()
-        counts = {**plan.counts, "applied": sent - refused, "rejected": refused, "deferred": plan.changes - sent}
+        counts = {
+            **plan.counts,
+            "applied": sent - refused - unconfirmed,
+            "rejected": refused,
+            "unconfirmed": unconfirmed,
+            "deferred": plan.changes - sent,
+        }
         replaced = bool(plan.replacement) and not plan.replacing
         ledger.commit(members, as_of=plan.as_of, replaced=replaced, **(_described(plan) | {"counts": counts}))
         if plan.first and self.target.made_as:

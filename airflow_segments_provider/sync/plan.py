@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import cache
@@ -45,7 +45,9 @@ SENT = ("add", "remove", "again", "remove_again")
 # Actions without a request, which change the ledger.
 SETTLED = ("adopt", "forget", "gone")
 KINDS = (*SENT, *SETTLED, "waiting", "skipped")
-COUNTED = frozenset({*KINDS, "wanted", "baseline", "duplicates", "changed", "invalid"})
+# What a list of members and look-ups show; 0 without them.
+FOUND = ("strangers", "missing", "unmatched", "looked_up")
+COUNTED = frozenset({*KINDS, *FOUND, "wanted", "baseline", "duplicates", "changed", "invalid"})
 
 OWNED, UNCERTAIN, ADDING, REMOVING, REJECTED, WAITING = (1 << bit for bit in range(6))
 
@@ -71,13 +73,17 @@ class Plan:
         members before, as far as known; ``add, remove`` and, rejected before, ``again, remove_again``; ``adopt``:
         members already and owned from now on; ``waiting``: rejected before and not tried again yet; ``skipped``:
         removals that were left out; ``gone``: members who leave by a replacement; ``forget``: rejected before and no
-        longer wanted.
+        longer wanted; ``strangers``: listed members who are not wanted and whom no sync has added; ``missing``: owned
+        members who are not listed; ``unmatched``: users of the source who were not found; ``looked_up``: users who were
+        looked up.
     :param new: of the users to ``add`` and to ``remove``, those that no accepted plan has begun with.
     :param replacement: the run that requested a replacement; empty for another plan.
     :param replacing: a request replaces all members; where they are listed, the difference does.
     :param pending: a replacement is not finished, and may have been carried out: only listed members are certain.
     :param outside: how many users may be outside the segment between a replacing request and the others.
     :param unknown: the ledger was lost, so the number of members that a replacing request removes is unknown.
+    :param look_ups: the requests of look-ups, which came before the plan; not among ``requests``.
+    :param listed: it was compared with the vendor's list of members.
     :param first: the ledger has no generation.
     :param digest: SHA-256 of everything that it would do; empty until :func:`write_actions`.
     :param samples: patterns of the IDs to ``add`` and to ``remove``, with their numbers.
@@ -91,6 +97,8 @@ class Plan:
     counts: Counts = field(default_factory=dict)
     new: Counts = field(default_factory=dict)
     requests: Count = 0
+    look_ups: Count = 0
+    listed: bool = False
     duration: timedelta | None = None
     notes: tuple[NoteName, ...] = ()
     replacement: Run = ""
@@ -145,12 +153,16 @@ def make_plan(
     *,
     now: int,
     live: str | None = None,
+    drift: Mapping[str, int] | None = None,
+    unknown: int = 0,
     skip_removals: bool = False,
 ) -> Plan:
     """Compare the wanted users with the known ones, and make the table ``actions``: ``id``, ``action``, and ``new``.
 
     :param now: milliseconds since 1970.
     :param live: a table of the members that the vendor lists; None where it lists none.
+    :param drift: the counts of :func:`~airflow_segments_provider.sync.listing.find_drift`.
+    :param unknown: members that the vendor lists beside those in ``live``.
     :param skip_removals: plan no removal, count them as skipped.
     """
     workspace = members.workspace
@@ -186,14 +198,24 @@ def make_plan(
     found = {kind: users for kind, users, *_ in summary}
     new_ones = {kind: users for kind, _, users, _ in summary}
     counts = {kind: found.get(kind, 0) for kind in KINDS}
-    counts |= {"baseline": _baseline(workspace, live), "wanted": staged.wanted, "duplicates": staged.duplicates}
+    counts |= {**dict.fromkeys(FOUND, 0), **(drift or {})}
+    counts |= {"unmatched": sum(staged.unmatched.values()), "looked_up": staged.looked_up}
+    counts |= {
+        "baseline": _baseline(workspace, live) + unknown,
+        "wanted": staged.wanted,
+        "duplicates": staged.duplicates,
+    }
     counts |= {"changed": staged.changed, "invalid": sum(staged.invalid.values())}
     requests = _requests(members, counts, limits, replacing=draft.replacing)
+    if requests and live is not None:
+        requests += limits.listing(counts["baseline"] + counts["add"] - counts["remove"])
     return replace(
         draft,
         counts=counts,
         new={kind: sum(new_ones.get(action, 0) for action in actions) for kind, actions in CHANGES.items()},
         requests=requests,
+        look_ups=staged.look_ups,
+        listed=live is not None,
         duration=timedelta(minutes=requests / limits.per_minute) if limits.per_minute else None,
         outside=max(0, staged.wanted - limits.adds) if draft.replacing else 0,
         invalid=staged.invalid,
@@ -225,6 +247,8 @@ def _action(draft: Plan, settings: Settings, *, listed: bool, skip_removals: boo
         ), new
     member = "live IS TRUE" if listed else "false" if draft.pending else has(OWNED)
     missing = f"wanted AND (NOT {member} OR {has(UNCERTAIN)})"
+    # A removal that an interrupted run had acknowledged, although the list still shows the user.
+    held = f"({held} OR (live IS TRUE AND {has(REMOVING)}))" if listed else held
     leaves = f"{held} OR live" if listed and (settings.removals == "all" or draft.replacement) else held
     removes = "'skipped'" if skip_removals and not draft.replacement else removal
     cases = [
@@ -247,7 +271,9 @@ def _baseline(workspace: Workspace, live: str | None) -> int:
 
 def _requests(members: Members, counts: dict[str, int], limits: Limits, *, replacing: bool) -> int:
     """Count the requests of a plan; of retries, the most that there can be."""
-    requests = -(-counts["add"] // limits.adds) - (-counts["remove"] // limits.removes)
+    requests = limits.requests("add", counts["add"]) + limits.requests("remove", counts["remove"])
+    if limits.together and 0 < counts["add"] <= limits.adds and 0 < counts["remove"] <= limits.removes:
+        requests -= 1 + limits.reads
     for action, limit in (("again", limits.adds), ("remove_again", limits.removes)):
         if counts[action]:
             requests += sum(-(-len(ids) // size) for size, ids in retries(members, action, limit))

@@ -9,7 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.sources.limits import MAX_INVALID_FRACTION, MAX_REMOVED_FRACTION, Share
+from airflow_segments_provider.sources.limits import (
+    MAX_INVALID_FRACTION,
+    MAX_REMOVED_FRACTION,
+    MAX_UNMATCHED_FRACTION,
+    Share,
+)
 from airflow_segments_provider.sync.ledger.names import PlanDigest
 
 _NOT_SET = ("", "None")
@@ -50,14 +55,19 @@ class Settings(BaseModel):
     max_added_fraction: Annotated[Fraction | None, BeforeValidator(_absent)] = 1.0
     max_members: OptionalCount = None
     max_invalid_fraction: Share = MAX_INVALID_FRACTION
+    max_unmatched_fraction: Share = MAX_UNMATCHED_FRACTION
     max_duration: Annotated[Period | None, BeforeValidator(_absent)] = None
     allow_empty: Switch = False
     on_guard: Literal["fail", "skip_removals"] = "fail"
     approve: Annotated[PlanDigest | None, BeforeValidator(_absent)] = None
     plan_only: Switch = False
     max_invalid: OptionalCount = None
+    max_unmatched: OptionalCount = None
+    max_unconfirmed: OptionalCount = None
     max_refused: OptionalCount = 0
     retry_rejected_after: Period = timedelta(days=1)
+    identity_max_age: Period = timedelta(days=7)
+    baseline: Literal["auto", "live", "ledger"] = "auto"
     on_older: Literal["skip", "fail", "apply"] = "skip"
     takeover: Switch = False
 
@@ -65,6 +75,8 @@ class Settings(BaseModel):
     def _check_replacement(self) -> Settings:
         if self.mode != "mirror" and (self.replace or self.first_sync == "replace"):
             raise ValueError('a replacement makes the members exactly those of the source: it needs `mode="mirror"`')
+        if self.baseline == "ledger" and (self.removals == "all" or self.replace or self.first_sync == "replace"):
+            raise ValueError('`baseline="ledger"` does not show all members, so not all can be removed')
         return self
 
 

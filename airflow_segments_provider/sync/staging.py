@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from airflow_segments_provider.sources.ids import PLAIN, IdCheck, as_is
+from airflow_segments_provider.sources.ids import PLAIN, WHOLE, IdCheck, as_is
 from airflow_segments_provider.sources.values import CHUNK, chunks, read_values
 from airflow_segments_provider.sync.workspace import Workspace
 
@@ -20,6 +20,8 @@ class Staged:
 
     :param changed: how many IDs were stripped or normalised.
     :param rejects: a file with a line of JSON, ``{"row": 7, "reason": "blank"}``, for each invalid row; no IDs.
+    :param unmatched: users who were not found, by reason, with a file of them; ``looked_up``: how many were looked up,
+        in ``look_ups`` requests.
     :param table: of the workspace, with the IDs.
     """
 
@@ -29,6 +31,10 @@ class Staged:
     changed: int = 0
     invalid: dict[str, int] = field(default_factory=dict)
     rejects: Path | None = None
+    unmatched: dict[str, int] = field(default_factory=dict)
+    unmatched_list: Path | None = None
+    looked_up: int = 0
+    look_ups: int = 0
     table: str = "wanted"
 
 
@@ -38,19 +44,26 @@ def stage(
     *,
     max_length: int,
     normalise: Callable[[Sequence[str]], Sequence[str]] = as_is,
+    whole_numbers: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> Staged:
     """Read a source into the table ``wanted``, a chunk at a time.
 
     :param source: anything that :func:`~airflow_segments_provider.sources.values.read_values` reads.
     :param normalise: the vendor's rule for IDs that are the same user.
+    :param whole_numbers: the vendor's IDs are whole numbers.
     :param check: called every 1,000 rows; raises where the run has to stop.
     :raises InvalidInput: the source cannot be read exactly.
     """
     workspace.run("CREATE TABLE staged (id VARCHAR)")
     path = workspace.folder / "rejects.jsonl"
     with path.open("w", encoding="ascii") as rejects:
-        ids = IdCheck(max_length, normalise=normalise, on_invalid=partial(_report, workspace, rejects))
+        ids = IdCheck(
+            max_length,
+            whole_numbers=whole_numbers,
+            normalise=normalise,
+            on_invalid=partial(_report, workspace, rejects),
+        )
         staged = _load(workspace, source, ids, check)
         if not staged:
             staged = "SELECT id FROM staged"
@@ -82,7 +95,8 @@ def _load(workspace: Workspace, source: Any, ids: IdCheck, check: Callable[[], N
     check()
     if not source.load(workspace.database, "loaded"):
         return None
-    plain = f"coalesce(length(id) <= {ids.max_length} AND regexp_full_match(id, '{PLAIN}'), false)"
+    pattern = WHOLE if ids.whole_numbers else PLAIN
+    plain = f"coalesce(length(id) <= {ids.max_length} AND regexp_full_match(id, '{pattern}'), false)"
     (rows,) = workspace.one("SELECT count(*) FROM loaded")
     (unclear,) = workspace.one(f"CREATE TABLE unclear AS SELECT rowid AS row, id FROM loaded WHERE NOT {plain}")
     if unclear:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import quote, urlsplit
+
+from airflow_segments_provider.sources.ids import as_is
 
 NO_SYSTEM = "-"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -57,11 +60,15 @@ class SegmentKey:
 class Limits:
     """The limits of a request.
 
-    :param adds: IDs in a request that adds; ``removes``: in one that removes.
-    :param max_length: characters in an ID.
+    :param adds: IDs in a batch that adds; ``removes``: in one that removes. A batch is acknowledged as a whole.
+    :param max_length: characters in an ID, or in a value that identifies a user.
     :param request_timeout: how long after its check the last try of a batch may be sent, token renewal, the retry after
         a 401 and rate limiting included.
     :param per_minute: requests a minute, where a rate is known.
+    :param one_by_one: the kinds of changes that take a request for each user; a batch then has several requests.
+    :param together: one request adds and removes; see :meth:`Target.change`.
+    :param reads: requests that come before each change, such as a look at the current members.
+    :param listing: the requests of one list of ``n`` members; see :meth:`Target.members`.
     """
 
     adds: int
@@ -69,6 +76,16 @@ class Limits:
     max_length: int
     request_timeout: timedelta = timedelta(minutes=5)
     per_minute: float | None = None
+    one_by_one: frozenset[Literal["add", "remove"]] = frozenset()
+    together: bool = False
+    reads: int = 0
+    listing: Callable[[int], int] = field(default=lambda members: 1)
+
+    def requests(self, kind: Literal["add", "remove"], users: int) -> int:
+        """Return how many requests a change of so many users takes."""
+        if kind in self.one_by_one:
+            return users
+        return -(-users // (self.adds if kind == "add" else self.removes)) * (1 + self.reads)
 
 
 @dataclass(frozen=True)
@@ -76,14 +93,32 @@ class Applied:
     """The outcome of a request that the vendor acknowledged.
 
     :param rejected: the IDs that it did not accept, each with the vendor's reason.
-    :param in_doubt: an earlier try was sent and its response lost: it may be carried out later.
+    :param in_doubt: an earlier try was sent and its response lost, or the vendor continues in the background: the
+        change may be carried out later.
+    :param background: the vendor continues in the background.
     """
 
     rejected: Mapping[str, str] = field(default_factory=dict, repr=False)
     in_doubt: bool = False
+    background: bool = False
 
 
-class Target(Protocol):
+Normalise = Callable[[Sequence[str]], Sequence[str]]
+
+
+class LookUp(Protocol):
+    """A look-up of the vendor's IDs of users.
+
+    :ivar requests: how many requests it takes in all, those that :meth:`Target.look_up` has sent included.
+    """
+
+    requests: int
+
+    def __call__(self, values: list[str]) -> Mapping[str, str | None]:
+        """Return the user ID of each value that a user has; None if several users have it."""
+
+
+class Target(ABC):
     """One segment at one vendor.
 
     IDs are the vendor's own, already normalised. A call returns when the vendor has acknowledged it.
@@ -93,28 +128,35 @@ class Target(Protocol):
     :class:`~airflow_segments_provider.errors.VendorError` ends the run; its ``maybe_done`` is True where the batch
     may still be carried out.
 
+    Reading an attribute sends no request.
+
+    :ivar limits: the limits of a request.
     :ivar before_try: set by the engine; call it right before each try of a request that changes members. It raises
         where the request must not be sent any more: let the error pass.
+    :ivar normalise: returns trimmed IDs as the vendor compares them: same order, same number.
+    :ivar identity_keys: the same for identities.
+    :ivar lists: :meth:`members` is supported.
+    :ivar whole_numbers: the vendor's IDs are whole numbers.
+    :ivar identity: what identifies the users of a source: ``id``, or what :meth:`look_up` accepts.
+    :ivar shows: what :meth:`members` yields: the vendor's IDs, or identities, normalised by ``identity_keys``.
+    :ivar replaces: :meth:`replace` is supported, where members are not listed.
+    :ivar ours: only this package can have added members, by the vendor's data or after :meth:`make`.
+    :ivar made_as: the name that identifies a segment of :meth:`make` in its system; empty where none is created.
     """
 
+    limits: Limits
     before_try: Callable[[], None]
+    normalise: Normalise = staticmethod(as_is)
+    identity_keys: Normalise = staticmethod(as_is)
+    lists: bool = False
+    whole_numbers: bool = False
+    identity: str = "id"
+    shows: Literal["id", "identity"] = "id"
+    replaces: bool = False
+    ours: bool = False
+    made_as: str = ""
 
-    @property
-    def limits(self) -> Limits:
-        """The limits of a request; no call."""
-
-    @property
-    def lists(self) -> bool:
-        """Whether :meth:`members` is supported; no call."""
-
-    @property
-    def ours(self) -> bool:
-        """Whether only this package can have added members, by the vendor's data or after :meth:`make`."""
-
-    @property
-    def made_as(self) -> str:
-        """The name that identifies a segment of :meth:`make` in its system; empty where none is created. No call."""
-
+    @abstractmethod
     def key(self) -> SegmentKey:
         """Look the segment up; the key has no ID where :meth:`make` is to create it.
 
@@ -123,24 +165,40 @@ class Target(Protocol):
 
     def make(self) -> None:
         """Create the segment that :meth:`key` did not find, without members; from then on ``key`` returns its ID."""
+        raise NotImplementedError
 
-    def normalise(self, ids: Sequence[str]) -> Sequence[str]:
-        """Return trimmed IDs as the vendor compares them: same order, same number."""
-
+    @abstractmethod
     def add(self, ids: Sequence[str]) -> Applied:
         """Add users; one who is a member already is not an error."""
 
+    @abstractmethod
     def remove(self, ids: Sequence[str]) -> Applied:
         """Remove users; one who is not a member is not an error."""
+
+    def change(self, add: Sequence[str], remove: Sequence[str]) -> Applied:
+        """Add and remove users in one request, where ``limits.together`` is set."""
+        raise NotImplementedError
 
     def replace(self, ids: Sequence[str]) -> Applied:
         """Make these the only members, in one request that is never sent twice: a late one would undo later changes.
 
         Only called where the target does not list members.
         """
+        raise NotImplementedError
 
     def members(self) -> Iterator[Sequence[str]]:
-        """Yield the normalised members by page; some may be missing if the segment changes meanwhile."""
+        """Yield the members by page, see ``shows``; some may be missing if the segment changes meanwhile.
+
+        An identity is empty where a member has none.
+        """
+        raise NotImplementedError
+
+    def look_up(self, users: int) -> AbstractContextManager[LookUp]:
+        """Return a function that finds the vendor's IDs of users by their identity.
+
+        :param users: how many will be looked up in all.
+        """
+        raise NotImplementedError
 
 
 def _folder_name(part: str) -> str:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.sources.ids import as_is
-from airflow_segments_provider.targets.walkme import WalkMeSegment, WalkMeTarget
+from airflow_segments_provider.sources.ids import as_is, without_case
+from airflow_segments_provider.sync.target import Normalise
+from airflow_segments_provider.targets.alteryx import AlteryxTarget, AlteryxUserGroup
+from airflow_segments_provider.targets.base import Segment
+from airflow_segments_provider.targets.docebo import DoceboGroup
+from airflow_segments_provider.targets.walkme import WalkMeSegment
+from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
 
-TARGETS = {"walkme": WalkMeSegment}
+TARGETS: dict[str, type[Segment]] = {
+    segment.vendor: segment for segment in (AlteryxUserGroup, DoceboGroup, WalkMeSegment, ZendeskUserSegment)
+}
 
 _KNOWN = ", ".join(sorted(TARGETS))
 
 
-def target_of(value: Any) -> WalkMeSegment:
+def target_of(value: Any) -> Segment:
     """Return the target of an operator's argument.
 
     :param value: a target; a dict of its arguments and ``vendor``; or ``vendor:///name``,
-        ``vendor://system/name``, with other arguments as a query, e.g. ``walkme:///Trial%20users?create=true``.
+        ``vendor://system/name``, with other arguments as a query, e.g. ``walkme:///Trial%20users?create=true``. The
+        first part names a WalkMe system, or the ID of another vendor's segment: ``docebo://<group_id>``.
     :raises InvalidInput: it is something else, or has an unknown argument.
     """
-    if isinstance(value, WalkMeSegment):
+    if isinstance(value, Segment):
         return value
     if isinstance(value, str):
         value = _from_address(value)
@@ -39,22 +47,23 @@ def target_of(value: Any) -> WalkMeSegment:
 
 def _from_address(address: str) -> dict[str, Any]:
     parts = urlsplit(address)
+    if parts.scheme not in TARGETS:
+        return {}
+    host, path = TARGETS[parts.scheme].parts
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    return {
-        "vendor": parts.scheme,
-        "system_guid": unquote(parts.netloc),
-        "name": unquote(parts.path.lstrip("/")),
-        **query,
-    }
+    named = {host: unquote(parts.netloc), path: unquote(parts.path.lstrip("/"))}
+    return {"vendor": parts.scheme, **named, **query}
 
 
-Normalise = Callable[[Sequence[str]], Sequence[str]]
-
-NORMALISE: dict[str, Normalise] = {WalkMeSegment.vendor: WalkMeTarget.normalise}
+NORMALISE: dict[str, Normalise] = {
+    AlteryxUserGroup.vendor: AlteryxTarget.normalise,
+    DoceboGroup.vendor: lambda ids: list(map(without_case, ids)),
+    ZendeskUserSegment.vendor: lambda ids: list(map(without_case, ids)),
+}
 
 
 def normaliser(vendor: str) -> Normalise:
-    """Return the function that normalises a vendor's user IDs for comparison; by default it changes nothing.
+    """Return the function that normalises a vendor's IDs of users, and their identities; by default nothing changes.
 
     :param vendor: as in :attr:`~airflow_segments_provider.sync.target.SegmentKey.vendor`.
     """

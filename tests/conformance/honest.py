@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from airflow_segments_provider.errors import RateLimited, RejectedRequest, VendorUnavailable
-from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey
+from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey, Target
 from airflow_segments_provider.testing.conformance import VendorFake, Write
 
 PAGE = 5
 TRIES = 2
 
 
-class HonestTarget:
+class HonestTarget(Target):
     """Repeats a request once, and tells of each lost answer."""
 
-    ours = False
-    made_as = ""
+    replaces = True
 
     def __init__(self, vendor: HonestVendor, limit: int) -> None:
         self.vendor = vendor
@@ -28,12 +27,6 @@ class HonestTarget:
     def key(self) -> SegmentKey:
         self.vendor.called += 1
         return SegmentKey("honest", "https://vendor.example", "", "17")
-
-    def make(self) -> None:
-        raise NotImplementedError
-
-    def normalise(self, ids: Sequence[str]) -> Sequence[str]:
-        return ids
 
     def add(self, ids: Sequence[str]) -> Applied:
         return self.send("add", ids)

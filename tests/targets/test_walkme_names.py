@@ -40,7 +40,8 @@ def test_one_that_is_made_has_the_trimmed_name(walkme_sandbox, connect):
     assert first.key().segment == ""
     first.make()
     assert first.key() == second.key()
-    assert (first.segment.name, first.segment.external_id) == ("New", "trial")
+    made = first.hook.find_segment(segment_guid=first.segment_id)
+    assert (made.name, made.external_id) == ("New", "trial")
     assert first.made_as == second.made_as == "trial"
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow_segments_provider.errors import LedgerBusy, LedgerDamaged, LedgerOvertaken
@@ -40,6 +41,7 @@ from airflow_segments_provider.sync.ledger.manifest import (
 )
 from airflow_segments_provider.sync.ledger.names import BATCHES, NOTE, NOTES, STATE
 from airflow_segments_provider.sync.ledger.ownership import NoWitness, Seen, Witness
+from airflow_segments_provider.sync.ledger.parquet import file_digest
 from airflow_segments_provider.sync.ledger.state import Members
 from airflow_segments_provider.sync.ledger.store import Store, named
 from airflow_segments_provider.sync.ledger.timing import Timing, milliseconds, moment, now_ms, running_ms
@@ -185,7 +187,9 @@ class Ledger:
                 raise
         # The requests under way are unknown too: the fence waits for all of them.
         notes = tuple(named(self.store, NOTES, NOTE))
-        self.state = self._opened = self.head.state.model_copy(update={"snapshot": None, "deltas": (), "notes": notes})
+        self.state = self._opened = self.head.state.model_copy(
+            update={"snapshot": None, "deltas": (), "identities": None, "notes": notes}
+        )
         return Members(workspace), False, True
 
     def _fold(self, members: Members) -> bool:
@@ -389,6 +393,13 @@ class Ledger:
                 type(error).__name__,
             )
 
+    def remember(self, members: Members) -> None:
+        """Write a generation with the identities that were looked up, so that a later try need not repeat that.
+
+        :raises LedgerOvertaken: another run took over meanwhile.
+        """
+        self._write(members)
+
     def rewrite(self, members: Members, *, counts: dict[str, int]) -> None:
         """Write a generation that needs no file of an earlier one.
 
@@ -407,19 +418,26 @@ class Ledger:
         self.state = self.state.model_copy(update=values)
 
     def _store_members(self, members: Members) -> None:
-        """Write the users that have changed since the opening: as a delta, or all as a new snapshot."""
+        """Write what has changed since the opening: users as a delta, or all as a new snapshot; all identities."""
+        if members.identities.dirty:
+            path, rows = members.identities.write()
+            self._change(identities=self._put(path, rows))
+            members.identities.dirty = False
         if not members.dirty:
             return
         opened = self._opened
         rows = members.changed + sum(part.rows for part in opened.deltas)
         most = LARGEST_DELTAS * (opened.snapshot.rows if opened.snapshot else 0)
         whole = opened.snapshot is None or len(opened.deltas) >= MOST_DELTAS or rows > most
-        path, rows = members.write(whole=whole)
-        name = f"{STATE}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
-        self.store.put(name, path)
-        part = DataFile(name=name, rows=rows, sha256=state.file_digest(path))
+        part = self._put(*members.write(whole=whole))
         self._change(**({"snapshot": part, "deltas": ()} if whole else {"deltas": (*opened.deltas, part)}))
         members.dirty = False
+
+    def _put(self, path: Path, rows: int) -> DataFile:
+        """Copy a file of the state into the ledger, under a name of the next generation."""
+        name = f"{STATE}/{self._newest + 1:012d}-{uuid.uuid4().hex[:8]}-{path.name}"
+        self.store.put(name, path)
+        return DataFile(name=name, rows=rows, sha256=file_digest(path))
 
     def _write(self, members: Members, *, intent: Intent | None = None, **plan: Any) -> None:
         """Write a generation, and then the witness."""

@@ -31,7 +31,7 @@ from airflow_segments_provider.sync.ledger.names import (
     UserId,
 )
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 
 # How to continue without a readable ledger.
 RESTORE = (
@@ -115,6 +115,7 @@ class DataFile(_Part):
 class State(_Part):
     """The state of the users, a snapshot with deltas on top of it, oldest first; and of the segment.
 
+    :param identities: the vendor's IDs of users by their identity, where a source has no IDs.
     :param as_of: the time that the committed data represents, and ``as_of_run`` the run that committed it.
     :param replacement: the run that requested the pending replacement, or None; ``replaced``: the last one done.
     :param replacement_sent: the latest time at which a replacing request of unknown outcome can have been sent.
@@ -125,6 +126,7 @@ class State(_Part):
 
     snapshot: DataFile | None = None
     deltas: tuple[DataFile, ...] = ()
+    identities: DataFile | None = None
     as_of: Moment | None = None
     as_of_run: Run = ""
     replacement: Run | None = None
@@ -137,8 +139,13 @@ class State(_Part):
 
     @property
     def files(self) -> tuple[DataFile, ...]:
-        """All files of it."""
+        """The files with the state of the users."""
         return (*([self.snapshot] if self.snapshot else []), *self.deltas)
+
+    @property
+    def names(self) -> set[str]:
+        """The names of all its files."""
+        return {part.name for part in (*self.files, *([self.identities] if self.identities else []))}
 
 
 class Intent(_Part):
@@ -165,7 +172,7 @@ class Manifest(File):
     :param counts: those of the plan.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     folder: SegmentFolder
     generation: Annotated[Generation, Field(ge=1)]
     writer: Writer

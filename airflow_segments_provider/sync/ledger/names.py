@@ -32,7 +32,7 @@ UNMATCHED = "unmatched"
 _NUMBER, _HEX = "[0-9]{12}", "[0-9a-f]"
 
 GENERATION = rf"{_NUMBER}\.json"
-STATE_FILE = rf"state/{_NUMBER}-{_HEX}{{8}}-(snapshot|delta)\.parquet"
+STATE_FILE = rf"state/{_NUMBER}-{_HEX}{{8}}-(snapshot|delta|identities)\.parquet"
 BATCH_FILE = rf"batches/{_NUMBER}-{_HEX}{{8}}/[0-9]{{6,9}}-(add|remove)\.txt"
 ACKNOWLEDGEMENT = r"([0-9]{6,9}-(add|remove)|empty)-[0-9]{6,10}\.json"
 NOTE = rf"{_NUMBER}-{_HEX}{{12}}\.json"

@@ -49,7 +49,7 @@ def clean(store: Store, head: Head, *, before: int) -> None:
     if old:
         kept = [number for number in earlier if number > old[-1]] + [newest.generation]
         first = _read(store, newest.folder, kept[0])
-        needed = _named_by(newest.state) | (_named_by(first.state) if first else set())
+        needed = newest.state.names | (first.state.names if first else set())
         _delete_files(store, newest.state, kept[0], needed)
         store.delete_unfinished(before)
         delete_manifests(store, old)
@@ -65,7 +65,7 @@ def delete_replaced(store: Store, head: Head, *, there: Iterable[str], now: int)
     newest = head.manifest
     if newest is None:
         raise AssertionError("only a commit replaces anything")
-    needed = _named_by(newest.state)
+    needed = newest.state.names
     _delete_named(store, STATE, below=newest.generation + 1, needed=needed)
     for folder in (BATCHES, ACKNOWLEDGED, LEASES):
         _delete_folders(store, folder, below=newest.generation + 1)
@@ -104,10 +104,6 @@ def delete_manifests(store: Store, numbers: Iterable[int]) -> None:
 def _read(store: Store, folder: str, number: int) -> Manifest | None:
     content = store.read(manifest_name(number))
     return parse_manifest(content, manifest_name(number), folder) if content is not None else None
-
-
-def _named_by(known: State) -> set[str]:
-    return {part.name for part in known.files}
 
 
 def _delete_files(store: Store, known: State, first: int, needed: set[str]) -> None:

@@ -8,7 +8,6 @@ Times are milliseconds since 1970.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -16,11 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from airflow_segments_provider.errors import LedgerDamaged, LedgerUnavailable
+from airflow_segments_provider.errors import LedgerDamaged
 from airflow_segments_provider.sources.id_storage import literal
 from airflow_segments_provider.sources.ids import CONTROL_CHARACTERS, INVISIBLE
-from airflow_segments_provider.sync.ledger.manifest import RESTORE, Acknowledgement, Batch, DataFile, State, digest_of
+from airflow_segments_provider.sync.ledger.identities import Identities
+from airflow_segments_provider.sync.ledger.manifest import RESTORE, Acknowledgement, Batch, State, digest_of
 from airflow_segments_provider.sync.ledger.names import EARLIEST, LATEST
+from airflow_segments_provider.sync.ledger.parquet import fetched
 from airflow_segments_provider.sync.ledger.store import Store
 from airflow_segments_provider.sync.workspace import Workspace
 
@@ -53,10 +54,12 @@ class Members:
 
     :ivar changed: the number of rows that differ from what was loaded.
     :ivar dirty: some of them are not stored yet.
+    :ivar identities: the vendor's IDs of users by their identity.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace, self.changed, self.dirty = workspace, 0, False
+        self.identities = Identities(workspace)
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         workspace.run(f"CREATE OR REPLACE TABLE changed ({columns})")
         workspace.run("CREATE OR REPLACE VIEW stored AS SELECT * FROM changed WHERE false")
@@ -67,7 +70,11 @@ class Members:
 
         :raises LedgerDamaged: a file is missing or damaged.
         """
-        parts = [fetched(self.workspace, store, part, number) for number, part in enumerate(state.files)]
+        self.identities.load(store, state.identities)
+        parts = [
+            fetched(self.workspace, store, part, f"part-{number}", COLUMNS, _CHECKED)
+            for number, part in enumerate(state.files)
+        ]
         if not parts:
             return
         stored = f"SELECT * FROM {parts[0]} WHERE {_ALIVE}"
@@ -279,32 +286,3 @@ def read_batch(store: Store, batch: Batch) -> list[str]:
         f"The ledger's file {batch.name} is missing or damaged, so the requests are unknown. Nothing was sent "
         f"now. {RESTORE}"
     )
-
-
-def fetched(workspace: Workspace, store: Store, part: DataFile, number: int) -> str:
-    """Fetch a file of the state, and return the SQL of its rows.
-
-    :raises LedgerDamaged: it is missing or not the one that was written.
-    """
-    path = workspace.folder / f"part-{number}.parquet"
-    rows = f"read_parquet({literal(str(path))}, hive_partitioning = false)"
-    if not store.fetch(part.name, path) or file_digest(path) != part.sha256 or not _is_sound(workspace, rows, part):
-        raise LedgerDamaged(f"The ledger's file {part.name} is missing or damaged. Nothing was sent. {RESTORE}")
-    return f"(SELECT {_NAMES} FROM {rows})"
-
-
-def _is_sound(workspace: Workspace, rows: str, part: DataFile) -> bool:
-    """Return whether a file has the columns, the number of rows and the values that this package writes."""
-    import duckdb
-
-    try:
-        described = [(name, kind) for name, kind, *_ in workspace.rows(f"DESCRIBE FROM {rows}")]
-        return described == list(COLUMNS.items()) and workspace.one(f"{_CHECKED} FROM {rows}") == (part.rows, 0)
-    except (duckdb.Error, LedgerUnavailable):
-        return False
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import (
     AuthenticationError,
     NotFound,
     PermissionDenied,
-    RateLimited,
     VendorError,
-    VendorUnavailable,
 )
 from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.vendors.alteryx.parameters import UserGroupKey, id_key
@@ -27,7 +23,7 @@ from airflow_segments_provider.vendors.alteryx.responses import (
     parse_groups,
     select,
 )
-from airflow_segments_provider.vendors.base.api import VendorApi
+from airflow_segments_provider.vendors.base.api import Changes, VendorApi
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import Response
@@ -42,20 +38,6 @@ NOT_A_CURATOR = (
 )
 # How many different reasons of refusals are kept, and the name for the others.
 REASONS_KEPT, OTHER_REASONS = 20, "other reasons"
-# After so many failed removals in a row, no other is begun.
-MOST_FAILURES = 100
-
-
-@dataclass
-class Removals:
-    """The outcome of removals; those that were not begun are in neither number.
-
-    :param error: the first error, in the order of the users.
-    """
-
-    removed: int = 0
-    failed: int = 0
-    error: VendorError | None = None
 
 
 class AlteryxApi(VendorApi):
@@ -114,8 +96,7 @@ class AlteryxApi(VendorApi):
         added, refused, sent, all_reported = 0, dict[str, str](), 0, True
         for batch in staged.batches():
             try:
-                response = self.call("POST", "usergroups", user_group_id, "users", body=batch.json, user_ids=batch.ids)
-                count, reasons = self.read(parse_added, response, maybe_done=True)
+                count, reasons, _ = self.add_batch(user_group_id, batch)
             except VendorError as error:
                 raise error.add_hint(
                     f"Before it, {sent:,} of {staged.users:,} users were sent to user group {user_group_id}. Run it "
@@ -123,60 +104,31 @@ class AlteryxApi(VendorApi):
                 ) from None
             sent, added = sent + batch.users, added + count
             all_reported = all_reported and count + len(reasons) >= batch.users
-            refused |= _cleaned(reasons, batch, response.call) if reasons else {}
+            refused |= reasons
         return added, refused, all_reported
 
-    def remove_users(self, user_group_id: str, staged: StagedUserIds) -> Removals:
-        """Remove staged users, one call each, several at once; the failure of one does not stop the others.
+    def add_batch(self, user_group_id: str, batch: UserIdBatch) -> tuple[int, dict[str, str], bool]:
+        """Add the users of one request.
 
-        After an error that would fail every call, and after many failures in a row, no other call is begun.
+        :return: as :meth:`add_users`; the last value is whether an earlier try may still be carried out.
         """
-        stopped = threading.Event()
-        result, in_a_row = Removals(), 0
+        response = self.call("POST", "usergroups", user_group_id, "users", body=batch.json, user_ids=batch.ids)
+        count, reasons = self.read(parse_added, response, maybe_done=True)
+        return count, _cleaned(reasons, batch, response.call) if reasons else {}, response.in_doubt
 
-        def remove(user: str) -> bool:
-            if stopped.is_set():
-                return False
-            try:
-                self._remove(user_group_id, user)
-            except BaseException as error:
-                if not isinstance(error, VendorError) or _fails_all(error):
-                    stopped.set()
-                raise
-            return True
+    def remove_users(self, user_group_id: str, users: Iterable[str]) -> Changes:
+        """Remove users, one call each; see :meth:`VendorApi.change_each`."""
+        return self.change_each(partial(self._remove, user_group_id), users)
 
-        def settle(future: Future[bool]) -> None:
-            nonlocal in_a_row
-            try:
-                result.removed += future.result()
-                in_a_row = 0
-            except VendorError as error:
-                result.failed, in_a_row = result.failed + 1, in_a_row + 1
-                result.error = result.error or error
-                if in_a_row >= MOST_FAILURES:
-                    stopped.set()
-
-        with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="alteryx-remove") as pool:
-            waiting: list[Future[bool]] = []
-            for user in _ids(staged):
-                waiting.append(pool.submit(remove, user))
-                # A bounded window, so that a million IDs do not become a million futures.
-                if len(waiting) >= 4 * self.max_concurrency:
-                    settle(waiting.pop(0))
-                if stopped.is_set():
-                    break
-            for future in waiting:
-                settle(future)
-        return result
-
-    def _remove(self, user_group_id: str, user: str) -> None:
-        """Remove one user.
+    def _remove(self, user_group_id: str, user: str) -> bool:
+        """Remove one user; return whether an earlier try may still be carried out.
 
         :raises UnexpectedReply: the response is not a success, or the user is still in the group.
         """
         path = ("usergroups", user_group_id, "users", UserId(user))
         response = self.call("DELETE", *path, may_be_empty=True, may_be_text=True, user_ids=lambda: [user])
         self.read(lambda answer: check_removal(answer, user), response, maybe_done=True)
+        return response.in_doubt
 
     def call(
         self,
@@ -199,17 +151,6 @@ class AlteryxApi(VendorApi):
             may_be_text=may_be_text,
             user_ids=user_ids,
         )
-
-
-def _ids(staged: StagedUserIds) -> Iterator[str]:
-    for batch in staged.batches():
-        yield from batch.ids()
-
-
-def _fails_all(error: VendorError) -> bool:
-    """Return whether the calls for other users would fail in the same way."""
-    unreachable = isinstance(error, VendorUnavailable) and error.status is None
-    return unreachable or isinstance(error, (AuthenticationError, PermissionDenied, RateLimited))
 
 
 def _cleaned(reasons: Mapping[str, str], batch: UserIdBatch, call: Call) -> dict[str, str]:

@@ -248,13 +248,13 @@ def _remove(api: AlteryxApi, user_group_id: str, users: StagedUserIds) -> int:
 
     :raises VendorError: the first error, in the order of the users, after all others were attempted.
     """
-    result = api.remove_users(user_group_id, users)
+    result = api.remove_users(user_group_id, (user for batch in users.batches() for user in batch.ids()))
     if result.error is None:
-        return result.removed
+        return result.done
     failed = "1 call" if result.failed == 1 else f"{result.failed:,} calls"
-    left = users.users - result.removed - result.failed
+    left = users.users - result.done - result.failed
     raise result.error.add_hint(
-        f"{result.removed:,} of {users.users:,} users were removed from user group {user_group_id}, {failed} failed, "
+        f"{result.done:,} of {users.users:,} users were removed from user group {user_group_id}, {failed} failed, "
         f"and {left:,} were not begun. Run it again: removing a user who is not a member changes nothing."
     )
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ClassVar
 
 from airflow_segments_provider.errors import Conflict, NotFound, RejectedRequest, VendorError
 from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.vendors.alteryx.parameters import MAX_ID_LENGTH, id_key, user_key
 from airflow_segments_provider.vendors.alteryx.responses import User, parse_users
-from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserLookUp, UserRules
 
 if TYPE_CHECKING:
     from airflow_segments_provider.vendors.alteryx.api import AlteryxApi
@@ -90,18 +89,36 @@ class AlteryxUserRules(UserRules):
         return user_key(value)
 
     def look_up(self, identify_by: str, users: int) -> AbstractContextManager[LookUp]:  # noqa: ARG002
-        """Return a function that finds the IDs of e-mail addresses, with one call each."""
-        return nullcontext(partial(_ids_by_email, self.api))
+        """Return a function that finds the IDs of e-mail addresses."""
+        return AlteryxLookUp(self.api, users)
 
 
-def _ids_by_email(api: AlteryxApi, emails: list[str]) -> dict[str, str | None]:
-    """Return the ID of each address that a user has, with one call each; None if several users have it."""
-    try:
-        matches = api.concurrently(partial(with_email, api), emails)
-    except VendorError as error:
-        raise error.add_hint("Users were looked up by their e-mail addresses; nothing was changed.") from None
-    return {
-        email: users[0].user_id if len({id_key(user.user_id) for user in users}) == 1 else None
-        for email, users in zip(emails, matches, strict=True)
-        if users
-    }
+class AlteryxLookUp(UserLookUp):
+    """A look-up of user IDs by e-mail address: a call for each, or one for all users of the server.
+
+    :param users: how many addresses will be looked up in all.
+    """
+
+    def __init__(self, api: AlteryxApi, users: int) -> None:
+        self._api = api
+        super().__init__(self._by_email, api.concurrently, user_key, users, lambda: (1, self._everyone()))
+
+    def __call__(self, values: list[str]) -> dict[str, str | None]:
+        """Look up a batch."""
+        try:
+            return super().__call__(values)
+        except VendorError as error:
+            raise error.add_hint("Users were looked up by their e-mail addresses; nothing was changed.") from None
+
+    def _by_email(self, email: str) -> set[str]:
+        return _distinct(user.user_id for user in with_email(self._api, email))
+
+    def _everyone(self) -> Iterator[list[tuple[str, str]]]:
+        users = list_users(self._api, {})
+        spelled = {id_key(user.user_id): user.user_id for user in users}
+        yield [(user.email or "", spelled[id_key(user.user_id)]) for user in users]
+
+
+def _distinct(user_ids: Iterable[str]) -> set[str]:
+    """Return one spelling of each ID."""
+    return set({id_key(user_id): user_id for user_id in user_ids}.values())

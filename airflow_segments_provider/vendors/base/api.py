@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply, VendorError
+from airflow_segments_provider.errors import (
+    AuthenticationError,
+    PermissionDenied,
+    RateLimited,
+    RejectedRequest,
+    UnexpectedReply,
+    VendorError,
+    VendorUnavailable,
+)
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Response
@@ -14,6 +25,24 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
+
+
+# After so many failed changes in a row, no other is begun.
+MOST_FAILURES = 100
+
+
+@dataclass
+class Changes:
+    """The outcome of changes of single users; those that were not begun are in neither number.
+
+    :param in_doubt: an earlier try of a change was sent and its response lost.
+    :param error: the first error, in the order of the users.
+    """
+
+    done: int = 0
+    failed: int = 0
+    in_doubt: bool = False
+    error: VendorError | None = None
 
 
 class VendorApi:
@@ -68,6 +97,52 @@ class VendorApi:
                 **response.context,
             ) from None
 
+    def change_each(self, change: Callable[[str], bool], users: Iterable[str]) -> Changes:
+        """Change users one by one, ``max_concurrency`` at once; the failure of one does not stop the others.
+
+        After an error that would fail every change, and after many failures in a row, no other is begun.
+
+        :param change: changes a user; returns whether an earlier try may still be carried out.
+        """
+        stopped = threading.Event()
+        result, in_a_row = Changes(), 0
+
+        def attempt(user: str) -> bool | None:
+            if stopped.is_set():
+                return None
+            try:
+                return change(user)
+            except BaseException as error:
+                if not isinstance(error, VendorError) or _fails_all(error):
+                    stopped.set()
+                raise
+
+        def settle(future: Future[bool | None]) -> None:
+            nonlocal in_a_row
+            try:
+                in_doubt = future.result()
+                result.done += in_doubt is not None
+                result.in_doubt = result.in_doubt or bool(in_doubt)
+                in_a_row = 0
+            except VendorError as error:
+                result.failed, in_a_row = result.failed + 1, in_a_row + 1
+                result.error = result.error or error
+                if in_a_row >= MOST_FAILURES:
+                    stopped.set()
+
+        with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="segments-change") as pool:
+            waiting: deque[Future[bool | None]] = deque()
+            for user in users:
+                waiting.append(pool.submit(attempt, user))
+                # A bounded window, so that a million IDs do not become a million futures.
+                if len(waiting) >= 4 * self.max_concurrency:
+                    settle(waiting.popleft())
+                if stopped.is_set():
+                    break
+            for future in waiting:
+                settle(future)
+        return result
+
     def concurrently(self, call: Callable[[Value], Result], values: Iterable[Value]) -> list[Result]:
         """Return the results of reads in the order of the values; ``max_concurrency`` are sent at once."""
         with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="segments-read") as pool:
@@ -77,3 +152,9 @@ class VendorApi:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+
+def _fails_all(error: VendorError) -> bool:
+    """Return whether the calls for other users would fail in the same way."""
+    unreachable = isinstance(error, VendorUnavailable) and error.status is None
+    return unreachable or isinstance(error, (AuthenticationError, PermissionDenied, RateLimited))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,8 +21,81 @@ if TYPE_CHECKING:
     from airflow_segments_provider.vendors.base.parameters import LookupParameters
 
 
-# Returns the user ID of each value that a user has; None if several users have it.
-LookUp = Callable[[list[str]], Mapping[str, str | None]]
+class LookUp(Protocol):
+    """A look-up of the vendor's IDs of users.
+
+    :ivar requests: how many requests it takes in all, those that were sent to begin it included.
+    """
+
+    requests: int
+
+    def __call__(self, values: list[str]) -> Mapping[str, str | None]:
+        """Return the user ID of each value that a user has; None if several users have it."""
+
+
+# For fewer users, a search for each is cheaper than any list, or as cheap.
+FEW = 20
+
+
+class UserLookUp:
+    """A look-up by one search for each user, or by the list of all users where that takes fewer requests.
+
+    The list is read once, when the first user is looked up, into a temporary database. It may change meanwhile, so a
+    few missing values are searched nevertheless.
+
+    :param search: returns the IDs of all users with exactly this value.
+    :param concurrently: calls a function for each value, several at once; see :meth:`VendorApi.concurrently`.
+    :param key: returns the key by which values are compared.
+    :param users: how many values will be looked up in all.
+    :param everyone: returns how many more requests the list of all users takes, and its pages of values and IDs; None
+        where the list is not to be read. Called for more than :data:`FEW` users; it may send a request.
+    :param probe: how many requests ``everyone`` sends.
+    """
+
+    def __init__(
+        self,
+        search: Callable[[str], set[str]],
+        concurrently: Callable[[Callable[[str], set[str]], list[str]], list[set[str]]],
+        key: Callable[[str], str],
+        users: int,
+        everyone: Callable[[], tuple[int, Iterable[Iterable[tuple[str, str]]]] | None],
+        *,
+        probe: int = 0,
+    ) -> None:
+        self._search = search
+        self._concurrently = concurrently
+        self._key = key
+        self._pages: Iterable[Iterable[tuple[str, str]]] | None = None
+        self._index: IdSet | None = None
+        self.requests = users
+        if users > FEW:
+            found = everyone()
+            self.requests += probe
+            if found and found[0] <= users:
+                self.requests, self._pages = found[0] + probe, found[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._index is not None:
+            self._index.close()
+
+    def __call__(self, values: list[str]) -> dict[str, str | None]:
+        """Look up a batch."""
+        if self._pages is not None and self._index is None:
+            self._index = IdSet()
+            for page in self._pages:
+                self._index.update_users((self._key(value), user_id) for value, user_id in page if value)
+        found: dict[str, set[str]] = {}
+        if self._index is not None:
+            found = {value: ids for value in values if (ids := self._index.users(self._key(value)))}
+        missing = [value for value in values if value not in found]
+        if self._index is None or len(missing) <= FEW:
+            searched = self._concurrently(self._search, missing)
+            found |= {value: ids for value, ids in zip(missing, searched, strict=True) if ids}
+        return {value: next(iter(ids)) if len(ids) == 1 else None for value, ids in found.items()}
+
 
 NO_USER = "no such user"
 SEVERAL_USERS = "several users"

@@ -6,7 +6,9 @@ import csv
 import io
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
@@ -14,7 +16,7 @@ from pydantic import BeforeValidator
 from airflow_segments_provider.errors import UnexpectedReply
 from airflow_segments_provider.vendors.docebo.api import GROUPS
 from airflow_segments_provider.vendors.docebo.members import GroupMembers
-from airflow_segments_provider.vendors.docebo.parameters import COLUMNS, ExportUsers
+from airflow_segments_provider.vendors.docebo.parameters import COLUMNS, Column, ExportUsers
 from airflow_segments_provider.vendors.docebo.responses import GroupExport
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ _CSV_TYPES = (
     "application/vnd.ms-excel",
     "",
 )
+
+# Rows that are read at once.
+ROWS = 10_000
 
 # The names of the columns in the list of members.
 _SHOWN_AS = {"userid": "username", "firstname": "first_name", "lastname": "last_name", "email": "email"}
@@ -60,31 +65,53 @@ def export(api: DoceboApi, wanted: Export) -> GroupExport:
     :raises UnexpectedReply: the response is not CSV with these columns, or is incomplete; nothing was written.
     """
     columns = [column for column in COLUMNS if column in wanted.columns]
-    # Without flags that are off: a server may read the text "false" as true.
-    query: dict[str, str] = {**dict.fromkeys(columns, "true"), "delimiter": wanted.delimiter}
-    if wanted.include_header:
-        query["include_header"] = "true"
     members = GroupMembers(api, api.resolve_id(wanted))
+    with _received(members, columns, wanted.delimiter, header=wanted.include_header) as (checked, users):
+        size = checked.seek(0, io.SEEK_END)
+        checked.seek(0)
+        with wanted.path.open("wb") as file:
+            shutil.copyfileobj(checked, file)
+    return GroupExport(path=str(wanted.path), bytes=size, users=users, columns=columns)
+
+
+def exported(members: GroupMembers, column: Column) -> Iterator[list[str]]:
+    """Yield one column of all members, in parts; one call for any number of them.
+
+    :raises UnexpectedReply: the response is not CSV with this column, or is incomplete.
+    """
+    with _received(members, [column], ",", header=False) as (checked, _):
+        checked.seek(0)
+        rows = csv.reader(io.TextIOWrapper(checked, encoding="utf-8", newline=""))
+        while part := [row[0] if row else "" for row in islice(rows, ROWS)]:
+            yield part
+
+
+@contextmanager
+def _received(
+    members: GroupMembers, columns: Sequence[str], delimiter: str, *, header: bool
+) -> Iterator[tuple[IO[bytes], int]]:
+    """Receive an export, and return a temporary file with its checked rows, and the number of members."""
+    api = members.api
+    # Without flags that are off: a server may read the text "false" as true.
+    query: dict[str, str] = {**dict.fromkeys(columns, "true"), "delimiter": delimiter}
+    if header:
+        query["include_header"] = "true"
     with tempfile.TemporaryFile(prefix="segments-") as received, tempfile.TemporaryFile(prefix="segments-") as checked:
         response = api.call("GET", *GROUPS, members.group_id, "export-users", query=query, into=received)
         rows, last, wrong = 0, list[str](), ""
         try:
             _check_type(response)
-            rows, last = _copy_rows(received, checked, len(columns), wanted.delimiter)
+            rows, last = _copy_rows(received, checked, len(columns), delimiter)
         except UnicodeDecodeError:
             wrong = "it is not UTF-8"
         except (ValueError, csv.Error) as error:
             wrong = str(error)
         if wrong:  # outside of the handlers: raised in one, it would have users' data in its context
             raise _refused(api, response, f"not with CSV of {len(columns)} columns: {wrong}")
-        users = max(0, rows - wanted.include_header)
+        users = max(0, rows - header)
         if not _ends_a_line(received) and not _is_whole(members, columns, users, last):
             raise _refused(api, response, "with a file that breaks off")
-        size = checked.seek(0, io.SEEK_END)
-        checked.seek(0)
-        with wanted.path.open("wb") as file:
-            shutil.copyfileobj(checked, file)
-    return GroupExport(path=str(wanted.path), bytes=size, users=users, columns=columns)
+        yield checked, users
 
 
 def _check_type(response: Response) -> None:

@@ -16,7 +16,7 @@ from airflow_segments_provider.errors import (
     VendorError,
 )
 from airflow_segments_provider.http.client import encode
-from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.vendors.docebo.api import GROUPS
@@ -59,6 +59,11 @@ class GroupMembers:
         for page in self.api.pages((*GROUPS, self.group_id, "users"), parse_member, query, lambda: searched):
             yield from page.items
 
+    def ids(self) -> Iterator[Sequence[str]]:
+        """Yield the IDs of all members by page."""
+        for page in self.api.pages((*GROUPS, self.group_id, "users"), parse_member, {}):
+            yield [member.user_id for member in page.items]
+
     def count(self) -> int:
         """Count the members; if Docebo returns no total, every page is read."""
         count = 0
@@ -73,11 +78,19 @@ class GroupMembers:
         sources = {"branch_ids": branch_ids, "group_ids": group_numbers}
         if body := {name: ids for name, ids in sources.items() if ids}:
             self._add("add route for branches and groups", _SOURCES_FIRST, encode(body), tuple)
-        self._in_batches(staged, "sent to", lambda body, user_ids: self._add("add route", _USERS_FIRST, body, user_ids))
+        self._in_batches(staged, "sent to", self.add_batch)
+
+    def add_batch(self, batch: UserIdBatch) -> Response:
+        """Add the users of one request."""
+        return self._add("add route", _USERS_FIRST, b'{"user_ids":%s}' % batch.numbers, batch.ids)
+
+    def remove_batch(self, batch: UserIdBatch) -> Response:
+        """Remove the users of one request."""
+        return self._remove(b'{"user_ids":%s}' % batch.numbers, batch.ids)
 
     def remove(self, staged: StagedUserIds) -> None:
         """Remove staged users."""
-        self._in_batches(staged, "removed from", self._remove)
+        self._in_batches(staged, "removed from", self.remove_batch)
 
     def remove_found(self, user_all: bool, user_filters: Any, searches: Iterable[str]) -> None:
         """Remove all members, or those that match filters."""
@@ -119,13 +132,11 @@ class GroupMembers:
                 maybe_done=True,
             )
 
-    def _in_batches(
-        self, staged: StagedUserIds, how: str, send: Callable[[bytes, Callable[[], Iterable[str]]], None]
-    ) -> None:
+    def _in_batches(self, staged: StagedUserIds, how: str, send: Callable[[UserIdBatch], object]) -> None:
         sent = 0
         for batch in staged.batches():
             try:
-                send(b'{"user_ids":%s}' % batch.numbers, batch.ids)
+                send(batch)
             except VendorError as error:
                 raise error.add_hint(
                     f"Before it, {sent:,} of {staged.users:,} users were {how} group {self.group_id}. Run it again: "
@@ -133,7 +144,7 @@ class GroupMembers:
                 ) from None
             sent += batch.users
 
-    def _add(self, what: str, order: tuple[str, ...], body: bytes, user_ids: Callable[[], Iterable[str]]) -> None:
+    def _add(self, what: str, order: tuple[str, ...], body: bytes, user_ids: Callable[[], Iterable[str]]) -> Response:
         route = self.api.fields.add_route
 
         def send(form: str) -> Response:
@@ -147,11 +158,11 @@ class GroupMembers:
             send,
             lambda: self.api.group(self.group_id),
         )
-        self._read_change(response, parse_addition)
+        return self._read_change(response, parse_addition)
 
-    def _remove(self, body: bytes, user_ids: Callable[[], Iterable[str]]) -> None:
+    def _remove(self, body: bytes, user_ids: Callable[[], Iterable[str]]) -> Response:
         response = self._change("DELETE", "users", body, user_ids, may_be_empty=True)
-        self._read_change(response, parse_background)
+        return self._read_change(response, parse_background)
 
     def _change(
         self,
@@ -177,9 +188,10 @@ class GroupMembers:
             client.sleep(client.retry.delay(attempt))
             attempt += 1
 
-    def _read_change(self, response: Response, parse: Callable[[Any, Callable[[str], str]], bool]) -> None:
+    def _read_change(self, response: Response, parse: Callable[[Any, Callable[[str], str]], bool]) -> Response:
         background = self.api.read(lambda answer: parse(answer, response.call.clean), response)
         self.background = background or self.background
+        return response
 
 
 def check_add_route(api: DoceboApi) -> None:

@@ -15,10 +15,11 @@ from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.values import UserSource, chunks
+from airflow_segments_provider.vendors.base.lookup import FEW
 from airflow_segments_provider.vendors.base.parameters import UsersParameters, limit_problems, validated, with_result
 from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, Column, GroupKey, IdentifyBy
 from airflow_segments_provider.vendors.docebo.responses import user_key
-from airflow_segments_provider.vendors.docebo.users import FEW, UserLookUp
+from airflow_segments_provider.vendors.docebo.users import DoceboLookUp
 
 if TYPE_CHECKING:
     from airflow_segments_provider.hooks.docebo import DoceboHook
@@ -118,7 +119,7 @@ class ExpectedUsers:
         ids, api = iter(self._users), hook.api()
         for most in (1, FEW, self.count):
             some = min(most, self.count)
-            with UserLookUp(api, self._by, some) as look_up:
+            with DoceboLookUp(api, self._by, some) as look_up:
                 for values in chunks(islice(ids, some), PER_LOOK_UP):
                     if look_up(values):
                         return

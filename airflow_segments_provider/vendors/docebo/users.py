@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_segments_provider.errors import NotFound
 from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.sources.batches import StagedUserIds
-from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.values import NotGiven, UserSource
-from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserLookUp, UserRules
 from airflow_segments_provider.vendors.base.parameters import accepted
 from airflow_segments_provider.vendors.docebo.api import USERS
 from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, AddUsers, FindUsers, too_many_rules
@@ -42,7 +42,7 @@ class DoceboUserRules(UserRules):
 
     def look_up(self, identify_by: Any, users: int) -> AbstractContextManager[LookUp]:
         """Return a function that finds the IDs of e-mail addresses or usernames."""
-        return UserLookUp(self.api, identify_by, users)
+        return DoceboLookUp(self.api, identify_by, users)
 
     def problems(self, parameters: Any, users: StagedUserIds, source: object) -> list[str]:  # noqa: ARG002
         """Return the problems of the users of an addition, and of the number of rules."""
@@ -69,7 +69,7 @@ def find(api: DoceboApi, values: UserSource, by: IdentifyBy) -> UserMatches:
     ) as staged:
         problems = staged.fill(values)
         by = accepted("The look-up of users", FindUsers, {"by": by}, problems).by
-        with UserLookUp(api, by, staged.users) as look_up:
+        with DoceboLookUp(api, by, staged.users) as look_up:
             for batch in staged.batches():
                 asked = batch.ids()
                 ids = look_up(asked)
@@ -79,71 +79,39 @@ def find(api: DoceboApi, values: UserSource, by: IdentifyBy) -> UserMatches:
     return UserMatches(found=found, unmatched=unmatched, ambiguous=ambiguous)
 
 
-# For fewer users, a call that returns the length of the list of all users costs more than it saves.
-FEW = 20
+class DoceboLookUp(UserLookUp):
+    """A look-up of user IDs by e-mail address, username or ID.
 
+    Docebo takes one search a call, and a thousand calls an hour.
 
-class UserLookUp:
-    """A look-up of user IDs by a value: None if several users have it; values that no user has are left out.
-
-    Docebo takes one search a call, and a thousand calls an hour. If the list of all users needs fewer calls, it is read
-    once into a temporary database. It may change meanwhile, so a few missing values are searched nevertheless.
-
-    :param expected: how many values will be looked up in all.
+    :param users: how many values will be looked up in all.
     """
 
-    def __init__(self, api: DoceboApi, by: IdentifyBy, expected: int) -> None:
+    def __init__(self, api: DoceboApi, by: IdentifyBy, users: int) -> None:
         self._api = api
         self._by = by
-        self._expected = expected
-        self._index: IdSet | None = None
-        self._decided = expected <= FEW
+        search = self._by_id if by == "id" else self._by_text
+        super().__init__(search, api.concurrently, user_key, users, self._everyone)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._index is not None:
-            self._index.close()
-
-    def __call__(self, values: list[str]) -> dict[str, str | None]:
-        """Look up a batch."""
-        if not self._decided:
-            self._decided = True
-            self._read_all()
-        found: dict[str, set[str]] = {}
-        if self._index is not None:
-            found = {value: ids for value in values if (ids := self._index.users(user_key(value)))}
-        missing = [value for value in values if value not in found]
-        if self._index is None or len(missing) <= FEW:
-            looked_up = self._api.concurrently(self._by_id if self._by == "id" else self._search, missing)
-            found |= {value: ids for value, ids in zip(missing, looked_up, strict=True) if ids}
-        return {value: next(iter(ids)) if len(ids) == 1 else None for value, ids in found.items()}
-
-    def _read_all(self) -> None:
-        """Read all users into the index, if that takes fewer calls than a search for each."""
+    def _everyone(self) -> tuple[int, Iterable[Iterable[tuple[str, str]]]] | None:
+        """Read the first page of all users, and return the number of pages with all of them."""
         # Sorted by the username, which is unique: without ties, no page skips a user.
         pages = self._api.pages(USERS, parse_user, {"get_total_count": "1", "sort_attr": "username", "sort_dir": "asc"})
         first = next(pages, None)
-        if first is None or first.total is None or first.total > self._expected * len(first.items):
-            return
-        self._index = IdSet()
-        for page in chain([first], pages):
-            self._index.update_users((user_key(self._value_of(user)), user.user_id) for user in page.items)
+        if first is None or first.total is None or not first.items:
+            return None
+        users = (((self._value_of(user), user.user_id) for user in page.items) for page in chain([first], pages))
+        return -(-first.total // len(first.items)), users
 
-    def _search(self, value: str) -> set[str]:
+    def _by_text(self, value: str) -> set[str]:
         """Return the IDs of all users with exactly this value, in any case.
 
-        The first search asks for an exact match. Docebo may apply it to the username only, so for an e-mail address a
-        plain search follows.
+        An exact match may be one of the username only, so a search for an e-mail address does not ask for it.
         """
         found = set[str]()
-        for match in ("full", None) if self._by == "email" else ("full",):
-            query = {"search_text": value, "match_type": match}
-            for page in self._api.pages(USERS, parse_user, query, lambda: [value]):
-                found |= {user.user_id for user in page.items if user_key(self._value_of(user)) == user_key(value)}
-            if found:
-                break
+        query = {"search_text": value, "match_type": None if self._by == "email" else "full"}
+        for page in self._api.pages(USERS, parse_user, query, lambda: [value]):
+            found |= {user.user_id for user in page.items if user_key(self._value_of(user)) == user_key(value)}
         return found
 
     def _by_id(self, value: str) -> set[str]:

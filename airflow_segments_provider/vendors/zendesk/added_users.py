@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
@@ -125,22 +126,56 @@ def known_users(api: ZendeskApi, segment: UserSegment) -> Ids:
 def write_users(
     api: ZendeskApi, segment: UserSegment, plan: Plan, write: Write[CreateUserSegment] | Write[UpdateUserSegment]
 ) -> UserSegmentChange:
+    """Write the added users of a segment by a plan; the caller holds ``LOCK``."""
+    change = write_list(api, segment, plan)
+    if change.answer is not None:
+        check(api, change.answer, change.before, change.after)
+    return done(
+        api,
+        segment,
+        "updated",
+        users_sent=write.users.users,
+        users_added=len(change.added),
+        users_removed=len(change.removed),
+        **write.left_out,
+    )
+
+
+@dataclass
+class ListChange:
+    """A change of the added users of a segment.
+
+    :param answer: the segment after it; None where it was not changed.
+    :param before: the added users before; ``after``: those that were sent.
+    :param added: all who were added, by a try of unknown outcome too; ``removed`` likewise.
+    :param in_doubt: an earlier try may still be carried out.
+    """
+
+    answer: UserSegment | None = None
+    before: Ids = frozenset()
+    after: Ids = frozenset()
+    added: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
+    in_doubt: bool = False
+
+
+def write_list(api: ZendeskApi, segment: UserSegment, plan: Plan) -> ListChange:
     """Write the added users of a segment by a plan, unless it has them already; the caller holds ``LOCK``.
 
     An identical repeat would undo changes of other programs, so the users are read again before each repeat.
     """
-    client, began, in_doubt = api.client, time.monotonic(), False
+    client, began, change = api.client, time.monotonic(), ListChange()
     before, after = plan(segment)
-    added, removed = set[int](), set[int]()
     for attempt in count(1):
+        change.before, change.after = before or frozenset(), after
         if before == after:
             break
-        added |= after - (before or frozenset())
-        removed |= (before or frozenset()) - after
+        change.added |= after - change.before
+        change.removed |= change.before - after
         try:
-            answer = put(api, segment, {"added_user_ids": sorted(after)}, once=True)
+            change.answer = put(api, segment, {"added_user_ids": sorted(after)}, once=True)
         except VendorError as error:
-            error.maybe_done = in_doubt = in_doubt or error.maybe_done
+            error.maybe_done = change.in_doubt = change.in_doubt or error.maybe_done
             wait = _wait_after(client.retry, error, attempt, began)
             if wait is None:
                 raise
@@ -151,17 +186,8 @@ def write_users(
             client.sleep(wait)
             before, after = _read_again(api, segment, plan, error)
         else:
-            check(api, answer, before or frozenset(), after)
             break
-    return done(
-        api,
-        segment,
-        "updated",
-        users_sent=write.users.users,
-        users_added=len(added),
-        users_removed=len(removed),
-        **write.left_out,
-    )
+    return change
 
 
 def _wait_after(retry: RetryPolicy, error: VendorError, attempt: int, began: float) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +15,7 @@ from airflow_segments_provider.http import UserId
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.values import NotGiven, UserSource
-from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserLookUp, UserRules
 from airflow_segments_provider.vendors.zendesk.api import FIRST_BY_OFFSET
 from airflow_segments_provider.vendors.zendesk.parameters import (
     MAX_ID_LENGTH,
@@ -28,6 +28,7 @@ from airflow_segments_provider.vendors.zendesk.parameters import (
 from airflow_segments_provider.vendors.zendesk.responses import User, UserMatches, parse_tags, parse_user
 
 if TYPE_CHECKING:
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.base.preparation import Write
     from airflow_segments_provider.vendors.zendesk.api import ZendeskApi
     from airflow_segments_provider.vendors.zendesk.parameters import IdentifyBy, UpdateUser, UserTags
@@ -73,9 +74,9 @@ class ZendeskUserRules(UserRules):
         """Return the key by which e-mail addresses and external IDs are compared."""
         return user_key(value)
 
-    def look_up(self, identify_by: Any, users: int) -> AbstractContextManager[LookUp]:  # noqa: ARG002
+    def look_up(self, identify_by: Any, users: int) -> AbstractContextManager[LookUp]:
         """Return a function that finds the IDs of e-mail addresses or external IDs."""
-        return nullcontext(partial(_look_up, self.api, identify_by))
+        return look_up_users(self.api, identify_by, users)
 
     def problems(self, parameters: Any, users: StagedUserIds, source: object) -> list[str]:
         """Return the problem of an update that changes nothing, or that removes all users, in a list."""
@@ -91,8 +92,51 @@ class ZendeskUserRules(UserRules):
         return []
 
 
-def _look_up(api: ZendeskApi, by: IdentifyBy, batch: list[str]) -> Mapping[str, str | None]:
-    return {value: None if found is None else str(found) for value, found in matches(api, by, batch).items()}
+def look_up_users(api: ZendeskApi, by: IdentifyBy, users: int) -> AbstractContextManager[LookUp]:
+    """Return a function that finds the IDs of e-mail addresses, external IDs or IDs.
+
+    :param users: how many will be looked up in all.
+    """
+    return ZendeskEmailLookUp(api, users) if by == "email" else nullcontext(ManyLookUp(api, by, users))
+
+
+class ManyLookUp:
+    """A look-up of user IDs by external ID or ID, a hundred in a request."""
+
+    def __init__(self, api: ZendeskApi, by: IdentifyBy, users: int) -> None:
+        self._api = api
+        self._by = by
+        self.requests = -(-users // PER_CALL)
+
+    def __call__(self, values: list[str]) -> dict[str, str | None]:
+        """Look up a batch."""
+        parts = [values[start : start + PER_CALL] for start in range(0, len(values), PER_CALL)]
+        found = self._api.concurrently(partial(matches, self._api, self._by), parts)
+        return {value: None if user is None else str(user) for part in found for value, user in part.items()}
+
+
+class ZendeskEmailLookUp(UserLookUp):
+    """A look-up of user IDs by e-mail address: a search for each, or the list of all users.
+
+    :param users: how many addresses will be looked up in all.
+    """
+
+    def __init__(self, api: ZendeskApi, users: int) -> None:
+        self._api = api
+        super().__init__(self._by_email, api.concurrently, user_key, users, self._everyone, probe=1)
+
+    def _by_email(self, email: str) -> set[str]:
+        return {
+            str(user.user_id) for user in _with_email(self._api, email) if user_key(user.email or "") == user_key(email)
+        }
+
+    def _everyone(self) -> tuple[int, Iterable[Iterable[tuple[str, str]]]] | None:
+        """Return how many pages all users have, by the total that Zendesk shows for a list by page number."""
+        response = self._api.call("support", "GET", "users", query={"page": "1", "per_page": "1"})
+        total = response.json.get("count") if isinstance(response.json, Mapping) else None
+        if type(total) is not int:
+            return None
+        return -(-total // PER_CALL), ([(user.email or "", str(user.user_id))] for user in all_users(self._api, None))
 
 
 def _is_whole(value: object) -> bool:
@@ -178,9 +222,7 @@ def _candidates(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> Iterator[
     """Yield the users with the values; the search may find other users, too."""
     if by == "email":
         for value in values:
-            # Zendesk would parse a text that is not an address as another query.
-            if "@" in value and not any(mark.isspace() or mark == '"' for mark in value):
-                yield from _search(api, "query", f"email:{value}")
+            yield from _with_email(api, value)
         return
     alone = [value for value in values if "," in value]
     for value in alone:
@@ -190,6 +232,13 @@ def _candidates(api: ZendeskApi, by: IdentifyBy, values: list[str]) -> Iterator[
         path, query = ("users", "show_many"), {parameter: ",".join(some)}
         response = api.call("support", "GET", *path, query=query, user_ids=some.copy)
         yield from api.read_key(response, "users", _users)
+
+
+def _with_email(api: ZendeskApi, email: str) -> Iterator[User]:
+    """Yield the users that a search for an address finds; it may find others, too."""
+    # Zendesk would parse a text that is not an address as another query.
+    if "@" in email and not any(mark.isspace() or mark == '"' for mark in email):
+        yield from _search(api, "query", f"email:{email}")
 
 
 def _users(value: object) -> list[User]:
@@ -233,6 +282,16 @@ def get_tags(api: ZendeskApi, user_id: int) -> list[str]:
     return api.read_key(response, "tags", parse_tags)
 
 
+def tag_user(api: ZendeskApi, action: str, user: str, tag: str) -> bool:
+    """Add or remove a tag of one user; return whether an earlier try may still be carried out.
+
+    :raises UnexpectedReply: the user's tags are not as requested.
+    """
+    response = _send_tags(api, action, user, [tag])
+    _check_tags(api, response, action, [tag])
+    return response.in_doubt
+
+
 def change_tags(api: ZendeskApi, action: str, write: Write[UserTags]) -> list[str]:
     """Set, add or remove tags; return the user's tags after the change.
 
@@ -241,19 +300,36 @@ def change_tags(api: ZendeskApi, action: str, write: Write[UserTags]) -> list[st
     wanted = write.parameters
     if not wanted.tags and action != "set":
         return get_tags(api, wanted.user_id)
-    user = str(wanted.user_id)
-    response = api.call(
+    response = _send_tags(api, action, str(wanted.user_id), wanted.tags)
+    if response.json is None:
+        return _check_tags(api, response, action, wanted.tags, get_tags(api, wanted.user_id))
+    return _check_tags(api, response, action, wanted.tags)
+
+
+def _send_tags(api: ZendeskApi, action: str, user: str, tags: Sequence[str]) -> Response:
+    return api.call(
         "support",
         _TAG_METHODS[action],
         "users",
         UserId(user),
         "tags",
-        body=encode({"tags": wanted.tags}),
+        body=encode({"tags": tags}),
         may_be_empty=action == "remove",
         user_ids=lambda: [user],
     )
-    now = get_tags(api, wanted.user_id) if response.json is None else api.read_key(response, "tags", parse_tags)
-    present, sent = set(map(user_key, now)), set(map(user_key, wanted.tags))
+
+
+def _check_tags(
+    api: ZendeskApi, response: Response, action: str, tags: Sequence[str], now: list[str] | None = None
+) -> list[str]:
+    """Return the user's tags after a change, or an empty list where the response has none.
+
+    :param now: the tags, where they were read after the change.
+    """
+    if now is None and response.json is None:
+        return []
+    now = api.read_key(response, "tags", parse_tags) if now is None else now
+    present, sent = set(map(user_key, now)), set(map(user_key, tags))
     right = {"set": present == sent, "add": present >= sent, "remove": not present & sent}
     if not right[action]:
         raise api.unexpected(

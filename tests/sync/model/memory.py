@@ -14,7 +14,7 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
-from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey
+from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey, Target
 from tests.sync.model.weather import CALM, Weather
 
 KEY = SegmentKey("memory", "https://vendor.example", "system", "segment")
@@ -173,14 +173,14 @@ class Vendor:
         return [member for member in sorted(self.members) if self.rng.random() >= blind]
 
 
-class MemoryTarget:
+class MemoryTarget(Target):
     """The vendor as the engine sees it.
 
     :ivar gap: called between the last check before a try and its sending.
     """
 
     ours = True
-    made_as = ""
+    replaces = True
     before_try: Callable[[], None]
 
     def __init__(
@@ -199,12 +199,6 @@ class MemoryTarget:
 
     def key(self) -> SegmentKey:
         return KEY
-
-    def make(self) -> None:
-        raise NotImplementedError
-
-    def normalise(self, ids: Sequence[str]) -> Sequence[str]:
-        return ids
 
     def add(self, ids: Sequence[str]) -> Applied:
         return self._send("add", ids)

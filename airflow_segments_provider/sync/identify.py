@@ -1,0 +1,147 @@
+"""The vendor's IDs of a source's users, where the source has another identity of them.
+
+From here on, the engine works with the vendor's IDs only: a user whose e-mail address has changed is the same user, and
+two identities of one user are one member.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from airflow_segments_provider.errors import PlanRefused
+from airflow_segments_provider.sync.ledger.state import Members
+from airflow_segments_provider.sync.ledger.timing import milliseconds
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.staging import Staged
+from airflow_segments_provider.sync.target import Target
+from airflow_segments_provider.sync.workspace import Workspace
+
+# Rows that are normalised at once, and users that are looked up between two checks.
+CHUNK, BATCH = 10_000, 1_000
+
+
+def identify(
+    members: Members,
+    staged: Staged,
+    target: Target,
+    settings: Settings,
+    *,
+    now: int,
+    begin: Callable[[int, int, timedelta | None], None],
+    check: Callable[[], None],
+) -> Staged:
+    """Replace identities by the vendor's IDs; look up users who are new, or were looked up long ago.
+
+    :param now: milliseconds since 1970.
+    :param begin: called before look-ups: how many users, in how many requests, in how much time.
+    :param check: called between look-ups; raises where the run has to stop.
+    :raises PlanRefused: the look-ups would take longer than ``max_duration``; none was sent.
+    """
+    workspace, kind = members.workspace, target.identity
+    members.identities.make()
+    _normalise(workspace, staged.table, target)
+    known, unknown = (milliseconds(period) for period in (settings.identity_max_age, settings.retry_rejected_after))
+    workspace.run(
+        "CREATE OR REPLACE TABLE to_look_up AS SELECT identity, value FROM keyed ANTI JOIN (SELECT identity FROM "
+        "identities WHERE kind = ? AND at > CASE WHEN id IS NULL THEN ? ELSE ? END) AS fresh USING (identity)",
+        [kind, now - unknown, now - known],
+    )
+    (users,) = workspace.one("SELECT count(*) FROM to_look_up")
+    requests = look_up(members, target, settings, users, now=now, begin=begin, check=check)
+    workspace.run(
+        "CREATE OR REPLACE TABLE matched AS SELECT keyed.identity, value, id, reason FROM keyed "
+        "JOIN identities ON identities.identity = keyed.identity AND kind = ?",
+        [kind],
+    )
+    (wanted,) = workspace.one("CREATE OR REPLACE TABLE identified AS SELECT DISTINCT id FROM matched WHERE id NOT NULL")
+    unmatched = dict(workspace.rows("SELECT reason, count(*) FROM matched WHERE id IS NULL GROUP BY reason ORDER BY 1"))
+    repeated = staged.wanted - sum(unmatched.values()) - wanted
+    return replace(
+        staged,
+        wanted=wanted,
+        duplicates=staged.duplicates + repeated,
+        unmatched=unmatched,
+        unmatched_list=_list(workspace) if unmatched else None,
+        looked_up=users,
+        look_ups=requests,
+        table="identified",
+    )
+
+
+def look_up(
+    members: Members,
+    target: Target,
+    settings: Settings,
+    users: int,
+    *,
+    now: int,
+    begin: Callable[[int, int, timedelta | None], None],
+    check: Callable[[], None],
+) -> int:
+    """Look up the users of the table ``to_look_up``, and keep what is found; return the number of requests.
+
+    :raises PlanRefused: it would take longer than ``max_duration``.
+    """
+    if not users:
+        return 0
+    workspace, limits = members.workspace, target.limits
+    with target.look_up(users) as look:
+        duration = timedelta(minutes=look.requests / limits.per_minute) if limits.per_minute else None
+        longest = settings.max_duration
+        if longest and duration and duration > longest:
+            breach = (
+                f"the look-up of {users:,} users takes {look.requests:,} requests, about {duration}, the limit is "
+                f"{longest} (`max_duration`)"
+            )
+            raise PlanRefused(
+                f"The sync of {target.key()} was refused and nothing was sent: {breach}. Raise the limit, or use a "
+                "source with the vendor's own IDs.",
+                breaches=[breach],
+            )
+        begin(users, look.requests, duration)
+        for start in range(0, users, BATCH):
+            check()
+            rows = workspace.rows(
+                f"SELECT identity, value FROM to_look_up WHERE rowid >= {start} AND rowid < {start + BATCH}"
+            )
+            found = look([value for _, value in rows])
+            ids = dict(zip(found, target.normalise([user or "" for user in found.values()]), strict=True))
+            by_identity = {identity: ids[value] or None for identity, value in rows if value in ids}
+            members.identities.put(target.identity, [identity for identity, _ in rows], by_identity, now)
+        return look.requests
+
+
+def _normalise(workspace: Workspace, table: str, target: Target) -> None:
+    """Make the table ``keyed`` of the identities, normalised, each with one of its spellings."""
+    workspace.run("CREATE OR REPLACE TABLE spelled (identity VARCHAR, value VARCHAR)")
+    for values in _pages(workspace, table):
+        keys = list(target.identity_keys(values))
+        workspace.run("INSERT INTO spelled SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[])", [keys, values])
+    workspace.run(
+        "CREATE OR REPLACE TABLE keyed AS SELECT identity, min(value) AS value FROM spelled GROUP BY identity"
+    )
+    workspace.run("DROP TABLE spelled")
+
+
+def _pages(workspace: Workspace, table: str) -> Iterator[list[str]]:
+    start = 0
+    while rows := workspace.rows(f"SELECT id FROM {table} WHERE rowid >= {start} AND rowid < {start + CHUNK}"):
+        yield [value for (value,) in rows]
+        start += CHUNK
+
+
+def _list(workspace: Workspace) -> Path:
+    """Write the users who were not found to a file, a line of JSON for each."""
+    path = workspace.folder / "unmatched.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for rows in workspace.stream("SELECT value, reason FROM matched WHERE id IS NULL ORDER BY value", CHUNK):
+            with workspace.writing():
+                file.writelines(
+                    json.dumps({"user_id": value, "reason": reason}, ensure_ascii=False) + "\n"
+                    for value, reason in rows
+                )
+    return path

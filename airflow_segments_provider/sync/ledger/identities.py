@@ -1,0 +1,96 @@
+"""The vendor's IDs of users by their identity (e-mail address, user name, external ID), as they were looked up.
+
+Columns: ``kind`` of identity; ``identity``, normalised; ``id``, or NULL with the ``reason`` why the user was not found;
+``at``, when it was looked up, in milliseconds since 1970.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from airflow_segments_provider.sources.id_storage import literal
+from airflow_segments_provider.sync.ledger.manifest import DataFile
+from airflow_segments_provider.sync.ledger.names import EARLIEST, LATEST
+from airflow_segments_provider.sync.ledger.parquet import fetched
+from airflow_segments_provider.sync.ledger.store import Store
+from airflow_segments_provider.sync.workspace import Workspace
+
+COLUMNS = {"kind": "VARCHAR", "identity": "VARCHAR", "id": "VARCHAR", "at": "BIGINT", "reason": "VARCHAR"}
+
+NO_USER = "no such user"
+SEVERAL_USERS = "several users"
+
+_CHECKED = f"""
+    SELECT count(*), count(*) FILTER (
+        kind IS NULL OR identity IS NULL OR (id IS NULL) = (reason IS NULL) OR at IS NULL
+        OR NOT at BETWEEN {EARLIEST} AND {LATEST}
+    )
+"""
+
+
+class Identities:
+    """The table ``identities``, made when it is needed.
+
+    :ivar dirty: it has rows that are not stored yet, or lacks some that are.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace, self.dirty = workspace, False
+        self._stored: tuple[Store, DataFile] | None = None
+        self._made = False
+
+    def load(self, store: Store, part: DataFile | None) -> None:
+        """Take what is stored; it is read when it is needed."""
+        self._stored = (store, part) if part else None
+        self._made = False
+
+    def make(self) -> None:
+        """Make the table.
+
+        :raises LedgerDamaged: its file is missing or damaged.
+        """
+        if self._made:
+            return
+        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        self.workspace.run(f"CREATE OR REPLACE TABLE identities ({columns})")
+        if self._stored:
+            rows = fetched(self.workspace, *self._stored, "identities", COLUMNS, _CHECKED)
+            self.workspace.run(f"INSERT INTO identities {rows}")
+        self._made = True
+
+    def put(self, kind: str, identities: Sequence[str], found: Mapping[str, str | None], now: int) -> None:
+        """Replace the rows of these identities.
+
+        :param found: the ID of each that a user has; None if several users have it.
+        """
+        ids = [found.get(identity) for identity in identities]
+        reasons = [
+            None if user else SEVERAL_USERS if identity in found else NO_USER
+            for identity, user in zip(identities, ids, strict=True)
+        ]
+        self.workspace.run(
+            "DELETE FROM identities WHERE kind = ? AND identity IN (SELECT unnest(?::VARCHAR[]))",
+            [kind, list(identities)],
+        )
+        rows: list[Any] = [kind, list(identities), ids, now, reasons]
+        self.workspace.run(
+            "INSERT INTO identities SELECT ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), ?, unnest(?::VARCHAR[])", rows
+        )
+        self.dirty = True
+
+    def delete(self, where: str, parameters: Sequence[Any] = ()) -> None:
+        """Delete the rows that match a condition."""
+        self.make()
+        self.workspace.run(f"DELETE FROM identities WHERE {where}", parameters)
+        self.dirty = True
+
+    def write(self) -> tuple[Path, int]:
+        """Write all rows as a Parquet file; return its path and the number of rows."""
+        path = self.workspace.folder / "identities.parquet"
+        (rows,) = self.workspace.one(
+            f"COPY (FROM identities ORDER BY kind, identity) TO {literal(str(path))} "
+            "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+        )
+        return path, rows

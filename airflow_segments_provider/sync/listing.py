@@ -1,0 +1,136 @@
+"""The members that the vendor lists: before a plan, and after its requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from airflow_segments_provider.sync.ledger.state import REMOVED, Members
+from airflow_segments_provider.sync.target import Target
+
+# The table of the members' IDs, and that of identities without an ID.
+LIVE, STRANGERS = "live", "strangers"
+NOT_WANTED = "a member who is not wanted, and whom no sync has added"
+NOT_LISTED = "added by a sync, and not a member any more"
+CHUNK = 10_000
+
+
+def read_list(members: Members, target: Target) -> int:
+    """Make the tables ``live`` and ``strangers``; return how many members are in the latter, without an ID."""
+    workspace = members.workspace
+    workspace.fill("listed", target.members())
+    workspace.run(f"CREATE OR REPLACE TABLE {STRANGERS} (id VARCHAR)")
+    if target.shows == "id":
+        workspace.run(f"CREATE OR REPLACE TABLE {LIVE} AS SELECT DISTINCT id FROM listed")
+    else:
+        members.identities.make()
+        _join(members, target)
+    (unknown,) = workspace.one(f"SELECT count(*) FROM {STRANGERS}")
+    workspace.run("DROP TABLE listed")
+    return int(unknown)
+
+
+def _join(members: Members, target: Target) -> None:
+    """Divide the listed identities into those of known users, and others."""
+    known = "(SELECT identity, id FROM identities WHERE kind = ? AND id NOT NULL) AS known ON identity = listed.id"
+    members.workspace.run(
+        f"CREATE OR REPLACE TABLE {LIVE} AS SELECT DISTINCT known.id FROM listed JOIN {known}", [target.identity]
+    )
+    members.workspace.run(f"INSERT INTO {STRANGERS} SELECT listed.id FROM listed ANTI JOIN {known}", [target.identity])
+
+
+def identify_strangers(members: Members, target: Target, look_up: Callable[[int], Any]) -> int:
+    """Look up the listed members whose IDs are unknown, and move them to ``live``; return how many remain.
+
+    :param look_up: looks up the users of the table ``to_look_up``, given their number.
+    """
+    workspace = members.workspace
+    (users,) = workspace.one(
+        "CREATE OR REPLACE TABLE to_look_up AS SELECT DISTINCT id AS identity, id AS value "
+        f"FROM {STRANGERS} WHERE id <> ''"
+    )
+    look_up(users)
+    workspace.run(f"CREATE OR REPLACE TABLE listed AS SELECT id FROM {STRANGERS}")
+    workspace.run(f"CREATE OR REPLACE TABLE earlier AS FROM {LIVE}")
+    workspace.run(f"DELETE FROM {STRANGERS}")
+    _join(members, target)
+    workspace.run(f"INSERT INTO {LIVE} SELECT id FROM earlier ANTI JOIN {LIVE} USING (id)")
+    workspace.run("DROP TABLE listed")
+    workspace.run("DROP TABLE earlier")
+    (left,) = workspace.one(f"SELECT count(*) FROM {STRANGERS}")
+    return int(left)
+
+
+def find_drift(members: Members, wanted: str) -> dict[str, int]:
+    """Make the table ``drift``: members that should not be there, and owned ones that the list does not show.
+
+    :param wanted: the table of the wanted IDs.
+    :return: how many there are of both, the strangers without an ID included.
+    """
+    workspace = members.workspace
+    workspace.run(
+        f"""
+        CREATE OR REPLACE TABLE drift AS
+        SELECT id, '{NOT_WANTED}' AS reason FROM {LIVE}
+        ANTI JOIN {wanted} USING (id)
+        ANTI JOIN (SELECT id FROM known WHERE owned OR uncertain NOT NULL UNION ALL {REMOVED}) USING (id)
+        UNION ALL
+        SELECT id, '{NOT_LISTED}' FROM known ANTI JOIN {LIVE} USING (id)
+        WHERE owned AND uncertain IS NULL AND pending IS NULL
+        UNION ALL
+        SELECT id, '{NOT_WANTED}' FROM {STRANGERS}
+        """
+    )
+    found = dict(workspace.rows("SELECT reason, count(*) FROM drift GROUP BY reason"))
+    return {"strangers": found.get(NOT_WANTED, 0), "missing": found.get(NOT_LISTED, 0)}
+
+
+def write_drift(members: Members) -> Path:
+    """Write the table ``drift`` to a file, a line of JSON for each user."""
+    path = members.workspace.folder / "drift.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for rows in members.workspace.stream("SELECT id, reason FROM drift WHERE id <> '' ORDER BY reason, id", CHUNK):
+            with members.workspace.writing():
+                file.writelines(
+                    json.dumps({"user_id": user, "reason": reason}, ensure_ascii=False) + "\n" for user, reason in rows
+                )
+    return path
+
+
+def unconfirmed(members: Members, actions: str) -> int:
+    """Return how many acknowledged changes the tables ``live`` and ``strangers`` do not show; see :func:`confirm`.
+
+    :param actions: the table of the plan's actions.
+    """
+    workspace = members.workspace
+    workspace.run(
+        f"CREATE OR REPLACE TABLE acknowledged AS SELECT id, 'add' AS kind FROM {actions} JOIN known USING (id) "
+        "WHERE action IN ('add', 'again') AND owned AND rejected IS NULL UNION ALL "
+        f"SELECT id, 'remove' FROM {actions} ANTI JOIN (SELECT id FROM known WHERE owned OR rejected NOT NULL) "
+        "USING (id) WHERE action IN ('remove', 'remove_again')"
+    )
+    (found,) = workspace.one(
+        f"SELECT count(*) FROM acknowledged LEFT JOIN (SELECT id, true AS shown FROM {LIVE}) USING (id) "
+        "WHERE (kind = 'add') <> (shown IS TRUE)"
+    )
+    return int(found)
+
+
+def confirm(members: Members, background: str) -> None:
+    """Account for what the list shows of the changes in the table ``acknowledged``.
+
+    A removed user who is still listed stays owned, and is removed again by the next run. An addition in the background
+    that is listed was carried out: no late one can follow.
+
+    :param background: a table of the users whose addition the vendor continued in the background.
+    """
+    members.put(
+        f"SELECT id, true AS owned, uncertain, 'remove' AS pending, NULL AS rejected, NULL AS size, NULL AS reason "
+        f"FROM acknowledged SEMI JOIN {LIVE} USING (id) LEFT JOIN known USING (id) WHERE kind = 'remove'"
+    )
+    members.put(
+        f"SELECT known.* REPLACE (NULL AS uncertain) FROM acknowledged SEMI JOIN {LIVE} USING (id) "
+        f"SEMI JOIN {background} USING (id) JOIN known USING (id) WHERE kind = 'add'"
+    )
