@@ -35,8 +35,8 @@ from airflow_segments_provider.sync.ledger.names import (
 )
 from airflow_segments_provider.sync.ledger.object_store import ObjectStore
 from airflow_segments_provider.sync.ledger.timing import milliseconds, now_ms
-from airflow_segments_provider.sync.workspace import Workspace, remove_leftovers, working_directories
 from airflow_segments_provider.sync.target import Normalise
+from airflow_segments_provider.sync.workspace import Workspace, remove_leftovers, working_directories
 from airflow_segments_provider.targets.parse import normaliser
 
 OUTSIDE = (
