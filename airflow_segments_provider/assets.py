@@ -1,6 +1,7 @@
 """Segments as Airflow assets: their addresses, and an event after each change.
 
-An address is ``walkme://host/system/segment``: the host of the API, and the GUIDs of the system and of the segment.
+An address is ``walkme://host/system/segment``, with the host of the API and the GUIDs of the system and of the
+segment; or ``docebo://host/segment``, ``alteryx://host/segment`` or ``zendesk://host/segment`` with the vendor's ID.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from airflow.providers.common.compat.sdk import Asset, AssetAlias
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-__all__ = ["segment_asset", "walkme_asset"]
+__all__ = ["alteryx_asset", "docebo_asset", "segment_asset", "walkme_asset", "zendesk_asset"]
 
 # Through an alias, Airflow 2 would fail every task whose alias it has not stored before: mapped ones, `dag.test()`.
 _ALIASES_WORK = hasattr(Asset, "ref")
@@ -33,6 +34,33 @@ def walkme_asset(host: str, system: str, segment: str, *, extra: dict[str, Any] 
     return segment_asset("walkme", host, system, segment, extra=extra)
 
 
+def docebo_asset(host: str, group_id: str, *, extra: dict[str, Any] | None = None) -> Asset:
+    """Return the asset of a Docebo group; see :func:`walkme_asset`.
+
+    :param host: of the platform, e.g. ``acme.docebosaas.com``, or the connection's base URL.
+    :param group_id: its UUID.
+    """
+    return segment_asset("docebo", host, "", group_id, extra=extra)
+
+
+def alteryx_asset(host: str, user_group_id: str, *, extra: dict[str, Any] | None = None) -> Asset:
+    """Return the asset of an Alteryx Server user group; see :func:`walkme_asset`.
+
+    :param host: of the API, or the connection's base URL.
+    :param user_group_id: in any case.
+    """
+    return segment_asset("alteryx", host, "", user_group_id.lower(), extra=extra)
+
+
+def zendesk_asset(host: str, user_segment_id: int | str, *, extra: dict[str, Any] | None = None) -> Asset:
+    """Return the asset of a Zendesk user segment; see :func:`walkme_asset`.
+
+    :param host: of the account, e.g. ``acme.zendesk.com``, or the connection's base URL.
+    :param user_segment_id: Zendesk's number.
+    """
+    return segment_asset("zendesk", host, "", str(user_segment_id), extra=extra)
+
+
 def segment_asset(vendor: str, host: str, system: str, segment: str, *, extra: dict[str, Any] | None = None) -> Asset:
     """Return the asset of a segment of any vendor; see :func:`walkme_asset`.
 
@@ -40,7 +68,7 @@ def segment_asset(vendor: str, host: str, system: str, segment: str, *, extra: d
     :param system: may be empty where the vendor has none.
     """
     netloc = urlsplit(host).netloc if "//" in host else host
-    path = "/".join(("", quote(system or "-", safe=""), quote(segment, safe="")))
+    path = "/".join(("", *(quote(part, safe="") for part in (system, segment) if part)))
     address = sanitize_uri(SplitResult(vendor, netloc, path, "", ""))
     return Asset(uri=urlunsplit(address), extra=extra)
 
@@ -50,12 +78,13 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
     :raises ValueError: it is not an address of a segment. Airflow 2 only logs a warning.
     """
-    form = f"{uri.scheme}://host/system/segment"
+    form = f"{uri.scheme}://host/system/segment" if uri.scheme == "walkme" else f"{uri.scheme}://host/segment"
     if "@" in uri.netloc or uri.query or uri.fragment:
         raise ValueError(f"URI format {form} must contain no user, password, query or fragment.")
     root, *parts = uri.path.rstrip("/").split("/")
-    if not uri.hostname or root or len(parts) != 2 or not all(parts):
-        raise ValueError(f"URI format {form} must contain a host, a system and a segment, and nothing else.")
+    if not uri.hostname or root or len(parts) not in ((2,) if uri.scheme == "walkme" else (1, 2)) or not all(parts):
+        needed = "a host, a system and a segment" if uri.scheme == "walkme" else "a host and a segment"
+        raise ValueError(f"URI format {form} must contain {needed}, and nothing else.")
     guids = [_guid(part) for part in parts]
     if uri.scheme == "walkme" and None in guids:
         raise ValueError(f"URI format {form} must contain the GUIDs of system and segment, not their names.")

@@ -19,10 +19,11 @@ from airflow_segments_provider.connection_fields import (
 PACKAGE = "airflow-provider-segments"
 ASSETS = [
     {
-        "schemes": ["walkme"],
+        "schemes": [vendor],
         "handler": "airflow_segments_provider.assets.sanitize_uri",
-        "factory": "airflow_segments_provider.assets.walkme_asset",
+        "factory": f"airflow_segments_provider.assets.{vendor}_asset",
     }
+    for vendor in ("walkme", "docebo", "alteryx", "zendesk")
 ]
 
 

@@ -10,8 +10,11 @@ import pytest
 
 PUBLIC = {
     "assets": [
+        "alteryx_asset",
+        "docebo_asset",
         "segment_asset",
         "walkme_asset",
+        "zendesk_asset",
     ],
     "decorators.sync_members": [
         "sync_members_task",
@@ -66,6 +69,7 @@ PUBLIC = {
     "links": [
         "AlteryxServerLink",
         "DoceboLink",
+        "SegmentLink",
         "WalkMeSystemLink",
         "ZendeskHelpCenterLink",
     ],
@@ -133,8 +137,17 @@ PUBLIC = {
     "sources.sql": [
         "SqlMembers",
     ],
+    "targets.alteryx": [
+        "AlteryxUserGroup",
+    ],
+    "targets.docebo": [
+        "DoceboGroup",
+    ],
     "targets.walkme": [
         "WalkMeSegment",
+    ],
+    "targets.zendesk": [
+        "ZendeskUserSegment",
     ],
     "testing.conformance": [
         "TargetConformance",

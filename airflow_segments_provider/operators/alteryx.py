@@ -39,6 +39,7 @@ class AlteryxServerOperator(VendorOperator):
     """
 
     hook_class = AlteryxServerHook
+    asset = ("alteryx", "user_group_id")
     template_fields: Sequence[str] = ("alteryx_conn_id",)
     operator_extra_links = (AlteryxServerLink(),)
     ui_color = "#e6f4f1"

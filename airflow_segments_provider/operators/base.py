@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, XComArg
 
+from airflow_segments_provider.assets import declare, record_change, segment_asset
 from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.links import VendorLink
 from airflow_segments_provider.operators.rendering import Concealed, Rendering, is_result, reveal
@@ -188,9 +189,11 @@ class VendorOperator(SegmentsOperator):
     """An operator for one vendor, with one link that works while the task is running.
 
     :cvar hook_class: the hook of the vendor.
+    :cvar asset: the scheme of the asset that a change of members is an event of, and the segment's ID in a result.
     """
 
     hook_class: ClassVar[type[VendorHook]]
+    asset: ClassVar[tuple[str, str]] = ("", "")
 
     @cached_property
     def hook(self) -> Any:
@@ -257,6 +260,29 @@ class UsersOperator(VendorOperator):
         self.user_ids = user_ids
         self.on_invalid = on_invalid
         self.max_invalid_fraction = max_invalid_fraction
+        declare(self)
+
+    def call_hook(self, context: Context, method: Callable[..., Any]) -> dict[str, Any]:
+        """Call a method of the hook; a change of members is an event of the segment's asset."""
+        result = super().call_hook(context, method)
+        vendor, key = self.asset
+        if key and result.get(key) and (result["users_sent"] or result["outcome"] in ("created", "updated")):
+            asset = segment_asset(vendor, self.hook.client.base_url, "", str(result[key]).lower())
+            counts = {
+                name: sum(value.values()) if isinstance(value, dict) else value
+                for name, value in result.items()
+                if name.startswith("users_")
+            }
+            record_change(
+                self,
+                context,
+                asset,
+                outcome=result["outcome"],
+                counts=counts,
+                digest=None,
+                changed_at=result["changed_at"],
+            )
+        return result
 
 
 class FoundUsersOperator(UsersOperator):

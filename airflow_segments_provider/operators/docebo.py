@@ -42,6 +42,7 @@ class DoceboOperator(VendorOperator):
     """
 
     hook_class = DoceboHook
+    asset = ("docebo", "group_id")
     template_fields: Sequence[str] = ("docebo_conn_id",)
     operator_extra_links = (DoceboLink(),)
     ui_color = "#e7f0fb"

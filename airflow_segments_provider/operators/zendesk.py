@@ -67,6 +67,7 @@ class ZendeskOperator(VendorOperator):
     """
 
     hook_class = ZendeskHelpCenterHook
+    asset = ("zendesk", "user_segment_id")
     template_fields: Sequence[str] = ("zendesk_conn_id",)
     operator_extra_links = (ZendeskHelpCenterLink(),)
     ui_color = "#e9f3ec"

@@ -7,7 +7,14 @@ from urllib.parse import urlsplit
 import pytest
 from airflow.providers.common.compat.sdk import Asset
 
-from airflow_segments_provider.assets import sanitize_uri, segment_asset, walkme_asset
+from airflow_segments_provider.assets import (
+    alteryx_asset,
+    docebo_asset,
+    sanitize_uri,
+    segment_asset,
+    walkme_asset,
+    zendesk_asset,
+)
 
 SYSTEM = "0123abcd-4567-89ab-cdef-0123456789ab"
 SEGMENT = "89abcdef-0123-4567-89ab-cdef01234567"
@@ -36,10 +43,18 @@ def test_an_asset_is_made_of_a_host_or_a_base_url(host):
     assert walkme_asset("localhost:8080", SYSTEM, SEGMENT).uri == f"walkme://localhost:8080/{SYSTEM}/{SEGMENT}"
 
 
-def test_another_vendor_needs_no_guids_and_no_system():
-    assert (
-        segment_asset("docebo", "https://Acme.docebosaas.com", "", "1/2").uri == "docebo://acme.docebosaas.com/-/1%2F2"
-    )
+@pytest.mark.parametrize(
+    ("asset", "address"),
+    [
+        (docebo_asset("https://Acme.docebosaas.com", SEGMENT), f"docebo://acme.docebosaas.com/{SEGMENT}"),
+        (alteryx_asset("https://alteryx.example/webapi", "61D58AC8"), "alteryx://alteryx.example/61d58ac8"),
+        (zendesk_asset("acme.zendesk.com", 17), "zendesk://acme.zendesk.com/17"),
+        (segment_asset("zendesk", "acme.zendesk.com", "tag", "on/trial"), "zendesk://acme.zendesk.com/tag/on%2Ftrial"),
+    ],
+)
+def test_other_vendors_have_no_system(asset, address):
+    assert asset.uri == address
+    assert Asset(uri=address).uri == address
 
 
 @pytest.mark.parametrize(
@@ -53,6 +68,7 @@ def test_another_vendor_needs_no_guids_and_no_system():
         (f"walkme://api.walkme.com//{SEGMENT}", "a host, a system and a segment"),
         (f"{ADDRESS}/members", "a host, a system and a segment"),
         (f"walkme://api.walkme.com/{SYSTEM}/Trial", "GUIDs"),
+        ("docebo://acme.docebosaas.com", "a host and a segment"),
     ],
 )
 def test_what_is_no_address_of_a_segment_is_refused(written, problem):

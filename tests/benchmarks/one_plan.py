@@ -15,7 +15,8 @@ import duckdb
 
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
 from airflow_segments_provider.sync.ledger.manifest import DataFile, State
-from airflow_segments_provider.sync.ledger.state import Members, file_digest
+from airflow_segments_provider.sync.ledger.parquet import file_digest
+from airflow_segments_provider.sync.ledger.state import Members
 from airflow_segments_provider.sync.plan import Plan, make_plan, write_actions
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.staging import Staged

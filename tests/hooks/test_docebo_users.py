@@ -7,7 +7,7 @@ import re
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput, PermissionDenied, UnexpectedReply
-from airflow_segments_provider.vendors.docebo.users import FEW
+from airflow_segments_provider.vendors.base.lookup import FEW
 from tests import connections
 
 connect = connections.docebo

@@ -116,7 +116,7 @@ def test_who_approves_by_the_argument(run, expected):
 )
 def test_a_run_is_named_in_plain_characters(tmp_path, run_id, named):
     ti: Any = SimpleNamespace(dag_id="dag", task_id="task", run_id=run_id, map_index=-1, try_number=1)
-    target = SimpleNamespace(limits=Limits(1, 1, 1))
+    target: Any = SimpleNamespace(limits=Limits(1, 1, 1))
     key = SegmentKey("walkme", "https://api.walkme.com", "system", "segment")
     ledger = sync_context.ledger_of({"ti": ti}, target, key, str(tmp_path), Timing())
     assert ledger.writer.run == f"dag/{named}/task/-1"

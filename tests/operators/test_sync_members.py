@@ -32,7 +32,7 @@ class Synced:
         self.state = str(ti.state)
         self.result = ti.xcom_pull(task_ids="sync", key="return_value")
         self.plan = ti.xcom_pull(task_ids="sync", key="plan")
-        self.link = ti.xcom_pull(task_ids="sync", key="_link_WalkMeSystemLink")
+        self.link = ti.xcom_pull(task_ids="sync", key="_link_SegmentLink")
 
 
 @pytest.fixture

@@ -41,6 +41,7 @@ def test_one_that_is_made_has_the_trimmed_name(walkme_sandbox, connect):
     first.make()
     assert first.key() == second.key()
     made = first.hook.find_segment(segment_guid=first.segment_id)
+    assert made is not None
     assert (made.name, made.external_id) == ("New", "trial")
     assert first.made_as == second.made_as == "trial"
 
