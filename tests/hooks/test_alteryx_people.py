@@ -190,10 +190,10 @@ def test_a_look_up_that_fails_ends_the_others_and_changes_nothing(connect, alter
     hook = connect(max_concurrency=2)
     alteryx_sandbox.fault("alteryx.list_users", "status", status=status, times=None, skip=3, body=" ".join(people))
     with pytest.raises(VendorError, match="nothing was changed") as caught:
-        hook.create_user_group("Analysts", list(people), identify_by="email")
+        hook.create_user_group("Analysts", list(people)[:20], identify_by="email")
     assert "@" not in str(caught.value)
     assert changes(alteryx_sandbox) == []
-    assert lookups(alteryx_sandbox) < 23
+    assert lookups(alteryx_sandbox) < 20
 
 
 @pytest.mark.parametrize("kind", ["lost", "truncate", "html", "empty_body"])

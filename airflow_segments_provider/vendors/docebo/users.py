@@ -79,6 +79,10 @@ def find(api: DoceboApi, values: UserSource, by: IdentifyBy) -> UserMatches:
     return UserMatches(found=found, unmatched=unmatched, ambiguous=ambiguous)
 
 
+# What the client of a connection has found out about its platform.
+EXACT_MATCH = "exact match"
+
+
 class DoceboLookUp(UserLookUp):
     """A look-up of user IDs by e-mail address, username or ID.
 
@@ -106,13 +110,26 @@ class DoceboLookUp(UserLookUp):
     def _by_text(self, value: str) -> set[str]:
         """Return the IDs of all users with exactly this value, in any case.
 
-        An exact match may be one of the username only, so a search for an e-mail address does not ask for it.
+        Docebo may apply an exact match to the username only, so a plain search for an e-mail address follows, until a
+        user with another username was found by an exact match.
         """
-        found = set[str]()
-        query = {"search_text": value, "match_type": None if self._by == "email" else "full"}
-        for page in self._api.pages(USERS, parse_user, query, lambda: [value]):
-            found |= {user.user_id for user in page.items if user_key(self._value_of(user)) == user_key(value)}
-        return found
+        known = self._api.client.discovered
+        for match in ("full", None) if self._by == "email" else ("full",):
+            if match is None and known.get(EXACT_MATCH):
+                break
+            found = [
+                user
+                for page in self._api.pages(
+                    USERS, parse_user, {"search_text": value, "match_type": match}, lambda: [value]
+                )
+                for user in page.items
+                if user_key(self._value_of(user)) == user_key(value)
+            ]
+            if match and any(user_key(user.username) != user_key(value) for user in found):
+                known[EXACT_MATCH] = "also of e-mail addresses"
+            if found:
+                return {user.user_id for user in found}
+        return set()
 
     def _by_id(self, value: str) -> set[str]:
         try:
