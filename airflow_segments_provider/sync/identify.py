@@ -47,7 +47,7 @@ def identify(
     known, unknown = (milliseconds(period) for period in (settings.identity_max_age, settings.retry_rejected_after))
     workspace.run(
         "CREATE OR REPLACE TABLE to_look_up AS SELECT identity, value FROM keyed ANTI JOIN (SELECT identity FROM "
-        "identities WHERE kind = ? AND at > CASE WHEN id IS NULL THEN ? ELSE ? END) AS fresh USING (identity)",
+        "identities WHERE kind = ? AND looked_up > CASE WHEN id IS NULL THEN ? ELSE ? END) AS fresh USING (identity)",
         [kind, now - unknown, now - known],
     )
     (users,) = workspace.one("SELECT count(*) FROM to_look_up")

@@ -10,7 +10,7 @@ import argparse
 import os
 import time
 
-from tests.benchmarks import imports, memory, plan, push, removal, staging, sync
+from tests.benchmarks import imports, memory, plan, push, removal, staging, sync, vendors
 from tests.benchmarks.report import Figure, progress, write_json
 from tests.benchmarks.server import ROOT
 
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "plan": plan.figures,
     "staging": staging.figures,
     "sync": sync.figures,
+    "vendors": vendors.figures,
 }
 RESULT = ROOT / "build" / "bench.json"
 

@@ -1,7 +1,7 @@
 """The vendor's IDs of users by their identity (e-mail address, user name, external ID), as they were looked up.
 
 Columns: ``kind`` of identity; ``identity``, normalised; ``id``, or NULL with the ``reason`` why the user was not found;
-``at``, when it was looked up, in milliseconds since 1970.
+``looked_up``, when, in milliseconds since 1970.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from airflow_segments_provider.sync.ledger.parquet import fetched
 from airflow_segments_provider.sync.ledger.store import Store
 from airflow_segments_provider.sync.workspace import Workspace
 
-COLUMNS = {"kind": "VARCHAR", "identity": "VARCHAR", "id": "VARCHAR", "at": "BIGINT", "reason": "VARCHAR"}
+COLUMNS = {"kind": "VARCHAR", "identity": "VARCHAR", "id": "VARCHAR", "looked_up": "BIGINT", "reason": "VARCHAR"}
 
 NO_USER = "no such user"
 SEVERAL_USERS = "several users"
 
 _CHECKED = f"""
     SELECT count(*), count(*) FILTER (
-        kind IS NULL OR identity IS NULL OR (id IS NULL) = (reason IS NULL) OR at IS NULL
-        OR NOT at BETWEEN {EARLIEST} AND {LATEST}
+        kind IS NULL OR identity IS NULL OR (id IS NULL) = (reason IS NULL) OR looked_up IS NULL
+        OR NOT looked_up BETWEEN {EARLIEST} AND {LATEST}
     )
 """
 
