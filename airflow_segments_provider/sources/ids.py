@@ -246,3 +246,8 @@ def without_case(text: str) -> str:
     are not normalised for the same reason: NFC maps the Kelvin sign to K.
     """
     return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
+def all_without_case(texts: Sequence[str]) -> Sequence[str]:
+    """Return texts without outer white space, and by :func:`without_case`: same order, same number."""
+    return [without_case(text.strip()) for text in texts]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from airflow_segments_provider.sync.identify import normalise
 from airflow_segments_provider.sync.ledger.state import REMOVED, Members
 from airflow_segments_provider.sync.target import Target
 
@@ -26,19 +27,23 @@ def read_list(members: Members, target: Target) -> int:
         workspace.run(f"CREATE OR REPLACE TABLE {LIVE} AS SELECT DISTINCT id FROM listed")
     else:
         members.identities.make()
+        normalise(workspace, "listed", target, "named")
         _join(members, target)
+        workspace.run(f"INSERT INTO {STRANGERS} SELECT '' FROM listed WHERE id = ''")
     (unknown,) = workspace.one(f"SELECT count(*) FROM {STRANGERS}")
     workspace.run("DROP TABLE listed")
     return int(unknown)
 
 
 def _join(members: Members, target: Target) -> None:
-    """Divide the listed identities into those of known users, and others."""
-    known = "(SELECT identity, id FROM identities WHERE kind = ? AND id NOT NULL) AS known ON identity = listed.id"
+    """Divide the identities in the table ``named`` into those of known users, and others; leave out empty ones."""
+    known = "(SELECT identity, id FROM identities WHERE kind = ? AND id NOT NULL) AS known USING (identity)"
     members.workspace.run(
-        f"CREATE OR REPLACE TABLE {LIVE} AS SELECT DISTINCT known.id FROM listed JOIN {known}", [target.identity]
+        f"CREATE OR REPLACE TABLE {LIVE} AS SELECT DISTINCT known.id FROM named JOIN {known}", [target.identity]
     )
-    members.workspace.run(f"INSERT INTO {STRANGERS} SELECT listed.id FROM listed ANTI JOIN {known}", [target.identity])
+    members.workspace.run(
+        f"INSERT INTO {STRANGERS} SELECT identity FROM named ANTI JOIN {known} WHERE identity <> ''", [target.identity]
+    )
 
 
 def identify_strangers(members: Members, target: Target, look_up: Callable[[int], Any]) -> int:
@@ -52,13 +57,8 @@ def identify_strangers(members: Members, target: Target, look_up: Callable[[int]
         f"FROM {STRANGERS} WHERE id <> ''"
     )
     look_up(users)
-    workspace.run(f"CREATE OR REPLACE TABLE listed AS SELECT id FROM {STRANGERS}")
-    workspace.run(f"CREATE OR REPLACE TABLE earlier AS FROM {LIVE}")
-    workspace.run(f"DELETE FROM {STRANGERS}")
+    workspace.run(f"DELETE FROM {STRANGERS} WHERE id <> ''")
     _join(members, target)
-    workspace.run(f"INSERT INTO {LIVE} SELECT id FROM earlier ANTI JOIN {LIVE} USING (id)")
-    workspace.run("DROP TABLE listed")
-    workspace.run("DROP TABLE earlier")
     (left,) = workspace.one(f"SELECT count(*) FROM {STRANGERS}")
     return int(left)
 

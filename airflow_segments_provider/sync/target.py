@@ -138,7 +138,7 @@ class Target(ABC):
     :ivar lists: :meth:`members` is supported.
     :ivar whole_numbers: the vendor's IDs are whole numbers.
     :ivar identity: what identifies the users of a source: ``id``, or what :meth:`look_up` accepts.
-    :ivar shows: what :meth:`members` yields: the vendor's IDs, or identities, normalised by ``identity_keys``.
+    :ivar shows: what :meth:`members` yields: the vendor's IDs, or identities.
     :ivar replaces: :meth:`replace` is supported, where members are not listed.
     :ivar ours: only this package can have added members, by the vendor's data or after :meth:`make`.
     :ivar made_as: the name that identifies a segment of :meth:`make` in its system; empty where none is created.

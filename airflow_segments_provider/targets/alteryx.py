@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import NotFound
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
+from airflow_segments_provider.sources.ids import all_without_case
 from airflow_segments_provider.sync.target import Applied, Limits
 from airflow_segments_provider.targets.base import Segment, SegmentTarget, applied
 
@@ -66,6 +67,7 @@ class AlteryxTarget(SegmentTarget):
     hook: AlteryxServerHook
     noun = "user group"
     lists = True
+    identity_keys = staticmethod(all_without_case)
 
     def __init__(self, spec: AlteryxUserGroup) -> None:
         self.spec = spec.trimmed()
@@ -116,13 +118,6 @@ class AlteryxTarget(SegmentTarget):
         from airflow_segments_provider.vendors.alteryx.parameters import id_key
 
         return list(map(id_key, ids))
-
-    @staticmethod
-    def identity_keys(values: Sequence[str]) -> Sequence[str]:
-        """Return e-mail addresses without case."""
-        from airflow_segments_provider.vendors.alteryx.parameters import user_key
-
-        return list(map(user_key, values))
 
     @cached_property
     def _api(self) -> AlteryxApi:

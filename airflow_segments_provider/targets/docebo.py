@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.docebo import DoceboHook
+from airflow_segments_provider.sources.ids import all_without_case
 from airflow_segments_provider.sync.target import Applied, Limits
 from airflow_segments_provider.targets.base import Segment, SegmentTarget
 
@@ -63,6 +64,7 @@ class DoceboTarget(SegmentTarget):
     hook: DoceboHook
     noun = "group"
     lists = True
+    identity_keys = staticmethod(all_without_case)
     whole_numbers = True
 
     def __init__(self, spec: DoceboGroup) -> None:
@@ -118,13 +120,6 @@ class DoceboTarget(SegmentTarget):
         """The names of the group's IDs in the other operators and the sensor."""
         return {"group_id": self.segment_id, "name": self.spec.name, "background_job": self._members.background}
 
-    @staticmethod
-    def identity_keys(values: Sequence[str]) -> Sequence[str]:
-        """Return e-mail addresses or usernames as Docebo compares them."""
-        from airflow_segments_provider.vendors.docebo.responses import user_key
-
-        return list(map(user_key, values))
-
     @cached_property
     def _members(self) -> GroupMembers:
         from airflow_segments_provider.vendors.docebo.members import GroupMembers
@@ -155,6 +150,6 @@ class DoceboTarget(SegmentTarget):
 
         if self.shows == "identity":
             column: Column = "email" if self.identity == "email" else "userid"
-            yield from map(self.identity_keys, exported(self._members, column))
+            yield from exported(self._members, column)
         else:
             yield from self._members.ids()

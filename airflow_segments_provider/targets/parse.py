@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.sources.ids import as_is, without_case
+from airflow_segments_provider.sources.ids import all_without_case, as_is
 from airflow_segments_provider.sync.target import Normalise
 from airflow_segments_provider.targets.alteryx import AlteryxTarget, AlteryxUserGroup
 from airflow_segments_provider.targets.base import Segment
@@ -57,8 +57,8 @@ def _from_address(address: str) -> dict[str, Any]:
 
 NORMALISE: dict[str, Normalise] = {
     AlteryxUserGroup.vendor: AlteryxTarget.normalise,
-    DoceboGroup.vendor: lambda ids: list(map(without_case, ids)),
-    ZendeskUserSegment.vendor: lambda ids: list(map(without_case, ids)),
+    DoceboGroup.vendor: all_without_case,
+    ZendeskUserSegment.vendor: all_without_case,
 }
 
 

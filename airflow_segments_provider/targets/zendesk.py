@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import InvalidInput, NotFound
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
+from airflow_segments_provider.sources.ids import all_without_case
 from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey
 from airflow_segments_provider.targets.base import Segment, SegmentTarget, applied
 
@@ -94,6 +95,7 @@ class ZendeskTarget(SegmentTarget):
     hook: ZendeskHelpCenterHook
     noun = "user segment"
     lists = True
+    identity_keys = staticmethod(all_without_case)
     whole_numbers = True
 
     def __init__(self, spec: ZendeskUserSegment) -> None:
@@ -161,13 +163,6 @@ class ZendeskTarget(SegmentTarget):
         """The names of the segment's IDs in the other operators and the sensor; there are no jobs to wait for."""
         segment = int(self.segment_id) if self.segment_id else None
         return {"user_segment_id": segment, "name": self.spec.name, "job_ids": []}
-
-    @staticmethod
-    def identity_keys(values: Sequence[str]) -> Sequence[str]:
-        """Return e-mail addresses or external IDs without case."""
-        from airflow_segments_provider.vendors.zendesk.parameters import user_key
-
-        return list(map(user_key, values))
 
     @cached_property
     def _api(self) -> ZendeskApi:

@@ -1,4 +1,7 @@
-"""Writes the ledger of a first sync, without its requests. Arguments: the vendor, how many users, the ledgers' folder."""
+"""Writes the ledger of a first sync, without its requests.
+
+Arguments: the vendor, how many users, and the folder of the ledgers.
+"""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Bare:
     def docebo(self, users: int, *, first: bool) -> None:
         """Find the group, list it; look up, add, and list it again."""
         self.get("docebo/audiences/v1/audience", search_text=NAME)
-        self.get(f"docebo/audiences/v1/audience/{GROUP}/export-users", email="true")
+        self.get(f"docebo/audiences/v1/audience/{GROUP}/export-users", email="true", include_header="true")
         if first:
             self.each(lambda email: self.get("docebo/manage/v1/user", search_text=email), addresses(users))
             for batch in self.batches(list(range(1, users + 1))):

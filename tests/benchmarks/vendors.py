@@ -58,11 +58,10 @@ def connections(port: int) -> dict[str, str]:
 
 def figures() -> list[Figure]:
     """The seconds of both runs over those of the requests alone."""
-    found = []
+    found = list[Figure]()
     for run, users in (("first", NEW), ("again", UNCHANGED)):
         with server(users) as port:
-            for vendor in VENDORS:
-                found.append(_figure(port, vendor, run, users))
+            found += [_figure(port, vendor, run, users) for vendor in VENDORS]
     return found
 
 

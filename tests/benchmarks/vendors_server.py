@@ -1,7 +1,7 @@
 """A minimal server with one group of each vendor that lists members; see :mod:`tests.benchmarks.server`.
 
-Arguments: the seconds that each request but those for tokens takes, and the number of users. User ``n`` has the ID ``n``
-and the address ``user<n>@example.com``; the platforms have a million other users.
+Arguments: the seconds that each request but those for tokens takes, and the number of users. User ``n`` has the ID
+``n`` and the address ``user<n>@example.com``; the platforms have a million other users.
 """
 
 from __future__ import annotations
@@ -66,10 +66,15 @@ class Vendors:
         if path == "manage/v1/user":
             if text := query.get("search_text"):
                 number = int(ADDRESS.fullmatch(text)[1])  # type: ignore[index]
-                return {"data": {"items": [{"user_id": str(number), "username": f"u{number}", "email": text}]}}
+                return {
+                    "data": {
+                        "items": [{"user_id": str(number), "username": f"u{number}", "email": text}],
+                        "has_more_data": False,
+                    }
+                }
             return {"data": {"items": [{"user_id": "0", "username": "u0", "email": ""}], "total_count": OTHERS}}
         if path.endswith("/export-users"):
-            return "".join(f"user{number}@example.com\n" for number in sorted(members))
+            return "email\n" + "".join(f"user{number}@example.com\n" for number in sorted(members))
         if path.endswith("/assign_users"):
             members.update(json.loads(bytes(body))["user_ids"])
             return {"data": {"success": True, "background_job": False}}
