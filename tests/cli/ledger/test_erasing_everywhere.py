@@ -689,8 +689,8 @@ def test_uploads_that_the_connection_may_not_list(s3, ledger):  # noqa: F811
         return s3.app(environ, start_response)
 
     s3.answer = deny
-    status, out, _ = ledger("erase-person", "--ledger-path", path, "ghost")
-    assert (status, "this connection cannot delete unfinished uploads" in out) == (0, True)
+    status, out, err = ledger("erase-person", "--ledger-path", path, "ghost")
+    assert (status, "this connection cannot delete unfinished uploads" in out) == (0, True), out + err
 
 
 @local
