@@ -1,13 +1,18 @@
-"""Put the people of one table into a WalkMe segment, a Docebo group, an Alteryx user group and a Zendesk user segment.
+"""Keep a WalkMe segment, a Docebo group, an Alteryx user group and a Zendesk user segment equal to one table.
 
 See it run without an account: `make demo-all`.
 
-WalkMe takes your own user ids as they are. The others know people by ids of their own, which are found by e-mail
-address before anything is changed; whom a vendor does not know is left out there, and counted.
+WalkMe takes your own user IDs. The other vendors have IDs of their own, which are looked up by e-mail address once, and
+kept in the ledger. A user whom a vendor does not have is left out there, counted, and listed beside the ledger.
 
-To make it yours, set five Airflow connections, `walkme_default`, `docebo_default`, `alteryx_server_default`,
-`zendesk_help_center_default` and `people_db` (any SQL database), and put your own queries below. A run on a schedule
-adds whom it finds to what the first run made, and removes nobody.
+To make it yours:
+
+1. Set five Airflow connections, `walkme_default`, `docebo_default`, `alteryx_server_default`,
+   `zendesk_help_center_default` and `people_db` (any SQL database), and put your own queries below.
+2. Set `[segments] ledger_path` in `airflow.cfg`, e.g. `s3://aws_default@bucket/segments`. It holds IDs and addresses of
+   users, so protect it like the source.
+3. Start a run with `plan_only`: each task logs what it would send, and sends nothing but look-ups.
+4. Start one without, then set `schedule` below.
 """
 
 from __future__ import annotations
@@ -17,26 +22,30 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
 
-from airflow_segments_provider.operators.alteryx import AlteryxServerCreateUserGroupOperator
-from airflow_segments_provider.operators.docebo import DoceboCreateGroupOperator
-from airflow_segments_provider.operators.walkme import WalkMeCreateSegmentOperator
-from airflow_segments_provider.operators.zendesk import ZendeskCreateUserSegmentOperator
+from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.sources.sql import SqlMembers
+from airflow_segments_provider.targets.alteryx import AlteryxUserGroup
+from airflow_segments_provider.targets.base import Segment
+from airflow_segments_provider.targets.docebo import DoceboGroup
+from airflow_segments_provider.targets.walkme import WalkMeSegment
+from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
+
+USERS = "FROM people WHERE plan = 'trial'"
 
 
-def people(query: str) -> SqlMembers:
-    """Return the ids or addresses that a query returns: read while the task runs, so that no XCom holds them."""
-    return SqlMembers(query, conn_id="{{ params.people_conn_id }}")
-
-
-def told(result: dict[str, Any]) -> dict[str, int]:
-    """Of a vendor's result, how many were sent, and how many it did not know."""
-    return {"sent": result["users_sent"], "unknown": sum(result.get("users_unmatched", {}).values())}
+def sync(task_id: str, target: Segment, query: str) -> SyncMembersOperator:
+    """Return a task that makes the members of a target those of a query."""
+    return SyncMembersOperator(
+        task_id=task_id,
+        target=target,
+        source=SqlMembers(query, conn_id="{{ params.people_conn_id }}"),
+        plan_only="{{ params.plan_only }}",
+    )
 
 
 with DAG(
     dag_id="four_vendors",
-    description="The same people at WalkMe, Docebo, Alteryx Server and Zendesk Help Center",
+    description="The same users at WalkMe, Docebo, Alteryx Server and Zendesk Help Center",
     schedule=None,  # such as "@daily"
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -44,32 +53,25 @@ with DAG(
     default_args={"retries": 2},
     params={
         "name": Param("People on trial", type="string", minLength=1, maxLength=255),
-        "people_conn_id": Param("people_db", type="string", description="The database with the people"),
+        "people_conn_id": Param("people_db", type="string", description="The database with the users"),
+        "plan_only": Param(False, type="boolean", description="Send nothing, return the plans"),
     },
     tags=["walkme", "docebo", "alteryx", "zendesk"],
     doc_md=__doc__,
 ) as dag:
-    # Four tasks side by side: what fails at one vendor holds up no other.
-    walkme = WalkMeCreateSegmentOperator(
-        task_id="walkme",
-        name="{{ params.name }}",
-        user_ids=people("SELECT user_id FROM people WHERE plan = 'trial'"),
-        on_invalid="skip",
-    )
-    by_email: dict[str, Any] = {
-        "name": "{{ params.name }}",
-        "user_ids": people("SELECT email FROM people WHERE plan = 'trial'"),
-        "identify_by": "email",
-        "on_invalid": "skip",
-        "on_unmatched": "skip",
-    }
-    docebo = DoceboCreateGroupOperator(task_id="docebo", **by_email)
-    alteryx = AlteryxServerCreateUserGroupOperator(task_id="alteryx", **by_email)
-    zendesk = ZendeskCreateUserSegmentOperator(task_id="zendesk", **by_email)
+    # Four tasks beside each other: what fails at one vendor does not delay another.
+    name = "{{ params.name }}"
+    walkme = sync("walkme", WalkMeSegment(name, create=True), f"SELECT user_id {USERS}")
+    docebo = sync("docebo", DoceboGroup(name, create=True, identity="email"), f"SELECT email {USERS}")
+    alteryx = sync("alteryx", AlteryxUserGroup(name, create=True, identity="email"), f"SELECT email {USERS}")
+    zendesk = sync("zendesk", ZendeskUserSegment(name, create=True, identity="email"), f"SELECT email {USERS}")
 
     @task
-    def summary(**results: Any) -> dict[str, Any]:
-        """How many were sent to each vendor, and how many it did not know."""
-        return {vendor: told(results[vendor]) for vendor in ("walkme", "docebo", "alteryx", "zendesk")}
+    def summary(**results: Any) -> dict[str, dict[str, int]]:
+        """Return how many users each vendor has in it, and how many it does not have at all."""
+        return {
+            vendor: {"members": results[vendor]["members"], "unmatched": results[vendor]["counts"]["unmatched"]}
+            for vendor in ("walkme", "docebo", "alteryx", "zendesk")
+        }
 
     summary(walkme=walkme.output, docebo=docebo.output, alteryx=alteryx.output, zendesk=zendesk.output)

@@ -165,11 +165,21 @@ def result_of(synced: Synced) -> dict[str, Any]:
         "rejected": synced.rejected,
         "invalid": synced.plan.invalid,
         "digest": synced.plan.digest,
+        "members": _members(synced),
+        "unmatched": synced.unmatched,
         "breaches": list(synced.breaches),
         "changed_in": synced.changed_in,
         "report": synced.report,
         "changed_at": synced.changed_at and datetime.fromtimestamp(synced.changed_at / 1000, UTC).isoformat(),
     }
+
+
+def _members(synced: Synced) -> int | None:
+    """Return how many of the wanted users are members, by the vendor's responses; None where a run only removes."""
+    counts = synced.counts
+    if synced.plan.mode == "remove" or synced.outcome == "planned":
+        return None
+    return counts["wanted"] - sum(counts.get(kind, 0) for kind in ("rejected", "waiting", "deferred"))
 
 
 def check_complete(synced: Synced, settings: Settings) -> None:
@@ -209,13 +219,15 @@ class SyncMembersOperator(SegmentsOperator):
     same source sends nothing.
 
     Returns ``outcome`` (``changed``, ``unchanged``, ``planned``), ``counts`` (``wanted``, ``baseline``, ``add``,
-    ``again``, ``remove``, ``applied``, ``rejected``, ``waiting``, ``duplicates``, ``invalid``…), ``rejected`` and
-    ``invalid`` by reason, ``digest`` of the plan, ``changed_at`` and ``changed_in`` (time and ledger generation of the
-    last change, which an earlier run may have made), ``report`` (the folder of the plan and of the rows that were left
-    out), and the segment's ``vendor``, ``system``, ``segment``. For WalkMe, ``system_guid`` and ``segment_guid`` are
-    added, so that the propagation sensor accepts the result. The XCom ``plan`` has the counts and the digest, also of a
-    plan that was refused. After a change, Airflow gets an event of the segment's asset; see
-    :mod:`airflow_segments_provider.assets`.
+    ``again``, ``remove``, ``applied``, ``rejected``, ``waiting``, ``duplicates``, ``invalid``, ``unmatched``,
+    ``unconfirmed``, ``strangers``, ``missing``…), ``rejected``, ``invalid`` and ``unmatched`` by reason, ``members``
+    (how many of the wanted users are members, by the vendor's responses), ``digest`` of the plan, ``changed_at`` and
+    ``changed_in`` (time and ledger generation of the last change, which an earlier run may have made), ``report`` (the
+    folder of the plan and of the rows that were left out), and the segment's ``vendor``, ``system``, ``segment``. For
+    WalkMe, ``system_guid`` and ``segment_guid`` are added, for Docebo ``group_id``, for Alteryx Server
+    ``user_group_id``, for Zendesk ``user_segment_id``, so that the vendors' sensors and operators accept the result.
+    The XCom ``plan`` has the counts and the digest, also of a plan that was refused. After a change, Airflow gets an
+    event of the segment's asset; see :mod:`airflow_segments_provider.assets`.
 
     An Airflow variable ``segments_ledger_…`` for each segment detects a ledger that was lost or restored from an older
     copy.

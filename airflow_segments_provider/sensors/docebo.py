@@ -50,7 +50,8 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
     Returns ``group_id, members, users_missing, populated_at``. If the group is deleted meanwhile, the sensor fails at
     once with ``NotFound``.
 
-    :param group: the result of the change (``create.output``); a manual group without a background job needs one poll.
+    :param group: the result of the change (``create.output``), or of a sync (``sync.output``), which also sets
+        ``min_count``; a manual group without a background job needs one poll.
     :param group_id: in place of ``group``: the uuid, or the number of the former groups service.
     :param name: in place of both; one call more.
     :param expected_user_ids: users who must be members, as ``user_ids`` of the operators. The triggerer gets their

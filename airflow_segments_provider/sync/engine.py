@@ -60,7 +60,7 @@ class Synced:
     :param counts: those of the plan, and its outcome: ``applied + rejected + unconfirmed + deferred`` are all that was
         planned; ``unconfirmed`` were acknowledged, and the vendor's list does not show it; ``deferred`` are retries
         beyond the budget of a run.
-    :param rejected: how many users the vendor rejected, by reason.
+    :param rejected: how many users the vendor rejected, by reason; ``unmatched``: how many it did not have.
     :param breaches: the limits that a plan exceeds in a preview.
     :param changed_in: the generation in which members were last changed, 0 for none; ``changed_at``: when, in
         milliseconds since 1970.
@@ -72,6 +72,7 @@ class Synced:
     outcome: Outcome
     counts: dict[str, int]
     rejected: dict[str, int] = field(default_factory=dict)
+    unmatched: dict[str, int] = field(default_factory=dict)
     breaches: tuple[str, ...] = ()
     changed_in: int = 0
     changed_at: int | None = None
@@ -143,7 +144,9 @@ class Sync:
             plan = self.guard(ledger, members, staged, plan, notices)
         written = self.report(ledger, staged, plan) if plan.sends or plan.invalid else None
         self.check()
-        return replace(self.send(ledger, members, plan), report=written, notices=(*notices, *self.notices))
+        unmatched = staged.unmatched if staged else {}
+        sent = self.send(ledger, members, plan)
+        return replace(sent, report=written, unmatched=unmatched, notices=(*notices, *self.notices))
 
     def check(self) -> None:
         """Check that Airflow has not ended the task.
@@ -379,7 +382,17 @@ class Sync:
         approvals.delete_old(ledger)
         written = self.report(ledger, staged, plan, "Only planned", found)
         changed = _last_change(ledger)
-        return Synced(plan, "planned", plan.counts, {}, tuple(found), report=written, notices=notices, **changed)
+        unmatched = staged.unmatched if staged else {}
+        return Synced(
+            plan,
+            "planned",
+            plan.counts,
+            unmatched=unmatched,
+            breaches=tuple(found),
+            report=written,
+            notices=notices,
+            **changed,
+        )
 
     def guard(self, ledger: Ledger, members: Members, staged: Staged, plan: Plan, notices: tuple[str, ...]) -> Plan:
         """Return the plan, or one without removals, if it exceeds no limit.

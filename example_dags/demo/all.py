@@ -23,6 +23,7 @@ from example_dags.demo.progress import Progress, shown  # noqa: E402
 from example_dags.demo.scene import Scene, World  # noqa: E402
 from example_dags.demo.scenes.alteryx import alteryx_user_group  # noqa: E402
 from example_dags.demo.scenes.docebo import docebo_group  # noqa: E402
+from example_dags.demo.scenes.docebo_sync import docebo_sync  # noqa: E402
 from example_dags.demo.scenes.four_vendors import four_vendors  # noqa: E402
 from example_dags.demo.scenes.walkme import walkme_segment  # noqa: E402
 from example_dags.demo.scenes.walkme_sync import walkme_sync, walkme_sync_many  # noqa: E402
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 SCENES: dict[str, Callable[[World], Scene]] = {
     "alteryx_user_group": alteryx_user_group,
     "docebo_group": docebo_group,
+    "docebo_sync": docebo_sync,
     "four_vendors": four_vendors,
     "walkme_segment": walkme_segment,
     "walkme_sync": walkme_sync,

@@ -16,7 +16,13 @@ from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.values import UserSource, chunks
 from airflow_segments_provider.vendors.base.lookup import FEW
-from airflow_segments_provider.vendors.base.parameters import UsersParameters, limit_problems, validated, with_result
+from airflow_segments_provider.vendors.base.parameters import (
+    UsersParameters,
+    is_absent,
+    limit_problems,
+    validated,
+    with_result,
+)
 from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, Column, GroupKey, IdentifyBy
 from airflow_segments_provider.vendors.docebo.responses import user_key
 from airflow_segments_provider.vendors.docebo.users import DoceboLookUp
@@ -30,6 +36,8 @@ PER_LOOK_UP = 1_000
 
 # The fields of the result of a change that say what to wait for.
 _RESULT_FIELDS = ("outcome", "background_job", "users_unmatched")
+# The same of a sync; its members are the least number to wait for.
+_SYNC_FIELDS = ("unmatched", "members")
 
 
 class GroupWait(GroupKey, UsersParameters):
@@ -49,7 +57,13 @@ class GroupWait(GroupKey, UsersParameters):
     @model_validator(mode="before")
     @classmethod
     def _take_result(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_result({"group": values.get("group")}, "group", _RESULT_FIELDS) | values
+        found = with_result({"group": values.get("group")}, "group", (*_RESULT_FIELDS, *_SYNC_FIELDS))
+        unmatched, members = (found.pop(name, None) for name in _SYNC_FIELDS)
+        if unmatched is not None:
+            found["users_unmatched"] = unmatched
+        if members and is_absent(values.get("min_count")):
+            values = {**values, "min_count": members}
+        return found | values
 
     @property
     def allowed_missing(self) -> int:

@@ -51,18 +51,22 @@ def four_vendors(world: World) -> Scene:
         ]
         return {vendor: found for vendor, name, found in there if name == NAME}
 
-    # In capitals as well, some of them, which is the same user.
-    unknown = {vendor: {"no such user": lacking} for vendor, lacking in LACKING.items()}
     return Scene(
         "four_vendors",
         {"name": NAME},
         members,
         {"summary": at},
         results={
-            "walkme": {"users_rejected": BLANKS},
+            "walkme": {"outcome": "changed", "invalid": BLANKS},
             **{
-                vendor: {"users_sent": len(at[vendor]), "users_rejected": BLANKS, "users_unmatched": unknown[vendor]}
-                for vendor in LACKING
+                vendor: {
+                    "outcome": "changed",
+                    "members": len(at[vendor]),
+                    "invalid": BLANKS,
+                    # In capitals as well, some of them, which is the same user.
+                    "unmatched": {"no such user": lacking},
+                }
+                for vendor, lacking in LACKING.items()
             },
         },
     )
