@@ -461,7 +461,7 @@ class SyncMembersOperator(SegmentsOperator):
                 on_look_up=self._show_look_up,
                 keep_list=lambda name, path: UserListFile(
                     context["ti"], self.log, name, self.ledger_path or location.ledger_path()
-                ).keep(path),
+                ).write(path),
             )
             try:
                 synced = sync.run()
@@ -499,7 +499,8 @@ class SyncMembersOperator(SegmentsOperator):
 
     def _show_look_up(self, users: int, requests: int, duration: timedelta | None) -> None:
         takes = f", about {duration} at the connection's rate" if duration else ""
-        self.log.info("Looking up %s users in %s requests%s.", f"{users:,}", f"{requests:,}", takes)
+        sent = "1 request" if requests == 1 else f"{requests:,} requests"
+        self.log.info("Looking up %s users in %s%s.", f"{users:,}", sent, takes)
 
     def _wait(self, until: int) -> NoReturn:
         from airflow.providers.standard.triggers.temporal import DateTimeTrigger

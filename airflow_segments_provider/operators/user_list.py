@@ -38,13 +38,13 @@ class UserListFile:
         self.location: str | None = None
 
     def keep(self, path: Path) -> str:
-        """Copy the list, and return a sentence with its location, or the reason why there is no file."""
-        sentence = self._keep(path)
-        if self._name == UNMATCHED:
-            self._log.warning("Users were not found. %s", sentence)
+        """Copy the list of users who were not found, log that, and return :meth:`write`."""
+        sentence = self.write(path)
+        self._log.warning("Users were not found. %s", sentence)
         return sentence
 
-    def _keep(self, path: Path) -> str:
+    def write(self, path: Path) -> str:
+        """Copy a list, and return a sentence with its location, or the reason why there is no file."""
         from airflow_segments_provider.sync.ledger.location import configured_ledger_path, store_at, timing
         from airflow_segments_provider.sync.ledger.names import UNMATCHED as FOLDER
 

@@ -218,10 +218,11 @@ class Sync:
         unmatched = sum(found.unmatched.values())
         if not unmatched or found.unmatched_list is None:
             return found
-        reasons = ", ".join(f"{reason}: {users:,}" for reason, users in found.unmatched.items())
-        problem = f"{unmatched:,} of {staged.wanted:,} users were not found ({reasons})"
+        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in found.unmatched.items())
+        users = found.wanted + unmatched
+        problem = f"{unmatched:,} of {users:,} users were not found ({reasons})"
         listed = self.keep_list("unmatched", found.unmatched_list)
-        if breach := breach_of_unmatched(unmatched, staged.wanted, self.settings.max_unmatched_fraction):
+        if breach := breach_of_unmatched(unmatched, users, self.settings.max_unmatched_fraction):
             raise InvalidInput(f"The source of {self.target.key()}", [f"{problem}; {breach}. {listed}"])
         self.notices.append(f"{problem} and are left out. {listed}")
         return found

@@ -22,6 +22,7 @@ from example_dags.demo.progress import Progress, shown  # noqa: E402
 if TYPE_CHECKING:
     from airflow_segments_provider.testing.sandbox.client import SandboxClient
     from example_dags.demo.day import Day
+    from example_dags.demo.verdict import Ran
     from example_dags.demo.watch import Step
 
 # A shorter wait than 10 seconds is not deferred, and some go by before it starts.
@@ -44,13 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows = len(people)
             say("people", f"{rows:,} rows in {shown(people.database)}, made by example_dags/demo/people.py")
             days = _run(people, directory, options.lag, say)
+            # Imported here: Airflow reads its configuration when it is imported.
+            from example_dags.demo.all import run
+
+            say.title(f"{len(days) + 1}. A Docebo group follows a CSV file of e-mail addresses")
+            by_email = run("docebo_sync", directory, say)
         except subprocess.CalledProcessError:
             print(f"\nFAILED: airflow db migrate; {shown(log_path)} says why.", file=terminal)
             return 1
         except KeyboardInterrupt:
             print("\nInterrupted.", file=terminal)
             return 130
-        return _report(days, rows, say, terminal, log_path)
+        return _report(days, by_email, rows, say, terminal, log_path)
 
 
 def _run(people: People, directory: Path, lag: float, say: Progress) -> list[Day]:
@@ -108,13 +114,14 @@ def _run_day(day: Day, sandbox: SandboxClient, say: Progress) -> None:
     day.members = next((sandbox.members(one.guid) for one in sandbox.segments() if one.name == segment), None)
 
 
-def _report(days: list[Day], rows: int, say: Progress, terminal: TextIO, log_path: Path) -> int:
+def _report(days: list[Day], by_email: Ran, rows: int, say: Progress, terminal: TextIO, log_path: Path) -> int:
+    from example_dags.demo import verdict
     from example_dags.demo.day import facts
     from example_dags.demo.report import table
 
-    checked = [fact for day in days for fact in facts(day)]
+    checked = [fact for day in days for fact in facts(day)] + list(verdict.facts(by_email))
     wrong = [fact for fact in checked if not fact.holds]
-    print("", *table(days, rows), "", sep="\n", file=terminal)
+    print("", *table(days, rows), "", *verdict.table([by_email]), "", sep="\n", file=terminal)
     for fact in wrong:
         print(f"DIFFERS: {fact}", file=terminal)
     if wrong:
@@ -130,7 +137,7 @@ def _report(days: list[Day], rows: int, say: Progress, terminal: TextIO, log_pat
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        description="Keep a WalkMe segment in the sandbox in sync, by Airflow; no account needed."
+        description="Keep a WalkMe segment and a Docebo group in the sandbox in sync; no account needed."
     )
     parser.add_argument(
         "--directory", type=Path, default=ROOT / "build" / "demo", help="for all files (default: build/demo)"
