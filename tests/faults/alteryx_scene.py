@@ -94,7 +94,7 @@ class AlteryxScene(Scene):
         "exact": Operation(
             "create",
             "alteryx.create_group",
-            "TLGAAAGGRR",
+            "TLGAAGRR",
             before="ab1",
             first=None,
             wanted="12345",

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_segments_provider.errors import NotFound, RejectedRequest, UnexpectedReply
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.vendors.alteryx.api import OTHER_REASONS, REASONS_KEPT
 from airflow_segments_provider.vendors.alteryx.parameters import RESOURCES, UserGroupKey, id_key
 from airflow_segments_provider.vendors.alteryx.responses import UserGroup, UserGroupChange, parse_created_id
 from airflow_segments_provider.vendors.alteryx.users import same_users
-from airflow_segments_provider.vendors.base.creation import Creation, check_removals
+from airflow_segments_provider.vendors.base.creation import Creation
+from airflow_segments_provider.vendors.base.exact import Difference, difference
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import Response
@@ -84,36 +86,37 @@ class UserGroupCreation(Creation[UserGroup, str, UserGroupChange]):
 
     def updated(self, existing: UserGroup) -> UserGroupChange:
         """Set the role, and add the missing users before others are removed."""
-        group_id, users = existing.user_group_id, self._write.users
+        group_id = existing.user_group_id
         before = self.api.group(group_id).members or frozenset()
-        wanted = {id_key(user) for batch in users.batches() for user in batch.ids()}
-        leaving = sorted(user for user in before if id_key(user) not in wanted)
-        check_removals(self.subject, self._parameters, users=len(wanted), members=len(before), removed=len(leaving))
-        if existing.role != self._parameters.role:
-            self.api.call("PUT", "usergroups", group_id, body=self._body, may_be_empty=True)
-        change = self._add(group_id, "updated", self._parameters.role)
-        if not leaving:
-            return change
-        self._check_present(group_id, wanted, leaving, refused=sum(change.users_refused.values()))
-        with StagedUserIds(max_length=users.max_length, per_request=users.per_request) as staged:
-            staged.fill(leaving)
-            removed = _remove(self.api, group_id, staged)
-        return change.model_copy(update={"users_removed": removed, "requests": self.api.requests})
+        with difference(self._write.users, before, id_key) as change:
+            change.check(self.subject, self._parameters)
+            if existing.role != self._parameters.role:
+                self.api.call("PUT", "usergroups", group_id, body=self._body, may_be_empty=True)
+            sent, (added, refused) = change.add(
+                lambda missing: _add(self.api, group_id, missing, self._parameters.on_refused)
+            )
+            if change.leaving:
+                self._check_present(group_id, change, refused=sum(refused.values()))
+            _, removed = change.remove(lambda leaving: _remove(self.api, group_id, leaving))
+        return self._done(group_id, "updated", self._parameters.role, sent, added, refused, users_removed=removed)
 
     @property
     def _body(self) -> bytes:
         return encode({"name": self._parameters.name, "role": self._parameters.role})
 
-    def _check_present(self, user_group_id: str, wanted: set[str], leaving: list[str], *, refused: int) -> None:
+    def _check_present(self, user_group_id: str, change: Difference, *, refused: int) -> None:
         """Check that the group shows the users who were added, before others are removed.
 
         :raises UnexpectedReply: it does not; it may show them by other IDs, which would be removed.
         """
-        missing = wanted - self.api.group(user_group_id).member_keys
-        unclear = len(missing) > refused or (wanted and missing == wanted)
-        if unclear or not same_users(self.api, missing).isdisjoint(map(id_key, leaving)):
+        with IdSet() as shown:
+            shown.update(self.api.group(user_group_id).member_keys)
+            missing = set(change.users.minus(shown))
+        users = len(change.users)
+        unclear = len(missing) > refused or (users and len(missing) == users)
+        if unclear or any(user in change.members for user in same_users(self.api, missing)):
             raise UnexpectedReply(
-                f"Alteryx Server shows user group {user_group_id} without {len(missing):,} of the {len(wanted):,} "
+                f"Alteryx Server shows user group {user_group_id} without {len(missing):,} of the {users:,} "
                 f"users who were to be added, and refused {refused:,}. No user was removed, as the server may show "
                 "these users by other IDs. Compare the IDs with those of its user list, and run the task again. "
                 f"{self.api.where}",
@@ -122,16 +125,23 @@ class UserGroupCreation(Creation[UserGroup, str, UserGroupChange]):
             )
 
     def _add(self, user_group_id: str, outcome: str, role: str) -> UserGroupChange:
-        added, refused = _add(self.api, user_group_id, self._write.users, self._parameters.on_refused)
+        users = self._write.users
+        added, refused = _add(self.api, user_group_id, users, self._parameters.on_refused)
+        return self._done(user_group_id, outcome, role, users.users, added, refused)
+
+    def _done(
+        self, user_group_id: str, outcome: str, role: str, sent: int, added: int, refused: dict[str, int], **more: int
+    ) -> UserGroupChange:
         return _change(
             self.api,
             user_group_id,
             self._parameters.name,
             outcome,
             role=role,
-            users_sent=self._write.users.users,
+            users_sent=sent,
             users_added=added,
             users_refused=refused,
+            **more,
             **self._write.left_out,
         )
 

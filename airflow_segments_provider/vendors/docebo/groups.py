@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import Conflict, InvalidInput, NotFound
 from airflow_segments_provider.vendors.base.creation import Creation, check_removals
+from airflow_segments_provider.vendors.base.exact import difference
 from airflow_segments_provider.vendors.docebo.api import GROUPS
 from airflow_segments_provider.vendors.docebo.members import GroupMembers, check_add_route
 from airflow_segments_provider.vendors.docebo.responses import Group, GroupChange, parse_background, parse_created_id
@@ -106,22 +107,17 @@ class GroupCreation(Creation[Group, str, GroupChange]):
             self._describe(existing)
             return self._add(existing.group_id, "updated")
         members = GroupMembers(self.api, existing.group_id)
-        if not self._write.users.users:
-            self._check_removals(members.count(), 0)
-
-        def begin(present: int, removed: int) -> None:
-            self._check_removals(present, removed)
+        if not self._write.users.users and not self._parameters.allow_empty:
+            # Before the list is read.
+            check_removals(self.subject, self._parameters, users=0, members=members.count(), removed=0)
+        with difference(self._write.users, (user for page in members.ids() for user in page)) as change:
+            change.check(self.subject, self._parameters)
             self._describe(existing)
-
-        added, removed = members.make_exact(self._write.users, begin)
+            added, removed = members.make_exact(change)
         return self._change(members, "updated", users_sent=added, users_removed=removed)
 
     def _describe(self, existing: Group) -> None:
         change(self.api, self.api.group(existing.group_id), self._parameters)
-
-    def _check_removals(self, members: int, removed: int) -> None:
-        users = self._write.users.users
-        check_removals(self.subject, self._parameters, users=users, members=members, removed=removed)
 
     def _add(self, group_id: str, outcome: str) -> GroupChange:
         members = GroupMembers(self.api, group_id)

@@ -18,12 +18,12 @@ from airflow_segments_provider.errors import (
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 from airflow_segments_provider.sources.id_storage import IdSet
-from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.vendors.docebo.api import GROUPS
 from airflow_segments_provider.vendors.docebo.responses import parse_addition, parse_background, parse_member
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import Response
+    from airflow_segments_provider.vendors.base.exact import Difference
     from airflow_segments_provider.vendors.docebo.api import DoceboApi
     from airflow_segments_provider.vendors.docebo.responses import Member
 
@@ -98,28 +98,16 @@ class GroupMembers:
         body = {"user_ids": [], **{name: value for name, value in options.items() if value}}
         self._remove(encode(body), lambda: searches)
 
-    def make_exact(self, wanted: StagedUserIds, begin: Callable[[int, int], None]) -> tuple[int, int]:
+    def make_exact(self, change: Difference) -> tuple[int, int]:
         """Add missing users, then remove other members; return the number of both.
 
-        :param begin: called before the first change with the number of members and of removals.
         :raises UnexpectedReply: none of the users is a member after the addition. No user was removed.
         """
-
-        def change(make: Callable[[StagedUserIds], None], ids: Iterator[str]) -> int:
-            with StagedUserIds(max_length=MAX_DIGITS, per_request=wanted.per_request) as staged:
-                staged.fill(ids)
-                make(staged)
-                return staged.users
-
-        with IdSet() as users, IdSet() as present:
-            users.update(user_id for batch in wanted.batches() for user_id in batch.ids())
-            present.update(member.user_id for member in self.list())
-            leaving = sum(1 for _ in present.minus(users))
-            begin(len(present), leaving)
-            added = change(self.add, users.minus(present))
-            if added and leaving and leaving == len(present) and not self.background:
-                self._check_added(users)
-            return added, change(self.remove, present.minus(users))
+        added, _ = change.add(self.add)
+        if added and change.leaving and change.leaving == len(change.members) and not self.background:
+            self._check_added(change.users)
+        removed, _ = change.remove(self.remove)
+        return added, removed
 
     def _check_added(self, users: IdSet) -> None:
         """Check that at least one user is a member: Docebo acknowledges unknown IDs, too."""
