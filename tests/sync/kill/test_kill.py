@@ -36,24 +36,32 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_segments_provider.operators.sync import SyncMembersOperator
+from airflow_segments_provider.targets.docebo import DoceboGroup
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 
-class People:
-    """Whoever reads it leaves the id of its process behind."""
+class Users:
+    """A process that reads it leaves its ID behind."""
 
-    def __init__(self, task, first, last):
-        self.task, self.first, self.last = task, first, last
+    def __init__(self, task, first, last, ending):
+        self.task, self.first, self.last, self.ending = task, first, last, ending
 
     def __str__(self):
-        return f"People({self.task})"
+        return f"Users({self.task})"
 
     __repr__ = __str__
 
     def __iter__(self):
         Path("PIDS", f"{self.task}.{os.getpid()}").touch()
         for number in range(self.first, self.last):
-            yield f"p{number:03}"
+            yield f"p{number:03}{self.ending}"
+
+
+def target_of(number):
+    """Return a segment that exists, one that the task creates, or a group that it creates, by e-mail address."""
+    if number % 3 == 2:
+        return DoceboGroup(f"Users {number}", create=True, identity="email")
+    return WalkMeSegment(f"Users {number}", create=True)
 
 
 with DAG(
@@ -67,12 +75,11 @@ with DAG(
         def sync(task, first, last):
             return SyncMembersOperator(
                 task_id=task,
-                target=WalkMeSegment(f"People {number}", create=True),
-                source=People(task, first, last),
+                target=target_of(number),
+                source=Users(task, first, last, "@example.org" if number % 3 == 2 else ""),
                 ledger_path="LEDGER",
                 takeover=True,
-                # The others are made by the task that is killed.
-                first_sync=None if number % 2 else "add",
+                first_sync=None if number % 3 else "add",
             )
 
         sync(f"fill{number}", 0, 40) >> sync(f"change{number}", 20, 60)
@@ -110,21 +117,28 @@ class Killer:
 
 
 @pytest.fixture
-def killed(segments_sandbox, migrated_db, tmp_path, tell):
+def killed(segments_sandbox, docebo_sandbox, migrated_db, tmp_path, tell):
     """Sync so many segments twice each, and kill each task up to twice; return the number of kills."""
     client = segments_sandbox.client
     client.reset()
     client.fault("walkme.update", "latency", times=None, seconds=LATENCY)
+    docebo_sandbox.reset()
+    for endpoint in ("docebo.add_members", "docebo.remove_members", "docebo.list_users"):
+        docebo_sandbox.fault(endpoint, "latency", times=None, seconds=LATENCY)
+    ids = {number: docebo_sandbox.add_user(f"u{number}", email=f"p{number:03}@example.org") for number in range(60)}
     seed = secrets.randbits(32)
     print(f"\nseed {seed}")  # noqa: T201  # which instants they were
 
     def run(count: int) -> int:
-        for number in range(0, count, 2):
-            client.create_segment(f"People {number}", user_ids=sorted(BY_HAND))
+        for number in range(0, count, 3):
+            client.create_segment(f"Users {number}", user_ids=sorted(BY_HAND))
         pids = tmp_path / "pids"
         pids.mkdir()
-        connection = client.connection_json(users_per_request=4, retry=RETRY)
-        deployment = Deployment(tmp_path / "airflow", migrated_db, {"AIRFLOW_CONN_WALKME_DEFAULT": connection})
+        connections = {
+            "AIRFLOW_CONN_WALKME_DEFAULT": client.connection_json(users_per_request=4, retry=RETRY),
+            "AIRFLOW_CONN_DOCEBO_DEFAULT": docebo_sandbox.connection_json(users_per_request=8, retry=RETRY),
+        }
+        deployment = Deployment(tmp_path / "airflow", migrated_db, connections)
         content = DAG_FILE.replace("PIDS", str(pids)).replace("COUNT", str(count))
         (tmp_path / "airflow" / "dags" / "killed.py").write_text(content.replace("LEDGER", str(tmp_path / "ledger")))
         killer = Killer(seed, pids)
@@ -138,8 +152,11 @@ def killed(segments_sandbox, migrated_db, tmp_path, tell):
 
             wait_until(done, or_fail=deployment.check_alive)
         for number in range(count):
-            there_before = set() if number % 2 else BY_HAND
-            assert client.members(f"People {number}") == {f"p{person:03}" for person in range(20, 60)} | there_before
+            if number % 3 == 2:
+                assert docebo_sandbox.members(f"Users {number}") == {ids[user] for user in range(20, 60)}
+                continue
+            there_before = set() if number % 3 else BY_HAND
+            assert client.members(f"Users {number}") == {f"p{user:03}" for user in range(20, 60)} | there_before
         tell(f"{count} syncs, {killer.kills} kills")
         return killer.kills
 
@@ -147,7 +164,7 @@ def killed(segments_sandbox, migrated_db, tmp_path, tell):
 
 
 def test_a_killed_sync_is_right_in_the_end(killed):
-    assert killed(2) >= 3
+    assert killed(3) >= 4
 
 
 @pytest.mark.slow
