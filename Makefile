@@ -14,7 +14,7 @@ IN_NEWEST := .ci/env airflow-$(NEWEST)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-fast test-all lint lint-ruff lint-format lint-types lint-layout bench locks clean tools newest
+.PHONY: help demo demo-all test test-fast test-all lint lint-ruff lint-format lint-types lint-layout bench costs locks clean tools newest
 
 help:  ## this list
 	@echo "All of these set up what they need, below build/; a Python 3.11+ is enough."
@@ -75,6 +75,9 @@ lint-types: newest
 lint-layout: newest
 	@echo "[lint] import-linter"
 	@$(IN_NEWEST) lint-imports --no-logo
+
+costs: newest  ## the requests and minutes of a sync for each vendor, as in docs/vendors
+	@$(IN_NEWEST) python -m tests.packaging.costs
 
 bench: tools  ## time and memory, beside other providers; writes build/bench.json
 	@.ci/env bench-$(NEWEST) python -m tests.benchmarks $(ARGS)
