@@ -47,7 +47,7 @@ def total(vendor: str, limits: Any, *, add: int, remove: int, members: int, of: 
     if limits.together and add and remove:
         changes -= 1 + limits.reads
     lists = 0 if vendor == "walkme" else 2
-    return 1 + lists * limits.listing(members) + look_ups(vendor, add, of) + changes
+    return 1 + lists * int(limits.listing(members)) + look_ups(vendor, add, of) + int(changes)
 
 
 def table(vendor: str) -> Iterator[str]:
