@@ -106,11 +106,9 @@ def look_up(
                 breaches=[breach],
             )
         begin(users, look.requests, duration)
-        for start in range(0, users, BATCH):
+        for some in workspace.ranges("to_look_up", BATCH):
             check()
-            rows = workspace.rows(
-                f"SELECT identity, value FROM to_look_up WHERE rowid >= {start} AND rowid < {start + BATCH}"
-            )
+            rows = workspace.rows(f"SELECT identity, value FROM to_look_up WHERE {some}")
             found = look([value for _, value in rows])
             ids = dict(zip(found, target.normalise([user or "" for user in found.values()]), strict=True))
             by_identity = {identity: ids[value] or None for identity, value in rows if value in ids}
@@ -126,8 +124,8 @@ def normalise(workspace: Workspace, table: str, target: Target, into: str) -> No
         # DuckDB lowers ASCII letters as Python does, and many times faster.
         others = f"NOT regexp_full_match(id, '{ASCII}')"
         workspace.run(f"INSERT INTO spelled SELECT lower(id), id FROM {table} WHERE NOT ({others})")
-    for start in range(0, workspace.one(f"SELECT count(*) FROM {table}")[0], CHUNK):
-        rows = workspace.rows(f"SELECT id FROM {table} WHERE rowid >= {start} AND rowid < {start + CHUNK} AND {others}")
+    for some in workspace.ranges(table, CHUNK):
+        rows = workspace.rows(f"SELECT id FROM {table} WHERE {some} AND {others}")
         values = [value for (value,) in rows]
         if values:
             keys = list(target.identity_keys(values))

@@ -286,6 +286,15 @@ class Workspace:
             raise AssertionError("an aggregate has a row")
         return found
 
+    def ranges(self, table: str, size: int) -> Iterator[str]:
+        """Yield conditions on a table's row IDs, each for at most ``size`` rows, which together select all rows.
+
+        Row IDs begin at 0 only in a committed table.
+        """
+        first, last = self.one(f"SELECT min(rowid), max(rowid) FROM {table}")
+        for start in range(first, last + 1, size) if first is not None else ():
+            yield f"rowid >= {start} AND rowid < {start + size}"
+
     def stream(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of a query, ``size`` at a time; no other statement may run meanwhile."""
         self.run(query)
