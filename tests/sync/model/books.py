@@ -76,6 +76,7 @@ class Books:
 
     :ivar plan: the last one that it made or was approved, and ``adds`` and ``removes`` of it.
     :ivar dropped: members whom its requests removed, and no accepted plan before it; ``joined`` likewise.
+    :ivar removed: members whose removal was acknowledged; ``confirmed``: the last list was read after the requests.
     :ivar known_all: no lost ledger knew members whom this one does not.
     :ivar astray: it sent a request later than other runs reckon with, and has not written its note.
     """
@@ -96,7 +97,8 @@ class Books:
         self.stages: dict[str, int] = {}
         self.stage = self.until = 0
         self.known_all = True
-        self.begun = self.committed = self.astray = self.blind = False
+        self.begun = self.committed = self.astray = self.blind = self.confirmed = self.undisturbed = False
+        self.removed: set[str] = set()
         self.dropped: set[str] = set()
         self.joined: set[str] = set()
         self.before: Users = frozenset()
@@ -120,6 +122,7 @@ class Books:
         self.members = frozenset(members)
         self.missed = self.members != vendor.members
         self.strangers = frozenset(vendor.strangers)
+        self.confirmed = self.begun
         self.world.seen["lists that missed a member"] += self.missed
 
     def planned(self, plan: Plan) -> None:
@@ -319,11 +322,23 @@ class Books:
         vendor.strangers = vendor.strangers - known.owned
         self.known_all = not world.blind
         world.lost, world.blind = False, world.blind and plan.mode != "mirror"
+        if plan.listed and plan.sends:
+            world.claim("V: not listed after the requests", self.confirmed)
+            shown = self.removed & self.members
+            world.seen["removed members that the list still showed"] += len(shown)
+            world.claim("V: forgets a member whom the list shows", shown <= known.owned, sorted(shown))
         others = [minute for other, minute in world.touched.items() if other is not worker]
         disturbed = max(world.late_at, world.removed_by_hand_at, *others, -1)
-        if disturbed < aim.since and not world.astray:
+        self.undisturbed = disturbed < aim.since and not world.astray
+        if self.undisturbed:
             world.seen["claims A checked"] += 1
             world.claim("A", *self.holds())
+
+    @property
+    def hidden(self) -> Users:
+        """Users whom somebody added by hand since the run began."""
+        _, aim = self._right()
+        return frozenset(user for user, minute in self.world.added_by_hand.items() if minute >= aim.since)
 
     def holds(self) -> tuple[bool, str]:
         """Whether the members are what the run makes of them, and the numbers."""
@@ -331,7 +346,7 @@ class Books:
         plan, aim = self._right()
         members, unseen, rejected = vendor.members, vendor.unseen, self.rejected
         if plan.mode == "remove":
-            hidden = {user for user, minute in self.world.added_by_hand.items() if minute >= aim.since}
+            hidden = self.hidden
             if self.world.weather.lists:
                 hidden |= vendor.strangers | (set() if self.known_all else members - aim.listed)
             holds = not aim.wanted & members - hidden - rejected
@@ -364,9 +379,12 @@ class Books:
         world.seen["runs that succeeded"] += 1
         world.seen[f"runs that succeeded: {plan.mode}"] += 1
         world.seen["approvals out of date"] += bool(done.notices)
-        for name in ("applied", "rejected", "deferred"):
-            world.claim("counts", counts[name] >= 0, counts)
-        world.claim("counts", counts["applied"] + counts["rejected"] + counts["deferred"] == plan.changes, counts)
+        outcomes = ("applied", "rejected", "unconfirmed", "deferred")
+        world.claim("counts", min(counts[name] for name in outcomes) >= 0, counts)
+        world.claim("counts", sum(counts[name] for name in outcomes) == plan.changes, counts)
+        world.seen["changes that the list did not show"] += counts["unconfirmed"]
+        if not plan.listed or (self.undisturbed and not self.hidden and not self.missed):
+            world.claim("V: unconfirmed", not counts["unconfirmed"], counts)
 
     # What it sends -------------------------------------------------------------------------------------------------
 
@@ -387,6 +405,8 @@ class Books:
         world.seen[f"replacing requests {fate}"] += kind == "replace"
         world.seen["removals rejected"] += kind == "remove" and fate == "refused"
         world.seen["users rejected of an accepted request"] += fate == "done" and bool(vendor.rejects(kind, ids))
+        if kind == "remove" and fate == "done":
+            self.removed |= ids - vendor.rejects(kind, ids)
         world.seen["retries accepted"] += fate == "done" and self.stage > 2
         if vendor.members != before or fate == "done":
             world.touched[worker] = world.now

@@ -334,7 +334,7 @@ def _commits_no_unchanged_run(patch: Patch) -> None:
     def silent(self: Any, held: Any, members: Any, made: Any, *given: Any) -> Synced:
         if made.sends:
             return commit(self, held, members, made, *given)
-        counts = {**made.counts, "applied": 0, "rejected": 0, "deferred": 0}
+        counts = {**made.counts, "applied": 0, "rejected": 0, "unconfirmed": 0, "deferred": 0}
         return Synced(made, "unchanged", counts)
 
     patch.setattr(Sync, "commit", silent)

@@ -30,6 +30,8 @@ N: an empty source removes nobody without ``allow_empty`` or an approval, unless
 R: a request is part of an accepted plan, adds only users who are wanted and removes only others, is not too large, and
    has its place in the order: additions, removals, retries.
 T: the time that is committed is that of the data, and not later than its reading.
+V: where members are listed, they are listed again after the requests. A removed user whom that list shows stays owned,
+   and where nothing is hidden, nothing is unconfirmed.
 W: an older or lost ledger is used for a replacement only.
 Z: workers that wake up after all this change nothing.
 X: the engine raises no error that is not its own.
