@@ -77,6 +77,20 @@ class SendsMoreThanItMust(HonestTarget):
         return self.send("add", ids)
 
 
+class ReadsBeforeItWrites(HonestTarget):
+    """Without saying so in its limits."""
+
+    def send(self, kind, ids, tries=2):
+        self.vendor.page(0)
+        return super().send(kind, ids, tries)
+
+
+class MiscountsItsList(HonestTarget):
+    def __init__(self, vendor, limit):
+        super().__init__(vendor, limit)
+        self.limits = replace(self.limits, listing=lambda members: 1)
+
+
 class SortsWhatItNormalises(HonestTarget):
     def normalise(self, ids):
         return sorted(ids)
@@ -278,7 +292,10 @@ BROKEN = [
     (RepeatsAPage, "a_list_is_whole_whatever_its_pages"),
     (RemembersItsList, "a_list_is_not_cached"),
     (KnowsNoLimit, "the_limits_are_those_that_were_requested"),
-    (SendsOneByOne, "a_full_batch_is_one_request"),
+    (SendsOneByOne, "a_full_batch_takes_the_requests_of_the_limits"),
+    (ReadsBeforeItWrites, "a_full_batch_takes_the_requests_of_the_limits"),
+    (ReadsBeforeItWrites, "a_plan_states_the_requests_that_are_sent"),
+    (MiscountsItsList, "a_plan_states_the_requests_that_are_sent"),
     (SendsMoreThanItMust, "a_sync_sends_no_more_requests_than_it_must"),
     (SortsWhatItNormalises, "normalising_keeps_order_and_number"),
     (DropsRepeats, "normalising_keeps_order_and_number"),

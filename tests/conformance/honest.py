@@ -20,12 +20,21 @@ class HonestTarget(Target):
 
     def __init__(self, vendor: HonestVendor, limit: int) -> None:
         self.vendor = vendor
+        self.found = False
         self.lists = bool(vendor.pages)
         self.before_try: Callable[[], None] = lambda: None
-        self.limits = Limits(limit, limit, max_length=100, request_timeout=timedelta(seconds=10))
+        self.limits = Limits(
+            limit,
+            limit,
+            max_length=100,
+            request_timeout=timedelta(seconds=10),
+            # The last page is followed by one without members.
+            listing=lambda members: -(-members // PAGE) + 1,
+        )
 
     def key(self) -> SegmentKey:
-        self.vendor.called += 1
+        self.vendor.called += not self.found
+        self.found = True
         return SegmentKey("honest", "https://vendor.example", "", "17")
 
     def add(self, ids: Sequence[str]) -> Applied:

@@ -6,14 +6,14 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from airflow_segments_provider.sync.engine import Sync, Synced
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
 from airflow_segments_provider.sync.ledger.manifest import Writer
 from airflow_segments_provider.sync.settings import Settings
-from airflow_segments_provider.sync.target import SegmentKey, Target
+from airflow_segments_provider.sync.target import Limits, SegmentKey, Target
 from airflow_segments_provider.sync.workspace import Workspace
 
 
@@ -36,6 +36,12 @@ def must_be(found: Iterable[str], wanted: Iterable[str], who: str) -> None:
         f"{who} are not the {len(right)} that they should be: {missing} missing, {more} too many, {twice} more than "
         "once.",
     )
+
+
+def writes_of(limits: Limits, kind: Literal["add", "remove"], users: int) -> int:
+    """Return how many requests change so many users, without those that read."""
+    requests = limits.requests(kind, users)
+    return requests if kind in limits.one_by_one else requests // (1 + limits.reads)
 
 
 def sync(target: Target, wanted: Iterable[str], folder: Path, **settings: Any) -> Synced:

@@ -30,10 +30,11 @@ ODD = (
 class Write:
     """A request that changes members, as the fake received it; also one that it rejected or did not respond to.
 
+    :param kind: ``list``: all members as they should be, with any addition and removal in it.
     :param users: the number of IDs in it.
     """
 
-    kind: Literal["add", "remove", "replace"]
+    kind: Literal["add", "remove", "replace", "list"]
     users: int
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Literal
 
 from airflow_segments_provider.errors import LedgerOvertaken, RejectedRequest, VendorError
-from airflow_segments_provider.sync.target import Applied
+from airflow_segments_provider.sync.target import Applied, Target
 from airflow_segments_provider.testing.conformance.checks import must, must_be
 from airflow_segments_provider.testing.conformance.fake import VendorFake
 
@@ -35,6 +35,7 @@ class FaultTests:
             vendor.fail("lost")
             try:
                 reported = send(users).in_doubt
+                must_be(vendor.members(), wanted, f"The members after {send.__name__}() returned without a response")
             except VendorError as error:
                 reported = error.maybe_done
             must(reported, f"The response to {send.__name__}() was lost: neither `in_doubt` nor `maybe_done` is set.")
@@ -43,12 +44,17 @@ class FaultTests:
             must_be(vendor.members(), wanted, f"The members after {send.__name__}() was repeated")
 
     def test_responses_that_are_all_lost_are_an_error(self, vendor: VendorFake) -> None:
-        """No user may count as added, and no ID as rejected."""
+        """No user may count as added, and no ID as rejected, unless the target has read that it was carried out."""
         users = vendor.users(4)
         target = vendor.open(10)
-        for send in (target.add, target.remove):
+        for send, wanted in ((target.add, users), (target.remove, ())):
             vendor.fail("lost", times=None)
-            error = _error(send, users)
+            error, done = _answer(send, users)
+            if done is not None and target.limits.reads:
+                must(done.in_doubt, f"Every response to {send.__name__}() was lost, and `in_doubt` is not set.")
+                must_be(vendor.members(), wanted, f"The members after {send.__name__}() returned without a response")
+                vendor.recover()
+                continue
             must(error is not None, f"{send.__name__}() returned, although every response was lost.")
             must(error and error.maybe_done, f"{send.__name__}() raised {type(error).__name__} without `maybe_done`.")
             must(not isinstance(error, RejectedRequest), f"{send.__name__}() reports lost responses as a rejection.")
@@ -67,10 +73,10 @@ class FaultTests:
 
     def test_a_check_comes_before_each_try(self, vendor: VendorFake) -> None:
         """Another run may have taken the segment over since the last try."""
-        users = vendor.users(3)
         for how in ("busy", "lost", None):
             for name in _verbs(vendor):
                 target, checked = vendor.open(10), list[int]()
+                users = _ready(vendor, target, name)
                 target.before_try = _counting(vendor, checked)
                 before = len(vendor.writes())
                 if how:
@@ -88,11 +94,12 @@ class FaultTests:
 
     def test_a_try_that_the_check_prevents_is_not_sent(self, vendor: VendorFake) -> None:
         """Neither the first nor a repeated one; the error is that of the check."""
-        users = vendor.users(3)
         cases: tuple[tuple[Literal["busy", "lost"] | None, int], ...] = ((None, 0), ("busy", 1), ("lost", 1))
         for how, tries in cases:
             for name in _verbs(vendor):
-                target, before = vendor.open(10), len(vendor.writes())
+                target = vendor.open(10)
+                users = _ready(vendor, target, name)
+                before = len(vendor.writes())
                 target.before_try = _preventing(vendor, before + tries)
                 if how:
                     vendor.fail(how, times=None)
@@ -118,6 +125,19 @@ def _verbs(vendor: VendorFake) -> tuple[str, ...]:
     return ("add", "remove", "replace") if vendor.replaces else ("add", "remove")
 
 
+def _ready(vendor: VendorFake, target: Target, name: str) -> Sequence[str]:
+    """Return users whom ``name`` changes: it may send nothing for others.
+
+    With a request for each user, only one: the tries for several may be sent at once.
+    """
+    users = vendor.users(1 if name in target.limits.one_by_one else 3)
+    if name == "add":
+        vendor.open(10).remove(users)
+    else:
+        vendor.put(users)
+    return users
+
+
 def _counting(vendor: VendorFake, checked: list[int]) -> Callable[[], None]:
     """Return a check that appends how many requests came before it."""
     return lambda: checked.append(len(vendor.writes()))
@@ -141,8 +161,14 @@ def _raised(send: Callable[[Sequence[str]], Applied], users: Sequence[str]) -> E
     return None
 
 
+def _answer(
+    send: Callable[[Sequence[str]], Applied], users: Sequence[str]
+) -> tuple[VendorError | None, Applied | None]:
+    try:
+        return None, send(users)
+    except VendorError as error:
+        return error, None
+
+
 def _error(send: Callable[[Sequence[str]], Applied], users: Sequence[str]) -> VendorError | None:
-    error = _raised(send, users)
-    if error is None or isinstance(error, VendorError):
-        return error
-    raise error
+    return _answer(send, users)[0]

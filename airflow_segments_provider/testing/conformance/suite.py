@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, log2
 from pathlib import Path
-from typing import Literal
 
 from airflow_segments_provider.errors import VendorError
-from airflow_segments_provider.testing.conformance.checks import must, must_be, sync
-from airflow_segments_provider.testing.conformance.fake import VendorFake
+from airflow_segments_provider.sync.target import Limits
+from airflow_segments_provider.testing.conformance.checks import must, must_be, sync, writes_of
+from airflow_segments_provider.testing.conformance.fake import VendorFake, Write
 from airflow_segments_provider.testing.conformance.faults import FaultTests
 
 # IDs in a request, at most: of the tests of requests, and of those of whole runs.
@@ -173,15 +173,22 @@ class RequestTests:
             f"`limits.removes` is {limits.removes} where {SMALL_BATCH} were requested.",
         )
 
-    def test_a_full_batch_is_one_request(self, vendor: VendorFake) -> None:
-        """It is acknowledged as a whole."""
+    def test_a_full_batch_takes_the_requests_of_the_limits(self, vendor: VendorFake) -> None:
+        """One, or one for each user with ``limits.one_by_one``; and the ``limits.reads`` before it."""
         users = vendor.users(SMALL_BATCH)
         target = vendor.open(SMALL_BATCH)
-        target.add(users[: target.limits.adds])
-        target.remove(users[: target.limits.removes])
-        found = [(write.kind, write.users) for write in vendor.writes()]
-        wanted = [("add", target.limits.adds), ("remove", target.limits.removes)]
-        must(found == wanted, f"A full batch of each kind was sent as {found}, not as {wanted}.")
+        target.key()
+        limits = target.limits
+        for kind, send, count in (("add", target.add, limits.adds), ("remove", target.remove, limits.removes)):
+            written, called = len(vendor.writes()), vendor.calls()
+            send(users[:count])
+            found = [(write.kind, write.users) for write in vendor.writes()[written:]]
+            wanted = [(kind, 1)] * count if kind in limits.one_by_one else [(kind, count)]
+            if limits.together:
+                wanted = [("list", len(vendor.members()))]
+            must(found == wanted, f"A full batch to {kind} was sent as {found}, not as {wanted}.")
+            sent, stated = vendor.calls() - called, limits.requests("add" if kind == "add" else "remove", count)
+            must(sent == stated, f"A full batch to {kind} took {sent} requests, `limits` states {stated}.")
 
     def test_a_sync_sends_no_more_requests_than_it_must(self, vendor: VendorFake, tmp_path: Path) -> None:
         """Users divided by the limit, rounded up; no request is larger."""
@@ -191,17 +198,41 @@ class RequestTests:
             before, held = len(vendor.writes()), set(vendor.members())
             sync(vendor.open(SMALL_BATCH), wanted, tmp_path)
             must_be(vendor.members(), wanted, "The members after a sync")
-            sent = vendor.writes()[before:]
-            _check([write.users for write in sent if write.kind == "add"], set(wanted) - held, limits.adds, "add")
-            _check(
-                [write.users for write in sent if write.kind == "remove"], held - set(wanted), limits.removes, "remove"
+            _check(vendor.writes()[before:], limits, add=len(set(wanted) - held), remove=len(held - set(wanted)))
+
+    def test_a_plan_states_the_requests_that_are_sent(self, vendor: VendorFake, tmp_path: Path) -> None:
+        """Those of the changes, the reads before them, and the list after them; a list comes before the plan."""
+        users = vendor.users(3 * SMALL_BATCH)
+        alone = vendor.open(SMALL_BATCH)
+        before = vendor.calls()
+        alone.key()
+        finding = vendor.calls() - before
+        for wanted in (users[: 2 * SMALL_BATCH + 1], users[SMALL_BATCH:], users[SMALL_BATCH:]):
+            target, held, before = vendor.open(SMALL_BATCH), len(vendor.members()), vendor.calls()
+            plan = sync(target, wanted, tmp_path).plan
+            listing = target.limits.listing(held) if target.lists else 0
+            sent = vendor.calls() - before
+            must(
+                sent == finding + listing + plan.requests,
+                f"A sync sent {sent} requests: key() takes {finding}, the list before the plan {listing} by "
+                f"`limits.listing`, and the plan states {plan.requests}.",
             )
 
 
-def _check(sent: list[int], users: set[str], limit: int, kind: Literal["add", "remove"]) -> None:
-    must(max(sent, default=0) <= limit, f"A request to {kind} had {max(sent, default=0)} IDs, the limit is {limit}.")
-    least = -(-len(users) // limit)
-    must(len(sent) == least, f"{len(users)} users were sent in {len(sent)} requests to {kind}, not in {least}.")
+def _check(sent: Sequence[Write], limits: Limits, *, add: int, remove: int) -> None:
+    adds, removes = writes_of(limits, "add", add), writes_of(limits, "remove", remove)
+    if limits.together:
+        joined = 0 < add <= limits.adds and 0 < remove <= limits.removes
+        least, found = adds + removes - joined, len(sent)
+        must(found == least, f"{add} users to add and {remove} to remove took {found} requests, not {least}.")
+        return
+    for kind, users, limit, least in (("add", add, limits.adds, adds), ("remove", remove, limits.removes, removes)):
+        sizes = [write.users for write in sent if write.kind == kind]
+        most = 1 if kind in limits.one_by_one else limit
+        must(
+            max(sizes, default=0) <= most, f"A request to {kind} had {max(sizes, default=0)} IDs, the limit is {most}."
+        )
+        must(len(sizes) == least, f"{users} users were sent in {len(sizes)} requests to {kind}, not in {least}.")
 
 
 class SyncTests:
@@ -230,8 +261,10 @@ class SyncTests:
         )
         rejected = done.counts["rejected"]
         must(rejected == len(bad), f"{rejected} users were reported as rejected, not {len(bad)}.")
-        limit = vendor.open(BATCH).limits.adds
-        most = ceil(len(users) / limit) + 2 * ceil(log2(limit) if limit > 1 else 0) * len(bad)
+        limits = vendor.open(BATCH).limits
+        most = writes_of(limits, "add", len(users))
+        if "add" not in limits.one_by_one:
+            most += 2 * ceil(log2(limits.adds) if limits.adds > 1 else 0) * len(bad)
         sent = len(vendor.writes())
         must(sent <= most, f"It took {sent} requests to find {len(bad)} of {len(users)}; {most} are enough.")
 
@@ -241,7 +274,9 @@ class SyncTests:
         vendor.put(users[5:])
         sync(vendor.open(BATCH), users[:3], tmp_path)
         vendor.fail("lost", times=None)
-        must(_fails(vendor, users[2:5], tmp_path), "A sync succeeded, although every response was lost.")
+        # Where the target reads before each try, it finds out that a request was carried out.
+        failed, reads = _fails(vendor, users[2:5], tmp_path), vendor.open(BATCH).limits.reads
+        must(failed or reads, "A sync succeeded, although every response was lost.")
         vendor.recover()
         sync(vendor.open(BATCH), users[2:5], tmp_path)
         must_be(vendor.members(), users[2:], "The members after a sync that had failed before")

@@ -110,6 +110,8 @@ class Access(Api[Zendesk]):
         """Log the number of users, and no user's ID."""
         body = call.json_or_none
         users = body.get("users") if isinstance(body, dict) else None
+        segment = body.get("user_segment") if isinstance(body, dict) else None
+        users = segment.get("added_user_ids") if isinstance(segment, dict) else users
         named = len(_values(call, "external_ids") or _values(call, "ids")) or None
         call.record.user_ids = len(users) if isinstance(users, list) else named
         call.record.path = _PERSON.sub("/users/{user}", call.record.path)
