@@ -245,7 +245,9 @@ def _action(draft: Plan, settings: Settings, *, listed: bool, skip_removals: boo
             f"CASE WHEN wanted THEN CASE WHEN {retry} THEN 'again' ELSE 'add' END "
             f"WHEN {held} THEN 'gone' ELSE 'forget' END"
         ), new
-    member = "live IS TRUE" if listed else "false" if draft.pending else has(OWNED)
+    # The list may still show a user whose removal was acknowledged; one that was rejected has changed nothing.
+    live = f"(live IS TRUE AND NOT ({has(REMOVING)} AND NOT {rejected}))"
+    member = live if listed else "false" if draft.pending else has(OWNED)
     missing = f"wanted AND (NOT {member} OR {has(UNCERTAIN)})"
     # A removal that an interrupted run had acknowledged, although the list still shows the user.
     held = f"({held} OR (live IS TRUE AND {has(REMOVING)}))" if listed else held
