@@ -444,11 +444,12 @@ class Sync:
             if plan.sends:
                 answers = sending.run(batches)
                 ledger.account(answers)
-                self.workspace.run(
-                    f"CREATE OR REPLACE TABLE {BACKGROUND} AS SELECT id FROM {TOUCHED} "
-                    "WHERE list_contains(?::INTEGER[], batch)",
-                    [sorted(sending.background)],
-                )
+                if plan.listed:
+                    self.workspace.run(
+                        f"CREATE OR REPLACE TABLE {BACKGROUND} AS SELECT id FROM {TOUCHED} "
+                        "WHERE list_contains(?::INTEGER[], batch)",
+                        [sorted(sending.background)],
+                    )
                 state.fold(members, ledger.store, batches, answers, settling=ledger.settling, sent=TOUCHED)
             if any(plan.counts[kind] for kind in SETTLED):
                 state.settle(members, ACTIONS)

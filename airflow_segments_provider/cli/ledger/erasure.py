@@ -34,6 +34,7 @@ from airflow_segments_provider.sync.ledger.names import (
     UNMATCHED,
 )
 from airflow_segments_provider.sync.ledger.object_store import ObjectStore
+from airflow_segments_provider.sync.ledger.state import Members
 from airflow_segments_provider.sync.ledger.timing import milliseconds, now_ms
 from airflow_segments_provider.sync.target import Normalise
 from airflow_segments_provider.sync.workspace import Workspace, remove_leftovers, working_directories
@@ -257,16 +258,24 @@ class _Erasure:
     def _members(self, kept: KeptLedger) -> str:
         """Return how many of the users the segment may have, as a line; empty for none."""
         with Workspace(tidy=False) as workspace:
-            kept.ledger().look(workspace)
-            rows = self._held_by(kept, workspace)
+            rows = self._held_by(kept, kept.ledger().look(workspace))
         for number, _ in rows:
             self.locations.add_member(number, kept.folder)
         owned = sum(owned for _, owned in rows)
         return f"{kept.folder}: {owned:,} owned, {len(rows) - owned:,} uncertain." if rows else ""
 
-    def _held_by(self, kept: KeptLedger, workspace: Workspace) -> list[tuple[int, bool]]:
-        """Return the IDs that the segment may have, each with whether it is owned; make the table ``searched``."""
+    def _held_by(self, kept: KeptLedger, members: Members) -> list[tuple[int, bool]]:
+        """Return the IDs that the segment may have, each with whether it is owned; make the table ``searched``.
+
+        An ID may be an e-mail address or another identity: the vendor's ID of that user is searched, too.
+        """
+        workspace = members.workspace
         Search(workspace, self.ids, [_rule(kept)])
+        members.identities.make()
+        workspace.run(
+            "INSERT INTO searched SELECT identities.id, number FROM identities JOIN searched "
+            "ON identity = searched.id WHERE identities.id NOT NULL"
+        )
         return workspace.rows(
             "SELECT number, bool_or(owned) FROM known JOIN searched ON trim(known.id, ?) = searched.id "
             "WHERE owned OR uncertain IS NOT NULL GROUP BY number ORDER BY number",
@@ -298,12 +307,13 @@ class _Erasure:
         """
         with Workspace(tidy=False) as workspace:
             members = ledger.open(workspace, as_of=ledger.clock(), any_age=True)
-            if self._held_by(kept, workspace) and not self.anyway:
+            if self._held_by(kept, members) and not self.anyway:
                 raise LedgerOvertaken(
                     f"{kept.folder}: another run changed this ledger meanwhile, and the segment may have some of the "
                     "users now. They were not erased there. Run the command again."
                 )
             members.put(ERASED, [INVISIBLE])
+            members.identities.delete("searched")
             ledger.rewrite(members, counts={"erased": len(self.ids)})
 
 

@@ -80,11 +80,16 @@ class Identities:
         )
         self.dirty = True
 
-    def delete(self, where: str, parameters: Sequence[Any] = ()) -> None:
-        """Delete the rows that match a condition."""
-        self.make()
-        self.workspace.run(f"DELETE FROM identities WHERE {where}", parameters)
-        self.dirty = True
+    def delete(self, searched: str) -> None:
+        """Delete all rows of some users.
+
+        :param searched: a table of their IDs and identities, in its column ``id``.
+        """
+        if self._stored:
+            self.make()
+            found = f"(SELECT id FROM {searched})"
+            self.workspace.run(f"DELETE FROM identities WHERE identity IN {found} OR id IN {found}")
+            self.dirty = True
 
     def write(self) -> tuple[Path, int]:
         """Write all rows as a Parquet file; return its path and the number of rows."""
