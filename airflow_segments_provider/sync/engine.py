@@ -49,6 +49,8 @@ FIRST_SYNC = "the first sync"
 BACKGROUND = "in_background"
 # `baseline="auto"` compares with the vendor's list if that takes no more requests.
 MOST_LISTING = 100
+# Milliseconds after which the results of look-ups are stored.
+SAVED_AFTER = 5 * 60_000
 # Seconds between two lists while a background job is at work.
 CONFIRM_AFTER = (2.0, 8.0, 20.0)
 
@@ -210,11 +212,8 @@ class Sync:
         """
         if self.target.identity == "id":
             return staged
-        found = identify(
-            members, staged, self.target, self.settings, now=ledger.clock(), begin=self.on_look_up, check=self.check
-        )
-        if members.identities.dirty and not self.settings.plan_only and not ledger.head.intent:
-            ledger.remember(members)
+        found = identify(members, staged, self.target, self.settings, **self._looking(ledger, members))
+        self.remember(ledger, members)
         unmatched = sum(found.unmatched.values())
         if not unmatched or found.unmatched_list is None:
             return found
@@ -229,36 +228,51 @@ class Sync:
 
     def read_list(self, ledger: Ledger, members: Members, staged: Staged) -> None:
         """Read the vendor's list of members, where this run compares with it."""
-        if not self.lists(members):
+        if not self.lists(ledger, members):
             return
         self.live, self.unknown = True, read_list(members, self.target)
         if self.unknown and (self.settings.removals == "all" or ledger.state.replacement):
             self.unknown = identify_strangers(
                 members,
                 self.target,
-                lambda users: look_up(
-                    members,
-                    self.target,
-                    self.settings,
-                    users,
-                    now=ledger.clock(),
-                    begin=self.on_look_up,
-                    check=self.check,
-                ),
+                lambda users: look_up(members, self.target, self.settings, users, **self._looking(ledger, members)),
             )
         if self.settings.mode != "mirror":
             return
         self.drift = find_drift(members, staged.table)
         if any(self.drift.values()) and not ledger.head.is_new:
-            self.notices.append(self.keep_list("drift", write_drift(members)))
+            listed = self.keep_list("drift", write_drift(members))
+            self.notices.append(
+                f"{self.drift['strangers']:,} members are not wanted, and no sync has added them; "
+                f"{self.drift['missing']:,} members whom a sync has added are not listed any more. {listed}"
+            )
 
-    def lists(self, members: Members) -> bool:
+    def _looking(self, ledger: Ledger, members: Members) -> dict[str, Any]:
+        """Return the arguments of look-ups; what was found is stored every few minutes."""
+        saved = ledger.clock()
+
+        def save() -> None:
+            nonlocal saved
+            if ledger.clock() - saved >= SAVED_AFTER:
+                self.remember(ledger, members)
+                saved = ledger.clock()
+
+        return {"now": ledger.clock(), "begin": self.on_look_up, "check": self.check, "save": save}
+
+    def remember(self, ledger: Ledger, members: Members) -> None:
+        """Store what look-ups have found, so that a later try need not repeat them; an open intent must stay."""
+        if members.identities.dirty and not self.settings.plan_only and not ledger.head.intent:
+            ledger.remember(members)
+
+    def lists(self, ledger: Ledger, members: Members) -> bool:
         """Return whether this run compares with the vendor's list: ``auto`` does so unless it takes many requests."""
         settings, target = self.settings, self.target
-        if not target.lists or settings.baseline == "ledger":
+        if not target.lists:
             return False
-        if settings.baseline == "live" or settings.removals == "all" or settings.replace or settings.first_sync:
+        if settings.baseline == "live" or settings.removals == "all" or ledger.state.replacement:
             return True
+        if settings.baseline == "ledger":
+            return False
         (known,) = members.workspace.one("SELECT count(*) FROM known WHERE owned")
         requests = target.limits.listing(known)
         if requests <= MOST_LISTING:

@@ -22,7 +22,9 @@ from airflow_segments_provider.sync.target import Target
 from airflow_segments_provider.sync.workspace import Workspace
 
 # Rows that are normalised at once, and users that are looked up between two checks.
-CHUNK, BATCH = 10_000, 1_000
+CHUNK, BATCH = 10_000, 400
+# The table of users who were not found, and keep what they are, see :mod:`~.ledger.identities`.
+KEPT = "kept"
 # Without white space at its ends, which the vendor's own data may have.
 ASCII = "[!-~]([ -~]*[!-~])?"
 
@@ -36,12 +38,14 @@ def identify(
     now: int,
     begin: Callable[[int, int, timedelta | None], None],
     check: Callable[[], None],
+    save: Callable[[], None],
 ) -> Staged:
     """Replace identities by the vendor's IDs; look up users who are new, or were looked up long ago.
 
     :param now: milliseconds since 1970.
     :param begin: called before look-ups: how many users, in how many requests, in how much time.
     :param check: called between look-ups; raises where the run has to stop.
+    :param save: called after some look-ups: stores what was found.
     :raises PlanRefused: the look-ups would take longer than ``max_duration``; none was sent.
     """
     workspace, kind = members.workspace, target.identity
@@ -49,19 +53,26 @@ def identify(
     normalise(workspace, staged.table, target, "keyed")
     known, unknown = (milliseconds(period) for period in (settings.identity_max_age, settings.retry_rejected_after))
     workspace.run(
-        "CREATE OR REPLACE TABLE to_look_up AS SELECT identity, value FROM keyed ANTI JOIN (SELECT identity FROM "
-        "identities WHERE kind = ? AND looked_up > CASE WHEN id IS NULL THEN ? ELSE ? END) AS fresh USING (identity)",
-        [kind, now - unknown, now - known],
+        "CREATE OR REPLACE TABLE to_look_up AS SELECT identity, value FROM keyed ANTI JOIN ("
+        "SELECT identity FROM identities WHERE kind = ? AND looked_up > CASE WHEN reason IS NULL THEN ? ELSE ? END"
+        ") AS fresh USING (identity)",
+        [kind, now - known, now - unknown],
     )
     (users,) = workspace.one("SELECT count(*) FROM to_look_up")
-    requests = look_up(members, target, settings, users, now=now, begin=begin, check=check)
+    requests = look_up(members, target, settings, users, now=now, begin=begin, check=check, save=save)
     workspace.run(
         "CREATE OR REPLACE TABLE matched AS SELECT keyed.identity, value, id, reason FROM keyed "
         "JOIN identities ON identities.identity = keyed.identity AND kind = ?",
         [kind],
     )
-    (wanted,) = workspace.one("CREATE OR REPLACE TABLE identified AS SELECT DISTINCT id FROM matched WHERE id NOT NULL")
-    unmatched = dict(workspace.rows("SELECT reason, count(*) FROM matched WHERE id IS NULL GROUP BY reason ORDER BY 1"))
+    (wanted,) = workspace.one(
+        "CREATE OR REPLACE TABLE identified AS SELECT DISTINCT id FROM matched WHERE reason IS NULL"
+    )
+    workspace.run(
+        f"CREATE OR REPLACE TABLE {KEPT} AS SELECT DISTINCT id FROM matched WHERE id NOT NULL AND reason NOT NULL"
+    )
+    rows = workspace.rows("SELECT reason, count(*) FROM matched WHERE reason NOT NULL GROUP BY reason ORDER BY reason")
+    unmatched = dict(rows)
     repeated = staged.wanted - sum(unmatched.values()) - wanted
     return replace(
         staged,
@@ -71,6 +82,7 @@ def identify(
         unmatched_list=_list(workspace) if unmatched else None,
         looked_up=users,
         look_ups=requests,
+        kept=KEPT,
         table="identified",
     )
 
@@ -84,6 +96,7 @@ def look_up(
     now: int,
     begin: Callable[[int, int, timedelta | None], None],
     check: Callable[[], None],
+    save: Callable[[], None],
 ) -> int:
     """Look up the users of the table ``to_look_up``, and keep what is found; return the number of requests.
 
@@ -113,6 +126,7 @@ def look_up(
             ids = dict(zip(found, target.normalise([user or "" for user in found.values()]), strict=True))
             by_identity = {identity: ids[value] or None for identity, value in rows if value in ids}
             members.identities.put(target.identity, [identity for identity, _ in rows], by_identity, now)
+            save()
         return look.requests
 
 
@@ -140,7 +154,7 @@ def _list(workspace: Workspace) -> Path:
     """Write the users who were not found to a file, a line of JSON for each."""
     path = workspace.folder / "unmatched.jsonl"
     with path.open("w", encoding="utf-8") as file:
-        for rows in workspace.stream("SELECT value, reason FROM matched WHERE id IS NULL ORDER BY value", CHUNK):
+        for rows in workspace.stream("SELECT value, reason FROM matched WHERE reason NOT NULL ORDER BY value", CHUNK):
             with workspace.writing():
                 file.writelines(
                     json.dumps({"user_id": value, "reason": reason}, ensure_ascii=False) + "\n"

@@ -190,6 +190,11 @@ def make_plan(
         WHERE action IS NOT NULL
         """
     )
+    if staged.kept:
+        workspace.run(
+            f"UPDATE {ACTIONS} SET action = 'skipped' WHERE action IN ('remove', 'remove_again') "
+            f"AND id IN (SELECT id FROM {staged.kept})"
+        )
     summary = workspace.rows(
         f"SELECT action, count(*), count(*) FILTER (new), count(id) FROM {ACTIONS} GROUP BY action"
     )

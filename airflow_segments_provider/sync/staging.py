@@ -21,7 +21,7 @@ class Staged:
     :param changed: how many IDs were stripped or normalised.
     :param rejects: a file with a line of JSON, ``{"row": 7, "reason": "blank"}``, for each invalid row; no IDs.
     :param unmatched: users who were not found, by reason, with a file of them; ``looked_up``: how many were looked up,
-        in ``look_ups`` requests.
+        in ``look_ups`` requests; ``kept``: the table of IDs of users who may have been missed, and are not removed.
     :param table: of the workspace, with the IDs.
     """
 
@@ -35,6 +35,7 @@ class Staged:
     unmatched_list: Path | None = None
     looked_up: int = 0
     look_ups: int = 0
+    kept: str = ""
     table: str = "wanted"
 
 

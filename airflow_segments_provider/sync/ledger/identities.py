@@ -1,6 +1,8 @@
 """The vendor's IDs of users by their identity (e-mail address, user name, external ID), as they were looked up.
 
-Columns: ``kind`` of identity; ``identity``, normalised; ``id``, or NULL with the ``reason`` why the user was not found;
+Columns: ``kind`` of identity; ``identity``, normalised; ``id``; the ``reason`` why the user was not found, where the
+last look-up did not find one. An identity that had an ID keeps it until a second look-up, at least a day later: a list
+of users may be incomplete, and must not cause a removal.
 ``looked_up``, when, in milliseconds since 1970.
 """
 
@@ -24,7 +26,7 @@ SEVERAL_USERS = "several users"
 
 _CHECKED = f"""
     SELECT count(*), count(*) FILTER (
-        kind IS NULL OR identity IS NULL OR (id IS NULL) = (reason IS NULL) OR looked_up IS NULL
+        kind IS NULL OR identity IS NULL OR (id IS NULL AND reason IS NULL) OR looked_up IS NULL
         OR NOT looked_up BETWEEN {EARLIEST} AND {LATEST}
     )
 """
@@ -65,15 +67,14 @@ class Identities:
 
         :param found: the ID of each that a user has; None if several users have it.
         """
-        ids = [found.get(identity) for identity in identities]
+        of_these = "kind = ? AND identity IN (SELECT unnest(?::VARCHAR[]))"
+        query = f"SELECT identity, id FROM identities WHERE {of_these} AND reason IS NULL"
+        earlier = dict(self.workspace.rows(query, [kind, list(identities)]))
+        ids = [found.get(identity) or earlier.get(identity) for identity in identities]
         reasons = [
-            None if user else SEVERAL_USERS if identity in found else NO_USER
-            for identity, user in zip(identities, ids, strict=True)
+            None if found.get(identity) else SEVERAL_USERS if identity in found else NO_USER for identity in identities
         ]
-        self.workspace.run(
-            "DELETE FROM identities WHERE kind = ? AND identity IN (SELECT unnest(?::VARCHAR[]))",
-            [kind, list(identities)],
-        )
+        self.workspace.run(f"DELETE FROM identities WHERE {of_these}", [kind, list(identities)])
         rows: list[Any] = [kind, list(identities), ids, now, reasons]
         self.workspace.run(
             "INSERT INTO identities SELECT ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), ?, unnest(?::VARCHAR[])", rows

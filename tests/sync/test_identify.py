@@ -1,0 +1,165 @@
+"""Identities of users become the vendor's IDs before the plan: what is looked up, when, and who is kept."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput, PlanRefused
+from airflow_segments_provider.sources.ids import all_without_case
+from tests.databases import small_database
+from tests.sync.conftest import Segment
+from tests.sync.model import memory
+
+DAY = 86_400_000
+
+
+class LookUp:
+    def __init__(self, vendor, users):
+        self.vendor, self.requests = vendor, users
+
+    def __call__(self, values):
+        self.vendor.looked_up += values
+        found = {value: self.vendor.users.get(value.lower()) for value in values}
+        return {value: users[0] if len(users) == 1 else None for value, users in found.items() if users}
+
+
+class Target(memory.MemoryTarget):
+    identity = "email"
+    identity_keys = staticmethod(all_without_case)
+    per_minute: float | None = None
+
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        self.limits = replace(self.limits, max_length=100, per_minute=self.per_minute)
+
+    def look_up(self, users):
+        return nullcontext(LookUp(self.vendor, users))
+
+
+@pytest.fixture
+def group(monkeypatch):
+    """A group of a vendor with three users, who are found by their addresses."""
+    monkeypatch.setattr("tests.sync.conftest.MemoryTarget", Target)
+    segment = Segment(small_database())
+    segment.lists = True
+    segment.vendor.users = {f"{user}@example.org": [f"id-{user}"] for user in "abc"}
+    segment.vendor.looked_up = []
+    return segment
+
+
+def addresses(users):
+    return [f"{user}@example.org" for user in users]
+
+
+def test_new_users_are_looked_up_once(group):
+    assert group.sync(addresses("ab")).counts["applied"] == 2
+    assert group.vendor.members == {"id-a", "id-b"}
+    group.vendor.looked_up.clear()
+    assert group.sync(addresses("abc")).counts["looked_up"] == 1
+    assert group.vendor.looked_up == addresses("c")
+    done = group.sync(addresses("abc"))
+    assert (done.outcome, done.counts["looked_up"]) == ("unchanged", 0)
+    assert group.sync(addresses("c")).counts["remove"] == 2
+    assert group.vendor.looked_up == addresses("c")
+
+
+def test_spellings_of_one_address_and_addresses_of_one_user_are_one_member(group):
+    group.vendor.users["other@example.org"] = ["id-a"]
+    done = group.sync(["a@example.org", "A@EXAMPLE.org", "other@example.org"])
+    assert (done.counts["wanted"], done.counts["duplicates"]) == (1, 2)
+    assert group.vendor.looked_up == ["A@EXAMPLE.org", "other@example.org"]
+    assert group.vendor.members == {"id-a"}
+
+
+def test_an_address_with_a_new_owner_is_found_after_its_age(group):
+    group.sync(addresses("ab"))
+    group.vendor.users["a@example.org"] = ["id-new"]
+    assert group.sync(addresses("ab")).outcome == "unchanged"
+    group.now += 7 * DAY
+    done = group.sync(addresses("ab"))
+    assert (done.counts["add"], done.counts["remove"]) == (1, 1)
+    assert group.vendor.members == {"id-new", "id-b"}
+
+
+def test_a_user_with_a_new_address_stays_a_member(group):
+    group.sync(addresses("ab"))
+    group.vendor.users["new@example.org"] = group.vendor.users.pop("a@example.org")
+    done = group.sync(["new@example.org", "b@example.org"])
+    assert (done.outcome, done.counts["remove"]) == ("unchanged", 0)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_member_who_is_not_found_any_more_is_removed_after_a_second_look(group, several):
+    group.sync(addresses("abc"))
+    group.now += 7 * DAY
+    group.vendor.users["a@example.org"] = ["id-a", "id-x"] if several else []
+    done = group.sync(addresses("abc"))
+    reason = "several users" if several else "no such user"
+    assert (done.outcome, done.counts["skipped"], done.unmatched) == ("unchanged", 1, {reason: 1})
+    assert "id-a" in group.vendor.members
+    group.vendor.looked_up.clear()
+    assert group.sync(addresses("abc")).outcome == "unchanged"
+    assert group.vendor.looked_up == []
+    group.now += DAY
+    assert group.sync(addresses("abc")).counts["remove"] == 1
+    assert group.vendor.members == {"id-b", "id-c"}
+
+
+def test_unmatched_users_are_looked_up_again_after_a_day(group):
+    assert group.sync(addresses("ax")).unmatched == {"no such user": 1}
+    group.vendor.users["x@example.org"] = ["id-x"]
+    group.vendor.looked_up.clear()
+    assert group.sync(addresses("ax")).unmatched == {"no such user": 1}
+    assert group.vendor.looked_up == []
+    group.now += DAY
+    assert group.sync(addresses("ax")).unmatched == {}
+    assert group.vendor.members == {"id-a", "id-x"}
+
+
+def test_too_many_unmatched_users_are_refused_before_a_request(group):
+    with pytest.raises(InvalidInput, match=r"2 of 2 users were not found \(no such user: 2\); none was found"):
+        group.sync(addresses("xy"))
+    assert group.vendor.requests == 0
+
+
+def test_what_was_found_is_kept_when_the_plan_is_refused(group):
+    with pytest.raises(PlanRefused):
+        group.sync(addresses("abc"), max_members=1)
+    group.vendor.looked_up.clear()
+    assert group.sync(addresses("abc")).outcome == "changed"
+    assert group.vendor.looked_up == []
+
+
+def test_look_ups_that_take_too_long_are_refused_before_the_first(group, monkeypatch):
+    monkeypatch.setattr(Target, "per_minute", 1)
+    with pytest.raises(PlanRefused, match=r"look-up of 3 users takes 3 requests, about 0:03:00, the limit is 0:02:00"):
+        group.sync(addresses("abc"), max_duration=timedelta(minutes=2))
+    assert group.vendor.looked_up == []
+
+
+def test_a_dry_run_looks_up_and_stores_nothing(group):
+    assert group.sync(addresses("ab"), plan_only=True).counts["add"] == 2
+    assert not [name for name in group.store.files if name.startswith(("state", "generations"))]
+
+
+def test_members_shown_by_their_addresses(group, monkeypatch):
+    monkeypatch.setattr(Target, "shows", "identity")
+    addresses_of = {"id-a": "A@example.org", "id-b": "b@example.org", "id-x": "x@example.org", "id-y": ""}
+
+    def members(self):
+        yield [addresses_of[user] for user in self.vendor.listed()]
+
+    monkeypatch.setattr(Target, "members", members)
+    group.sync(addresses("ab"))
+    group.vendor.members |= {"id-x", "id-y"}
+    done = group.sync(addresses("a"))
+    assert group.vendor.members == {"id-a", "id-x", "id-y"}
+    assert (done.counts["strangers"], done.counts["baseline"], done.counts["unconfirmed"]) == (2, 4, 0)
+    # A member without an address cannot be identified, so it stays.
+    group.vendor.users["x@example.org"] = ["id-x"]
+    done = group.sync(addresses("a"), removals="all", max_removed_fraction=1)
+    assert group.vendor.members == {"id-a", "id-y"}
