@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from airflow_segments_provider.errors import LedgerOvertaken, RejectedRequest, VendorUnavailable
 from airflow_segments_provider.sync.target import Applied, SegmentKey
-from tests.conformance.honest import HonestTarget, HonestVendor
+from tests.conformance.honest import HonestLookUp, HonestTarget, HonestVendor, PartialVendor
 
 COUNT = itertools.count()
 
@@ -283,8 +283,139 @@ class ListsNoMemberByHand(HonestTarget):
         return super().add(ids)
 
 
+class TellsCasesApart(HonestLookUp):
+    def same(self, value, email):
+        return value == email
+
+
+class HasAKeyForEachSpelling(HonestTarget):
+    @staticmethod
+    def identity_keys(values):
+        return values
+
+
+class ChoosesTheFirst(HonestLookUp):
+    def choose(self, users):
+        return users[0]
+
+
+class LeavesOutSeveral(HonestLookUp):
+    def __call__(self, values):
+        return {value: user for value, user in super().__call__(values).items() if user is not None}
+
+
+class FindsParts(HonestLookUp):
+    """As a vendor's search does."""
+
+    def same(self, value, email):
+        return value.lower() in email
+
+
+class FindsBeginnings(HonestLookUp):
+    def same(self, value, email):
+        return value.lower().startswith(email)
+
+
+class NamesTheUnknown(HonestLookUp):
+    def __call__(self, values):
+        return dict.fromkeys(values) | super().__call__(values)
+
+
+class StatesTooFewLookUps(HonestLookUp):
+    def __call__(self, values):
+        self.vendor.called += 1
+        return super().__call__(values)
+
+
+class ListsIdsForIdentities(HonestTarget):
+    shows = "identity"
+
+
+class NamesNoUserAsRejected(HonestTarget):
+    of = PartialVendor
+
+    def send(self, kind, ids, tries=2):
+        return replace(super().send(kind, ids, tries), rejected={})
+
+
+class NamesTheWholeBatchAsRejected(HonestTarget):
+    of = PartialVendor
+
+    def send(self, kind, ids, tries=2):
+        done = super().send(kind, ids, tries)
+        return replace(done, rejected=dict.fromkeys(ids, "refused")) if done.rejected else done
+
+
+class GivesNoReason(HonestTarget):
+    of = PartialVendor
+
+    def send(self, kind, ids, tries=2):
+        done = super().send(kind, ids, tries)
+        return replace(done, rejected=dict.fromkeys(done.rejected, ""))
+
+
+class ListsWhatItHasSent(HonestTarget):
+    def members(self):
+        sent = self.vendor.__dict__.get("sent", set())
+        yield sorted({person for page in super().members() for person in page} | sent)
+
+    def add(self, ids):
+        self.vendor.__dict__.setdefault("sent", set()).update(ids)
+        return super().add(ids)
+
+    def remove(self, ids):
+        self.vendor.__dict__.setdefault("sent", set()).difference_update(ids)
+        return super().remove(ids)
+
+
+class TakesIgnoredForRejected(HonestTarget):
+    def add(self, ids):
+        done = super().add(ids)
+        ignored = [person for person in ids if person not in self.vendor.held]
+        return replace(done, rejected={**done.rejected, **dict.fromkeys(ignored, "not listed")})
+
+
+class RemovesOnlyWhomItLists(HonestTarget):
+    """To save requests."""
+
+    def remove(self, ids):
+        listed = {person for page in self.members() for person in page}
+        return super().remove([person for person in ids if person in listed])
+
+
+class AddsOnlyWhomItDoesNotList(HonestTarget):
+    def add(self, ids):
+        listed = {person for page in self.members() for person in page}
+        return super().add([person for person in ids if person not in listed])
+
+
+class WritesItsListWithAdditions(HonestTarget):
+    """A list that lacks members is written without them."""
+
+    def add(self, ids):
+        listed = {person for page in self.members() for person in page}
+        return self.send("replace", sorted({*listed, *ids}))
+
+
 # Each with one of the tests that must fail; others may, too.
 BROKEN = [
+    (TellsCasesApart, "a_look_up_finds_a_user_by_every_spelling"),
+    (HasAKeyForEachSpelling, "a_look_up_finds_a_user_by_every_spelling"),
+    (ListsIdsForIdentities, "a_segment_follows_identities"),
+    (ChoosesTheFirst, "a_look_up_does_not_choose_between_users"),
+    (LeavesOutSeveral, "a_look_up_does_not_choose_between_users"),
+    (FindsParts, "a_look_up_leaves_out_unknown_users"),
+    (FindsBeginnings, "a_look_up_leaves_out_unknown_users"),
+    (NamesTheUnknown, "a_look_up_leaves_out_unknown_users"),
+    (StatesTooFewLookUps, "a_look_up_states_its_requests"),
+    (NamesNoUserAsRejected, "rejected_users_of_a_request_are_named"),
+    (NamesTheWholeBatchAsRejected, "rejected_users_of_a_request_are_named"),
+    (GivesNoReason, "rejected_users_of_a_request_are_named"),
+    (ListsWhatItHasSent, "users_who_are_ignored_are_reported_and_sent_again"),
+    (TakesIgnoredForRejected, "users_who_are_ignored_are_reported_and_sent_again"),
+    (RemovesOnlyWhomItLists, "members_that_the_list_lacks_are_not_forgotten"),
+    (WritesItsListWithAdditions, "a_list_that_lacks_members_removes_none"),
+    (AddsOnlyWhomItDoesNotList, "removed_users_whom_the_list_still_shows_are_removed_again"),
     (HoldsTwice, "adding_twice_is_adding_once"),
     (RefusesStrangers, "removing_a_user_who_is_not_a_member_is_not_an_error"),
     (LosesTheLastPage, "a_list_is_whole_whatever_its_pages"),

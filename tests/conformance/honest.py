@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
 from airflow_segments_provider.errors import RateLimited, RejectedRequest, VendorUnavailable
-from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey, Target
+from airflow_segments_provider.sync.target import Applied, Limits, LookUp, SegmentKey, Target
 from airflow_segments_provider.testing.conformance import VendorFake, Write
 
 PAGE = 5
@@ -16,9 +17,11 @@ TRIES = 2
 class HonestTarget(Target):
     """Repeats a request once, and tells of each lost answer."""
 
+    of: type[HonestVendor]
     replaces = True
 
-    def __init__(self, vendor: HonestVendor, limit: int) -> None:
+    def __init__(self, vendor: HonestVendor, limit: int, identity: str = "id") -> None:
+        self.identity = identity
         self.vendor = vendor
         self.found = False
         self.lists = bool(vendor.pages)
@@ -52,23 +55,65 @@ class HonestTarget(Target):
             yield page
             start += len(page)
 
+    @staticmethod
+    def identity_keys(values: Sequence[str]) -> Sequence[str]:
+        return [value.lower() for value in values]
+
+    def look_up(self, users: int) -> AbstractContextManager[LookUp]:
+        return nullcontext(self.look(users))
+
+    def look(self, users: int) -> HonestLookUp:
+        return self.vendor.look_up(self.vendor, users)
+
     def send(self, kind: str, ids: Sequence[str], tries: int = TRIES) -> Applied:
         lost = False
         for _ in range(tries):
             self.before_try()
             status = self.vendor.request(kind, list(ids))
             if status == 200:
-                return Applied(in_doubt=lost)
+                return Applied(self.vendor.rejected, in_doubt=lost)
             if status == 400:
                 raise RejectedRequest("refused", status=400, maybe_done=lost)
             lost = lost or status is None
         raise (VendorUnavailable if lost else RateLimited)("not answered", maybe_done=lost)
 
 
+class HonestLookUp:
+    """Ten users in a request."""
+
+    size = 10
+
+    def __init__(self, vendor: HonestVendor, users: int) -> None:
+        self.vendor = vendor
+        self.requests = -(-users // self.size)
+
+    def __call__(self, values: list[str]) -> dict[str, str | None]:
+        self.vendor.called += self.requests
+        found: dict[str, str | None] = {}
+        for value in values:
+            users = [user for user, email in self.vendor.emails.items() if self.same(value, email)]
+            if users:
+                found[value] = self.choose(users)
+        return found
+
+    def same(self, value: str, email: str) -> bool:
+        return value.lower() == email
+
+    def choose(self, users: Sequence[str]) -> str | None:
+        return users[0] if len(users) == 1 else None
+
+
 class HonestVendor(VendorFake):
+    """A vendor of users with e-mail addresses.
+
+    :cvar partial: a rejected user does not cost the others of a request.
+    """
+
     pages = PAGE
     replaces = True
-    target = HonestTarget
+    partial = False
+    target: type[HonestTarget] = HonestTarget
+    look_up: type[HonestLookUp] = HonestLookUp
 
     def __init__(self) -> None:
         self.held: list[str] = []
@@ -76,12 +121,44 @@ class HonestVendor(VendorFake):
         self.received: list[Write] = []
         self.called = 0
         self.failing: tuple[str, int | None] = ("", 0)
+        self.emails: dict[str, str] = {}
+        self.rejected: dict[str, str] = {}
+        self.ignored: set[str] = set()
+        self.hidden: set[str] = set()
+        self.lingering: set[str] = set()
 
     def open(self, limit):
         return self.target(self, limit)
 
+    def open_by(self, identity, limit):
+        return self.target(self, limit, identity)
+
     def users(self, count):
-        return [f"p{number:03}" for number in range(count)]
+        ids = [f"p{number:03}" for number in range(count)]
+        self.emails = {user: f"{user}@example.org" for user in ids} | self.emails
+        return ids
+
+    def identities(self):
+        return ("email",)
+
+    def identity_of(self, identity, user):
+        return self.emails[user]
+
+    def share(self, identity, user):
+        self.emails[f"twin of {user}"] = self.emails[user]
+        return True
+
+    def ignore(self, users):
+        self.ignored = set(users)
+        return True
+
+    def hide(self, users):
+        self.hidden = set(users)
+        return True
+
+    def linger(self, users):
+        self.lingering = set(users)
+        return True
 
     def members(self):
         return self.held
@@ -100,6 +177,7 @@ class HonestVendor(VendorFake):
 
     def recover(self):
         self.failing = ("", 0)
+        self.ignored, self.hidden, self.lingering = set(), set(), set()
 
     def refuse(self, users):
         self.bad = set(users)
@@ -109,7 +187,9 @@ class HonestVendor(VendorFake):
 
     def page(self, start):
         self.called += 1
-        return self.held[start : start + self.pages]
+        shown = [user for user in self.held if user not in self.hidden]
+        shown += sorted(self.lingering - set(self.held))
+        return shown[start : start + self.pages]
 
     def request(self, kind, ids):
         """The status of the answer, or None where there is none."""
@@ -120,11 +200,19 @@ class HonestVendor(VendorFake):
             self.failing = (how, times and times - 1)
             if how == "busy":
                 return 429
-        if kind != "remove" and self.bad & set(ids):
+        self.rejected = dict.fromkeys(self.bad & set(ids), "no such user") if kind != "remove" else {}
+        if self.rejected and not self.partial:
             return 400
-        self.carry_out(kind, ids)
+        self.carry_out(kind, [user for user in ids if user not in self.rejected and user not in self.ignored])
         return None if times != 0 else 200
 
     def carry_out(self, kind, ids):
         kept = set() if kind == "replace" else set(self.held)
         self.held = sorted(kept - set(ids) if kind == "remove" else kept | set(ids))
+
+
+class PartialVendor(HonestVendor):
+    partial = True
+
+
+HonestTarget.of = HonestVendor

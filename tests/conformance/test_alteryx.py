@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from airflow_segments_provider.targets.alteryx import AlteryxUserGroup
-from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write
+from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write, WriteKind
 from tests import connections
 
 NAME = "Users on trial"
+KINDS: dict[str, WriteKind] = {"alteryx.add_users": "add", "alteryx.remove_user": "remove"}
 
 connect = connections.alteryx
 
@@ -25,8 +26,11 @@ class AlteryxFake(VendorFake):
         self.seeded = []
 
     def open(self, limit):
+        return self.open_by("id", limit)
+
+    def open_by(self, identity, limit):
         self.connect(users_per_request=limit)
-        target = AlteryxUserGroup(NAME).open()
+        target = AlteryxUserGroup(NAME, identity=identity).open()
         target.limits = replace(target.limits, removes=limit)
         return target
 
@@ -45,15 +49,14 @@ class AlteryxFake(VendorFake):
         self.sandbox.add_members(self.group_id, users)
 
     def writes(self):
-        kinds = {"alteryx.add_users": "add", "alteryx.remove_user": "remove"}
-        return [Write(kinds[call.endpoint], call.user_ids) for call in self.sandbox.calls() if call.endpoint in kinds]
+        return [Write(KINDS[call.endpoint], call.user_ids) for call in self.sandbox.calls() if call.endpoint in KINDS]
 
     def calls(self):
         return sum(calls for name, calls in self.sandbox.counts().items() if name != "alteryx.token")
 
     def fail(self, how, times=1):
         kind = {"busy": ("status", {"status": 429}), "lost": ("lost", {})}[how]
-        for endpoint in ("alteryx.add_users", "alteryx.remove_user"):
+        for endpoint in KINDS:
             self.sandbox.fault(endpoint, kind[0], times=times, **kind[1])
 
     def recover(self):
@@ -62,6 +65,16 @@ class AlteryxFake(VendorFake):
     def refuse(self, users):
         for user in users:
             self.sandbox.delete_user(user)
+
+    def identities(self):
+        return ("email",)
+
+    def identity_of(self, identity, user):
+        return next(found.email for found in self.sandbox.users() if found.id == user)
+
+    def share(self, identity, user):
+        self.sandbox.create_user(self.identity_of(identity, user))
+        return True
 
     def names(self):
         return {NAME, "alteryx_server_default"}

@@ -9,7 +9,7 @@ import pytest
 from airflow_segments_provider.errors import VendorError
 from airflow_segments_provider.testing.conformance import TargetConformance
 from tests.conformance.broken import BROKEN
-from tests.conformance.honest import HonestTarget, HonestVendor
+from tests.conformance.honest import HonestLookUp, HonestTarget, HonestVendor, PartialVendor
 
 TESTS = [name.removeprefix("test_") for name in dir(TargetConformance) if name.startswith("test_")]
 
@@ -26,6 +26,12 @@ class TestHonestWithoutAList(TargetConformance):
         vendor = HonestVendor()
         vendor.pages = 0
         return vendor
+
+
+class TestHonestInPart(TargetConformance):
+    @pytest.fixture
+    def vendor(self):
+        return PartialVendor()
 
 
 class TestHonestWithoutRepeats(TargetConformance):
@@ -50,8 +56,11 @@ def run(name, vendor, folder):
 @pytest.mark.parametrize(("broken", "name"), BROKEN, ids=lambda given: getattr(given, "__name__", given))
 def test_a_broken_one_is_caught(broken, name, tmp_path):
     if issubclass(broken, HonestTarget):
-        vendor = HonestVendor()
+        vendor = broken.of()
         vendor.target = broken
+    elif issubclass(broken, HonestLookUp):
+        vendor = HonestVendor()
+        vendor.look_up = broken
     else:
         vendor = broken()
     with pytest.raises((AssertionError, VendorError)) as failed:

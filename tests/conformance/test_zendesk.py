@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
 from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
-from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write
+from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write, WriteKind
 from tests import connections
 
 NAME = "Users on trial"
@@ -19,7 +20,7 @@ connect = connections.zendesk
 class ZendeskFake(VendorFake):
     pages = 5
     tags = (NOBODYS,)
-    endpoints = ("zendesk.update_segment",)
+    kinds: ClassVar[dict[str, WriteKind]] = {"zendesk.update_segment": "list"}
 
     def __init__(self, sandbox, connect):
         self.sandbox = sandbox
@@ -28,12 +29,15 @@ class ZendeskFake(VendorFake):
         self.seeded = []
         sandbox.settings(rate_limit="none", user_updates_per_minute=None, user_updates_per_second=None)
 
-    def segment(self):
-        return ZendeskUserSegment(NAME)
+    def segment(self, identity):
+        return ZendeskUserSegment(NAME, identity=identity)
 
     def open(self, limit):
+        return self.open_by("id", limit)
+
+    def open_by(self, identity, limit):
         self.connect(rate_limit=None)
-        target = self.segment().open()
+        target = self.segment(identity).open()
         target.limits = replace(target.limits, adds=limit, removes=limit)
         return target
 
@@ -53,14 +57,15 @@ class ZendeskFake(VendorFake):
         self.sandbox.change_segment(self.segment_id, added_user_ids=sorted(map(int, added)))
 
     def writes(self):
-        return [Write("list", call.user_ids) for call in self.sandbox.calls("zendesk.update_segment")]
+        calls = self.sandbox.calls()
+        return [Write(self.kinds[call.endpoint], call.user_ids or 0) for call in calls if call.endpoint in self.kinds]
 
     def calls(self):
         return sum(calls for name, calls in self.sandbox.counts().items() if name != "zendesk.create_token")
 
     def fail(self, how, times=1):
         kind = {"busy": ("status", {"status": 429}), "lost": ("lost", {})}[how]
-        for endpoint in self.endpoints:
+        for endpoint in self.kinds:
             self.sandbox.fault(endpoint, kind[0], times=times, **kind[1])
 
     def recover(self):
@@ -70,6 +75,19 @@ class ZendeskFake(VendorFake):
         self.sandbox.settings(strict_ids=True)
         for user in users:
             self.sandbox.delete_user(user)
+
+    def identities(self):
+        return ("email", "external_id")
+
+    def identity_of(self, identity, user):
+        return getattr(self.sandbox.user(user), identity)
+
+    def share(self, identity, user):
+        if identity == "email":
+            return False
+        twin = f"twin-{len(self.sandbox.users())}"
+        self.sandbox.create_user(twin, f"{twin}@example.com", external_id=self.identity_of(identity, user))
+        return True
 
     def names(self):
         return {NAME, "zendesk_help_center_default"}
@@ -86,10 +104,10 @@ class TagFake(ZendeskFake):
 
     pages = 0
     tags = (TAG,)
-    endpoints = ("zendesk.add_user_tags", "zendesk.remove_user_tags")
+    kinds: ClassVar[dict[str, WriteKind]] = {"zendesk.add_user_tags": "add", "zendesk.remove_user_tags": "remove"}
 
-    def segment(self):
-        return ZendeskUserSegment(NAME, via="tag", tag=TAG)
+    def segment(self, identity):
+        return ZendeskUserSegment(NAME, via="tag", tag=TAG, identity=identity)
 
     def members(self):
         return [str(user.id) for user in self.sandbox.users() if TAG in user.tags]
@@ -99,8 +117,7 @@ class TagFake(ZendeskFake):
             self.sandbox.change_user(user, tags=[TAG])
 
     def writes(self):
-        kinds = dict(zip(self.endpoints, ("add", "remove"), strict=True))
-        return [Write(kinds[call.endpoint], 1) for call in self.sandbox.calls() if call.endpoint in kinds]
+        return [replace(write, users=1) for write in super().writes()]
 
 
 class TestZendeskTag(TargetConformance):

@@ -23,11 +23,14 @@ module::
 The tests use the fixture ``vendor``, a fresh fake with one segment without members, and pytest's ``tmp_path``. Connect
 to the fake as to the vendor, over a socket, so that the HTTP client is tested too. Let retries wait for milliseconds
 only.
+
+The fake's optional methods switch tests on: ``identities`` with ``open_by`` and ``identity_of`` those of users who are
+looked up, ``ignore`` those of the confirmation, ``hide`` and ``linger`` those of a list that lags.
 """
 
 from __future__ import annotations
 
-from airflow_segments_provider.testing.conformance.fake import VendorFake, Write
+from airflow_segments_provider.testing.conformance.fake import VendorFake, Write, WriteKind
 from airflow_segments_provider.testing.conformance.suite import TargetConformance
 
-__all__ = ["TargetConformance", "VendorFake", "Write"]
+__all__ = ["TargetConformance", "VendorFake", "Write", "WriteKind"]

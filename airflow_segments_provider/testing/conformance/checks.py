@@ -28,7 +28,7 @@ def must_be(found: Iterable[str], wanted: Iterable[str], who: str) -> None:
 
     :param who: the start of the sentence, e.g. ``"The members after an add"``.
     """
-    held, right = Counter(found), set(wanted)
+    held, right = Counter(iter(found)), set(wanted)
     missing, more = len(right - held.keys()), len(held.keys() - right)
     twice = sum(1 for times in held.values() if times > 1)
     must(

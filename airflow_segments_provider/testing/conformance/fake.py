@@ -26,6 +26,9 @@ ODD = (
 )
 
 
+WriteKind = Literal["add", "remove", "replace", "list"]
+
+
 @dataclass(frozen=True)
 class Write:
     """A request that changes members, as the fake received it; also one that it rejected or did not respond to.
@@ -34,7 +37,7 @@ class Write:
     :param users: the number of IDs in it.
     """
 
-    kind: Literal["add", "remove", "replace", "list"]
+    kind: WriteKind
     users: int
 
 
@@ -87,7 +90,7 @@ class VendorFake(ABC):
 
     @abstractmethod
     def recover(self) -> None:
-        """End the failures."""
+        """End the failures, and let the list show the actual members."""
 
     @abstractmethod
     def refuse(self, users: Sequence[str]) -> None:
@@ -96,3 +99,37 @@ class VendorFake(ABC):
     @abstractmethod
     def names(self) -> Collection[str]:
         """Return what must not be part of the segment's key: the connection's ID, and the segment's name."""
+
+    # Without these, the tests that need them do nothing.
+
+    def identities(self) -> Sequence[str]:
+        """Return what the users of a source may be identified by, besides ``id``."""
+        return ()
+
+    def open_by(self, identity: str, limit: int) -> Target:
+        """Return a target as :meth:`open` does, for a source with one of the :meth:`identities`."""
+        raise NotImplementedError
+
+    def identity_of(self, identity: str, user: str) -> str:
+        """Return the identity of one of :meth:`users`."""
+        raise NotImplementedError
+
+    def spellings(self, identity: str, value: str) -> Sequence[str]:  # noqa: ARG002
+        """Return other spellings of a user's identity; where the vendor compares exactly, none."""
+        return (value.upper(),)
+
+    def share(self, identity: str, user: str) -> bool:  # noqa: ARG002
+        """Let another user, not one of :meth:`users`, have the identity of one; return False where none can."""
+        return False
+
+    def ignore(self, users: Sequence[str]) -> bool:  # noqa: ARG002
+        """From now on, acknowledge additions of these and do not carry them out; return False where it always does."""
+        return False
+
+    def hide(self, users: Sequence[str]) -> bool:  # noqa: ARG002
+        """From now on, do not list these, who may be members; return False where every list is right."""
+        return False
+
+    def linger(self, users: Sequence[str]) -> bool:  # noqa: ARG002
+        """From now on, list these, who may not be members any more; return False where every list is right."""
+        return False

@@ -9,8 +9,10 @@ from pathlib import Path
 from airflow_segments_provider.errors import VendorError
 from airflow_segments_provider.sync.target import Limits
 from airflow_segments_provider.testing.conformance.checks import must, must_be, sync, writes_of
+from airflow_segments_provider.testing.conformance.confirmation import ConfirmationTests, LagTests, PartialTests
 from airflow_segments_provider.testing.conformance.fake import VendorFake, Write
 from airflow_segments_provider.testing.conformance.faults import FaultTests
+from airflow_segments_provider.testing.conformance.identities import LookUpTests
 
 # IDs in a request, at most: of the tests of requests, and of those of whole runs.
 SMALL_BATCH = 4
@@ -301,5 +303,16 @@ def _fails(vendor: VendorFake, wanted: Sequence[str], folder: Path) -> bool:
     return False
 
 
-class TargetConformance(IdentityTests, MembershipTests, RequestTests, FaultTests, ListTests, SyncTests):
+class TargetConformance(
+    IdentityTests,
+    LookUpTests,
+    MembershipTests,
+    PartialTests,
+    RequestTests,
+    FaultTests,
+    ListTests,
+    ConfirmationTests,
+    LagTests,
+    SyncTests,
+):
     """All tests; subclass it as ``Test…``, with a fixture ``vendor``. See the package's docstring."""

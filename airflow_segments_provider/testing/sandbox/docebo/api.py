@@ -304,7 +304,7 @@ class DoceboApi(Groups):
         state, settings, group = self.state, self.state.settings, self.group(call)
         page = self.page(call, ("idst", "userid", "firstname", "lastname", "email"), "idst")
         condition, found = page.matching(*_SEARCHED)
-        condition = f"idst IN ({MEMBERS}) AND {condition}"
+        condition = f"{self._listed()} AND {condition}"
         users = state.user_table.find(condition + page.order(), group.idst, *found)
         joined = state.member_table.among("idst", [user.idst for user in users], "audience = ?", group.idst)
         by_rules = {member.idst for member in joined if member.relation == "automatic"}
@@ -317,6 +317,12 @@ class DoceboApi(Groups):
             for user in users
         ]
         return self.listed(items, state.user_table.count(condition, group.idst, *found), page)
+
+    def _listed(self) -> str:
+        """Return the condition for the members that lists show."""
+        settings = self.state.settings
+        hidden, lingering = rules.listed(settings.hidden_members), rules.listed(settings.lingering_members)
+        return f"((idst IN ({MEMBERS}) AND idst NOT IN {hidden}) OR idst IN {lingering})"
 
     @route("PUT", _ASSIGN_PATH, form="assign_users")
     @route("PUT", _MEMBERS_PATH, form="put_users")
@@ -366,7 +372,7 @@ class DoceboApi(Groups):
         if len(delimiter) != 1 or delimiter in '"\r\n':
             raise self.refused(400, "delimiter must be one character")
         header = self.flag(call, "include_header")
-        users = self.state.user_table.find(f"idst IN ({MEMBERS}) ORDER BY idst", group.idst)
+        users = self.state.user_table.find(f"{self._listed()} ORDER BY idst", group.idst)
         rows = [[getattr(user, column) for column in columns] for user in users]
         if settings.export_reply == "json":
             return _data({"items": [dict(zip(columns, row, strict=True)) for row in rows]})

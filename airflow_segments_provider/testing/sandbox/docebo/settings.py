@@ -42,6 +42,8 @@ class DoceboSettings(VendorSettings):
     * ``page_size``, ``max_page_size``, ``large_page_size``: the default, the maximum, and the answer to more
     * ``idst_as``: the form of the members' numbers
     * ``list_lag``: from the creation of a group until the list shows it
+    * ``hidden_members``, ``lingering_members``: users whom no list and no export of members shows yet, and users whom
+      those of every group still show
     * ``create_status``, ``create_reply``: the new group, or only its uuid
     * ``export_reply``, ``export_bom``, ``export_line_end``: the form of the export
     * ``relation_names``: the relation types of members put there and of those matched by rules
@@ -95,6 +97,8 @@ class DoceboSettings(VendorSettings):
     large_page_size: Literal["refuse", "clamp"] = "refuse"
     idst_as: Literal["number", "string"] = "number"
     list_lag: float = Field(default=0.0, ge=0)
+    hidden_members: frozenset[int] = frozenset()
+    lingering_members: frozenset[int] = frozenset()
     create_status: Literal[200, 201] = 200
     create_reply: Literal["group", "uuid"] = "group"
     export_reply: Literal["csv", "json"] = "csv"
