@@ -65,6 +65,10 @@ def test_an_administrator_changes_what_is_there(alteryx):
     sandbox.add_members(group_id, [ada])
     sandbox.delete_user(new)
     assert sandbox.members(group_id) == {ada}
+    sandbox.change_user(ada, email="ada.king@example.com")
+    assert sandbox.user_id("ada.king@example.com") == ada
+    with pytest.raises(SandboxError, match="is_active"):
+        sandbox.change_user(ada, is_active=False)
     sandbox.deactivate_user(ada)
     assert (sandbox.members(group_id), [user.is_active for user in sandbox.users()[:2]]) == (set(), [True, False])
     credential = sandbox.create_credential("c")

@@ -237,6 +237,9 @@ def test_users_who_come_go_and_move_are_where_rules_want_them(docebo):
     assert one not in sandbox.members(group)
     sandbox.change_user(one, branch=sales, active=False)
     assert one not in sandbox.members(group)
+    sandbox.change_user(one, userid="two", email="two@example.com")
+    (two,) = (user for user in sandbox.users() if user.idst == one)
+    assert (two.userid, two.email, two.branch, two.active) == ("two", "two@example.com", sales, False)
     many = sandbox.seed_users(1000, branch=sales)
     assert not sandbox.members(group) & set(many)
     sandbox.advance(3601)
@@ -259,6 +262,8 @@ def test_an_administrator_changes_what_is_there(docebo):
         lambda: sandbox.add_members(group, [1]),
         lambda: sandbox.add_user("admin@example.com"),
         lambda: sandbox.delete_user(1),
+        lambda: sandbox.change_user(users[1], userid="ADMIN@example.com"),
+        lambda: sandbox.change_user(users[1], branch=1),
         lambda: sandbox.seed_users(1, branch=1),
         lambda: sandbox.create_group("x", ruleset={}),
         lambda: sandbox.settings(colour="red"),

@@ -260,6 +260,8 @@ def test_changes_by_hand(zendesk):
     assert user not in sandbox.members(number)
     assert sandbox.change_segment(number, tags=[]).tags == []
     assert user in sandbox.members(number)
+    assert sandbox.change_user(user, suspended=True).suspended
+    assert zendesk.send("GET", f"/api/v2/users/{user}").json()["user"]["suspended"] is True
     sandbox.delete_user(user)
     sandbox.delete_segment("by hand")
     assert sandbox.segments() == []

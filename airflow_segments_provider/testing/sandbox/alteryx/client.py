@@ -51,6 +51,7 @@ class AlteryxSandboxClient(ControlClient):
     shares = remote(Alteryx.shares)
     seed_users = remote(Alteryx.seed_users)
     create_user = remote(Alteryx.create_user)
+    change_user = remote(Alteryx.change_user)
     deactivate_user = remote(Alteryx.deactivate_user)
     delete_user = remote(Alteryx.delete_user)
     create_group = remote(Alteryx.create_group)

@@ -195,6 +195,14 @@ class Alteryx(Vendor[AlteryxSettings]):
         return user.id
 
     @control
+    def change_user(self, /, user_id: str, **fields: Any) -> None:
+        """Change a user by hand.
+
+        :param fields: email, first_name, last_name, role
+        """
+        self.user_table.change(revised(self._user(user_id), fields, {"id", "number", "is_active", "created_at"}))
+
+    @control
     def deactivate_user(self, user_id: str) -> None:
         """Make a user inactive by hand, which removes the user from every group."""
         self.user_table.change(self._user(user_id), is_active=False)

@@ -394,11 +394,18 @@ class Docebo(Vendor[DoceboSettings]):
         return idst
 
     @control
-    def change_user(self, idst: int, *, active: bool | None = None, branch: int | None = None) -> None:
-        """Activate or deactivate a user, or move the user to another branch."""
-        user = self._user(idst)
-        active = user.active if active is None else active
-        self.user_table.change(user, active=active, branch=user.branch if branch is None else self._branch(branch))
+    def change_user(self, /, idst: int, **fields: Any) -> None:
+        """Change a user by hand; automatic groups follow at once.
+
+        :param fields: those of :meth:`add_user`, and ``userid``
+        """
+        user, fields = self._user(idst), {name: value for name, value in fields.items() if value is not None}
+        if "branch" in fields:
+            self._branch(fields["branch"])
+        changed = revised(user, fields, {"idst"})
+        if self.user_table.one("userid = ? AND idst <> ?", changed.userid, idst):
+            raise ControlRefused(409, "a user with this name exists")
+        self.user_table.change(changed)
         self.recalculate_all(at_once=True)
 
     @control

@@ -44,6 +44,7 @@ def user_object(user: UserRecord, call: Call, settings: ZendeskSettings) -> dict
         role=user.role,
         external_id=user.external_id,
         tags=user.tags,
+        suspended=user.suspended,
         role_type=_ROLE_TYPES[user.role],
         moderator=user.is_staff,
         ticket_restriction=None if user.is_staff else "requested",

@@ -55,6 +55,7 @@ class UserRecord(Record):
     organization_ids: list[int] = field(default_factory=list)
     group_ids: list[int] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    suspended: bool = False
 
     @property
     def is_staff(self) -> bool:
