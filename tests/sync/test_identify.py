@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,9 @@ def group(monkeypatch):
     monkeypatch.setattr("tests.sync.conftest.MemoryTarget", Target)
     segment = Segment(small_database())
     segment.lists = True
-    segment.vendor.users = {f"{user}@example.org": [f"id-{user}"] for user in "abc"}
-    segment.vendor.looked_up = []
+    vendor: Any = segment.vendor
+    vendor.users = {f"{user}@example.org": [f"id-{user}"] for user in "abc"}
+    vendor.looked_up = []
     return segment
 
 
