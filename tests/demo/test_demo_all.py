@@ -65,7 +65,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
     files = {
         name: path.read_bytes()
         for name, path in found.items()
-        if path.name not in ("people.db", "before.db") and not name.startswith("airflow/segments_ledger/")
+        if path.name not in ("people.db", "before.db", "partners.csv") and not name.startswith("airflow/segments_ledger/")
     }
     return Printed(done.stdout + done.stderr, done.returncode, files)
 
