@@ -26,8 +26,9 @@ from airflow_segments_provider.sync.ledger import creation_marker, state
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import Acknowledgement, Batch, Manifest
 from airflow_segments_provider.sync.ledger.state import Members
-from airflow_segments_provider.sync.ledger.timing import now_ms
+from airflow_segments_provider.sync.ledger.timing import milliseconds, now_ms
 from airflow_segments_provider.sync.listing import (
+    LISTED_BEFORE,
     LIVE,
     confirm,
     find_drift,
@@ -119,6 +120,8 @@ class Sync:
     drift: dict[str, int] = field(default_factory=dict, init=False)
     notices: list[str] = field(default_factory=list, init=False)
     _first: bool = field(default=True, init=False)
+    _since: int = field(default=0, init=False)
+    _settled: int | None = field(default=None, init=False)
 
     def run(self) -> Synced:
         """Make the members follow the source.
@@ -212,6 +215,7 @@ class Sync:
         """
         if self.target.identity == "id":
             return staged
+        self._since = ledger.clock() - milliseconds(self.settings.identity_max_age)
         found = identify(members, staged, self.target, self.settings, **self._looking(ledger, members))
         self.remember(ledger, members)
         unmatched = sum(found.unmatched.values())
@@ -230,12 +234,15 @@ class Sync:
         """Read the vendor's list of members, where this run compares with it."""
         if not self.lists(ledger, members):
             return
-        self.live, self.unknown = True, read_list(members, self.target)
-        if self.unknown and (self.settings.removals == "all" or ledger.state.replacement):
+        self._settled = ledger.clock() - ledger.settling
+        self.live, self.unknown = True, read_list(members, self.target, self._since)
+        if self.unknown:
             self.unknown = identify_strangers(
                 members,
                 self.target,
+                self._since,
                 lambda users: look_up(members, self.target, self.settings, users, **self._looking(ledger, members)),
+                everyone=self.settings.removals == "all" or bool(ledger.state.replacement),
             )
         if self.settings.mode != "mirror":
             return
@@ -387,6 +394,7 @@ class Sync:
             live=LIVE if self.live else None,
             drift=self.drift,
             unknown=self.unknown,
+            settled=self._settled,
             skip_removals=skip_removals,
         )
         return write_actions(self.workspace, plan)
@@ -481,13 +489,15 @@ class Sync:
 
         Where the vendor continues in the background, the list is read again for a while.
         """
-        waits = deque(CONFIRM_AFTER)
-        read_list(members, self.target)
+        waits, background = deque(CONFIRM_AFTER), sending.background and self.live
+        if background:
+            self.workspace.run(f"CREATE OR REPLACE TABLE {LISTED_BEFORE} AS FROM {LIVE}")
+        read_list(members, self.target, self._since)
         while (found := unconfirmed(members, ACTIONS)) and sending.background and waits:
             self.pause(waits.popleft())
             self.check()
-            read_list(members, self.target)
-        confirm(members, BACKGROUND)
+            read_list(members, self.target, self._since)
+        confirm(members, ACTIONS, BACKGROUND if background else None)
         return found
 
     def commit(

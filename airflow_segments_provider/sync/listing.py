@@ -13,13 +13,18 @@ from airflow_segments_provider.sync.target import Target
 
 # The table of the members' IDs, and that of identities without an ID.
 LIVE, STRANGERS = "live", "strangers"
+# The members' IDs before the requests.
+LISTED_BEFORE = "listed_before"
 NOT_WANTED = "a member who is not wanted, and whom no sync has added"
 NOT_LISTED = "added by a sync, and not a member any more"
 CHUNK = 10_000
 
 
-def read_list(members: Members, target: Target) -> int:
-    """Make the tables ``live`` and ``strangers``; return how many members are in the latter, without an ID."""
+def read_list(members: Members, target: Target, since: int) -> int:
+    """Make the tables ``live`` and ``strangers``; return how many members are in the latter, without an ID.
+
+    :param since: an identity that was looked up before, in milliseconds since 1970, may be another user's by now.
+    """
     workspace = members.workspace
     workspace.fill("listed", target.members())
     workspace.run(f"CREATE OR REPLACE TABLE {STRANGERS} (id VARCHAR)")
@@ -28,37 +33,53 @@ def read_list(members: Members, target: Target) -> int:
     else:
         members.identities.make()
         normalise(workspace, "listed", target, "named")
-        _join(members, target)
+        _join(members, target, since)
         workspace.run(f"INSERT INTO {STRANGERS} SELECT '' FROM listed WHERE id = ''")
     (unknown,) = workspace.one(f"SELECT count(*) FROM {STRANGERS}")
     workspace.run("DROP TABLE listed")
     return int(unknown)
 
 
-def _join(members: Members, target: Target) -> None:
+def _join(members: Members, target: Target, since: int) -> None:
     """Divide the identities in the table ``named`` into those of known users, and others; leave out empty ones."""
-    known = "(SELECT identity, id FROM identities WHERE kind = ? AND id NOT NULL) AS known USING (identity)"
-    members.workspace.run(
-        f"CREATE OR REPLACE TABLE {LIVE} AS SELECT DISTINCT known.id FROM named JOIN {known}", [target.identity]
+    known = (
+        "(SELECT identity, id FROM identities WHERE kind = ? AND id NOT NULL AND looked_up >= ?) AS known "
+        "USING (identity)"
     )
     members.workspace.run(
-        f"INSERT INTO {STRANGERS} SELECT identity FROM named ANTI JOIN {known} WHERE identity <> ''", [target.identity]
+        f"CREATE OR REPLACE TABLE {LIVE} AS SELECT DISTINCT known.id FROM named JOIN {known}", [target.identity, since]
+    )
+    members.workspace.run(
+        f"INSERT INTO {STRANGERS} SELECT identity FROM named ANTI JOIN {known} WHERE identity <> ''",
+        [target.identity, since],
     )
 
 
-def identify_strangers(members: Members, target: Target, look_up: Callable[[int], Any]) -> int:
-    """Look up the listed members whose IDs are unknown, and move them to ``live``; return how many remain.
+def identify_strangers(
+    members: Members, target: Target, since: int, look_up: Callable[[int], Any], *, everyone: bool
+) -> int:
+    """Look up listed members whose IDs are unknown, and move them to ``live``; return how many remain.
 
+    :param since: see :func:`read_list`.
     :param look_up: looks up the users of the table ``to_look_up``, given their number.
+    :param everyone: all of them; else those who were members because of us when they were looked up last.
     """
-    workspace = members.workspace
+    workspace, ours, parameters = members.workspace, "", list[Any]()
+    if not everyone:
+        ours = (
+            "AND id IN (SELECT identity FROM identities SEMI JOIN (SELECT id FROM known WHERE owned OR uncertain "
+            "NOT NULL) AS held USING (id) WHERE kind = ?)"
+        )
+        parameters = [target.identity]
     (users,) = workspace.one(
         "CREATE OR REPLACE TABLE to_look_up AS SELECT DISTINCT id AS identity, id AS value "
-        f"FROM {STRANGERS} WHERE id <> ''"
+        f"FROM {STRANGERS} WHERE id <> '' {ours}",
+        parameters,
     )
-    look_up(users)
-    workspace.run(f"DELETE FROM {STRANGERS} WHERE id <> ''")
-    _join(members, target)
+    if users:
+        look_up(users)
+        workspace.run(f"DELETE FROM {STRANGERS} WHERE id <> ''")
+        _join(members, target, since)
     (left,) = workspace.one(f"SELECT count(*) FROM {STRANGERS}")
     return int(left)
 
@@ -118,19 +139,23 @@ def unconfirmed(members: Members, actions: str) -> int:
     return int(found)
 
 
-def confirm(members: Members, background: str) -> None:
+def confirm(members: Members, actions: str, background: str | None) -> None:
     """Account for what the list shows of the changes in the table ``acknowledged``.
 
     A removed user who is still listed stays owned, and is removed again by the next run. An addition in the background
-    that is listed was carried out: no late one can follow.
+    that is listed was carried out, and no late one can follow, if only that can have made the user a member.
 
-    :param background: a table of the users whose addition the vendor continued in the background.
+    :param actions: the table of the plan's actions.
+    :param background: a table of the users whose addition the vendor continued in the background; None for nobody.
     """
     members.put(
         f"SELECT id, true AS owned, uncertain, 'remove' AS pending, NULL AS rejected, NULL AS size, NULL AS reason "
         f"FROM acknowledged SEMI JOIN {LIVE} USING (id) LEFT JOIN known USING (id) WHERE kind = 'remove'"
     )
+    if background is None:
+        return
     members.put(
         f"SELECT known.* REPLACE (NULL AS uncertain) FROM acknowledged SEMI JOIN {LIVE} USING (id) "
-        f"SEMI JOIN {background} USING (id) JOIN known USING (id) WHERE kind = 'add'"
+        f"SEMI JOIN {background} USING (id) SEMI JOIN (SELECT id FROM {actions} WHERE action = 'add' AND new) AS new "
+        f"USING (id) ANTI JOIN {LISTED_BEFORE} USING (id) JOIN known USING (id) WHERE kind = 'add'"
     )

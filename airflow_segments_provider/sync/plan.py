@@ -49,7 +49,7 @@ KINDS = (*SENT, *SETTLED, "waiting", "skipped")
 FOUND = ("strangers", "missing", "unmatched", "looked_up")
 COUNTED = frozenset({*KINDS, *FOUND, "wanted", "baseline", "duplicates", "changed", "invalid"})
 
-OWNED, UNCERTAIN, ADDING, REMOVING, REJECTED, WAITING = (1 << bit for bit in range(6))
+OWNED, UNCERTAIN, ADDING, REMOVING, REJECTED, WAITING, SETTLED_DOUBT = (1 << bit for bit in range(7))
 
 # Of each kind; the same ones each time.
 LOOKED_AT = 10_000
@@ -71,11 +71,11 @@ class Plan:
     :param as_of: the time that its data represents, in milliseconds since 1970.
     :param counts: ``wanted, duplicates, invalid``; ``changed``: IDs that were stripped or normalised; ``baseline``: the
         members before, as far as known; ``add, remove`` and, rejected before, ``again, remove_again``; ``adopt``:
-        members already and owned from now on; ``waiting``: rejected before and not tried again yet; ``skipped``:
-        removals that were left out; ``gone``: members who leave by a replacement; ``forget``: rejected before and no
-        longer wanted; ``strangers``: listed members who are not wanted and whom no sync has added; ``missing``: owned
-        members who are not listed; ``unmatched``: users of the source who were not found; ``looked_up``: users who were
-        looked up.
+        members already, and owned or certain from now on; ``waiting``: rejected before and not tried again yet;
+        ``skipped``: removals that were left out; ``gone``: members who leave by a replacement; ``forget``: rejected
+        before and no longer wanted; ``strangers``: listed members who are not wanted and whom no sync has added;
+        ``missing``: owned members who are not listed; ``unmatched``: users of the source who were not found;
+        ``looked_up``: users who were looked up.
     :param new: of the users to ``add`` and to ``remove``, those that no accepted plan has begun with.
     :param replacement: the run that requested a replacement; empty for another plan.
     :param replacing: a request replaces all members; where they are listed, the difference does.
@@ -155,6 +155,7 @@ def make_plan(
     live: str | None = None,
     drift: Mapping[str, int] | None = None,
     unknown: int = 0,
+    settled: int | None = None,
     skip_removals: bool = False,
 ) -> Plan:
     """Compare the wanted users with the known ones, and make the table ``actions``: ``id``, ``action``, and ``new``.
@@ -163,6 +164,7 @@ def make_plan(
     :param live: a table of the members that the vendor lists; None where it lists none.
     :param drift: the counts of :func:`~airflow_segments_provider.sync.listing.find_drift`.
     :param unknown: members that the vendor lists beside those in ``live``.
+    :param settled: what was sent until then was carried out before the list was read, or never will be.
     :param skip_removals: plan no removal, count them as skipped.
     """
     workspace = members.workspace
@@ -171,6 +173,7 @@ def make_plan(
     flags = (
         f"SELECT id, (CASE WHEN owned THEN {OWNED} ELSE 0 END + CASE WHEN uncertain IS NULL THEN 0 ELSE {UNCERTAIN} END"
         f" + CASE pending WHEN 'add' THEN {ADDING} WHEN 'remove' THEN {REMOVING} ELSE 0 END"
+        f" + CASE WHEN uncertain <= {0 if settled is None else settled} THEN {SETTLED_DOUBT} ELSE 0 END"
         f" + CASE WHEN rejected IS NULL THEN 0 WHEN rejected > {since} THEN {REJECTED + WAITING} ELSE {REJECTED} END"
         ")::UTINYINT AS flags FROM known"
     )
@@ -253,14 +256,16 @@ def _action(draft: Plan, settings: Settings, *, listed: bool, skip_removals: boo
     # The list may still show a user whose removal was acknowledged; one that was rejected has changed nothing.
     live = f"(live IS TRUE AND NOT ({has(REMOVING)} AND NOT {rejected}))"
     member = live if listed else "false" if draft.pending else has(OWNED)
-    missing = f"wanted AND (NOT {member} OR {has(UNCERTAIN)})"
+    # A list may lack a member, but shows no other user. A listed one whose doubt is settled needs no request.
+    doubtful = f"({has(UNCERTAIN)} AND NOT {has(SETTLED_DOUBT)})" if listed else has(UNCERTAIN)
+    missing = f"wanted AND (NOT {member} OR {doubtful})"
     # A removal that an interrupted run had acknowledged, although the list still shows the user.
     held = f"({held} OR (live IS TRUE AND {has(REMOVING)}))" if listed else held
     leaves = f"{held} OR live" if listed and (settings.removals == "all" or draft.replacement) else held
     removes = "'skipped'" if skip_removals and not draft.replacement else removal
     cases = [
         f"WHEN {missing} THEN CASE WHEN NOT ({retry}) THEN 'add' WHEN {waiting} THEN 'waiting' ELSE 'again' END",
-        f"WHEN wanted AND live AND NOT {has(OWNED)} THEN 'adopt'" if listed else "",
+        f"WHEN wanted AND live AND (NOT {has(OWNED)} OR {has(UNCERTAIN)}) THEN 'adopt'" if listed else "",
         f"WHEN wanted THEN CASE WHEN {has(REJECTED | REMOVING)} THEN 'forget' END",
         f"WHEN {leaves} THEN {removes}" if settings.mode == "mirror" else "",
         f"WHEN {rejected} AND NOT {held} THEN 'forget'",

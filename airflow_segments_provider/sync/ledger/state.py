@@ -236,7 +236,8 @@ def settle(members: Members, actions: str) -> None:
     :param actions: a table with columns ``id`` and ``action``.
     """
     members.put(
-        "SELECT id, owned IS TRUE OR action = 'adopt' AS owned, uncertain, "
+        "SELECT id, owned IS TRUE OR action = 'adopt' AS owned, "
+        "CASE WHEN action <> 'adopt' THEN uncertain END AS uncertain, "
         "CASE WHEN action = 'gone' THEN pending END AS pending, NULL AS rejected, NULL AS size, NULL AS reason "
         f"FROM {actions} LEFT JOIN known USING (id) WHERE action IN ('adopt', 'forget', 'gone')"
     )
