@@ -1,0 +1,158 @@
+"""The engine and its targets, broken on purpose where vendors list members: what the model of :mod:`.listing` is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow_segments_provider.sources.ids import as_is
+from airflow_segments_provider.sync import engine, listing
+from airflow_segments_provider.sync.apply import Sending
+from airflow_segments_provider.sync.engine import Sync
+from airflow_segments_provider.sync.ledger.identities import Identities
+from airflow_segments_provider.sync.target import Applied
+from airflow_segments_provider.targets.alteryx import AlteryxTarget
+from airflow_segments_provider.targets.docebo import DoceboTarget
+from airflow_segments_provider.targets.zendesk import ZendeskTarget
+
+Patch = Any
+
+
+def _forgets_unlisted_members(patch: Patch) -> None:
+    read = listing.read_list
+
+    def trusting(members: Any, *given: Any) -> int:
+        unknown = read(members, *given)
+        members.put(
+            f"SELECT * REPLACE (false AS owned, NULL AS uncertain) FROM known ANTI JOIN {listing.LIVE} USING (id)"
+        )
+        return unknown
+
+    patch.setattr(engine, "read_list", trusting)
+
+
+def _does_not_confirm(patch: Patch) -> None:
+    patch.setattr(Sync, "confirm", lambda self, members, sending: 0)
+
+
+def _takes_background_jobs_for_done(patch: Patch) -> None:
+    change = DoceboTarget._change
+    patch.setattr(DoceboTarget, "_change", lambda *given: Applied(in_doubt=change(*given).in_doubt and False))
+
+
+def _believes_every_listed_addition(patch: Patch) -> None:
+    def believing(members: Any, actions: str, background: str | None) -> None:
+        confirm(members, actions, None)
+        if background:
+            members.put(
+                f"SELECT known.* REPLACE (NULL AS uncertain) FROM acknowledged SEMI JOIN {listing.LIVE} USING (id) "
+                f"SEMI JOIN {background} USING (id) JOIN known USING (id) WHERE kind = 'add'"
+            )
+
+    confirm = listing.confirm
+    patch.setattr(engine, "confirm", believing)
+
+
+def _never_looks_up_again(patch: Patch) -> None:
+    identify = engine.identify
+
+    def once(members: Any, staged: Any, target: Any, settings: Any, **named: Any) -> Any:
+        settings = settings.model_copy(update={"identity_max_age": timedelta(days=3650)})
+        return identify(members, staged, target, settings, **named)
+
+    patch.setattr(engine, "identify", once)
+
+
+def _keeps_who_is_not_found(patch: Patch) -> None:
+    put = Identities.put
+
+    def keeping(self: Any, kind: str, identities: Sequence[str], found: Any, now: int) -> None:
+        earlier = self.workspace.rows("SELECT identity, id FROM identities WHERE kind = ? AND id NOT NULL", [kind])
+        put(self, kind, identities, {**dict(earlier), **found}, now)
+
+    patch.setattr(Identities, "put", keeping)
+
+
+def _takes_old_addresses_for_their_earlier_users(patch: Patch) -> None:
+    join = listing._join
+    patch.setattr(listing, "_join", lambda members, target, since: join(members, target, 0))
+
+
+def _looks_no_stranger_up(patch: Patch) -> None:
+    patch.setattr(engine, "identify_strangers", lambda members, *given, **named: 0)
+
+
+def _writes_the_list_of_the_plan(patch: Patch) -> None:
+    members, change = ZendeskTarget.members, ZendeskTarget.change
+
+    def kept(self: Any) -> Any:
+        for page in members(self):
+            self.kept = frozenset(map(int, page))
+            yield page
+
+    def stale(self: Any, add: Sequence[str], remove: Sequence[str]) -> Applied:
+        segment = self._api.segment
+
+        def read_before(number: int) -> Any:
+            return segment(number).model_copy(update={"added_user_ids": self.kept})
+
+        self._api.segment = read_before
+        try:
+            return change(self, add, remove)
+        finally:
+            del self._api.segment
+
+    patch.setattr(ZendeskTarget, "members", kept)
+    patch.setattr(ZendeskTarget, "change", stale)
+
+
+def _removes_first(patch: Patch) -> None:
+    run = Sending.run
+
+    def reversed_run(self: Any, batches: Any) -> Any:
+        return run(self, sorted(batches, key=lambda batch: (bool(batch.retry), batch.kind != "remove")))
+
+    patch.setattr(Sending, "run", reversed_run)
+
+
+def _compares_ids_with_case(patch: Patch) -> None:
+    patch.setattr(AlteryxTarget, "normalise", staticmethod(as_is))
+
+
+def _compares_addresses_with_case(patch: Patch) -> None:
+    patch.setattr(DoceboTarget, "identity_keys", staticmethod(as_is))
+
+
+def _takes_partial_successes_for_whole_ones(patch: Patch) -> None:
+    add = AlteryxTarget.add
+    patch.setattr(AlteryxTarget, "add", lambda self, ids: Applied(in_doubt=add(self, ids).in_doubt))
+
+
+def _removes_all_strangers(patch: Patch) -> None:
+    plan = Sync.plan
+
+    def all_of_them(self: Any, *given: Any, **named: Any) -> Any:
+        self.settings = self.settings.model_copy(update={"removals": "all"})
+        return plan(self, *given, **named)
+
+    patch.setattr(Sync, "plan", all_of_them)
+
+
+# What each is called, how it is made, and the vendor and the identity with which it shows.
+BROKEN: dict[str, tuple[Callable[[Patch], None], str, str]] = {
+    "forgets members whom a list does not show": (_forgets_unlisted_members, "alteryx", "id"),
+    "does not confirm": (_does_not_confirm, "docebo", "id"),
+    "takes background jobs for done": (_takes_background_jobs_for_done, "docebo", "id"),
+    "believes that a job has added whoever is listed": (_believes_every_listed_addition, "docebo", "id"),
+    "never looks up again": (_never_looks_up_again, "zendesk", "email"),
+    "keeps users who are not found any more": (_keeps_who_is_not_found, "alteryx", "email"),
+    "takes old addresses for their earlier users": (_takes_old_addresses_for_their_earlier_users, "docebo", "email"),
+    "looks no stranger up": (_looks_no_stranger_up, "docebo", "email"),
+    "writes the list that the plan was made from": (_writes_the_list_of_the_plan, "zendesk", "id"),
+    "removes before it adds": (_removes_first, "alteryx", "id"),
+    "compares IDs with case": (_compares_ids_with_case, "alteryx", "id"),
+    "compares addresses with case": (_compares_addresses_with_case, "docebo", "email"),
+    "takes partial successes for whole ones": (_takes_partial_successes_for_whole_ones, "alteryx", "id"),
+    "removes strangers, too": (_removes_all_strangers, "zendesk", "id"),
+}

@@ -1,0 +1,120 @@
+"""The real engine and the targets that list members, over their sandboxes, under random schedules.
+
+``tests/sync/model/listing.py`` has the claims, says what no schedule has, and how to repeat one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.sync.model.broken_listing import BROKEN
+from tests.sync.model.engine import small_engine
+from tests.sync.model.listing import run_schedule
+from tests.sync.model.sandboxes import SIDES
+from tests.sync.model.world import Diverged
+
+# For each vendor and identity.
+SCHEDULES, SLOW_SCHEDULES = 10, 100
+MOST_TO_CATCH = 60
+IDENTITIES = ("id", "email")
+
+# What has to happen in the schedules, so that a claim about it is worth anything.
+DIMENSIONS = """
+sources changed | added by hand between runs | added by hand during runs | removed by hand between runs
+removed by hand during runs | addresses that changed their owner between runs
+addresses that changed their owner during runs | incomplete lists | runs that died | runs that only planned
+runs with removals="all" | runs with replace | faults: lost | faults: reset | faults: status 429 | faults: status 503
+faults: status 500 | faults: truncate | ended: LedgerBusy | ended: VendorUnavailable
+changes of unknown outcome | users looked up | users counted: strangers | users counted: missing
+users counted: unmatched | users counted: unconfirmed | runs that succeeded | claims A checked | claims B checked
+"""
+OF_VENDOR = {
+    "docebo": "changes in the background | waits for a background job | changes carried out late | claims U checked "
+    "| faults: late",
+    "alteryx": "users rejected of an accepted request | users counted: rejected | faults: late | claims U checked",
+    "zendesk": "changed by hand between read and write",
+}
+
+pytestmark = pytest.mark.timeout(3600)
+
+
+@pytest.fixture
+def own(segments_sandbox, database, monkeypatch):
+    """A sandbox and a database for one schedule after the other, and a small engine."""
+    for side in SIDES:
+        # Schedules set it; the test's end restores it.
+        monkeypatch.setenv(side.variable, "")
+    with small_engine():
+        yield segments_sandbox, database
+    segments_sandbox.client.reset()
+
+
+def run_all(side, seeds, own):
+    """Run the schedules of these seeds; return how often each thing happened."""
+    seen = Counter()
+    for identity in IDENTITIES:
+        for seed in seeds:
+            try:
+                segment = run_schedule(side, identity, seed, *own)
+            except Diverged as error:
+                pytest.fail(f"{side.vendor} {identity} {seed}: {error}")
+            seen += segment.seen
+            seen["runs"] += segment.runs
+            seen["schedules"] += 1
+    return seen
+
+
+def text(seen):
+    numbers = ", ".join(f"{name}: {seen[name]:,}" for name in sorted(seen.keys() - {"schedules", "runs"}))
+    return f"{seen['schedules']:,} schedules, {seen['runs']:,} runs, 0 divergences ({numbers})"
+
+
+def names(lines):
+    return [name.strip() for line in lines.strip().splitlines() for name in line.split("|")]
+
+
+@pytest.mark.parametrize("side", SIDES, ids=lambda side: side.vendor)
+def test_no_schedule_diverges_and_each_dimension_occurs(side, own, tell):
+    seen = run_all(side, range(SCHEDULES), own)
+    tell(text(seen))
+    assert [name for name in names(DIMENSIONS) + names(OF_VENDOR[side.vendor]) if not seen[name]] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", SIDES, ids=lambda side: side.vendor)
+def test_nor_does_any_of_many(side, own, tell):
+    tell(text(run_all(side, range(SCHEDULES, SCHEDULES + SLOW_SCHEDULES), own)))
+
+
+# The schedules that caught each, for speed only; where the engine's steps have changed, the test says which does.
+CAUGHT_BY: dict[str, int] = {}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_engine_is_caught(own, name, tell):
+    likely = CAUGHT_BY.get(name, 0)
+    found, seed = first_divergence(name, own, likely)
+    if seed != likely:
+        tell(f"caught by schedule {seed}, not by {likely} of CAUGHT_BY")
+    assert found, f"an engine that {name} passed {MOST_TO_CATCH} schedules"
+    # It is wrong, and not broken in another way than was meant.
+    assert not found.startswith("X:"), found
+
+
+def first_divergence(name, own, likely):
+    """Return what diverged first, and in which schedule.
+
+    :param likely: the schedule to begin with.
+    """
+    patch_it, vendor, identity = BROKEN[name]
+    (side,) = [side for side in SIDES if side.vendor == vendor]
+    with pytest.MonkeyPatch.context() as patch:
+        patch_it(patch)
+        for seed in (likely, *range(MOST_TO_CATCH)):
+            try:
+                run_schedule(side, identity, seed, *own)
+            except Diverged as error:
+                return str(error), seed
+    return "", None
