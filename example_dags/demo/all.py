@@ -22,6 +22,7 @@ from example_dags.demo import home  # noqa: E402
 from example_dags.demo.progress import Progress, shown  # noqa: E402
 from example_dags.demo.scene import Scene, World  # noqa: E402
 from example_dags.demo.scenes.alteryx import alteryx_user_group  # noqa: E402
+from example_dags.demo.scenes.custom_target import custom_target  # noqa: E402
 from example_dags.demo.scenes.docebo import docebo_group  # noqa: E402
 from example_dags.demo.scenes.docebo_sync import docebo_sync  # noqa: E402
 from example_dags.demo.scenes.four_vendors import four_vendors  # noqa: E402
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # A DAG without a scene counts as wrong.
 SCENES: dict[str, Callable[[World], Scene]] = {
     "alteryx_user_group": alteryx_user_group,
+    "custom_target": custom_target,
     "docebo_group": docebo_group,
     "docebo_sync": docebo_sync,
     "four_vendors": four_vendors,
