@@ -109,7 +109,8 @@ Normalise = Callable[[Sequence[str]], Sequence[str]]
 class LookUp(Protocol):
     """A look-up of the vendor's IDs of users.
 
-    :ivar requests: how many requests it takes in all, those that :meth:`Target.look_up` has sent included.
+    :ivar requests: how many requests it takes in all, those that :meth:`Target.look_up` has sent included; more where a
+        user needs another search.
     """
 
     requests: int

@@ -28,6 +28,7 @@ from tests.demo.conftest import EXAMPLES
 # Each of the examples has tests of its own; this runs all of them.
 pytestmark = pytest.mark.slow
 
+SOURCES = ("people.db", "before.db", "partners.csv")
 SECRETS = (WALKME_SECRET, DOCEBO_SECRET, API_SECRET, ZENDESK_SECRET, TOKEN_PREFIX)
 # Invented people: by address, and by the ids that the scenes give them.
 PERSON = re.compile(rb"\d@(mail\.)?example\.(com|org)|\buser-\d{3}\b|\bext-\d|\bstranger\d|\bnobody-\d")
@@ -65,7 +66,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
     files = {
         name: path.read_bytes()
         for name, path in found.items()
-        if path.name not in ("people.db", "before.db", "partners.csv") and not name.startswith("airflow/segments_ledger/")
+        if path.name not in SOURCES and not name.startswith("airflow/segments_ledger/")
     }
     return Printed(done.stdout + done.stderr, done.returncode, files)
 

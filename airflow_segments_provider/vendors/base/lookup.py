@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class LookUp(Protocol):
     """A look-up of the vendor's IDs of users.
 
-    :ivar requests: how many requests it takes in all, those that were sent to begin it included.
+    :ivar requests: how many requests it takes in all, those that were sent to begin it included; more where a user
+        needs another search.
     """
 
     requests: int
@@ -92,6 +93,7 @@ class UserLookUp:
             found = {value: ids for value in values if (ids := self._index.users(self._key(value)))}
         missing = [value for value in values if value not in found]
         if self._index is None or len(missing) <= FEW:
+            self.requests += len(missing) if self._index is not None else 0
             searched = self._concurrently(self._search, missing)
             found |= {value: ids for value, ids in zip(missing, searched, strict=True) if ids}
         return {value: next(iter(ids)) if len(ids) == 1 else None for value, ids in found.items()}

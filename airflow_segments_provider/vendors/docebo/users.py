@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from itertools import chain
@@ -94,6 +95,7 @@ class DoceboLookUp(UserLookUp):
     def __init__(self, api: DoceboApi, by: IdentifyBy, users: int) -> None:
         self._api = api
         self._by = by
+        self._lock = threading.Lock()
         search = self._by_id if by == "id" else self._by_text
         super().__init__(search, api.concurrently, user_key, users, self._everyone)
 
@@ -117,6 +119,9 @@ class DoceboLookUp(UserLookUp):
         for match in ("full", None) if self._by == "email" else ("full",):
             if match is None and known.get(EXACT_MATCH):
                 break
+            if match is None:
+                with self._lock:
+                    self.requests += 1
             found = [
                 user
                 for page in self._api.pages(

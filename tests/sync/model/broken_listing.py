@@ -1,4 +1,4 @@
-"""The engine and its targets, broken on purpose where vendors list members: what the model of :mod:`.listing` is worth."""
+"""The engine and its targets, broken on purpose where vendors list members: what the model of listing.py is worth."""
 
 from __future__ import annotations
 
