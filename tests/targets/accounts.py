@@ -15,6 +15,8 @@ from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
 
 NAME = "Trial users"
 TAG = "follows_source"
+# The groups of a new sandbox.
+SEEDED = {"docebo": 2, "alteryx": 0}
 
 
 class Account(ABC):
@@ -27,6 +29,7 @@ class Account(ABC):
     :cvar look_ups: the endpoints that find users.
     """
 
+    kind: ClassVar[str]
     vendor: ClassVar[str]
     lists: ClassVar[bool] = True
     writes: ClassVar[frozenset[str]]
@@ -82,8 +85,12 @@ class Account(ABC):
         """Remove members by hand."""
 
     @abstractmethod
-    def make(self) -> None:
-        """Create the group by hand."""
+    def make(self) -> str:
+        """Create the group by hand, and return its ID."""
+
+    @abstractmethod
+    def groups(self) -> list[str]:
+        """Return the names of the groups that were created."""
 
     @abstractmethod
     def target(self, **options: Any) -> Segment:
@@ -105,7 +112,7 @@ class User:
 class Docebo(Account):
     """Docebo, by e-mail address, username or ID."""
 
-    vendor = "docebo"
+    kind = vendor = "docebo"
     writes = frozenset({"docebo.add_members", "docebo.remove_members"})
     look_ups = frozenset({"docebo.list_users"})
 
@@ -135,8 +142,11 @@ class Docebo(Account):
     def drop(self, users: Iterable[str]) -> None:
         self.sandbox.remove_members(NAME, list(map(int, users)))
 
-    def make(self) -> None:
-        self.sandbox.create_group(NAME)
+    def make(self) -> str:
+        return str(self.sandbox.create_group(NAME))
+
+    def groups(self) -> list[str]:
+        return [group.name for group in self.sandbox.groups()][SEEDED[self.vendor] :]
 
     def target(self, **options: Any) -> Segment:
         return DoceboGroup(NAME, **{"create": True, "identity": self.identity, **options})
@@ -148,7 +158,7 @@ class Docebo(Account):
 class Alteryx(Account):
     """Alteryx Server, by e-mail address or ID."""
 
-    vendor = "alteryx"
+    kind = vendor = "alteryx"
     writes = frozenset({"alteryx.add_users", "alteryx.remove_user"})
     look_ups = frozenset({"alteryx.list_users", "alteryx.get_user"})
 
@@ -173,8 +183,11 @@ class Alteryx(Account):
     def drop(self, users: Iterable[str]) -> None:
         self.sandbox.remove_members(NAME, list(users))
 
-    def make(self) -> None:
-        self.sandbox.create_group(NAME)
+    def make(self) -> str:
+        return str(self.sandbox.create_group(NAME))
+
+    def groups(self) -> list[str]:
+        return [group.name for group in self.sandbox.groups()][SEEDED[self.vendor] :]
 
     def target(self, **options: Any) -> Segment:
         return AlteryxUserGroup(NAME, **{"create": True, "identity": self.identity, **options})
@@ -186,7 +199,7 @@ class Alteryx(Account):
 class Zendesk(Account):
     """Zendesk, by e-mail address, external ID or ID, as the users who are added to a segment."""
 
-    vendor = "zendesk"
+    kind = vendor = "zendesk"
     writes = frozenset({"zendesk.update_segment"})
     look_ups = frozenset({"zendesk.list_users", "zendesk.search_users", "zendesk.show_users"})
 
@@ -217,8 +230,11 @@ class Zendesk(Account):
     def drop(self, users: Iterable[str]) -> None:
         self._write(self.members().difference(users))
 
-    def make(self) -> None:
-        self.sandbox.create_segment(NAME, tags=["only_added_users"])
+    def make(self) -> str:
+        return str(self.sandbox.create_segment(NAME, tags=["only_added_users"]))
+
+    def groups(self) -> list[str]:
+        return [segment.name for segment in self.sandbox.segments()]
 
     def target(self, **options: Any) -> Segment:
         return ZendeskUserSegment(NAME, **{"create": True, "identity": self.identity, **options})
@@ -231,6 +247,7 @@ class Zendesk(Account):
 class ZendeskTag(Zendesk):
     """Zendesk, by a tag on users; their list is not read."""
 
+    kind = "tag"
     lists = False
     writes = frozenset({"zendesk.add_user_tags", "zendesk.remove_user_tags"})
 
@@ -245,8 +262,8 @@ class ZendeskTag(Zendesk):
         for user in map(int, users):
             self.sandbox.change_user(user, tags=[tag for tag in self.sandbox.user(user).tags if tag != TAG])
 
-    def make(self) -> None:
-        self.sandbox.create_segment(NAME, tags=[TAG])
+    def make(self) -> str:
+        return str(self.sandbox.create_segment(NAME, tags=[TAG]))
 
     def target(self, **options: Any) -> Segment:
         return super().target(via="tag", tag=TAG, **options)

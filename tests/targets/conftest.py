@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ import pytest
 from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.operators import witness_variable
 from airflow_segments_provider.operators.sync import SyncMembersOperator
+from airflow_segments_provider.sync import engine
 from airflow_segments_provider.sync.ledger import timing
 from airflow_segments_provider.sync.plan import Plan
 from tests import connections
@@ -70,11 +72,19 @@ class Ran:
 
 
 class Operator(SyncMembersOperator):
-    """A sync that keeps its plans."""
+    """A sync that keeps its plans.
+
+    :param after_plan: called after each plan, before it is sent.
+    """
+
+    def __init__(self, *, after_plan: Callable[[], object] = lambda: None, **options: Any) -> None:
+        super().__init__(**options)
+        self.after_plan, self.plans = after_plan, list[Plan]()
 
     def _show(self, context: Any, plan: Plan) -> None:
-        self.__dict__.setdefault("plans", []).append(plan)
+        self.plans.append(plan)
         super()._show(context, plan)
+        self.after_plan()
 
 
 class Syncs:
@@ -107,7 +117,7 @@ class Syncs:
             ran.result = task.execute(context(**run))
         except SegmentsError as error:
             ran.error = str(error)
-        ran.plans = task.__dict__.get("plans", [])
+        ran.plans = task.plans
         ran.received = Counter(self.account.sandbox.counts()) - before
         for endpoint in [name for name in ran.received if "token" in name]:
             del ran.received[endpoint]
@@ -170,6 +180,26 @@ def account(request) -> Account:
     kind, identity = request.param
     request.getfixturevalue(CONNECT[kind])()
     return ACCOUNTS[kind](request.getfixturevalue(f"{SANDBOXES[kind]}_sandbox"), identity)
+
+
+@pytest.fixture
+def pauses(account, monkeypatch) -> list[float]:
+    """The seconds that runs have waited, by the sandbox's clock only."""
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        account.sandbox.advance(seconds)
+
+    waited: list[float] = []
+    monkeypatch.setattr(engine, "Sync", partial(engine.Sync, pause=pause))
+    return waited
+
+
+@pytest.fixture
+def connect(account, request) -> Callable[..., Any]:
+    """Set the account's connection, with further extra fields."""
+    found: Callable[..., Any] = request.getfixturevalue(CONNECT[account.kind])
+    return found
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""Members who should not be there, and members removed by hand: counted, listed, corrected or only reported."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.sync.listing import NOT_LISTED, NOT_WANTED
+from tests.targets.accounts import BY_ID, IDENTIFIED
+
+LISTING = [(kind, identity) for kind, identity in (*IDENTIFIED, *BY_ID) if kind != "tag"]
+pytestmark = pytest.mark.parametrize("account", LISTING, ids="-".join, indirect=True)
+
+
+def source(account, users):
+    return [account.shared(user, user.value) for user in users]
+
+
+@pytest.fixture
+def shown(account):
+    """Return how the list beside the ledger names a user whom the ledger does not have: Docebo lists no IDs."""
+
+    def shown(user):
+        return user.value if account.kind == "docebo" and account.identity != "id" else user.id
+
+    return shown
+
+
+def test_drift_is_counted_and_listed_and_what_the_ledger_owns_is_corrected(account, sync, shown):
+    users, strangers = account.users(5), account.users(2)
+    assert sync(source(account, users)).drift == {}
+    account.drop([users[0].id])
+    account.put([user.id for user in strangers])
+    ran = sync(source(account, users))
+    assert (ran.counts["strangers"], ran.counts["missing"], ran.counts["applied"]) == (2, 1, 1)
+    assert [plan.counts["strangers"] for plan in ran.plans] == [2]
+    assert [plan.counts["missing"] for plan in ran.plans] == [1]
+    assert ran.drift == {users[0].id: NOT_LISTED, **{shown(user): NOT_WANTED for user in strangers}}
+    assert account.members() == {user.id for user in (*users, *strangers)}
+    again = sync(source(account, users))
+    assert (again.counts, again.writes) == ({"wanted": 5, "baseline": 7, "strangers": 2}, 0)
+    assert again.drift.keys() == {shown(user) for user in strangers}
+
+
+def test_a_preview_reports_drift_and_sends_nothing(account, sync, shown):
+    users, stranger = account.users(3), account.user()
+    sync(source(account, users))
+    account.drop([users[0].id])
+    account.put([stranger.id])
+    ran = sync(source(account, users), plan_only=True)
+    assert (ran.counts["strangers"], ran.counts["missing"], ran.writes) == (1, 1, 0)
+    assert ran.drift.keys() == {users[0].id, shown(stranger)}
+    assert account.members() == {*(user.id for user in users[1:]), stranger.id}
+
+
+def test_the_ledger_as_the_baseline_shows_no_drift(account, sync):
+    users, stranger = account.users(3), account.user()
+    sync(source(account, users))
+    account.drop([users[0].id])
+    account.put([stranger.id])
+    ran = sync(source(account, users), baseline="ledger")
+    assert (ran.counts, ran.writes, ran.drift) == ({"wanted": 3, "baseline": 3}, 0, {})
+    assert account.members() == {*(user.id for user in users[1:]), stranger.id}
+
+
+@pytest.mark.parametrize("option", [{"removals": "all"}, {"replace": True}], ids=["removals", "replace"])
+def test_the_members_become_exactly_the_source(account, sync, option):
+    users, strangers = account.users(6), account.users(2)
+    sync(source(account, users[:4]))
+    account.drop([users[1].id])
+    account.put([user.id for user in strangers])
+    ran = sync(source(account, users[1:]), **option)
+    assert (ran.counts["add"], ran.counts["remove"], ran.counts["applied"]) == (3, 3, 6)
+    assert account.members() == {user.id for user in users[1:]}
+    again = sync(source(account, users[1:]))
+    assert (again.result["outcome"], again.writes) == ("unchanged", 0)
+
+
+@pytest.mark.parametrize("removals", ["owned", "all"])
+def test_the_first_sync_of_a_group_with_members(account, sync, removals):
+    account.make()
+    users, before = account.users(3), account.users(2)
+    account.put([user.id for user in (users[0], *before)])
+    ran = sync(source(account, users), removals=removals)
+    assert (ran.counts["add"], ran.counts["adopt"]) == (2, 1)
+    left = set() if removals == "all" else {user.id for user in before}
+    assert account.members() == {user.id for user in users} | left
+    # A member who was wanted belongs to the sync from then on.
+    assert sync(source(account, users[1:])).counts["remove"] == 1
+    assert account.members() == {user.id for user in users[1:]} | left
+
+
+def test_strangers_count_for_the_limit_of_removals(account, sync):
+    users, strangers = account.users(2), account.users(12)
+    sync(source(account, users))
+    account.put([user.id for user in strangers])
+    ran = sync(source(account, users), removals="all")
+    assert "`max_removed_fraction`" in ran.error
+    assert (ran.writes, len(account.members())) == (0, 14)
+    assert sync(source(account, users), removals="all", max_removed_fraction=1.0).counts["remove"] == 12
+    assert account.members() == {user.id for user in users}

@@ -1,0 +1,113 @@
+"""The requests of a sync: those that the plan states are sent, and no fewer would do."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+
+from airflow_segments_provider.targets.parse import target_of
+from tests.targets.accounts import BY_ID, IDENTIFIED, TAG
+
+# Up to so many users, each is looked up alone; of more, the list of all users is read where that takes fewer requests.
+FEW = 20
+PAGE = {"docebo": 200, "alteryx": 1_000_000, "zendesk": 100}
+
+
+@dataclass
+class Case:
+    """What is known of one run before it.
+
+    :ivar size: the users in one request that changes members; ``page``: the members in one page of Docebo's list.
+    :ivar new: how many users are looked up; ``all_users``: how many the vendor has.
+    :ivar before: how many members there are; ``add`` and ``remove``: how many change.
+    """
+
+    size: int
+    page: int
+    new: int
+    all_users: int
+    before: int
+    add: int
+    remove: int
+
+    def least(self, account) -> int:
+        """Return the smallest number of requests: the segment, look-ups, the list, the changes, and the list again."""
+        after = self.before + self.add - self.remove
+        writes = self.writes(account)
+        lists = self.list(account, self.before) + (self.list(account, after) if writes else 0)
+        return 1 + self.look_ups(account) + writes + lists * account.lists
+
+    def look_ups(self, account) -> int:
+        if account.identity == "id" or not self.new:
+            return 0
+        if account.identity == "external_id":
+            return _parts(self.new, 100)
+        if self.new <= FEW:
+            return self.new
+        probe = int(account.vendor == "zendesk")
+        return probe + min(self.new, _parts(self.all_users, PAGE[account.vendor]))
+
+    def list(self, account, members) -> int:
+        return max(1, _parts(members, self.page)) if (account.kind, account.identity) == ("docebo", "id") else 1
+
+    def writes(self, account) -> int:
+        return {
+            "docebo": _parts(self.add, self.size) + _parts(self.remove, self.size),
+            "alteryx": _parts(self.add, self.size) + self.remove,
+            "zendesk": 2 * bool(self.add or self.remove),
+            "tag": self.add + self.remove,
+        }[account.kind]
+
+
+def _parts(number, size) -> int:
+    return -(-number // size)
+
+
+@pytest.mark.parametrize("account", [*IDENTIFIED, *BY_ID], ids="-".join, indirect=True)
+def test_the_requests_of_random_runs_are_those_of_the_plan_and_the_least(account, sync, connect, tell):
+    rolls = random.Random(f"{account.kind} {account.identity}")
+    target = {"vendor": account.vendor, "identity": account.identity}
+    named = {"docebo": "group_id", "alteryx": "user_group_id", "zendesk": "user_segment_id"}[account.vendor]
+    target |= {named: account.make()} | ({"via": "tag", "tag": TAG} if account.kind == "tag" else {})
+    everyone, found, owned = account.users(30), set[str](), set[str]()
+    kinds = Counter[str]()
+    for number in range(12):
+        size, page = rolls.randint(1, 6), rolls.randint(1, 8)
+        sizes = {"docebo": {"users_per_request": size, "page_size": page}, "alteryx": {"users_per_request": size}}
+        connect(**sizes.get(account.vendor, {}))
+        by_hand = {user.id for user in rolls.sample(everyone, rolls.randint(0, 3))} if account.lists else set()
+        account.drop(by_hand & owned)
+        account.put(by_hand - owned)
+        wanted = rolls.sample(everyone, rolls.choice([0, 3, 12, 25, 30]))
+        source = [account.shared(user, user.value) for user in wanted]
+        ids, members = {user.id for user in wanted}, account.members()
+        case = Case(
+            size=size,
+            page=page,
+            new=len(ids - found),
+            all_users=len(account.sandbox.users()),
+            before=len(members),
+            add=len(ids - (members if account.lists else owned)),
+            remove=len(owned - ids),
+        )
+        first = {} if account.lists or number else {"first_sync": "add"}
+        ran = sync(
+            source, target=target_of(target), allow_empty=True, max_removed_fraction=1.0, baseline="auto", **first
+        )
+        assert ran.error == ""
+        sent, plan = sum(ran.received.values()), ran.plans[-1]
+        assert ran.look_ups == plan.look_ups == case.look_ups(account), case
+        before = 1 + (case.list(account, len(members)) if account.lists else 0)
+        assert (number, sent, sent) == (number, before + plan.look_ups + plan.requests, case.least(account)), case
+        assert account.members() >= ids
+        assert account.members() & owned <= ids
+        found, owned = found | ids, ids
+        kinds.update(["changed" if ran.writes else "unchanged"])
+        kinds.update({"looked up": bool(ran.look_ups), "requests": sent})
+        same = sync(source, target=target_of(target), allow_empty=True)
+        assert sum(same.received.values()) == 1 + case.list(account, len(account.members())) * account.lists
+    assert kinds["changed"] > 3
+    tell(f"{kinds['requests']} requests")

@@ -1,0 +1,114 @@
+"""Zendesk's user segments beside what holds for all vendors: one list, tags, and segments that are rejected."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
+from tests.targets.accounts import NAME, TAG
+
+by_list = pytest.mark.parametrize("account", [("zendesk", "email"), ("zendesk", "id")], ids="-".join, indirect=True)
+by_tag = pytest.mark.parametrize("account", [("tag", "email"), ("tag", "id")], ids="-".join, indirect=True)
+
+
+def source(account, users):
+    return [account.shared(user, user.value) for user in users]
+
+
+@by_list
+def test_additions_and_removals_are_one_request(account, sync):
+    users = account.users(8)
+    assert sync(source(account, users[:5])).received["zendesk.update_segment"] == 1
+    ran = sync(source(account, users[2:]))
+    assert (ran.counts["add"], ran.counts["remove"], ran.counts["applied"]) == (3, 2, 5)
+    assert ran.received["zendesk.update_segment"] == 1
+    assert account.members() == {user.id for user in users[2:]}
+
+
+@by_list
+def test_a_manual_change_between_the_plan_and_the_write_is_kept(account, sync):
+    users, others = account.users(5), account.users(2)
+    sync(source(account, users[:3]))
+    account.put([others[0].id])
+
+    def change() -> None:
+        account.put([others[1].id])
+        account.drop([others[0].id])
+
+    ran = sync(source(account, users[1:]), after_plan=change)
+    assert (ran.counts["add"], ran.counts["remove"], ran.counts.get("unconfirmed", 0)) == (2, 1, 0)
+    assert account.members() == {*(user.id for user in users[1:]), others[1].id}
+
+
+@by_list
+@pytest.mark.parametrize("fault", ["lost", "reset"])
+def test_a_manual_change_between_two_tries_is_kept(account, sync, fault):
+    users = account.users(4)
+    sync(source(account, users[:2]))
+    account.sandbox.fault("zendesk.update_segment", fault)
+    assert sync(source(account, users[1:])).counts["applied"] == 3
+    assert account.members() == {user.id for user in users[1:]}
+
+
+@by_list
+def test_only_the_list_of_the_segment_changes(account, sync):
+    user = account.user()
+    account.sandbox.create_segment(NAME, tags=["vip"], or_tags=["x"])
+    (before,) = account.sandbox.segments()
+    sync(source(account, [user]))
+    (after,) = account.sandbox.segments()
+    assert (after.tags, after.or_tags, after.name) == (before.tags, before.or_tags, before.name)
+    assert after.added_user_ids == [int(user.id)]
+
+
+@by_list
+def test_built_in_segments_and_those_without_a_rule_are_rejected(account, sync):
+    user = account.user()
+    built_in = [segment.id for segment in account.sandbox.segments(built_in=True)]
+    account.sandbox.create_segment("Everyone")
+    for target, problem in (
+        (ZendeskUserSegment(user_segment_id=built_in[0], identity=account.identity), "it is built in"),
+        (ZendeskUserSegment("Everyone", identity=account.identity), "it has no rule, so every signed-in user is in it"),
+        (
+            ZendeskUserSegment("Everyone", via="tag", tag=TAG, identity=account.identity),
+            f"its rules do not use the tag '{TAG}'",
+        ),
+    ):
+        ran = sync(source(account, [user]), target=target)
+        assert problem in ran.error
+        assert ran.writes + ran.received["zendesk.add_user_tags"] + ran.look_ups == 0
+
+
+@by_tag
+def test_only_the_tag_changes(account, sync):
+    users = account.users(4)
+    for user in users:
+        account.sandbox.change_user(int(user.id), tags=["vip", "other"])
+
+    def tags(user):
+        return set(account.sandbox.user(int(user.id)).tags)
+
+    assert sync(source(account, users[:3])).writes == 3
+    assert [tags(user) for user in users] == [{"vip", "other", TAG}] * 3 + [{"vip", "other"}]
+    assert sync(source(account, users[1:])).writes == 2
+    assert [tags(user) for user in users] == [{"vip", "other"}] + [{"vip", "other", TAG}] * 3
+    (segment,) = account.sandbox.segments()
+    assert (segment.tags, segment.added_user_ids) == ([TAG], [])
+
+
+@by_tag
+def test_a_tag_needs_a_word_on_the_users_who_have_it(account, sync):
+    user, before = account.users(2)
+    account.make()
+    account.put([before.id])
+    assert '`first_sync="add"`' in sync(source(account, [user])).error
+    assert account.members() == {before.id}
+    assert sync(source(account, [user]), first_sync="add").counts["applied"] == 1
+    assert account.members() == {user.id, before.id}
+
+
+@pytest.mark.parametrize("via", ["tag", "list"])
+def test_what_a_tag_needs(via):
+    with pytest.raises(InvalidInput, match="`via" if via == "tag" else "`via` must be"):
+        ZendeskUserSegment("x", via=via).open()
