@@ -116,7 +116,7 @@ def test_a_few_whom_the_list_did_not_show_are_searched_for(connect, docebo_sandb
 def test_where_the_list_is_longer_everybody_is_searched_for(connect, docebo_sandbox, totals):
     people = docebo_sandbox.seed_users(60)
     asked = people[:25]
-    fault = {"items": [{"user_id": "1"}], "has_more_data": True, **({"total_count": 26} if totals else {})}
+    fault = {"items": [{"user_id": "1"}], "has_more_data": True, **({"total_count": 27} if totals else {})}
     docebo_sandbox.fault("docebo.list_users", "status", status=200, body={"data": fault})
     matches = connect(max_concurrency=8).find_users([f"learner{person}@example.com" for person in asked])
     assert sorted(map(int, matches.found.values())) == asked

@@ -97,17 +97,17 @@ class DoceboLookUp(UserLookUp):
         self._by = by
         self._lock = threading.Lock()
         search = self._by_id if by == "id" else self._by_text
-        super().__init__(search, api.concurrently, user_key, users, self._everyone)
+        super().__init__(search, api.concurrently, user_key, users, self._everyone, probe=1)
 
     def _everyone(self) -> tuple[int, Iterable[Iterable[tuple[str, str]]]] | None:
-        """Read the first page of all users, and return the number of pages with all of them."""
+        """Read the first page of all users, and return the number of further pages, and all pages."""
         # Sorted by the username, which is unique: without ties, no page skips a user.
         pages = self._api.pages(USERS, parse_user, {"get_total_count": "1", "sort_attr": "username", "sort_dir": "asc"})
         first = next(pages, None)
         if first is None or first.total is None or not first.items:
             return None
         users = (((self._value_of(user), user.user_id) for user in page.items) for page in chain([first], pages))
-        return -(-first.total // len(first.items)), users
+        return -(-first.total // len(first.items)) - 1, users
 
     def _by_text(self, value: str) -> set[str]:
         """Return the IDs of all users with exactly this value, in any case.
