@@ -216,7 +216,7 @@ def make_plan(
     counts |= {"changed": staged.changed, "invalid": sum(staged.invalid.values())}
     requests = _requests(members, counts, limits, replacing=draft.replacing)
     if requests and live is not None:
-        requests += limits.listing(counts["baseline"] + counts["add"] - counts["remove"])
+        requests += limits.listing(_listed_after(workspace, live) + unknown)
     return replace(
         draft,
         counts=counts,
@@ -279,6 +279,18 @@ def _baseline(workspace: Workspace, live: str | None) -> int:
     if live:
         users, held = f"(SELECT DISTINCT id, true AS live FROM {live}) FULL JOIN known USING (id)", f"live OR {held}"
     return int(workspace.one(f"SELECT count(*) FROM {users} WHERE {held}")[0])
+
+
+def _listed_after(workspace: Workspace, live: str) -> int:
+    """Count the members with an ID that the list shows after the changes; it need not show all members before."""
+    change = "CASE WHEN action IN ('add', 'again') THEN 1 - listed ELSE -listed END"
+    return int(
+        workspace.one(
+            f"SELECT (SELECT count(DISTINCT id) FROM {live}) + coalesce(sum({change}), 0) FROM ("
+            f"SELECT action, (id IN (SELECT id FROM {live}))::INTEGER AS listed FROM {ACTIONS} "
+            f"WHERE action IN {SENT})"
+        )[0]
+    )
 
 
 def _requests(members: Members, counts: dict[str, int], limits: Limits, *, replacing: bool) -> int:
