@@ -105,17 +105,22 @@ def test_a_deleted_user_is_removed_without_an_error(account, sync, clock):
     assert account.members() & {user.id for user in users} == {user.id for user in users[1:]}
 
 
-def test_a_deleted_user_who_is_still_wanted_is_unmatched_after_a_week(account, sync, clock):
+def test_a_deleted_user_who_is_still_wanted_is_removed_after_two_look_ups(account, sync, clock):
     users = account.users(6)
-    source = [user.value for user in users]
+    source, left = [user.value for user in users], {user.id for user in users[1:]}
     sync(source)
     account.delete(users[0].id)
+    before = account.members()
     clock.advance(AGE)
     ran = sync(source)
-    assert (ran.counts["unmatched"], ran.unmatched) == (1, {users[0].value: "no such user"})
-    assert account.members() & {user.id for user in users} == {user.id for user in users[1:]}
+    assert (ran.counts["unmatched"], ran.counts["skipped"], ran.unmatched) == (1, 1, {users[0].value: "no such user"})
+    assert (ran.writes, account.members()) == (0, before)
     again = sync(source)
     assert (again.counts["unmatched"], again.look_ups, again.writes) == (1, 0, 0)
+    clock.advance(DAY)
+    assert sync(source).counts["remove"] == 1
+    assert account.members() == left
+    assert (sync(source).writes, account.members()) == (0, left)
 
 
 def test_users_who_are_not_found_are_listed_and_looked_up_again_after_a_day(account, sync, clock):
