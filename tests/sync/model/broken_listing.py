@@ -1,13 +1,15 @@
-"""The engine and its targets, broken on purpose where vendors list members: what the model of listing.py is worth."""
+"""The engine and its targets, broken on purpose where members are listed: what :mod:`.listing` is worth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from airflow_segments_provider.sources.ids import as_is
 from airflow_segments_provider.sync import engine, listing
+from airflow_segments_provider.sync import identify as identities
 from airflow_segments_provider.sync.apply import Sending
 from airflow_segments_provider.sync.engine import Sync
 from airflow_segments_provider.sync.ledger.identities import Identities
@@ -15,6 +17,7 @@ from airflow_segments_provider.sync.target import Applied
 from airflow_segments_provider.targets.alteryx import AlteryxTarget
 from airflow_segments_provider.targets.docebo import DoceboTarget
 from airflow_segments_provider.targets.zendesk import ZendeskTarget
+from tests.sync.model.sandboxes import Identity
 
 Patch = Any
 
@@ -55,7 +58,7 @@ def _believes_every_listed_addition(patch: Patch) -> None:
 
 
 def _never_looks_up_again(patch: Patch) -> None:
-    identify = engine.identify
+    identify = identities.identify
 
     def once(members: Any, staged: Any, target: Any, settings: Any, **named: Any) -> Any:
         settings = settings.model_copy(update={"identity_max_age": timedelta(days=3650)})
@@ -139,20 +142,38 @@ def _removes_all_strangers(patch: Patch) -> None:
     patch.setattr(Sync, "plan", all_of_them)
 
 
-# What each is called, how it is made, and the vendor and the identity with which it shows.
-BROKEN: dict[str, tuple[Callable[[Patch], None], str, str]] = {
-    "forgets members whom a list does not show": (_forgets_unlisted_members, "alteryx", "id"),
-    "does not confirm": (_does_not_confirm, "docebo", "id"),
-    "takes background jobs for done": (_takes_background_jobs_for_done, "docebo", "id"),
-    "believes that a job has added whoever is listed": (_believes_every_listed_addition, "docebo", "id"),
-    "never looks up again": (_never_looks_up_again, "zendesk", "email"),
-    "keeps users who are not found any more": (_keeps_who_is_not_found, "alteryx", "email"),
-    "takes old addresses for their earlier users": (_takes_old_addresses_for_their_earlier_users, "docebo", "email"),
-    "looks no stranger up": (_looks_no_stranger_up, "docebo", "email"),
-    "writes the list that the plan was made from": (_writes_the_list_of_the_plan, "zendesk", "id"),
-    "removes before it adds": (_removes_first, "alteryx", "id"),
-    "compares IDs with case": (_compares_ids_with_case, "alteryx", "id"),
-    "compares addresses with case": (_compares_addresses_with_case, "docebo", "email"),
-    "takes partial successes for whole ones": (_takes_partial_successes_for_whole_ones, "alteryx", "id"),
-    "removes strangers, too": (_removes_all_strangers, "zendesk", "id"),
+@dataclass(frozen=True)
+class Broken:
+    """A way in which it is broken.
+
+    :param vendor: with which it shows, and ``identity``; ``chosen``: what shows it soon.
+    """
+
+    patch: Callable[[Patch], None]
+    vendor: str
+    identity: Identity = "id"
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+
+
+JOBS = {"background": 1.0, "pauses": (0, 1, 2, 5), "broken": 0.0, "tick": 0.0, "die": 0, "turns": (15, 15)}
+MOVES = {"moves": 0.15, "max_age": 5, "pauses": (5, 20), "broken": 0.0}
+BY_HAND = {"hand": 0.2, "broken": 0.0}
+
+BROKEN: dict[str, Broken] = {
+    "forgets members whom a list does not show": Broken(_forgets_unlisted_members, "alteryx", chosen={"blind": 0.5}),
+    "does not confirm": Broken(_does_not_confirm, "docebo"),
+    "takes background jobs for done": Broken(_takes_background_jobs_for_done, "docebo", chosen=JOBS),
+    "believes that a job has added whoever is listed": Broken(_believes_every_listed_addition, "docebo", chosen=JOBS),
+    "never looks up again": Broken(_never_looks_up_again, "zendesk", "email", MOVES),
+    "keeps users who are not found any more": Broken(_keeps_who_is_not_found, "alteryx", "email", MOVES),
+    "takes old addresses for their earlier users": Broken(
+        _takes_old_addresses_for_their_earlier_users, "docebo", "email", MOVES
+    ),
+    "looks no stranger up": Broken(_looks_no_stranger_up, "docebo", "email", BY_HAND),
+    "writes the list that the plan was made from": Broken(_writes_the_list_of_the_plan, "zendesk", chosen=BY_HAND),
+    "removes before it adds": Broken(_removes_first, "alteryx"),
+    "compares IDs with case": Broken(_compares_ids_with_case, "alteryx"),
+    "compares addresses with case": Broken(_compares_addresses_with_case, "docebo", "email"),
+    "takes partial successes for whole ones": Broken(_takes_partial_successes_for_whole_ones, "alteryx"),
+    "removes strangers, too": Broken(_removes_all_strangers, "zendesk"),
 }

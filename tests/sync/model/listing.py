@@ -65,6 +65,7 @@ Users = frozenset[str]
 class Segment:
     """One schedule: a segment, its users, the time, and what is known of them beside the engine.
 
+    :param chosen: what is not left to chance.
     :ivar owners: of each address, since when whose it is; None for nobody's.
     :ivar wanted: the identities in the source.
     :ivar ours: see the module; ``unclear``: members of whom neither can be said.
@@ -72,7 +73,9 @@ class Segment:
     :ivar touched: when a removal of a user was last sent.
     """
 
-    def __init__(self, side: type[Side], identity: Identity, seed: int, server: SandboxServer, database: Any) -> None:
+    def __init__(
+        self, side: type[Side], identity: Identity, seed: int, server: SandboxServer, database: Any, **chosen: Any
+    ) -> None:
         self.rng = rng = random.Random(f"{side.vendor} {identity} {seed}")
         self.identity: Identity = identity
         self.database = database
@@ -95,6 +98,10 @@ class Segment:
         self.hand, self.moves = rng.choice([0, 0.03, 0.12]), rng.choice([0, 0.02, 0.1])
         self.die, self.tick, self.blind = rng.choice([0, 0, 0.04]), rng.choice([0, 0.1]), rng.choice([0, 0, 0.3])
         self.broken, self.unknown = rng.choice([0, 0.5, 0.9]), rng.choice([0, 0, 0.3])
+        self.turns = (3, 7)
+        self.pauses: Sequence[int] = (0, 1, 5, 20, SETTLE)
+        for name, value in chosen.items():
+            setattr(self.side if name == "background" else self, name, value)
         self.store = MemoryStore(lambda: None)
         self.runs, self.task = 0, 0
         self.wanted: frozenset[str] = frozenset()
@@ -466,7 +473,7 @@ class Segment:
     def schedule(self) -> None:
         """Carry it out."""
         rng = self.rng
-        for _ in range(rng.randint(3, 7)):
+        for _ in range(rng.randint(*self.turns)):
             if rng.random() < 0.7:
                 self.wanted = self.drawn()
                 self.seen["sources changed"] += 1
@@ -476,7 +483,7 @@ class Segment:
                 self.move()
             self.break_calls()
             self.run(**self.options())
-            self.advance(60 * rng.choice([0, 1, 5, 20, SETTLE]))
+            self.advance(60 * rng.choice(self.pauses))
         self.end()
 
     def options(self) -> dict[str, Any]:
@@ -506,7 +513,7 @@ class Segment:
         may_leave, strangers = self.all_leave or replace_all, set(self.strangers)
         self.run(**chosen)
         self.seen["claims B checked"] += 1
-        wanted, members = self.meant()[0] - {self.side.unknown}, self.side.members() - {self.side.unknown}
+        wanted, members = self.meant()[0] - {self.side.unknown}, frozenset(self.side.members() - {self.side.unknown})
         self.note("B: wanted", sorted(wanted), "members", sorted(members), "ours", sorted(self.ours))
         self.claim("B: wanted and not a member", wanted <= members, sorted(wanted - members))
         self._check_left(wanted | self.kept, members, replace_all)
@@ -517,7 +524,7 @@ class Segment:
         if self.doubts or kept:
             # Nothing says that the writer of an intent, which may have died, is not at work while the first run begins.
             self.run(**chosen)
-            self._check_left(self.meant()[0], self.side.members() - {self.side.unknown}, replace_all)
+            self._check_left(self.meant()[0], frozenset(self.side.members() - {self.side.unknown}), replace_all)
             self.advance(60 * SETTLE)
         done = self.run(**chosen)
         self.claim("C", done and (self.side.unknown in self.wanted or done.outcome == "unchanged"), done)
@@ -592,13 +599,19 @@ def _watched(kind: type[Any], segment: Segment) -> type[Any]:
 
 
 def run_schedule(
-    side: type[Side], identity: Identity, seed: int, server: SandboxServer, database: duckdb.DuckDBPyConnection
+    side: type[Side],
+    identity: Identity,
+    seed: int,
+    server: SandboxServer,
+    database: duckdb.DuckDBPyConnection,
+    **chosen: Any,
 ) -> Segment:
     """Carry a schedule out, and return what happened.
 
+    :param chosen: what is not left to chance.
     :raises Diverged: a claim does not hold.
     """
-    segment = Segment(side, identity, seed, server, database)
+    segment = Segment(side, identity, seed, server, database, **chosen)
     try:
         segment.schedule()
     except Diverged as error:
