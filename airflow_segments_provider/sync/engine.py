@@ -460,12 +460,13 @@ class Sync:
                 accepted=plan.digest if plan.approved else "limits",
                 replacement=plan.replacement or None,
                 replacing=plan.replacing,
+                whole=self.target.limits.together,
                 **_described(plan),
             )
         try:
             if plan.sends:
                 answers = sending.run(batches)
-                ledger.account(answers)
+                ledger.account(answers, whole=self.target.limits.together)
                 if plan.listed:
                     self.workspace.run(
                         f"CREATE OR REPLACE TABLE {BACKGROUND} AS SELECT id FROM {TOUCHED} "

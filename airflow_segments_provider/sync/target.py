@@ -66,7 +66,8 @@ class Limits:
         a 401 and rate limiting included.
     :param per_minute: requests a minute, where a rate is known.
     :param one_by_one: the kinds of changes that take a request for each user; a batch then has several requests.
-    :param together: one request adds and removes; see :meth:`Target.change`.
+    :param together: each request writes the whole list of members, so one adds and removes, see :meth:`Target.change`,
+        and a late one would undo later changes.
     :param reads: requests that come before each change, such as a look at the current members.
     :param listing: the requests of one list of ``n`` members; see :meth:`Target.members`.
     """

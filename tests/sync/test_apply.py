@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from airflow_segments_provider.errors import RejectedRequest
+from airflow_segments_provider.errors import LedgerBusy, RejectedRequest, VendorUnavailable
 from airflow_segments_provider.sync import apply
+from airflow_segments_provider.sync.ledger.ledger import Ledger
 from tests.sync.conftest import people
-from tests.sync.model.memory import Crash
+from tests.sync.model.memory import Crash, MemoryTarget
 
 DAY = 24 * 3600 * 1000
 FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
@@ -173,3 +176,43 @@ def test_a_rejection_changes_neither_who_is_owned_nor_who_is_uncertain(segment):
     assert segment.sync(["p000"], max_refused=1).counts["rejected"] == 1
     segment.sync([], allow_empty=True)
     assert segment.vendor.members == set()
+
+
+class WholeList(MemoryTarget):
+    """Each request writes the whole list of members, as it was when the request was made."""
+
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        self.limits = replace(self.limits, together=True)
+        self.removed = set()
+
+    def change(self, add, remove):
+        self.removed = set(remove)
+        return self._send("add", add)
+
+    def request(self, kind, ids):
+        changed = self.vendor.members | ids if kind == "add" else self.vendor.members - ids
+        return self.vendor.request("replace", changed - self.removed)
+
+
+@pytest.mark.parametrize("released", [True, False])
+def test_after_a_lost_write_of_the_whole_list_nothing_is_sent_until_it_is_settled(segment, monkeypatch, released):
+    monkeypatch.setattr("tests.sync.conftest.MemoryTarget", WholeList)
+    segment.lists = True
+    segment.sync(people(0, 5))
+    with monkeypatch.context() as patch:
+        patch.setattr(segment.vendor, "request", lambda kind, ids: "lost")
+        if not released:
+            patch.setattr(Ledger, "release", lambda self, *, replacing: None)
+        with pytest.raises(VendorUnavailable):
+            segment.sync(people(0, 6))
+    segment.now += 3_600_000 if not released else 0
+    with pytest.raises(LedgerBusy, match="sets all members") as busy:
+        segment.sync(people(1, 6))
+    # A further try waits no longer than the first one.
+    with pytest.raises(LedgerBusy) as again:
+        segment.sync(people(1, 6))
+    assert busy.value.until == again.value.until
+    segment.now = busy.value.until
+    assert segment.sync(people(1, 6)).outcome == "changed"
+    assert segment.vendor.members == set(people(1, 6))

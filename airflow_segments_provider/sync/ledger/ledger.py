@@ -79,6 +79,7 @@ class Ledger:
     _listed: int = field(default=0, init=False)
     _opened: State = field(default=State(), init=False)
     _lease_until: int = field(default=0, init=False)
+    _undecided: bool = field(default=False, init=False)
     _checked: tuple[int, int] = field(default=(0, 0), init=False)
 
     def __post_init__(self) -> None:
@@ -134,6 +135,9 @@ class Ledger:
             return members
         if lost or unread or replacing:
             self._fence(members)
+        elif self._undecided:
+            # The wait starts now, and not again with each try.
+            self._write(members)
         self._wait_for_replacement()
         return members
 
@@ -198,16 +202,27 @@ class Ledger:
         if manifest and manifest.intent:
             answers = read_acknowledgements(self.store, manifest)
             released = ownership.read_release(self.store, manifest.generation)
-            replacing = self.account(answers) and (released.replacing if released else manifest.intent.replacing)
+            replacing = self.account(answers, whole=manifest.intent.whole) and (
+                released.replacing if released else manifest.intent.replacing
+            )
             # A writer that has not released its intent can send until the time-out after our next generation.
             until = released.at if released else self.clock() + self._longest(manifest.intent)
             batches = manifest.intent.batches
+            if manifest.intent.whole and {answer.batch for answer in answers} < {batch.name for batch in batches}:
+                self._change(replacement_sent=until)
+                self._undecided = True
             state.fold(members, self.store, batches, answers, settling=self.settling, open_until=until)
         self._apply_notes(members)
         return replacing
 
-    def account(self, answers: Iterable[Acknowledgement]) -> bool:
-        """Account for acknowledgements in the state of the segment; return whether none replaced the members."""
+    def account(self, answers: Iterable[Acknowledgement], *, whole: bool = False) -> bool:
+        """Account for acknowledgements in the state of the segment; return whether none replaced the members.
+
+        :param whole: each request wrote the whole list of members.
+        """
+        doubts = [answer.in_doubt for answer in answers if answer.in_doubt is not None] if whole else []
+        if doubts:
+            self._change(replacement_sent=max(doubts))
         done = [answer for answer in answers if answer.refused is None]
         if any(answer.users > len(answer.rejected) or answer.kind == "replace" for answer in done):
             self._change(changed_in=self._newest + 1, changed_at=self.clock())
@@ -238,14 +253,14 @@ class Ledger:
         self._write(members)
 
     def _wait_for_replacement(self) -> None:
-        """Check that no replacing request of unknown outcome can still be carried out: it would undo what is sent now.
+        """Check that no request of unknown outcome that sets all members can still be carried out.
 
         :raises LedgerBusy: one can.
         """
         until = (self.state.replacement_sent or 0) + self.settling
         if self.state.replacement_sent is not None and self.clock() < until:
             raise LedgerBusy(
-                f"{self.folder}: a request that replaces all members may still be carried out, and would undo whatever "
+                f"{self.folder}: a request that sets all members may still be carried out, and would undo whatever "
                 f"is sent before. Nothing was sent now. Run the task again after {moment(until)}; with "
                 "`deferrable=True` it waits by itself.",
                 until=until,
@@ -284,12 +299,14 @@ class Ledger:
         accepted: str,
         replacement: str | None,
         replacing: bool,
+        whole: bool = False,
         **plan: Any,
     ) -> None:
         """Write the intent: from now on these batches count as sent; see :class:`Intent` for ``accepted``.
 
         :param replacement: the run that requested the replacement, or None for another plan.
         :param replacing: the first request replaces all members.
+        :param whole: each request writes the whole list of members.
         :param plan: its mode, digest and counts.
         :raises LedgerOvertaken: another run was faster.
         """
@@ -298,6 +315,7 @@ class Ledger:
         intent = Intent(
             accepted=accepted,
             replacing=replacing,
+            whole=whole,
             batches=tuple(batches),
             lease_until=self._lease_until,
             request_timeout=milliseconds(self.request_timeout),

@@ -118,7 +118,8 @@ class State(_Part):
     :param identities: the vendor's IDs of users by their identity, where a source has no IDs.
     :param as_of: the time that the committed data represents, and ``as_of_run`` the run that committed it.
     :param replacement: the run that requested the pending replacement, or None; ``replaced``: the last one done.
-    :param replacement_sent: the latest time at which a replacing request of unknown outcome can have been sent.
+    :param replacement_sent: the latest time at which a request of unknown outcome that sets all members can have been
+        sent.
     :param unknown: the ledger was lost, so the members are unknown until a replacement is acknowledged.
     :param notes: the notes of late requests that the state accounts for.
     :param changed_in: the generation in which members were last changed, 0 for none; ``changed_at``: when.
@@ -153,11 +154,13 @@ class Intent(_Part):
 
     :param accepted: ``limits`` for a plan within them, or the digest of the approved plan.
     :param replacing: the first request replaces all members.
+    :param whole: each request writes the whole list of members.
     :param request_timeout: how long after its check a request may be sent, in milliseconds.
     """
 
     accepted: Literal["limits"] | PlanDigest
     replacing: bool
+    whole: bool = False
     batches: tuple[Batch, ...]
     lease_until: Moment
     request_timeout: Period = 0

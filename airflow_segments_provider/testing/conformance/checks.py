@@ -12,6 +12,7 @@ from airflow_segments_provider.sync.engine import Sync, Synced
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
 from airflow_segments_provider.sync.ledger.manifest import Writer
+from airflow_segments_provider.sync.ledger.timing import now_ms
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.target import Limits, SegmentKey, Target
 from airflow_segments_provider.sync.workspace import Workspace
@@ -44,16 +45,18 @@ def writes_of(limits: Limits, kind: Literal["add", "remove"], users: int) -> int
     return requests if kind in limits.one_by_one else requests // (1 + limits.reads)
 
 
-def sync(target: Target, wanted: Iterable[str], folder: Path, **settings: Any) -> Synced:
+def sync(target: Target, wanted: Iterable[str], folder: Path, *, hours: int = 0, **settings: Any) -> Synced:
     """Run the engine once, so that the members follow ``wanted``; every run is a later try of the same task.
 
     :param folder: of the ledger, shared by the runs of a test.
+    :param hours: how much later it is, by the run's clock: requests of unknown outcome cannot be carried out any more.
     :param settings: of the run, besides those that allow every plan.
     """
 
     def ledger(key: SegmentKey) -> Ledger:
         writer = Writer(token=uuid.uuid4().hex, owner="conformance.sync", run="run", try_number=1)
-        return Ledger(LocalStore(folder), key.folder, writer, target.limits.request_timeout)
+        clock = lambda: now_ms() + hours * 3_600_000  # noqa: E731
+        return Ledger(LocalStore(folder), key.folder, writer, target.limits.request_timeout, clock=clock)
 
     allowed = {"max_removed_fraction": 1, "max_added_fraction": None, "allow_empty": True, "first_sync": "add"}
     with Workspace() as workspace:

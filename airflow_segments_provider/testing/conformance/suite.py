@@ -280,7 +280,7 @@ class SyncTests:
         failed, reads = _fails(vendor, users[2:5], tmp_path), vendor.open(BATCH).limits.reads
         must(failed or reads, "A sync succeeded, although every response was lost.")
         vendor.recover()
-        sync(vendor.open(BATCH), users[2:5], tmp_path)
+        sync(vendor.open(BATCH), users[2:5], tmp_path, hours=1)
         must_be(vendor.members(), users[2:], "The members after a sync that had failed before")
 
     def test_a_replacement_leaves_the_users_of_the_source(self, vendor: VendorFake, tmp_path: Path) -> None:
