@@ -34,6 +34,7 @@ from airflow_segments_provider.sync.listing import (
     find_drift,
     identify_strangers,
     read_list,
+    strangers_to_look_up,
     unconfirmed,
     write_drift,
 )
@@ -140,7 +141,7 @@ class Sync:
         plan, notices = self.approved(ledger)
         if plan is None:
             staged = self.identify(ledger, members, staged or self.stage(ledger))
-            self.read_list(ledger, members, staged)
+            staged = self.read_list(ledger, members, staged)
             plan = self.plan(members, staged, self.draft(ledger), ledger.clock())
         self.on_plan(plan)
         if self.settings.plan_only:
@@ -230,22 +231,21 @@ class Sync:
         self.notices.append(f"{problem} and are left out. {listed}")
         return found
 
-    def read_list(self, ledger: Ledger, members: Members, staged: Staged) -> None:
-        """Read the vendor's list of members, where this run compares with it."""
+    def read_list(self, ledger: Ledger, members: Members, staged: Staged) -> Staged:
+        """Read the vendor's list of members, where this run compares with it; add look-ups of members to the counts."""
         if not self.lists(ledger, members):
-            return
+            return staged
         self._settled = ledger.clock() - ledger.settling
         self.live, self.unknown = True, read_list(members, self.target, self._since)
         if self.unknown:
-            self.unknown = identify_strangers(
-                members,
-                self.target,
-                self._since,
-                lambda users: look_up(members, self.target, self.settings, users, **self._looking(ledger, members)),
-                everyone=self.settings.removals == "all" or bool(ledger.state.replacement),
-            )
+            everyone = self.settings.removals == "all" or bool(ledger.state.replacement)
+            if users := strangers_to_look_up(members, self.target, everyone=everyone):
+                looking = self._looking(ledger, members)
+                requests = look_up(members, self.target, self.settings, users, **looking)
+                staged = replace(staged, looked_up=staged.looked_up + users, look_ups=staged.look_ups + requests)
+                self.unknown = identify_strangers(members, self.target, self._since)
         if self.settings.mode != "mirror":
-            return
+            return staged
         self.drift = find_drift(members, staged.table)
         if any(self.drift.values()) and not ledger.head.is_new:
             listed = self.keep_list("drift", write_drift(members))
@@ -253,6 +253,7 @@ class Sync:
                 f"{self.drift['strangers']:,} members are not wanted, and no sync has added them; "
                 f"{self.drift['missing']:,} members whom a sync has added are not listed any more. {listed}"
             )
+        return staged
 
     def _looking(self, ledger: Ledger, members: Members) -> dict[str, Any]:
         """Return the arguments of look-ups; what was found is stored every few minutes."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,32 +54,34 @@ def _join(members: Members, target: Target, since: int) -> None:
     )
 
 
-def identify_strangers(
-    members: Members, target: Target, since: int, look_up: Callable[[int], Any], *, everyone: bool
-) -> int:
-    """Look up listed members whose IDs are unknown, and move them to ``live``; return how many remain.
+def strangers_to_look_up(members: Members, target: Target, *, everyone: bool) -> int:
+    """Make the table ``to_look_up`` of listed members whose IDs are unknown; return how many they are.
 
-    :param since: see :func:`read_list`.
-    :param look_up: looks up the users of the table ``to_look_up``, given their number.
     :param everyone: all of them; else those who were members because of us when they were looked up last.
     """
-    workspace, ours, parameters = members.workspace, "", list[Any]()
+    ours, parameters = "", list[Any]()
     if not everyone:
         ours = (
             "AND id IN (SELECT identity FROM identities SEMI JOIN (SELECT id FROM known WHERE owned OR uncertain "
             "NOT NULL) AS held USING (id) WHERE kind = ?)"
         )
         parameters = [target.identity]
-    (users,) = workspace.one(
+    (users,) = members.workspace.one(
         "CREATE OR REPLACE TABLE to_look_up AS SELECT DISTINCT id AS identity, id AS value "
         f"FROM {STRANGERS} WHERE id <> '' {ours}",
         parameters,
     )
-    if users:
-        look_up(users)
-        workspace.run(f"DELETE FROM {STRANGERS} WHERE id <> ''")
-        _join(members, target, since)
-    (left,) = workspace.one(f"SELECT count(*) FROM {STRANGERS}")
+    return int(users)
+
+
+def identify_strangers(members: Members, target: Target, since: int) -> int:
+    """Move the listed members who were looked up to ``live``; return how many members without an ID remain.
+
+    :param since: see :func:`read_list`.
+    """
+    members.workspace.run(f"DELETE FROM {STRANGERS} WHERE id <> ''")
+    _join(members, target, since)
+    (left,) = members.workspace.one(f"SELECT count(*) FROM {STRANGERS}")
     return int(left)
 
 

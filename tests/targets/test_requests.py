@@ -125,3 +125,23 @@ def test_a_missing_member_is_not_counted_twice(account, sync, connect):
     account.drop([users[0].id])
     ran = sync([user.id for user in users])
     assert (ran.counts["missing"], ran.plans[-1].requests, ran.received["docebo.list_members"]) == (1, 1 + 5, 4 + 5)
+
+
+@pytest.mark.parametrize("account", [("docebo", "email"), ("docebo", "username")], ids="-".join, indirect=True)
+@pytest.mark.parametrize("option", [{"removals": "all"}, {"replace": True}], ids=["removals", "replace"])
+def test_look_ups_of_listed_members_are_in_the_plan(account, sync, option):
+    users, strangers = account.users(2), account.users(3)
+    sync([user.value for user in users])
+    account.put([user.id for user in strangers])
+    ran = sync([user.value for user in users], **option)
+    assert (ran.counts["remove"], ran.look_ups, ran.plans[-1].look_ups) == (3, 3, 3)
+    assert sum(ran.received.values()) == 1 + 1 + ran.plans[-1].look_ups + ran.plans[-1].requests
+
+
+@pytest.mark.parametrize("number", [4, 30])
+@pytest.mark.parametrize("account", IDENTIFIED, ids="-".join, indirect=True)
+def test_further_searches_of_users_who_are_not_found_are_in_the_plan(account, sync, number):
+    users = account.users(number)
+    ran = sync([*(user.value for user in users), *(account.value(f"nobody.{other}") for other in range(3))])
+    assert (ran.counts["unmatched"], ran.counts["looked_up"]) == (3, number + 3)
+    assert ran.look_ups == ran.plans[-1].look_ups
