@@ -514,7 +514,7 @@ def _lets_an_empty_mirror_finish_anything(patch: Patch) -> None:
 BROKEN: dict[str, Broken] = {
     "does not add again users who are uncertain": Broken(_in_actions(f" OR {_has(plan.UNCERTAIN)})", ")"), DOUBTS),
     "takes a list for proof that a user is no member": Broken(
-        _in_actions("WHEN (coalesce(flags, 0) & 3) <> 0", "WHEN (coalesce(flags, 0) & 3) <> 0 AND live", listed=True),
+        _in_actions("WHEN ((coalesce(flags, 0) & 3) <> 0", "WHEN ((coalesce(flags, 0) & 3) <> 0 AND live", listed=True),
         {"lists": True, "blind": 0.4, "lost": 0.0, "max_removals": None, "removed": 1.0},
     ),
     "settles a doubt by any acknowledgement": Broken(_settles_at_once, DOUBTS),
