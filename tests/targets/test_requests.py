@@ -13,6 +13,7 @@ from tests.targets.accounts import BY_ID, IDENTIFIED, TAG, Account
 
 # Up to so many users, each is looked up alone; of more, the list of all users is read where that takes fewer requests.
 FEW = 20
+RUNS = 7
 
 
 @dataclass
@@ -77,7 +78,7 @@ def test_the_requests_of_random_runs_are_those_of_the_plan_and_the_least(account
     target |= {named: account.make()} | ({"via": "tag", "tag": TAG} if account.kind == "tag" else {})
     everyone, found, owned = account.users(30), set[str](), set[str]()
     kinds = Counter[str]()
-    for number in range(12):
+    for number in range(RUNS):
         size, page = rolls.randint(1, 6), rolls.randint(1, 8)
         sizes = {"docebo": {"users_per_request": size, "page_size": page}, "alteryx": {"users_per_request": size}}
         connect(**sizes.get(account.vendor, {}))
@@ -112,7 +113,7 @@ def test_the_requests_of_random_runs_are_those_of_the_plan_and_the_least(account
         kinds.update({"requests": sent, "missing": ran.counts.get("missing", 0)})
         same = sync(source, target=target_of(target), allow_empty=True)
         assert sum(same.received.values()) == 1 + case.list(account, len(account.members())) * account.lists
-    assert kinds["changed"] > 3
+    assert kinds["changed"] > 2
     assert kinds["missing"] > 0 or not account.lists
     tell(f"{kinds['requests']} requests, {kinds['missing']} users had been removed by hand")
 

@@ -83,7 +83,7 @@ def _takes_old_addresses_for_their_earlier_users(patch: Patch) -> None:
 
 
 def _looks_no_stranger_up(patch: Patch) -> None:
-    patch.setattr(engine, "identify_strangers", lambda members, *given, **named: 0)
+    patch.setattr(engine, "strangers_to_look_up", lambda members, *given, **named: 0)
 
 
 def _writes_the_list_of_the_plan(patch: Patch) -> None:
