@@ -160,7 +160,9 @@ class TestJobsThatAreDone:
                 wait(job_ids, soft_fail=True, **options).execute(context())
 
     def test_no_job_at_all(self, zendesk_sandbox, options):
-        assert wait([], **options).execute(context()) == {"jobs": 0, "users_updated": 0, "users_failed": {}}
+        synced = {"outcome": "changed", "user_segment_id": 1, "name": "Partners", "job_ids": [], "counts": {"applied": 3}}
+        for job_ids in ([], synced):
+            assert wait(job_ids, **options).execute(context()) == {"jobs": 0, "users_updated": 0, "users_failed": {}}
         assert zendesk_sandbox.counts() == {}
 
     def test_those_of_which_the_update_knew_already_are_counted(self, zendesk_sandbox, jobs, options):
