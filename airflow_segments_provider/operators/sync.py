@@ -19,7 +19,7 @@ from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.user_list import UserListFile
 from airflow_segments_provider.sources.values import UserSource, read_values
 from airflow_segments_provider.sync.ledger.timing import now_ms
-from airflow_segments_provider.targets.base import Segment, SegmentTarget
+from airflow_segments_provider.targets.base import Segment
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -314,7 +314,7 @@ class SyncMembersOperator(SegmentsOperator):
     operator_extra_links = (SegmentLink(),)
     ui_color = "#e8eefc"
     source = UserIdsField()
-    _reached: SegmentTarget | None = None
+    _reached: Target | None = None
     _killed = _ended = False
 
     def __init__(
@@ -423,7 +423,7 @@ class SyncMembersOperator(SegmentsOperator):
 
     def _stop_requests(self) -> None:
         if self._reached is not None:
-            self._reached.hook.stop()
+            self._reached.stop()
 
     def _sync(self, context: Context) -> dict[str, Any]:
         from airflow_segments_provider.sync.engine import Sync
@@ -441,11 +441,11 @@ class SyncMembersOperator(SegmentsOperator):
         except InvalidInput as error:
             raise InvalidInput(f"{error.subject} for {target}", error.problems) from None
         self._reached = reached = target.open()
-        self.vendor_url = reached.hook.ui_url
+        self.vendor_url = reached.url
         SegmentLink().push(context, self.vendor_url)
         if not settings.plan_only:
             # Before the ledger: the next run would take an intent for requests of unknown outcome.
-            reached.hook.client.check_writable(f"The sync of {reached.spec}")
+            reached.check_writable()
         with Workspace(self.memory_limit) as workspace:
             sync = Sync(
                 reached,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
 from airflow_segments_provider.sources.ids import as_is
@@ -157,6 +157,22 @@ class Target(ABC):
     replaces: bool = False
     ours: bool = False
     made_as: str = ""
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """What the result of a task has besides counts, such as the segment's ID; used after :meth:`key`."""
+        return {}
+
+    @property
+    def url(self) -> str:
+        """The page of the segment or its vendor, for a link; empty for none."""
+        return ""
+
+    def check_writable(self) -> None:  # noqa: B027  # a target need not have it
+        """Raise an error where the connection must not be used to write; no call."""
+
+    def stop(self) -> None:  # noqa: B027  # nor this
+        """Prevent further requests; called in a signal handler."""
 
     @abstractmethod
     def key(self) -> SegmentKey:

@@ -43,7 +43,7 @@ class Segment:
 
     __str__ = __repr__
 
-    def open(self) -> SegmentTarget:
+    def open(self) -> Target:
         """Return the target that the sync engine uses."""
         raise NotImplementedError
 
@@ -118,9 +118,20 @@ class SegmentTarget(Target):
         return self.spec.identity
 
     @property
-    def names(self) -> dict[str, Any]:
-        """The names of the segment's IDs in the vendor's other operators and sensors."""
-        raise NotImplementedError
+    def url(self) -> str:
+        """The page that the operator links to."""
+        return str(self.hook.ui_url)
+
+    def check_writable(self) -> None:
+        """Check that the connection is not read-only.
+
+        :raises ConfigurationError: it is.
+        """
+        self.hook.client.check_writable(f"The sync of {self.spec}")
+
+    def stop(self) -> None:
+        """Prevent further requests."""
+        self.hook.stop()
 
     @property
     def before_try(self) -> Callable[[], None]:

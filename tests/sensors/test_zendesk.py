@@ -160,8 +160,9 @@ class TestJobsThatAreDone:
                 wait(job_ids, soft_fail=True, **options).execute(context())
 
     def test_no_job_at_all(self, zendesk_sandbox, options):
-        synced = {"outcome": "changed", "user_segment_id": 1, "name": "Partners", "job_ids": [], "counts": {"applied": 3}}
-        for job_ids in ([], synced):
+        synced = {"outcome": "changed", "user_segment_id": 1, "job_ids": [], "counts": {"applied": 3}}
+        results: list[Any] = [[], synced]
+        for job_ids in results:
             assert wait(job_ids, **options).execute(context()) == {"jobs": 0, "users_updated": 0, "users_failed": {}}
         assert zendesk_sandbox.counts() == {}
 
