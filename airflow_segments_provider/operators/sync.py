@@ -153,33 +153,42 @@ def log_result(log: Any, synced: Synced) -> None:
         log.info("The plan and the rows that were left out are in %s.", synced.report)
 
 
-def result_of(synced: Synced) -> dict[str, Any]:
-    """Return the task's result; see the operator."""
+def result_of(synced: Synced, names: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the task's result; see the operator.
+
+    :param names: of the target.
+    """
     key = synced.plan.key
     return {
         "vendor": key.vendor,
         "system": key.system,
         "segment": key.segment,
+        "name": key.name,
         "outcome": synced.outcome,
         "counts": synced.counts,
         "rejected": synced.rejected,
         "invalid": synced.plan.invalid,
         "digest": synced.plan.digest,
-        "members": _members(synced),
+        "members": _members(synced, background=bool(names.get("background_job"))),
         "unmatched": synced.unmatched,
         "breaches": list(synced.breaches),
         "changed_in": synced.changed_in,
         "report": synced.report,
         "changed_at": synced.changed_at and datetime.fromtimestamp(synced.changed_at / 1000, UTC).isoformat(),
+        **names,
     }
 
 
-def _members(synced: Synced) -> int | None:
-    """Return how many of the wanted users are members, by the vendor's responses; None where a run only removes."""
+def _members(synced: Synced, *, background: bool) -> int | None:
+    """Return how many of the wanted users are members at least; None where a run only removes.
+
+    :param background: the vendor continues in the background: what is unconfirmed may follow.
+    """
     counts = synced.counts
     if synced.plan.mode == "remove" or synced.outcome == "planned":
         return None
-    return counts["wanted"] - sum(counts.get(kind, 0) for kind in ("rejected", "waiting", "deferred"))
+    kinds = ("rejected", "waiting", "deferred", *(() if background else ("unconfirmed",)))
+    return max(0, counts["wanted"] - sum(counts.get(kind, 0) for kind in kinds))
 
 
 def check_complete(synced: Synced, settings: Settings) -> None:
@@ -223,8 +232,8 @@ class SyncMembersOperator(SegmentsOperator):
     ``unconfirmed``, ``strangers``, ``missing``…), ``rejected``, ``invalid`` and ``unmatched`` by reason, ``members``
     (how many of the wanted users are members, by the vendor's responses), ``digest`` of the plan, ``changed_at`` and
     ``changed_in`` (time and ledger generation of the last change, which an earlier run may have made), ``report`` (the
-    folder of the plan and of the rows that were left out), and the segment's ``vendor``, ``system``, ``segment``. For
-    WalkMe, ``system_guid`` and ``segment_guid`` are added, for Docebo ``group_id``, for Alteryx Server
+    folder of the plan and of the rows that were left out), and the segment's ``vendor``, ``system``, ``segment``,
+    ``name``. For WalkMe, ``system_guid`` and ``segment_guid`` are added, for Docebo ``group_id``, for Alteryx Server
     ``user_group_id``, for Zendesk ``user_segment_id``, so that the vendors' sensors and operators accept the result.
     The XCom ``plan`` has the counts and the digest, also of a plan that was refused. After a change, Airflow gets an
     event of the segment's asset; see :mod:`airflow_segments_provider.assets`.
@@ -470,7 +479,7 @@ class SyncMembersOperator(SegmentsOperator):
                     raise
                 raise AirflowSkipException(str(newer)) from None
         log_result(self.log, synced)
-        result = {**result_of(synced), **reached.names}
+        result = result_of(synced, reached.names)
         if synced.outcome != "planned":
             check_complete(synced, settings)
             self._report_change(context, synced, result)

@@ -250,8 +250,8 @@ class Sync:
         if any(self.drift.values()) and not ledger.head.is_new:
             listed = self.keep_list("drift", write_drift(members))
             self.notices.append(
-                f"{self.drift['strangers']:,} members are not wanted, and no sync has added them; "
-                f"{self.drift['missing']:,} members whom a sync has added are not listed any more. {listed}"
+                f"{self.drift['strangers']:,} members are not wanted and were added by no sync; "
+                f"{self.drift['missing']:,} owned members are not listed any more. {listed}"
             )
         return staged
 

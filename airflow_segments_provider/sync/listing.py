@@ -14,7 +14,7 @@ from airflow_segments_provider.sync.target import Target
 LIVE, STRANGERS = "live", "strangers"
 # The members' IDs before the requests.
 LISTED_BEFORE = "listed_before"
-NOT_WANTED = "a member who is not wanted, and whom no sync has added"
+NOT_WANTED = "a member who is not wanted, added by no sync"
 NOT_LISTED = "added by a sync, and not a member any more"
 CHUNK = 10_000
 
@@ -147,7 +147,7 @@ def confirm(members: Members, actions: str, background: str | None) -> None:
     that is listed was carried out, and no late one can follow, if only that can have made the user a member.
 
     :param actions: the table of the plan's actions.
-    :param background: a table of the users whose addition the vendor continued in the background; None for nobody.
+    :param background: a table of the users whose addition the vendor continued in the background; None for no user.
     """
     members.put(
         f"SELECT id, true AS owned, uncertain, 'remove' AS pending, NULL AS rejected, NULL AS size, NULL AS reason "

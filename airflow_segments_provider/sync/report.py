@@ -84,6 +84,10 @@ _ROWS = {
     "adopt": "members already, kept from now on",
     "waiting": "rejected before, not tried yet",
     "skipped": "removals left out",
+    "looked_up": "looked up",
+    "unmatched": "not found by the vendor",
+    "strangers": "members not wanted, added by no sync",
+    "missing": "owned members not listed",
 }
 _ALWAYS = ("wanted", "to add", "to remove")
 

@@ -32,12 +32,14 @@ class SegmentKey:
     :param base_url: of the API; ``https`` where it has no scheme.
     :param system: the part of the account that has the segment, or an empty text.
     :param segment: the vendor's own ID; empty for one that does not exist yet.
+    :param name: for messages only.
     """
 
     vendor: str
     base_url: str
     system: str
     segment: str
+    name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         system = self.system.strip()
@@ -53,7 +55,10 @@ class SegmentKey:
         return "/".join(map(_folder_name, parts))
 
     def __str__(self) -> str:
-        return f"{self.vendor} segment {self.segment}" if self.segment else f"a new {self.vendor} segment"
+        named = f" {self.name!r}" if self.name else ""
+        if not self.segment:
+            return f"a new {self.vendor} segment{named}"
+        return f"{self.vendor} segment{named} ({self.segment})" if named else f"{self.vendor} segment {self.segment}"
 
 
 @dataclass(frozen=True)

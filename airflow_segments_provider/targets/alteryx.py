@@ -98,6 +98,7 @@ class AlteryxTarget(SegmentTarget):
 
         named = {"user_group_id": self.spec.user_group_id, "name": self.spec.name}
         found = self._api.find(accepted("The target of a sync", UserGroupKey, named))
+        self.title = found.name if found else None
         return id_key(found.user_group_id) if found else None
 
     def create(self, name: str) -> tuple[str, bool]:
@@ -110,7 +111,7 @@ class AlteryxTarget(SegmentTarget):
     @property
     def names(self) -> dict[str, Any]:
         """The names of the group's IDs in the other operators."""
-        return {"user_group_id": self.segment_id, "name": self.spec.name}
+        return {"user_group_id": self.segment_id}
 
     @staticmethod
     def normalise(ids: Sequence[str]) -> Sequence[str]:

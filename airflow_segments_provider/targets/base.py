@@ -71,6 +71,7 @@ class SegmentTarget(Target):
 
     :ivar spec: the segment as the DAG names it, trimmed.
     :ivar system: the part of the account that has the segment.
+    :ivar title: the segment's name, where :meth:`find` has read it.
     :cvar noun: the vendor's noun, in messages.
     """
 
@@ -78,6 +79,7 @@ class SegmentTarget(Target):
     hook: Any
     noun: ClassVar[str]
     system = ""
+    title: str | None = None
 
     def find(self) -> str | None:
         """Return the vendor's ID of the segment, or None where there is none of that name."""
@@ -101,7 +103,8 @@ class SegmentTarget(Target):
 
     def key(self) -> SegmentKey:
         """Return the key of the segment."""
-        return SegmentKey(self.spec.vendor, self.hook.client.base_url, self.system, self.segment_id)
+        url, segment = self.hook.client.base_url, self.segment_id
+        return SegmentKey(self.spec.vendor, url, self.system, segment, self.title or self.spec.name or "")
 
     def make(self) -> None:
         """Create the segment."""

@@ -108,6 +108,7 @@ class DoceboTarget(SegmentTarget):
         if group is not None and group.type == "automatic":
             problem = "it is automatic, so its rules would undo the sync. Use a manual group."
             raise InvalidInput(f"The sync of group {group.name!r} ({group.group_id})", [problem], api.where)
+        self.title = group.name if group else None
         return group.group_id if group else None
 
     def create(self, name: str) -> tuple[str, bool]:
@@ -118,7 +119,7 @@ class DoceboTarget(SegmentTarget):
     @property
     def names(self) -> dict[str, Any]:
         """The names of the group's IDs in the other operators and the sensor."""
-        return {"group_id": self.segment_id, "name": self.spec.name, "background_job": self._members.background}
+        return {"group_id": self.segment_id, "background_job": self._members.background}
 
     @cached_property
     def _members(self) -> GroupMembers:

@@ -85,6 +85,7 @@ class WalkMeTarget(SegmentTarget):
         found = self.hook.find_segment(
             segment_guid=spec.segment_guid, external_id=spec.external_id, name=spec.name, system_guid=spec.system_guid
         )
+        self.title = found.name if found else None
         return found.segment_guid if found else None
 
     def create(self, name: str) -> tuple[str, bool]:

@@ -140,6 +140,7 @@ class ZendeskTarget(SegmentTarget):
             raise InvalidInput(
                 f"The sync of user segment {found.name!r} ({found.user_segment_id})", [problem], self._api.where
             )
+        self.title = found.name
         return str(found.user_segment_id)
 
     def problem(self, segment: UserSegment) -> str:
@@ -162,7 +163,7 @@ class ZendeskTarget(SegmentTarget):
     def names(self) -> dict[str, Any]:
         """The names of the segment's IDs in the other operators and the sensor; there are no jobs to wait for."""
         segment = int(self.segment_id) if self.segment_id else None
-        return {"user_segment_id": segment, "name": self.spec.name, "job_ids": []}
+        return {"user_segment_id": segment, "job_ids": []}
 
     @cached_property
     def _api(self) -> ZendeskApi:
