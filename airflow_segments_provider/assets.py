@@ -126,7 +126,9 @@ def record_change(
     :param changed_at: as in the task's result.
     """
     extra = {"outcome": outcome, "counts": dict(counts), "digest": digest, "changed_at": changed_at}
-    events: Any = context["outlet_events"]
+    events: Any = context.get("outlet_events")
+    if events is None:  # outside of a task of Airflow, such as in a unit test
+        return
     outlet = next((one for one in operator.outlets if isinstance(one, Asset) and one.uri == asset.uri), None)
     if outlet is None and _ALIASES_WORK:
         declare(operator)

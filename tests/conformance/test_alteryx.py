@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from airflow_segments_provider.targets.alteryx import AlteryxUserGroup
-from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write, WriteKind
+from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write
+from airflow_segments_provider.testing.conformance.fake import WriteKind
 from tests import connections
 
 NAME = "Users on trial"

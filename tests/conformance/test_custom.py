@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write, WriteKind
+from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write
+from airflow_segments_provider.testing.conformance.fake import WriteKind
 from example_dags import custom_target
 from example_dags.custom_target import PER_PAGE, PostbirdList
 from example_dags.demo.postbird import Postbird

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.targets.docebo import DoceboGroup
-from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write, WriteKind
+from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write
+from airflow_segments_provider.testing.conformance.fake import WriteKind
 from tests import connections
 
 NAME = "Users on trial"

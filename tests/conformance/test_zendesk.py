@@ -8,7 +8,8 @@ from typing import ClassVar
 import pytest
 
 from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
-from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write, WriteKind
+from airflow_segments_provider.testing.conformance import TargetConformance, VendorFake, Write
+from airflow_segments_provider.testing.conformance.fake import WriteKind
 from tests import connections
 
 NAME = "Users on trial"

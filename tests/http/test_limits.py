@@ -91,8 +91,9 @@ def test_an_answer_that_drips_in_any_part_is_given_up(part, into_file):
     with raw_server(SLOW[part]) as url:
         error = ask(url, io.BytesIO() if into_file else None, read_timeout=0.1)
     assert isinstance(error, VendorError)
-    # http.client itself limits the number and the length of headers.
-    assert "too slowly" in str(error) or part in ("headers", "header", "trailers")
+    # http.client itself limits the number and the length of headers; on a busy machine, a byte may be late.
+    given_up = "too slowly" in str(error) or "no response in" in str(error)
+    assert given_up or part in ("headers", "header", "trailers")
 
 
 @pytest.mark.parametrize("status", [200, 404, 307])

@@ -30,7 +30,7 @@ looked up, ``ignore`` those of the confirmation, ``hide`` and ``linger`` those o
 
 from __future__ import annotations
 
-from airflow_segments_provider.testing.conformance.fake import VendorFake, Write, WriteKind
+from airflow_segments_provider.testing.conformance.fake import VendorFake, Write
 from airflow_segments_provider.testing.conformance.suite import TargetConformance
 
-__all__ = ["TargetConformance", "VendorFake", "Write", "WriteKind"]
+__all__ = ["TargetConformance", "VendorFake", "Write"]

@@ -108,7 +108,7 @@ class Segment:
         self.ours: set[str] = set()
         self.strangers: set[str] = set()
         self.unclear: set[str] = set()
-        self.all_leave = self.calm = self.doubts = False
+        self.all_leave = self.calm = self.doubts = self.waited = False
         self.touched: dict[str, int] = defaultdict(lambda: -SETTLE)
         self.before: Users = frozenset()
         for user in self.side.ids:
@@ -388,6 +388,11 @@ class Segment:
         except Exception as found:  # a divergence, whatever it is
             raise Diverged(f"X: {type(found).__name__}: {found}") from found
         self.watch("end")
+        if self.calm and isinstance(error, LedgerBusy) and self.side.whole and not self.waited:
+            # A writer that died may have written the whole list; the wait begins when a run finds its intent.
+            self.waited = True
+            self.advance(60 * (SETTLE + LEASE))
+            return self.run(**chosen)
         if error is not None and self.calm:
             raise Diverged(f"X: a calm run failed: {error}") from error
         known = isinstance(error, (VendorError, LedgerBusy, LedgerOvertaken)) or "none was found" in str(error)
