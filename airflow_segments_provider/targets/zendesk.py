@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -105,12 +106,14 @@ class ZendeskTarget(SegmentTarget):
     @cached_property
     def limits(self) -> Limits:  # type: ignore[override]
         """The limits of one request: a read of the list, and a write of it."""
+        fields = self.hook.fields
         return Limits(
             MOST_ADDED,
             MOST_ADDED,
             self._max_length,
-            request_timeout=2 * self.longest_try(),
-            per_minute=self.hook.fields.rate_limit,
+            # The tries of the read come first.
+            request_timeout=self.longest_try() + timedelta(seconds=fields.retry.max_total),
+            per_minute=fields.rate_limit,
             together=True,
             reads=1,
         )
