@@ -21,8 +21,10 @@ from airflow_segments_provider.sync.staging import Staged
 from airflow_segments_provider.sync.target import Target
 from airflow_segments_provider.sync.workspace import Workspace
 
-# Rows that are normalised at once, and users that are looked up between two checks.
+# Rows that are normalised at once, and users that are looked up between two checks where each takes a request.
 CHUNK, BATCH = 10_000, 400
+# A look-up with a request for so many users or more has larger parts.
+PER_REQUEST = 50
 # The table of users who were not found, and keep what they are, see :mod:`~.ledger.identities`.
 KEPT = "kept"
 # Without white space at its ends, which the vendor's own data may have.
@@ -119,7 +121,8 @@ def look_up(
                 breaches=[breach],
             )
         begin(users, look.requests, duration)
-        for some in workspace.ranges("to_look_up", BATCH):
+        size = BATCH if look.requests * PER_REQUEST > users else CHUNK
+        for some in workspace.ranges("to_look_up", size):
             check()
             rows = workspace.rows(f"SELECT identity, value FROM to_look_up WHERE {some}")
             found = look([value for _, value in rows])
