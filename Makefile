@@ -30,7 +30,7 @@ demo-all: newest  ## every example DAG against the sandbox, and a table of what 
 test: $(addprefix test-,$(or $(VERSIONS),$(NEWEST) $(OLDEST)))  ## the tests on the newest and the oldest Airflow
 
 # Parsers, parameters and plans: nothing of it opens a socket or has Airflow run a task.
-FAST := tests/conformance tests/http tests/provider tests/targets tests/vendors tests/test_public_names.py \
+FAST := tests/conformance tests/http tests/provider tests/vendors tests/test_public_names.py \
 	$(addprefix tests/cli/ledger/test_,formulas.py id_list.py) \
 	$(addprefix tests/hooks/test_,walkme_pages.py zendesk_pages.py) \
 	$(addprefix tests/operators/test_,ledger_variable.py sync_context.py sync_members_parameters.py user_ids.py zendesk_arguments.py) \
