@@ -77,7 +77,7 @@ class Sending:
     :param check: raises where the run has to stop.
     :ivar budget: how many rejected requests may still be followed by smaller ones.
     :ivar background: the numbers of the batches that the vendor continues in the background.
-    :ivar uncertain: a replacing request was sent whose outcome is unknown.
+    :ivar uncertain: a request that sets all members was sent, and its outcome is unknown.
     """
 
     target: Target
@@ -199,7 +199,8 @@ class Sending:
         self.ledger.check()
         self._sent_at = self.ledger.clock()
         kinds = {"add": self.target.add, "remove": self.target.remove, "replace": self.target.replace}
-        self._kind, self.uncertain, self._tried = kind, kind == "replace", False
+        self._kind, self._tried = kind, False
+        self.uncertain = kind == "replace" or self.target.limits.together
         try:
             applied = send() if send else kinds[kind](ids)
         except Exception as error:

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from airflow_segments_provider.errors import LedgerBusy, RejectedRequest, VendorUnavailable
+from airflow_segments_provider.errors import (
+    LedgerBusy,
+    PermissionDenied,
+    RateLimited,
+    RejectedRequest,
+    VendorUnavailable,
+)
 from airflow_segments_provider.sync import apply
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from tests.sync.conftest import people
@@ -216,3 +222,43 @@ def test_after_a_lost_write_of_the_whole_list_nothing_is_sent_until_it_is_settle
     segment.now = busy.value.until
     assert segment.sync(people(1, 6)).outcome == "changed"
     assert segment.vendor.members == set(people(1, 6))
+
+
+@pytest.fixture
+def whole(segment, monkeypatch):
+    """A segment with five members, each of whose writes is a write of the whole list."""
+    monkeypatch.setattr("tests.sync.conftest.MemoryTarget", WholeList)
+    segment.lists = True
+    segment.sync(people(0, 5))
+    return segment
+
+
+@pytest.mark.parametrize(("fate", "error"), [("busy", RateLimited), ("denied", PermissionDenied)])
+def test_a_write_of_the_whole_list_that_was_not_carried_out_is_not_waited_for(whole, monkeypatch, fate, error):
+    with monkeypatch.context() as patch:
+        patch.setattr(whole.vendor, "request", lambda kind, ids: fate)
+        with pytest.raises(error):
+            whole.sync(people(0, 6))
+    assert whole.sync(people(0, 6)).outcome == "changed"
+    assert whole.vendor.members == set(people(0, 6))
+
+
+def test_a_crash_in_a_part_of_a_rejected_write_of_the_whole_list_is_waited_for(whole, monkeypatch):
+    request, sent = whole.vendor.request, []
+
+    def dies_in_the_second_half(kind, ids):
+        sent.append(ids)
+        if len(sent) == 3:
+            raise Crash
+        return "refused" if len(sent) == 1 else request(kind, ids)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole.vendor, "request", dies_in_the_second_half)
+        with pytest.raises(Crash):
+            whole.sync(people(0, 9))
+    whole.now += 3_600_000
+    with pytest.raises(LedgerBusy, match="sets all members") as busy:
+        whole.sync(people(1, 9))
+    whole.now = busy.value.until
+    assert whole.sync(people(1, 9)).outcome == "changed"
+    assert whole.vendor.members == set(people(1, 9))

@@ -199,16 +199,15 @@ class Ledger:
     def _fold(self, members: Members) -> bool:
         """Account for an open intent and for notes; return whether a replacing request has an unknown outcome."""
         replacing, manifest = False, self.head.manifest
-        if manifest and manifest.intent:
-            answers = read_acknowledgements(self.store, manifest)
+        if manifest and (intent := manifest.intent):
+            answers, batches = read_acknowledgements(self.store, manifest), intent.batches
             released = ownership.read_release(self.store, manifest.generation)
-            replacing = self.account(answers, whole=manifest.intent.whole) and (
-                released.replacing if released else manifest.intent.replacing
-            )
             # A writer that has not released its intent can send until the time-out after our next generation.
-            until = released.at if released else self.clock() + self._longest(manifest.intent)
-            batches = manifest.intent.batches
-            if manifest.intent.whole and {answer.batch for answer in answers} < {batch.name for batch in batches}:
+            until = released.at if released else self.clock() + self._longest(intent)
+            sets_all = released.replacing if released else intent.replacing or intent.whole
+            replacing = self.account(answers, whole=intent.whole) and sets_all and intent.replacing
+            answered, sent = (sum(part.users for part in parts) for parts in (answers, batches))
+            if intent.whole and sets_all and answered < sent:
                 self._change(replacement_sent=until)
                 self._undecided = True
             state.fold(members, self.store, batches, answers, settling=self.settling, open_until=until)
@@ -386,7 +385,7 @@ class Ledger:
     def release(self, *, replacing: bool) -> None:
         """Let other runs take the ledger over at once, if that can be written; this run sends no further request.
 
-        :param replacing: whether a replacing request was sent whose outcome is unknown.
+        :param replacing: whether a request that sets all members was sent, and its outcome is unknown.
         """
         with suppress(Exception):
             ownership.release(self.store, self.head.generation, Release(at=self.clock(), replacing=replacing))

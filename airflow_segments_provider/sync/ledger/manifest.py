@@ -214,7 +214,7 @@ class Acknowledgement(File):
 class Release(File):
     """The end of a run that did not commit its intent, and sends nothing further.
 
-    :param replacing: whether a replacing request was sent whose outcome is unknown.
+    :param replacing: whether a request that sets all members was sent, and its outcome is unknown.
     """
 
     at: Moment
