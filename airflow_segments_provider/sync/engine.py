@@ -227,7 +227,8 @@ class Sync:
         problem = f"{unmatched:,} of {users:,} users were not found ({reasons})"
         listed = self.keep_list("unmatched", found.unmatched_list)
         if breach := breach_of_unmatched(unmatched, users, self.settings.max_unmatched_fraction):
-            raise InvalidInput(f"The source of {self.target.key()}", [f"{problem}; {breach}. {listed}"])
+            advice = f"{breach}. {listed} Only look-ups were sent. Check `identity` of the target and the source."
+            raise InvalidInput(f"The source of {self.target.key()}", [f"{problem}; {advice}"], self.target.where)
         self.notices.append(f"{problem} and are left out. {listed}")
         return found
 

@@ -7,13 +7,13 @@ two identities of one user are one member.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from airflow_segments_provider.errors import PlanRefused
-from airflow_segments_provider.sources.ids import all_without_case
+from airflow_segments_provider.errors import PlanRefused, UnexpectedReply
+from airflow_segments_provider.sources.ids import IdCheck, all_without_case
 from airflow_segments_provider.sync.ledger.state import Members
 from airflow_segments_provider.sync.ledger.timing import milliseconds
 from airflow_segments_provider.sync.settings import Settings
@@ -25,6 +25,8 @@ from airflow_segments_provider.sync.workspace import Workspace
 CHUNK, BATCH = 10_000, 400
 # A look-up with a request for so many users or more has larger parts.
 PER_REQUEST = 50
+# Of a vendor's user ID.
+MAX_LENGTH = 1_000
 # The table of users who were not found, and keep what they are, see :mod:`~.ledger.identities`.
 KEPT = "kept"
 # Without white space at its ends, which the vendor's own data may have.
@@ -126,11 +128,28 @@ def look_up(
             check()
             rows = workspace.rows(f"SELECT identity, value FROM to_look_up WHERE {some}")
             found = look([value for _, value in rows])
-            ids = dict(zip(found, target.normalise([user or "" for user in found.values()]), strict=True))
-            by_identity = {identity: ids[value] or None for identity, value in rows if value in ids}
+            known = {value: user for value, user in found.items() if user is not None}
+            ids = dict(zip(known, target.normalise(checked_ids(target, list(known.values()))), strict=True))
+            by_identity = {identity: ids.get(value) for identity, value in rows if value in found}
             members.identities.put(target.identity, [identity for identity, _ in rows], by_identity, now)
             save()
         return look.requests
+
+
+def checked_ids(target: Target, ids: Sequence[str]) -> Sequence[str]:
+    """Return user IDs as the vendor returned them.
+
+    :raises UnexpectedReply: some cannot be user IDs: in a batch, they would be unreadable.
+    """
+    check = IdCheck(MAX_LENGTH)
+    check.take(ids)
+    if wrong := check.invalid.total() + check.changed:
+        raise UnexpectedReply(
+            f"For {target.key()}, the vendor returned {wrong:,} of {len(ids):,} user IDs that are blank, too long, or "
+            "have outer spaces or control characters. No further request was sent, and the ledger accounts for those "
+            f"before. Check the host of the connection, then run the task again. {target.where}"
+        )
+    return ids
 
 
 def normalise(workspace: Workspace, table: str, target: Target, into: str) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from airflow_segments_provider.sync.identify import normalise
+from airflow_segments_provider.sync.identify import checked_ids, normalise
 from airflow_segments_provider.sync.ledger.state import REMOVED, Members
 from airflow_segments_provider.sync.target import Target
 
@@ -25,7 +25,8 @@ def read_list(members: Members, target: Target, since: int) -> int:
     :param since: an identity that was looked up before, in milliseconds since 1970, may be another user's by now.
     """
     workspace = members.workspace
-    workspace.fill("listed", target.members())
+    pages = target.members()
+    workspace.fill("listed", pages if target.shows == "identity" else (checked_ids(target, page) for page in pages))
     workspace.run(f"CREATE OR REPLACE TABLE {STRANGERS} (id VARCHAR)")
     if target.shows == "id":
         workspace.run(f"CREATE OR REPLACE TABLE {LIVE} AS SELECT DISTINCT id FROM listed")

@@ -173,6 +173,11 @@ class Target(ABC):
         """The page of the segment or its vendor, for a link; empty for none."""
         return ""
 
+    @property
+    def where(self) -> str:
+        """A sentence that names the connection, for the end of messages; empty for none."""
+        return ""
+
     def check_writable(self) -> None:  # noqa: B027  # a target need not have it
         """Raise an error where the connection must not be used to write; no call."""
 

@@ -125,6 +125,11 @@ class SegmentTarget(Target):
         """The page that the operator links to."""
         return str(self.hook.ui_url)
 
+    @property
+    def where(self) -> str:
+        """The sentence that names the connection."""
+        return f"The Airflow connection is {self.hook.conn_id!r}."
+
     def check_writable(self) -> None:
         """Check that the connection is not read-only.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_segments_provider.errors import InvalidInput, PlanRefused
+from airflow_segments_provider.errors import InvalidInput, PlanRefused, UnexpectedReply
 from airflow_segments_provider.sources.ids import all_without_case
 from tests.databases import small_database
 from tests.sync.conftest import Segment
@@ -146,6 +146,24 @@ def test_look_ups_that_take_too_long_are_refused_before_the_first(group, monkeyp
 def test_a_dry_run_looks_up_and_stores_nothing(group):
     assert group.sync(addresses("ab"), plan_only=True).counts["add"] == 2
     assert not [name for name in group.store.files if name.startswith(("state", "generations"))]
+
+
+@pytest.mark.parametrize("wrong", ["id\n2", "id\x002", " ", "id ", "x" * 1_001, "\ud800"])
+def test_an_id_that_cannot_be_one_is_an_error_before_the_ledger_is_written(group, wrong):
+    """In a batch, it would be unreadable, and the ledger damaged from then on."""
+    group.vendor.users["a@example.org"] = [wrong]
+    with pytest.raises(
+        UnexpectedReply, match=r"returned 1 of 2 user IDs that are blank, .* No further request was sent"
+    ):
+        group.sync(addresses("ab"))
+    assert not group.store.files
+    group.vendor.users["a@example.org"] = ["id-a"]
+    assert group.sync(addresses("ab")).counts["applied"] == 2
+    group.vendor.members |= {wrong}
+    with pytest.raises(UnexpectedReply, match="returned 1 of 3 user IDs"):
+        group.sync(addresses("b"), removals="all", max_removed_fraction=1)
+    group.vendor.members -= {wrong}
+    assert group.sync(addresses("b")).counts["remove"] == 1
 
 
 def test_members_shown_by_their_addresses(group, monkeypatch):
