@@ -45,6 +45,14 @@ def test_a_user_whom_the_server_does_not_have_is_rejected_alone(account, sync):
     assert sync([*(user.id for user in users), "f" * 24], max_refused=1).writes == 0
 
 
+@by_id
+def test_braces_alone_are_rejected_by_the_server_and_not_taken_for_a_damaged_ledger(account, sync):
+    users = account.users(2)
+    ran = sync([*(user.id for user in users), "{}"], max_refused=1)
+    assert (ran.counts["applied"], ran.counts["rejected"], ran.error) == (2, 1, "")
+    assert account.members() == {user.id for user in users}
+
+
 @by_both
 def test_removals_are_sent_several_at_once_and_additions_in_one_request(account, sync, connect):
     connect(max_concurrency=4)

@@ -41,7 +41,8 @@ def user_key(value: str) -> str:
 
 def id_key(value: str) -> str:
     """Return the key by which IDs are compared: without case, outer white space and braces."""
-    return without_case(value.strip(f"{INVISIBLE}{{}}"))
+    # An ID of braces alone keeps them: a key must not be empty.
+    return without_case(value.strip(f"{INVISIBLE}{{}}") or value)
 
 
 MAX_ID_LENGTH = 255
