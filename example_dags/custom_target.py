@@ -26,7 +26,8 @@ from airflow_segments_provider.hooks.base import VendorHook
 from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.sources.files import FileMembers
 from airflow_segments_provider.sources.ids import all_without_case
-from airflow_segments_provider.sync.target import Applied, Limits, LookUp
+from airflow_segments_provider.sources.look_up import LookUp
+from airflow_segments_provider.sync.target import Applied, Limits
 from airflow_segments_provider.targets.base import Segment, SegmentTarget
 
 # Postbird's limits of one request.

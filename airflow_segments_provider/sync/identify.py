@@ -6,11 +6,9 @@ two identities of one user are one member.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from airflow_segments_provider.errors import PlanRefused, UnexpectedReply
 from airflow_segments_provider.sources.ids import IdCheck, all_without_case
@@ -29,6 +27,7 @@ PER_REQUEST = 50
 MAX_LENGTH = 1_000
 # The table of users who were not found, and keep what they are, see :mod:`~.ledger.identities`.
 KEPT = "kept"
+UNMATCHED = "SELECT value, reason FROM matched WHERE reason NOT NULL ORDER BY value"
 # Without white space at its ends, which the vendor's own data may have.
 ASCII = "[!-~]([ -~]*[!-~])?"
 
@@ -83,7 +82,7 @@ def identify(
         wanted=wanted,
         duplicates=staged.duplicates + repeated,
         unmatched=unmatched,
-        unmatched_list=_list(workspace) if unmatched else None,
+        unmatched_list=workspace.write_users("unmatched", UNMATCHED) if unmatched else None,
         looked_up=users,
         look_ups=requests,
         kept=KEPT,
@@ -170,16 +169,3 @@ def normalise(workspace: Workspace, table: str, target: Target, into: str) -> No
         f"CREATE OR REPLACE TABLE {into} AS SELECT identity, min(value) AS value FROM spelled GROUP BY identity"
     )
     workspace.run("DROP TABLE spelled")
-
-
-def _list(workspace: Workspace) -> Path:
-    """Write the users who were not found to a file, a line of JSON for each."""
-    path = workspace.folder / "unmatched.jsonl"
-    with path.open("w", encoding="utf-8") as file:
-        for rows in workspace.stream("SELECT value, reason FROM matched WHERE reason NOT NULL ORDER BY value", CHUNK):
-            with workspace.writing():
-                file.writelines(
-                    json.dumps({"user_id": value, "reason": reason}, ensure_ascii=False) + "\n"
-                    for value, reason in rows
-                )
-    return path

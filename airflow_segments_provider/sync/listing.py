@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ LIVE, STRANGERS = "live", "strangers"
 LISTED_BEFORE = "listed_before"
 NOT_WANTED = "a member who is not wanted, added by no sync"
 NOT_LISTED = "added by a sync, and not a member any more"
-CHUNK = 10_000
 
 
 def read_list(members: Members, target: Target, since: int) -> int:
@@ -112,14 +110,7 @@ def find_drift(members: Members, wanted: str) -> dict[str, int]:
 
 def write_drift(members: Members) -> Path:
     """Write the table ``drift`` to a file, a line of JSON for each user."""
-    path = members.workspace.folder / "drift.jsonl"
-    with path.open("w", encoding="utf-8") as file:
-        for rows in members.workspace.stream("SELECT id, reason FROM drift WHERE id <> '' ORDER BY reason, id", CHUNK):
-            with members.workspace.writing():
-                file.writelines(
-                    json.dumps({"user_id": user, "reason": reason}, ensure_ascii=False) + "\n" for user, reason in rows
-                )
-    return path
+    return members.workspace.write_users("drift", "SELECT id, reason FROM drift WHERE id <> '' ORDER BY reason, id")
 
 
 def unconfirmed(members: Members, actions: str) -> int:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from airflow_segments_provider.sources.ids import as_is
+from airflow_segments_provider.sources.look_up import LookUp
 
 NO_SYSTEM = "-"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -110,19 +111,6 @@ class Applied:
 
 
 Normalise = Callable[[Sequence[str]], Sequence[str]]
-
-
-class LookUp(Protocol):
-    """A look-up of the vendor's IDs of users.
-
-    :ivar requests: how many requests it takes in all, those that :meth:`Target.look_up` has sent included; more where a
-        user needs another search.
-    """
-
-    requests: int
-
-    def __call__(self, values: list[str]) -> Mapping[str, str | None]:
-        """Return the user ID of each value that a user has; None if several users have it."""
 
 
 class Target(ABC):

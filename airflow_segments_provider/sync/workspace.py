@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shutil
 import stat
@@ -33,6 +34,8 @@ MOST_LEFTOVERS = 20
 TRIES = 50
 LOCK = ".lock"
 PRIVATE = 0o700
+# Rows that are written to a file at once.
+ROWS = 10_000
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF})
 
@@ -304,6 +307,19 @@ class Workspace:
     def _fetched(self, size: int) -> list[tuple[Any, ...]]:
         with self.writing():
             return self.database.fetchmany(size)
+
+    def write_users(self, name: str, query: str) -> Path:
+        """Write users to a file, a line of JSON for each, and return its path.
+
+        :param query: of a user and a reason.
+        """
+        path = self.folder / f"{name}.jsonl"
+        with self.writing(), path.open("w", encoding="utf-8") as file:
+            for rows in self.stream(query, ROWS):
+                file.writelines(
+                    json.dumps({"user_id": user, "reason": reason}, ensure_ascii=False) + "\n" for user, reason in rows
+                )
+        return path
 
     def insert(self, table: str, ids: Sequence[str]) -> None:
         """Append IDs to a table of one column; many times faster than row by row."""

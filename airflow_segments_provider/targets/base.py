@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from airflow_segments_provider.errors import VendorError
-    from airflow_segments_provider.sync.target import LookUp
+    from airflow_segments_provider.sources.look_up import LookUp
     from airflow_segments_provider.vendors.base.api import Changes
 
 

@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
 from airflow_segments_provider.errors import RateLimited, RejectedRequest, VendorUnavailable
-from airflow_segments_provider.sync.target import Applied, Limits, LookUp, SegmentKey, Target
+from airflow_segments_provider.sources.look_up import LookUp
+from airflow_segments_provider.sync.target import Applied, Limits, SegmentKey, Target
 from airflow_segments_provider.testing.conformance import VendorFake, Write
 
 PAGE = 5

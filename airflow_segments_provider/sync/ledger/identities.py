@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_segments_provider.sources.id_storage import literal
+from airflow_segments_provider.sources.look_up import NO_USER, SEVERAL_USERS
 from airflow_segments_provider.sync.ledger.manifest import DataFile
 from airflow_segments_provider.sync.ledger.names import EARLIEST, LATEST
 from airflow_segments_provider.sync.ledger.parquet import fetched
@@ -20,9 +21,6 @@ from airflow_segments_provider.sync.ledger.store import Store
 from airflow_segments_provider.sync.workspace import Workspace
 
 COLUMNS = {"kind": "VARCHAR", "identity": "VARCHAR", "id": "VARCHAR", "looked_up": "BIGINT", "reason": "VARCHAR"}
-
-NO_USER = "no such user"
-SEVERAL_USERS = "several users"
 
 _CHECKED = f"""
     SELECT count(*), count(*) FILTER (

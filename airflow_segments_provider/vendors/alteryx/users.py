@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from airflow_segments_provider.errors import Conflict, NotFound, RejectedRequest, VendorError
 from airflow_segments_provider.http.client import UserId
+from airflow_segments_provider.sources.look_up import LookUp
 from airflow_segments_provider.vendors.alteryx.parameters import MAX_ID_LENGTH, id_key, user_key
 from airflow_segments_provider.vendors.alteryx.responses import User, parse_users
-from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserLookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules
 
 if TYPE_CHECKING:
     from airflow_segments_provider.vendors.alteryx.api import AlteryxApi

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,23 +15,11 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.limits import breach_of_unmatched
+from airflow_segments_provider.sources.look_up import NO_USER, SEVERAL_USERS, LookUp
 
 if TYPE_CHECKING:
     from airflow_segments_provider.vendors.base.api import VendorApi
     from airflow_segments_provider.vendors.base.parameters import LookupParameters
-
-
-class LookUp(Protocol):
-    """A look-up of the vendor's IDs of users.
-
-    :ivar requests: how many requests it takes in all, those that were sent to begin it included; more where a user
-        needs another search.
-    """
-
-    requests: int
-
-    def __call__(self, values: list[str]) -> Mapping[str, str | None]:
-        """Return the user ID of each value that a user has; None if several users have it."""
 
 
 # For fewer users, a search for each is cheaper than any list, or as cheap.
@@ -98,9 +86,6 @@ class UserLookUp:
             found |= {value: ids for value, ids in zip(missing, searched, strict=True) if ids}
         return {value: next(iter(ids)) if len(ids) == 1 else None for value, ids in found.items()}
 
-
-NO_USER = "no such user"
-SEVERAL_USERS = "several users"
 
 NOT_LISTED = "Only operators list them in a file."
 

@@ -12,8 +12,9 @@ from airflow_segments_provider.errors import NotFound
 from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.ids import MAX_DIGITS
+from airflow_segments_provider.sources.look_up import LookUp
 from airflow_segments_provider.sources.values import NotGiven, UserSource
-from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserLookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules
 from airflow_segments_provider.vendors.base.parameters import accepted
 from airflow_segments_provider.vendors.docebo.api import USERS
 from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, AddUsers, FindUsers, too_many_rules

@@ -14,8 +14,9 @@ from airflow_segments_provider.errors import InvalidInput, UnexpectedReply
 from airflow_segments_provider.http import UserId
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds
+from airflow_segments_provider.sources.look_up import LookUp
 from airflow_segments_provider.sources.values import NotGiven, UserSource
-from airflow_segments_provider.vendors.base.lookup import IdRules, LookUp, UserLookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules
 from airflow_segments_provider.vendors.zendesk.api import FIRST_BY_OFFSET
 from airflow_segments_provider.vendors.zendesk.parameters import (
     MAX_ID_LENGTH,
