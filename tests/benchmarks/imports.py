@@ -16,11 +16,12 @@ ROUNDS = 9
 
 
 def modules_of_ours() -> list[str]:
-    """The modules that Airflow is told of, those of all vendors; triggers are for the triggerer."""
+    """All modules that a DAG file may import: hooks, operators and sensors of all vendors, sources and targets."""
     info = get_provider_info()
-    return [
-        name for kind in ("hooks", "operators", "sensors") for part in info[kind] for name in part["python-modules"]
-    ]
+    parts = [part for kind in ("hooks", "operators", "sensors") for part in info[kind]]
+    sources = ["airflow_segments_provider.sources.sql", "airflow_segments_provider.sources.files"]
+    targets = [f"airflow_segments_provider.targets.{vendor}" for vendor in ("walkme", "docebo", "alteryx", "zendesk")]
+    return [*(name for part in parts for name in part["python-modules"]), *sources, *targets]
 
 
 PROVIDERS = {
