@@ -59,7 +59,7 @@ test-%: tools
 	@.ci/env airflow-$* python -m pytest -n $(WORKERS) --dist worksteal $(NOT_SLOW) $(LEFT_OUT) $(ARGS)
 
 docs: tools  ## these pages as HTML, off line: build/docs/index.html
-	@.ci/env docs-$(NEWEST) python -m sphinx -b html -W --keep-going -n -q -j auto -d build/docs-doctrees docs build/docs $(ARGS)
+	@.ci/env docs-$(NEWEST) python -m sphinx -b html -W --keep-going -n -q -d build/docs-doctrees docs build/docs $(ARGS)
 	@echo "[docs] build/docs/index.html"
 
 lint: lint-ruff lint-format lint-types lint-layout  ## style, formatting, types, and who may import whom

@@ -27,10 +27,12 @@ class AlteryxUserGroup(Segment):
     Additions are sent in bulk, removals one by one, ``max_concurrency`` of the connection at once. Active Directory
     groups among the members are ignored.
 
+    :param name: of the user group.
     :param user_group_id: in any case.
     :param create: create a group without members where the server has none of that name.
     :param role: of a group that is created.
     :param identity: what the source has: ``id``, the server's, or ``email``.
+    :param alteryx_conn_id: the connection.
     """
 
     template_fields: Sequence[str] = ("name", "user_group_id", "role", "identity", "alteryx_conn_id")
