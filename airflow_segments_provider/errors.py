@@ -103,16 +103,21 @@ class Stopped(SegmentsError):
 
 
 class PlanRefused(SegmentsError, AirflowFailException):
-    """The guard refused a plan before anything was sent; the message has the numbers, the limits, and both solutions.
+    """The guard refused a plan before anything was sent; the message has the numbers and the limits.
 
-    :param digest: of the plan, which is kept: ``approve`` applies it.
+    Check the source. If the plan is right, ``approve`` its digest, which applies exactly this plan once; or set the
+    parameter of the limit.
+
+    :param digest: of the plan, which is kept; empty where there is no ledger to keep it in.
     :param breaches: a sentence for each exceeded limit.
+    :param details: lines for the log: the plan, its limits, and the next steps.
     """
 
-    def __init__(self, message: str, *, digest: str = "", breaches: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, digest: str = "", breaches: Sequence[str] = (), details: str = "") -> None:
         super().__init__(message)
         self.digest = digest
         self.breaches = tuple(breaches)
+        self.details = details
 
 
 class LedgerError(SegmentsError, AirflowFailException):
