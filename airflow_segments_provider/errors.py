@@ -114,19 +114,21 @@ class Stopped(SegmentsError):
 
 
 class PlanRefused(SegmentsError, AirflowFailException):
-    """The guard refused a plan before anything was sent.
+    """The guard refused a plan before anything was sent; the message has the numbers and the limits.
 
-    Remedy: look at the source first. Correct it; or, if the plan is right, approve it by its digest, and run the task
-    again; or change the limit that the message names.
+    Remedy: look at the source first, and correct it. If the plan is right, ``approve`` its digest, which applies exactly
+    this plan once. If a limit is wrong for the segment, set its parameter.
 
-    :param digest: of the plan, which is kept: ``approve`` applies it.
+    :param digest: of the plan, which is kept; empty where there is no ledger to keep it in.
     :param breaches: a sentence for each exceeded limit.
+    :param details: lines for the log: the plan, its limits, and the next steps.
     """
 
-    def __init__(self, message: str, *, digest: str = "", breaches: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, digest: str = "", breaches: Sequence[str] = (), details: str = "") -> None:
         super().__init__(message)
         self.digest = digest
         self.breaches = tuple(breaches)
+        self.details = details
 
 
 class LedgerError(SegmentsError, AirflowFailException):

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
-from airflow_segments_provider.errors import InvalidInput, LedgerBusy, RunSuperseded, SyncIncomplete
+from airflow_segments_provider.errors import InvalidInput, LedgerBusy, PlanRefused, RunSuperseded, SyncIncomplete
 from airflow_segments_provider.links import SegmentLink
 from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
@@ -70,6 +70,8 @@ def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | Non
         target.limits.request_timeout,
         timing,
         witness=LedgerVariable(key.folder),
+        name=key.name,
+        connection=key.connection,
     )
 
 
@@ -164,6 +166,7 @@ def result_of(synced: Synced, names: Mapping[str, Any]) -> dict[str, Any]:
         "system": key.system,
         "segment": key.segment,
         "name": key.name,
+        "connection": key.connection,
         "outcome": synced.outcome,
         "counts": synced.counts,
         "rejected": synced.rejected,
@@ -233,10 +236,10 @@ class SyncMembersOperator(SegmentsOperator):
     (how many of the wanted users are members, by the vendor's responses), ``digest`` of the plan, ``changed_at`` and
     ``changed_in`` (time and ledger generation of the last change, which an earlier run may have made), ``report`` (the
     folder of the plan and of the rows that were left out), and the segment's ``vendor``, ``system``, ``segment``,
-    ``name``. For WalkMe, ``system_guid`` and ``segment_guid`` are added, for Docebo ``group_id``, for Alteryx Server
-    ``user_group_id``, for Zendesk ``user_segment_id``, so that the vendors' sensors and operators accept the result.
-    The XCom ``plan`` has the counts and the digest, also of a plan that was refused. After a change, Airflow gets an
-    event of the segment's asset; see :mod:`airflow_segments_provider.assets`.
+    ``name`` and ``connection``. For WalkMe, ``system_guid`` and ``segment_guid`` are added, for Docebo ``group_id``,
+    for Alteryx Server ``user_group_id``, for Zendesk ``user_segment_id``, so that the vendors' sensors and operators
+    accept the result. The XCom ``plan`` has the counts and the digest, also of a plan that was refused. After a change,
+    Airflow gets an event of the segment's asset; see :mod:`airflow_segments_provider.assets`.
 
     An Airflow variable ``segments_ledger_…`` for each segment detects a ledger that was lost or restored from an older
     copy.
@@ -324,6 +327,7 @@ class SyncMembersOperator(SegmentsOperator):
     ui_color = "#e8eefc"
     source = UserIdsField()
     _reached: Target | None = None
+    _shown: Mapping[str, int] | None = None
     _killed = _ended = False
 
     def __init__(
@@ -398,7 +402,7 @@ class SyncMembersOperator(SegmentsOperator):
         :raises TaskDeferred: another run holds the ledger, and ``deferrable`` lets this one wait for it.
         :raises AirflowSkipException: the segment has newer data already, and ``on_older`` says to skip the task.
         """
-        self._ended = False
+        self._ended, self._shown = False, None
         try:
             self._prepare(context)
             return self._sync(context)
@@ -474,6 +478,10 @@ class SyncMembersOperator(SegmentsOperator):
             )
             try:
                 synced = sync.run()
+            except PlanRefused as refused:
+                if refused.details:
+                    self.log.error("%s", refused.details)  # noqa: TRY400  # Airflow logs the exception
+                raise
             except RunSuperseded as newer:
                 if settings.on_older != "skip":
                     raise
@@ -495,15 +503,19 @@ class SyncMembersOperator(SegmentsOperator):
         key = synced.plan.key
         variable = LedgerVariable(key.folder)
         if synced.outcome == "changed" or not variable.is_reported(synced.changed_in):
-            event = {name: result[name] for name in ("outcome", "counts", "digest", "changed_at")}
-            record_change(self, context, segment_asset(key.vendor, key.base_url, key.system, key.segment), **event)
+            event = {name: result[name] for name in ("outcome", "name", "counts", "digest", "changed_at")}
+            asset = segment_asset(key.vendor, key.base_url, key.system, key.segment)
+            record_change(self, context, asset, connection=key.connection, **event)
         variable.report(synced.changed_in)
 
     def _show(self, context: Context, plan: Plan) -> None:
         """Log the plan and push its counts, before the guard decides on it."""
-        from airflow_segments_provider.sync.report import markdown
+        from airflow_segments_provider.sync.report import summary
 
-        self.log.info("Plan for %s:\n%s", plan.key, markdown(plan))
+        # The plan before a segment is created has the same counts as the one after it.
+        if plan.counts != self._shown:
+            self.log.info("%s", summary(plan))
+        self._shown = plan.counts
         context["ti"].xcom_push(key="plan", value={"counts": plan.counts, "digest": plan.digest})
 
     def _show_look_up(self, users: int, requests: int, duration: timedelta | None) -> None:

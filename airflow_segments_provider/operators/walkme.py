@@ -71,6 +71,8 @@ class WalkMeChangeOperator(WalkMeOperator):
                 context,
                 walkme_asset(self.hook.client.base_url, change.system_guid, change.segment_guid),
                 outcome=change.outcome,
+                name=change.name or "",
+                connection=self.hook.conn_id,
                 counts={"users_sent": change.users_sent, "users_rejected": sum(change.users_rejected.values())},
                 digest=None,
                 changed_at=result["changed_at"],

@@ -46,6 +46,8 @@ Read = TypeVar("Read")
 
 COLUMNS = (
     "segment",
+    "name",
+    "connection",
     "generation",
     "data as of",
     "owned",
@@ -189,6 +191,8 @@ def _row(kept: KeptLedger) -> tuple[str, ...]:
     manifest, as_of = ledger.head.manifest, ledger.state.as_of
     return (
         kept.folder,
+        (manifest and manifest.name) or NOTHING,
+        (manifest and manifest.connection) or NOTHING,
         str(ledger.head.generation),
         NOTHING if as_of is None else moment(as_of),
         *counts,
@@ -222,6 +226,7 @@ def details(ledger: KeptLedger) -> list[str]:
     task = (manifest and manifest.writer.owner) or "none yet"
     return [
         ledger.folder,
+        *([manifest.title] if manifest and manifest.name else []),
         f"task {task}: {owned:,} owned, {uncertain:,} uncertain, {rejected:,} rejected",
         *_pending(opened),
         *_section("generations", _generations(ledger)),

@@ -55,9 +55,9 @@ def test_a_line_a_segment(make, ledger):
     assert status == 0
     assert cells(head) == list(COLUMNS)
     as_of = moment(one.now)
-    assert cells(first) == [one.folder, "2", as_of, "11", "0", "1", "dag.task", "-", "-"]
-    assert cells(second)[:2] == [two.folder, "3"]
-    assert cells(second)[3:] == ["3", "2", "0", "dag.task", f"interrupted, begun {moment(two.now)}", "-"]
+    assert cells(first) == [one.folder, "-", "-", "2", as_of, "11", "0", "1", "dag.task", "-", "-"]
+    assert cells(second)[:4] == [two.folder, "-", "-", "3"]
+    assert cells(second)[5:] == ["3", "2", "0", "dag.task", f"interrupted, begun {moment(two.now)}", "-"]
 
 
 def test_a_run_that_holds_the_ledger(make, ledger):
@@ -112,7 +112,7 @@ def test_a_ledger_that_was_lost(make, ledger):
     with pytest.raises(LedgerBusy):
         segment.sync(people(0, 5), replace=True)
     assert "the ledger was lost: the members may differ" in ledger("show", "segment")[1]
-    assert cells(ledger("list")[1].splitlines()[1])[1:6] == ["3", moment(segment.now - 60_000), "0", "0", "0"]
+    assert cells(ledger("list")[1].splitlines()[1])[3:8] == ["3", moment(segment.now - 60_000), "0", "0", "0"]
 
 
 def test_no_ledgers(ledger, path):
