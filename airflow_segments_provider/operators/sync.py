@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from airflow_segments_provider.links import SegmentLink
 from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.user_list import UserListFile
+from airflow_segments_provider.progress import ProgressLog
 from airflow_segments_provider.sources.values import UserSource, read_values
 from airflow_segments_provider.sync.ledger.timing import now_ms
 from airflow_segments_provider.targets.base import Segment
@@ -103,34 +103,6 @@ def as_of(context: Context) -> int | None:
         moment = context.get("data_interval_end") or moment
     moment = moment or getattr(run, "partition_date", None) or getattr(run, "run_after", None)
     return min(int(moment.timestamp() * 1000), now_ms()) if moment else None
-
-
-# Seconds between two lines of progress.
-PROGRESS_EVERY = 5.0
-
-
-def progress_log(log: Any) -> Callable[[Progress], None]:
-    """Return a callback that logs the progress of a run every few seconds.
-
-    :param log: an operator's; its class differs between Airflow versions.
-    """
-    began = logged = time.monotonic()
-
-    def show(progress: Progress) -> None:
-        nonlocal logged
-        now = time.monotonic()
-        if progress.done < progress.total and now - logged < PROGRESS_EVERY:
-            return
-        logged, rate = now, progress.done / max(now - began, 0.001)
-        log.info(
-            "%s of %s users sent, %s a second, about %d s left.",
-            f"{progress.done:,}",
-            f"{progress.total:,}",
-            f"{rate:,.0f}",
-            (progress.total - progress.done) / rate if rate else 0.0,
-        )
-
-    return show
 
 
 def log_result(log: Any, synced: Synced) -> None:
@@ -469,7 +441,7 @@ class SyncMembersOperator(SegmentsOperator):
                 as_of=as_of(context),
                 approver=approver(context),
                 stopped=self._is_killed,
-                on_progress=progress_log(self.log),
+                on_progress=self._show_progress(),
                 on_plan=lambda plan: self._show(context, plan),
                 on_look_up=self._show_look_up,
                 keep_list=lambda name, path: UserListFile(
@@ -517,6 +489,16 @@ class SyncMembersOperator(SegmentsOperator):
             self.log.info("%s", summary(plan))
         self._shown = plan.counts
         context["ti"].xcom_push(key="plan", value={"counts": plan.counts, "digest": plan.digest})
+
+    def _show_progress(self) -> Callable[[Progress], None]:
+        shown: ProgressLog | None = None
+
+        def show(progress: Progress) -> None:
+            nonlocal shown
+            shown = shown or ProgressLog(self.log, "users sent", progress.total)
+            shown.show(progress.done)
+
+        return show
 
     def _show_look_up(self, users: int, requests: int, duration: timedelta | None) -> None:
         takes = f", about {duration} at the connection's rate" if duration else ""

@@ -142,10 +142,11 @@ class AlteryxTarget(SegmentTarget):
 
     def remove(self, ids: Sequence[str]) -> Applied:
         """Remove users, one request each. One whom the server does not have any more is not an error."""
-        changes = self._api.remove_users(self.segment_id, ids)
+        changes = self._api.remove_users(self.segment_id, ids, len(ids))
         if isinstance(changes.error, NotFound):
             members = self._api.group(self.segment_id).member_keys
-            changes = self._api.remove_users(self.segment_id, [user for user in ids if user in members])
+            left = [user for user in ids if user in members]
+            changes = self._api.remove_users(self.segment_id, left, len(left))
         return applied(changes)
 
     def members(self) -> Iterator[Sequence[str]]:

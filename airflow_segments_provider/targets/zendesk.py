@@ -256,4 +256,4 @@ class ZendeskTagTarget(ZendeskTarget):
                 rejected[user] = f"status {error.status}"
                 return error.maybe_done
 
-        return Applied(rejected, in_doubt=applied(self._api.change_each(change, ids)).in_doubt)
+        return Applied(rejected, in_doubt=applied(self._api.change_each(change, ids, len(ids))).in_doubt)
