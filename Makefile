@@ -48,6 +48,7 @@ test-all: ALL := yes
 APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/cli/contract tests/faults tests/hooks \
 	tests/http tests/cli/ledger tests/operators/test_too_few.py tests/sync tests/vendors tests/packaging tests/sandbox tests/unusual \
 	tests/demo/test_demo_all.py \
+	$(addprefix tests/docs/test_,commands.py how_to.py links.py readme.py reference.py tutorial.py) \
 	$(addprefix tests/sources/test_,batches.py case.py database_errors.py files.py files_damage.py files_load.py files_memory.py files_paths.py \
 	id_set.py ids.py statement.py values.py)
 LEFT_OUT = $(if $(ALL)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))

@@ -270,8 +270,8 @@ class Ledger:
         if self.state.replacement_sent is not None and self.clock() < until:
             raise LedgerBusy(
                 f"{self.title}: a request that sets all members may still be carried out, and would undo whatever "
-                f"is sent before. Nothing was sent now. Run the task again after {moment(until)}; with "
-                "`deferrable=True` it waits by itself.",
+                f"is sent before. It can have been sent until {moment(self.state.replacement_sent)}. Nothing was sent "
+                f"now. Run the task again after {moment(until)}; with `deferrable=True` it waits by itself.",
                 until=until,
             )
         self._change(replacement_sent=None)
@@ -339,9 +339,9 @@ class Ledger:
         own, now = self.head.generation, self.clock()
         if now >= self._lease_until:
             raise LedgerOvertaken(
-                f"{self.title}: this worker's hold on the segment's ledger ended at "
-                f"{moment(self._lease_until)}, before its next request: it was suspended, or a request took too "
-                "long. Nothing further was sent. Run the task again."
+                f"{self.title}: this worker's hold on the segment's ledger ended at {moment(self._lease_until)}, "
+                f"before its next request at {moment(now)}: it was suspended, or a request took too long. Nothing "
+                "further was sent. Run the task again."
             )
         if self._lease_until - now <= milliseconds(max(self.request_timeout, self._hold / 2)):
             self._lease_until = now + milliseconds(self._hold)

@@ -29,6 +29,8 @@ FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
 class NamedSegment(Segment):
     """A segment whose folder has this name; the last of its runs was less than an hour ago."""
 
+    name = connection = ""
+
     def __init__(self, database, name):
         super().__init__(database)
         self.folder = f"{KEY.folder.rpartition('/')[0]}/{name}"
@@ -36,7 +38,7 @@ class NamedSegment(Segment):
 
     def ledger(self, **given):
         """The ledger of a run."""
-        return replace(super().ledger(**given), folder=self.folder)
+        return replace(super().ledger(**given), folder=self.folder, name=self.name, connection=self.connection)
 
 
 class KeptSegment(NamedSegment):
