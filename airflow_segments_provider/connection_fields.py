@@ -1,8 +1,30 @@
-"""The extra fields of each connection type's form: plain data, read by every Airflow process, so it imports nothing."""
+"""The extra fields of each connection type's form: plain data, read by every Airflow process, so it imports nothing.
+
+The form shows them in the order of :func:`form_fields`, below host, login and password.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+# The section of Airflow 3's form for what most connections leave at its default. Airflow 2.11 shows one section.
+ADVANCED = "Advanced"
+
+
+def form_fields(vendor: dict[str, Any], first: tuple[str, ...]) -> dict[str, Any]:
+    """Return the fields of a form: first those that a connection needs, then those for special cases.
+
+    :param vendor: the vendor's own fields.
+    :param first: the names of those that a connection needs, in the order of the form.
+    """
+    fields = {**vendor, **COMMON_FIELDS}
+    advanced = {
+        name: {**field, "schema": {**field["schema"], "section": ADVANCED}}
+        for name, field in fields.items()
+        if name not in first
+    }
+    return {name: fields[name] for name in first} | advanced
+
 
 # The fields that every vendor's connection has, stored in the connection's extra.
 COMMON_FIELDS: dict[str, Any] = {
@@ -49,8 +71,8 @@ COMMON_FIELDS: dict[str, Any] = {
 WALKME_FIELDS: dict[str, Any] = {
     "system_guid": {
         "label": "System GUID",
-        "description": "The WalkMe system with the segments. Its GUID is in the Editor's snippet address, between "
-        "cdn.walkme.com/users/ and /test/walkme_. With or without hyphens.",
+        "description": "Required, unless each operator has `system_guid`: the WalkMe system with the segments. It "
+        "is in the Editor's snippet address, between cdn.walkme.com/users/ and /test/walkme_. With or without hyphens.",
         "schema": {"type": ["string", "null"]},
     },
     "region": {
@@ -110,18 +132,18 @@ DOCEBO_FIELDS: dict[str, Any] = {
     },
     "username": {
         "label": "User name",
-        "description": "For password and jwt_bearer: the Superadmin in whose name calls are made.",
+        "description": "Required for password and jwt_bearer: the Superadmin in whose name calls are made.",
         "schema": {"type": ["string", "null"]},
     },
     "user_password": {
         "label": "User password",
-        "description": "For password.",
+        "description": "Required for password.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
     "private_key": {
         "label": "Private key",
-        "description": "For jwt_bearer: PEM. Its public key is uploaded to Docebo as BEGIN PUBLIC KEY, not as a "
-        "certificate.",
+        "description": "Required for jwt_bearer: PEM. Its public key is uploaded to Docebo as BEGIN PUBLIC KEY, "
+        "not as a certificate.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
     "jwt_audience": {
@@ -180,12 +202,12 @@ ZENDESK_FIELDS: dict[str, Any] = {
     },
     "token": {
         "label": "Token",
-        "description": "For bearer and api_token.",
+        "description": "Required for bearer and api_token.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
     "email": {
         "label": "E-mail",
-        "description": "For api_token: the e-mail address of the agent who owns it.",
+        "description": "Required for api_token: the e-mail address of the agent who owns it.",
         "schema": {"type": ["string", "null"]},
     },
     "scope": {

@@ -10,10 +10,10 @@ from typing import Any
 
 from airflow_segments_provider.connection_fields import (
     ALTERYX_SERVER_FIELDS,
-    COMMON_FIELDS,
     DOCEBO_FIELDS,
     WALKME_FIELDS,
     ZENDESK_FIELDS,
+    form_fields,
 )
 
 PACKAGE = "airflow-provider-segments"
@@ -165,7 +165,7 @@ def get_provider_info() -> dict[str, Any]:
                         "system_guid": "0123abcd-4567-89ab-cdef-0123456789ab",
                     },
                 },
-                "conn-fields": {**WALKME_FIELDS, **COMMON_FIELDS},
+                "conn-fields": form_fields(WALKME_FIELDS, ("system_guid", "region", "read_only")),
             },
             {
                 "connection-type": "docebo",
@@ -179,7 +179,9 @@ def get_provider_info() -> dict[str, Any]:
                         "login": "from Admin Menu > API and SSO > API Credentials",
                     },
                 },
-                "conn-fields": {**DOCEBO_FIELDS, **COMMON_FIELDS},
+                "conn-fields": form_fields(
+                    DOCEBO_FIELDS, ("grant_type", "username", "user_password", "private_key", "read_only")
+                ),
             },
             {
                 "connection-type": "alteryx_server",
@@ -197,7 +199,7 @@ def get_provider_info() -> dict[str, Any]:
                         "login": "from My Profile > Keys of a Curator: API Access, not Private Studio",
                     },
                 },
-                "conn-fields": {**ALTERYX_SERVER_FIELDS, **COMMON_FIELDS},
+                "conn-fields": form_fields(ALTERYX_SERVER_FIELDS, ("read_only",)),
             },
             {
                 "connection-type": "zendesk_help_center",
@@ -211,7 +213,7 @@ def get_provider_info() -> dict[str, Any]:
                         "login": "OAuth client of the API, confidential; empty for other authentication",
                     },
                 },
-                "conn-fields": {**ZENDESK_FIELDS, **COMMON_FIELDS},
+                "conn-fields": form_fields(ZENDESK_FIELDS, ("auth", "token", "email", "read_only")),
             },
         ],
     }

@@ -1,21 +1,22 @@
 """Keep a mailing list at a vendor of your own equal to a CSV file of e-mail addresses.
 
-The vendor here is Postbird, which does not exist. See it run: `make demo-all`. Its API, below the connection's host:
+The vendor here is Postbird, which does not exist. Run it: `make demo-all`. Its API, below the connection's host:
 
 - `GET /lists?name=…` and `POST /lists`, with `{"name": …}`
 - `GET /lists/<id>/members?after=<ID>`: a page of user IDs in their order
-- `POST /lists/<id>/members`, with `{"add": […]}` or `{"remove": […]}`: returns whom it rejects, each with a reason
+- `POST /lists/<id>/members`, with `{"add": […]}` or `{"remove": […]}`: returns the rejected users, each with a reason
 - `GET /users?emails=…`: the users with these addresses, separated by commas
 
-To make it yours, put your vendor's requests into `PostbirdTarget`, and let the target pass the conformance suite of
+To use it, put your vendor's requests into `PostbirdTarget`, and let the target pass the conformance suite of
 `airflow_segments_provider.testing.conformance`. `tests/conformance/test_custom.py` does so for this one.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -184,6 +185,11 @@ def _json(body: object) -> bytes:
     return encode(body)
 
 
+def alert(context: Any) -> None:
+    """Report a task that failed for good. Replace the log line with a message to your team's channel."""
+    logging.getLogger(__name__).error("%s failed: %s", context["task_instance"], context.get("exception"))
+
+
 with DAG(
     dag_id="custom_target",
     description="Keep a mailing list of a vendor of your own equal to a CSV file of e-mail addresses",
@@ -191,7 +197,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=5), "on_failure_callback": alert},
     params={
         "list_name": Param("Newsletter", type="string", minLength=1, maxLength=255),
         "path": Param("/data/readers.csv", type="string", description="A local path, or e.g. s3://…"),

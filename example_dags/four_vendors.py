@@ -1,11 +1,11 @@
 """Keep a WalkMe segment, a Docebo group, an Alteryx user group and a Zendesk user segment equal to one table.
 
-See it run without an account: `make demo-all`.
+Run it without an account: `make demo-all`.
 
 WalkMe takes your own user IDs. The other vendors have IDs of their own, which are looked up by e-mail address once, and
-kept in the ledger. A user whom a vendor does not have is left out there, counted, and listed beside the ledger.
+kept in the ledger. A user that a vendor does not have is left out there, counted, and listed beside the ledger.
 
-To make it yours:
+To use it:
 
 1. Set five Airflow connections, `walkme_default`, `docebo_default`, `alteryx_server_default`,
    `zendesk_help_center_default` and `people_db` (any SQL database), and put your own queries below.
@@ -17,7 +17,8 @@ To make it yours:
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import logging
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, Param, task
@@ -43,6 +44,11 @@ def sync(task_id: str, target: Segment, query: str) -> SyncMembersOperator:
     )
 
 
+def alert(context: Any) -> None:
+    """Report a task that failed for good. Replace the log line with a message to your team's channel."""
+    logging.getLogger(__name__).error("%s failed: %s", context["task_instance"], context.get("exception"))
+
+
 with DAG(
     dag_id="four_vendors",
     description="The same users at WalkMe, Docebo, Alteryx Server and Zendesk Help Center",
@@ -50,7 +56,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 2},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=5), "on_failure_callback": alert},
     params={
         "name": Param("People on trial", type="string", minLength=1, maxLength=255),
         "people_conn_id": Param("people_db", type="string", description="The database with the users"),
@@ -59,7 +65,7 @@ with DAG(
     tags=["walkme", "docebo", "alteryx", "zendesk"],
     doc_md=__doc__,
 ) as dag:
-    # Four tasks beside each other: what fails at one vendor does not delay another.
+    # Four parallel tasks: a failure at one vendor does not delay another.
     name = "{{ params.name }}"
     walkme = sync("walkme", WalkMeSegment(name, create=True), f"SELECT user_id {USERS}")
     docebo = sync("docebo", DoceboGroup(name, create=True, identity="email"), f"SELECT email {USERS}")

@@ -37,6 +37,13 @@ class VendorHook(BaseHook):
         self.retry = retry
         self.unmatched_list: UnmatchedList | None = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Define the methods of the form in each hook itself: Airflow before 3.2 does not look in base classes."""
+        super().__init_subclass__(**kwargs)
+        if "conn_type" in cls.__dict__:
+            for name in ("get_ui_field_behaviour", "get_connection_form_widgets"):
+                setattr(cls, name, VendorHook.__dict__[name])
+
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return the labels of the connection form, for Airflow before 3.2."""

@@ -138,10 +138,13 @@ class Rendering:
     def _object(self, value: Any) -> Any:
         """Return a copy of a source or target with rendered fields."""
         made = copy.copy(value)
-        endings = getattr(value, "template_files", {})
+        endings, shown = getattr(value, "template_files", {}), {}
         for name in value.template_fields:
             part = getattr(value, name)
-            if isinstance(part, str) and name in endings and part.endswith(endings[name]):
+            is_file = isinstance(part, str) and name in endings and part.endswith(endings[name])
+            if name in getattr(value, "shown_fields", ()):
+                shown[name] = self._shown(part, is_file=is_file)
+            if is_file:
                 part = self._text(self._env.get_template, part)
             elif name in getattr(value, "value_fields", ()):
                 values, self._values = self._values, self._native
@@ -150,7 +153,23 @@ class Rendering:
             else:
                 part = self.render(part)
             setattr(made, name, part)
+        if shown:
+            made.shown = shown
         return made
+
+    def _shown(self, value: Any, *, is_file: bool) -> Any:
+        """Return what Airflow may show of a field: a text without data, the names of a dict, the number of values."""
+        from airflow_segments_provider.operators.shown_text import shown_text
+
+        if isinstance(value, dict):
+            return list(value)
+        if isinstance(value, (list, tuple)):
+            return len(value)
+        if not isinstance(value, str):
+            return None
+        loader = self._env.loader if is_file else None
+        text = loader.get_source(self._env, value)[0] if loader else value
+        return shown_text(text, self._env, self._context, lambda part: str(self._text(self._env.from_string, part)))
 
     def _text(self, load: Callable[[str], jinja2.Template], source: str) -> Any:
         """Return the text that a template renders to, or the object that its only expression is."""

@@ -242,7 +242,9 @@ class SyncMembersOperator(SegmentsOperator):
         a timedelta, or seconds.
     :param allow_empty: let a source without users empty the segment.
     :param on_guard: where a limit is exceeded: ``fail``, or ``skip_removals`` to add only.
-    :param approve: the digest of a plan that was refused: apply exactly that plan.
+    :param approve: the digest of a plan that was refused: apply exactly that plan. Several digests, as a list or as a
+        text with spaces, are of several segments: each task takes the one whose plan its segment's ledger keeps. So a
+        mapped task, whose instances all get the same text, applies each plan to the right segment.
     :param plan_only: a dry run: send nothing, return the plan. ``[segments] plan_only`` does so for all syncs of a
         deployment.
     :param max_invalid: fail, after the other users were sent, when more rows were invalid; None for no limit.
@@ -320,7 +322,7 @@ class SyncMembersOperator(SegmentsOperator):
         max_duration: timedelta | float | str | None = None,
         allow_empty: bool | str | None = False,
         on_guard: str = "fail",
-        approve: str | None = None,
+        approve: str | Sequence[str] | None = None,
         plan_only: bool | str | None = False,
         max_invalid: int | str | None = None,
         max_unmatched: int | str | None = None,
@@ -411,6 +413,7 @@ class SyncMembersOperator(SegmentsOperator):
             self._reached.stop()
 
     def _sync(self, context: Context) -> dict[str, Any]:
+        from airflow_segments_provider.sync import approvals
         from airflow_segments_provider.sync.engine import Sync
         from airflow_segments_provider.sync.ledger import location
         from airflow_segments_provider.sync.settings import Settings, parse_settings
@@ -419,7 +422,9 @@ class SyncMembersOperator(SegmentsOperator):
 
         timing = location.timing()
         parameters = {name: getattr(self, name) for name in Settings.model_fields}
-        settings = parse_settings({**parameters, "plan_only": previews_only() or self.plan_only})
+        parameters["plan_only"] = previews_only() or self.plan_only
+        approved = approvals.digests(self.approve)
+        settings, *_ = [parse_settings({**parameters, "approve": digest}) for digest in approved or [""]]
         source, target = self.source, target_of(self.target)
         try:
             read_values(source)  # what cannot be read at all is rejected before the first request
@@ -431,6 +436,8 @@ class SyncMembersOperator(SegmentsOperator):
         if not settings.plan_only:
             # Before the ledger: the next run would take an intent for requests of unknown outcome.
             reached.check_writable()
+            if len(approved) > 1 or (approved and context["ti"].map_index not in (None, -1)):
+                settings = settings.model_copy(update={"approve": self._own_approval(reached, approved)})
         with Workspace(self.memory_limit) as workspace:
             sync = Sync(
                 reached,
@@ -464,6 +471,17 @@ class SyncMembersOperator(SegmentsOperator):
             check_complete(synced, settings)
             self._report_change(context, synced, result)
         return result
+
+    def _own_approval(self, target: Target, approved: list[str]) -> str | None:
+        """Return the digest of a plan of this segment; None if all are of other segments."""
+        from airflow_segments_provider.sync import approvals
+        from airflow_segments_provider.sync.ledger.location import ledger_path, store_at
+
+        key = target.key()
+        found = key.segment and approvals.kept_digest(store_at(self.ledger_path or ledger_path(), key.folder), approved)
+        if not found:
+            self.log.info("`approve` names no plan that the ledger of %s keeps; this run makes a plan of its own.", key)
+        return found or None
 
     def _report_change(self, context: Context, synced: Synced, result: Mapping[str, Any]) -> None:
         """Have Airflow record an asset event of a change that has none yet.

@@ -42,8 +42,11 @@ class UserIds:
         return read_values(_read_text(self._ids))
 
     def __str__(self) -> str:
-        """Return the count: this is what Airflow stores and shows."""
+        """Return the count, or the sources: this is what Airflow stores and shows."""
         count = self.count()
+        if self._several and count is None:
+            parts = [part if hasattr(part, "read_ids") else UserIds(_part(part)) for part in self._ids]
+            return "\n".join(map(str, parts))
         if count is None:
             return "user ids"
         return "1 user id" if count == 1 else f"{count:,} user ids"

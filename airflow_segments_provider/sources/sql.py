@@ -63,6 +63,8 @@ class SqlMembers:
     template_fields: Sequence[str] = ("sql", "conn_id", "parameters")
     template_files: ClassVar[Mapping[str, str]] = {"sql": ".sql"}
     value_fields: Sequence[str] = ("parameters",)
+    shown_fields: Sequence[str] = ("sql", "parameters")
+    shown: Mapping[str, Any] = {}
 
     def __init__(self, sql: str, conn_id: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> None:
         self.sql = sql
@@ -70,10 +72,26 @@ class SqlMembers:
         self.parameters = parameters
 
     def __str__(self) -> str:
-        """Return a text without the query, equal in every process."""
-        return f"SqlMembers(conn_id={self.conn_id!r})"
+        """Return what Airflow stores and shows: of a parsed DAG the connection, of a task also the rendered query.
+
+        Of parameters, it has the names, or the number where they have none; of the query, what cannot be a user ID: see
+        :mod:`airflow_segments_provider.operators.shown_text`.
+        """
+        parameters, sql = self.shown.get("parameters"), self.shown.get("sql")
+        names = f", parameters={parameters}" if parameters else ""
+        text = f"SqlMembers(conn_id={self.conn_id!r}{names})"
+        return f"{text}\n{sql}" if sql else text
 
     __repr__ = __str__
+
+    def serialize(self) -> str:
+        """Return what newer Airflow versions store of an object in a template field."""
+        return str(self)
+
+    @property
+    def _label(self) -> str:
+        """The source in messages, without the query."""
+        return f"SqlMembers(conn_id={self.conn_id!r})"
 
     def read_ids(self) -> Iterator[object]:
         """Run the query and yield the values of its column.
@@ -107,7 +125,7 @@ class SqlMembers:
                 "`sql` changes rows or tables and returns none; it must be a query that returns one column."
             )
         if problems:
-            raise InvalidInput(str(self), problems)
+            raise InvalidInput(self._label, problems)
 
     def _connect(self) -> Any:
         hook = BaseHook.get_hook(self.conn_id)
@@ -126,7 +144,7 @@ class SqlMembers:
             raise
         except Exception as error:  # noqa: BLE001  # drivers and hooks raise anything
             failure = (
-                connecting_failed(error, self.conn_id) if connecting else query_failed(error, str(self), self.conn_id)
+                connecting_failed(error, self.conn_id) if connecting else query_failed(error, self._label, self.conn_id)
             )
         # Outside of `except`, so that the driver's error is not the context of this one.
         raise failure
@@ -140,7 +158,7 @@ class SqlMembers:
             widths.update(map(len, rows))
             if widths != {1}:
                 problem = f"the query returns {max(widths, default=0):,} columns; it must return one, the user ID."
-                raise InvalidInput(str(self), [problem])
+                raise InvalidInput(self._label, [problem])
             if not rows:
                 return
             yield from map(_only_value, rows)
@@ -150,7 +168,7 @@ class SqlMembers:
         for kind in set(map(type, rows)):
             if issubclass(kind, (str, bytes)) or not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
                 problem = f"the driver returns rows of type {kind.__name__}, which have no columns."
-                raise InvalidInput(str(self), [problem])
+                raise InvalidInput(self._label, [problem])
 
 
 def _only_value(row: Any) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -151,6 +152,18 @@ def _end(ledger: Ledger, digest: str, by: str, *, withdrawn: bool) -> Ending:
     ending = Ending(withdrawn=withdrawn, by=text(by), at=ledger.clock())
     ledger.store.create(f"{APPROVALS}/{name}{ENDING}", ending.encoded)
     return read_ending(ledger.store, name) or ending
+
+
+def digests(approve: object) -> list[str]:
+    """Return the digests in the argument ``approve``: a text, a list, or a list as a template renders it."""
+    return [digest for digest in re.findall(r"[^\s,'\"\[\]()]+", str(approve)) if digest != "None"]
+
+
+def kept_digest(store: Store, wanted: Sequence[str]) -> str | None:
+    """Return the digest whose plan this ledger keeps, of several the newest; None where it keeps none of them."""
+    names = sorted(named(store, PLANS, PLAN), reverse=True)
+    kept_here = (f"sha256:{name.partition('-')[2].removesuffix('.json')}" for name in names)
+    return next((digest for digest in kept_here if digest in wanted), None)
 
 
 def load(ledger: Ledger, workspace: Workspace, key: SegmentKey, digest: str | None, by: str) -> Plan | None:

@@ -25,7 +25,7 @@ def example(airflow_db: Path) -> Iterator[Callable[[str], Any]]:
     def load(name: str) -> Any:
         path = folder / f"{name}.py"
         # A task that fails when it should not must not wait minutes for its retry.
-        path.write_text((EXAMPLES / path.name).read_text().replace('{"retries": 2}', '{"retries": 0}'))
+        path.write_text((EXAMPLES / path.name).read_text().replace('"retries": 2', '"retries": 0'))
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
         assert spec.loader is not None

@@ -61,6 +61,19 @@ def test_parsing_opens_nothing_warns_of_nothing_and_serialises_equally_in_two_pr
     assert "SELECT" not in stored
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_each_example_has_one_run_at_a_time_retries_and_an_alert_to_copy(example, name: str, caplog):
+    dag = example(name)
+    assert dag.max_active_runs == 1
+    assert '"retries": 2, "retry_delay": timedelta(minutes=5)' in (EXAMPLES / f"{name}.py").read_text()
+    alert = dag.default_args["on_failure_callback"]
+    assert {task.task_id: task.on_failure_callback for task in dag.tasks} == dict.fromkeys(
+        dag.task_ids, [alert] if isinstance(dag.tasks[0].on_failure_callback, list) else alert
+    )
+    alert({"task_instance": "<TaskInstance: sync>", "exception": ValueError("the reason")})
+    assert caplog.messages == ["<TaskInstance: sync> failed: the reason"]
+
+
 def test_airflow_finds_each_example_in_the_folder_and_no_part_of_the_demo():
     moved = "airflow.dag_processing.dagbag"  # since Airflow 3.2
     module = moved if importlib.util.find_spec(moved) else "airflow.models.dagbag"

@@ -95,10 +95,11 @@ def test_one_is_looked_at_filled_left_alone_refused_and_approved(
     assert stored("@example.com") == stored("@example.org") == []
 
 
+@pytest.mark.parametrize("name", ["walkme_sync", "walkme_sync_many"])
 @pytest.mark.parametrize("wrong", [{"approve": "yes"}, {"plan_only": "maybe"}])
-def test_a_wrong_param_is_refused_before_anything_is_sent(example, people, walkme_sandbox, wrong):
+def test_a_wrong_param_is_refused_before_anything_is_sent(example, people, walkme_sandbox, wrong, name):
     with pytest.raises(Exception, match=f"Invalid input for param {next(iter(wrong))}"):
-        example("walkme_sync").test(run_conf={**ONE, **wrong})
+        example(name).test(run_conf={**ONE, **wrong})
     assert walkme_sandbox.counts() == {}
 
 
@@ -137,6 +138,28 @@ def test_one_of_many_that_is_refused_holds_no_other_up(example, fill: Fill, walk
     assert (found["sync[0]"], found["sync[1]"], str(ended.state)) == ("failed", "success", "failed")
     assert walkme_sandbox.members("Beginners") == set(some(0, 30))
     assert walkme_sandbox.members("Experts") == set(some(1, 31))
+
+
+def test_each_approved_plan_of_many_is_applied_to_its_segment_and_the_others_are_synced(
+    example, fill: Fill, walkme_sandbox
+):
+    dag = example("walkme_sync_many")
+    fill({"Beginners": some(0, 30), "Experts": some(0, 30), "Masters": some(0, 30), "Teachers": some(0, 30)})
+    dag.test(run_conf=MANY)
+    lost = {"Beginners": some(0, 3), "Experts": some(0, 4), "Masters": some(0, 5), "Teachers": some(0, 30)}
+    fill(lost)
+    refused = {ti.map_index: ti for ti in dag.test(run_conf=MANY).get_task_instances() if ti.task_id == "sync"}
+    assert [str(refused[index].state) for index in range(4)] == ["failed", "failed", "failed", "success"]
+    digest = [refused[index].xcom_pull(task_ids="sync", key="plan", map_indexes=index)["digest"] for index in range(3)]
+
+    fill(lost | {"Teachers": some(0, 31)})
+    found = states(dag.test(run_conf={**MANY, "approve": f"{digest[1]} {digest[0]}"}))
+    assert [found[f"sync[{index}]"] for index in range(4)] == ["success", "success", "failed", "success"]
+    members = {one.name: walkme_sandbox.members(one.guid) for one in walkme_sandbox.segments()}
+    expected = lost | {"Masters": some(0, 30), "Teachers": some(0, 31)}
+    assert members == {name: set(users) for name, users in expected.items()}
+    # One digest alone, as it is copied from a message.
+    assert states(dag.test(run_conf={**MANY, "approve": digest[2]}))["sync[2]"] == "success"
 
 
 def test_a_name_from_the_table_is_no_template(example, fill: Fill, walkme_sandbox):

@@ -120,6 +120,17 @@ def test_or_is_taken_over_whole(sync, walkme_sandbox, hook):
     assert walkme_sandbox.members("Trial users") == set(people(0, 3))
 
 
+def test_of_several_digests_the_one_of_this_segment_counts(sync, walkme_sandbox):
+    sync(people(0, 200))
+    digest = sync(people(190, 200)).plan["digest"]
+    foreign = [f"sha256:{number:064}" for number in range(2)]
+    assert sync(people(190, 200), approve=foreign).state == "failed"
+    assert sync(people(190, 200), approve=[foreign[0], "yes", digest]).state == "failed"
+    assert len(walkme_sandbox.members("Trial users")) == 200
+    assert sync(people(190, 200), approve=[foreign[0], digest, foreign[1]]).state == "success"
+    assert walkme_sandbox.members("Trial users") == set(people(190, 200))
+
+
 def test_a_bad_argument_is_refused_before_the_first_call(sync, walkme_sandbox):
     assert sync(["ada"], mode="perhaps", max_removals="many", approve="yes").state == "failed"
     assert walkme_sandbox.counts() == {}

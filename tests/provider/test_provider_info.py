@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from datetime import timedelta
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import airflow
 import jsonschema
@@ -135,6 +137,45 @@ class TestHook:
         assert set(widgets) == set(entry["conn-fields"])
         hidden = {name for name, widget in widgets.items() if widget.field_class.__name__ == "PasswordField"}
         assert hidden == set(entry["conn-fields"]) & {"private_key", "token", "user_password"}
+
+
+# What a connection needs, beside host, login and password; the last is for a staging Airflow.
+FIRST = {
+    "walkme": ["system_guid", "region", "read_only"],
+    "docebo": ["grant_type", "username", "user_password", "private_key", "read_only"],
+    "alteryx_server": ["read_only"],
+    "zendesk_help_center": ["auth", "token", "email", "read_only"],
+}
+
+
+@pytest.mark.parametrize("connection_type", FIRST)
+def test_the_form_shows_what_a_connection_needs_first(connection_type):
+    """In the order in which Airflow hands the fields to its form, on each version."""
+    fields = form(connection_type)
+    count = len(FIRST[connection_type])
+    assert list(fields)[:count] == FIRST[connection_type]
+    assert len(fields) > count + len({"timeout", "rate_limit", "retry"})
+    if Version(airflow.__version__) >= Version("3.2"):
+        sections = [field["schema"].get("section") for field in fields.values()]
+        assert sections == [None] * count + ["Advanced"] * (len(fields) - count)
+
+
+def form(connection_type: str) -> dict[str, Any]:
+    """Return the extra fields of a form as the web server of this Airflow reads them, in its order."""
+    from airflow.providers_manager import ProvidersManager
+
+    if Version(airflow.__version__) < Version("3"):
+        widgets = ProvidersManager().connection_form_widgets
+        prefix = f"extra__{connection_type}__"
+        return {widget.field_name: widget.field for key, widget in widgets.items() if key.startswith(prefix)}
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    # Airflow 3.1 imports the hooks with stand-ins for the modules of the form: not with what it has already imported.
+    ProvidersManager()._cleanup()
+    (described,) = (one for one in HookMetaService.hook_meta_data() if one.connection_type == connection_type)
+    for name in [name for name, module in sys.modules.items() if isinstance(module, MagicMock)]:
+        del sys.modules[name]
+    return dict(described.extra_fields or {})
 
 
 def hook_class(entry: dict[str, Any]) -> Any:
