@@ -65,6 +65,15 @@ class Page:
         self.wait_for(field)
         self.evaluate(_FILL % (field, json.dumps(value)))
 
+    def choose(self, field: str, option: str) -> None:
+        """Choose an option of a field that suggests some while a user types."""
+        self.wait_for(field)
+        self.evaluate(f"{field}.focus()")
+        self._call("Input.insertText", text=option)
+        self.click(
+            f"[...document.querySelectorAll('[role=option]')].find(one => one.innerText === {json.dumps(option)})"
+        )
+
     def resize(self, width: int, height: int) -> None:
         """Set the size of the window, in pixels."""
         self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)

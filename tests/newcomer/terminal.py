@@ -1,0 +1,111 @@
+"""A terminal in which a user types the commands of a page."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+# Python as a user's machine has it, not that of the environment of the tests, and the usual commands.
+_PATH = os.pathsep.join([f"{sys.base_prefix}/bin", "/usr/local/bin", "/usr/bin", "/bin"])
+_MARK = "NEWCOMER"
+
+
+class Terminal:
+    """A bash with jobs, in an empty directory with an empty home; nothing of the checkout can be imported.
+
+    :param folder: the directory.
+    :param home: the home.
+    :param replaced: texts of the pages that are written otherwise, such as a port that is taken.
+    """
+
+    def __init__(self, folder: Path, home: Path, replaced: Mapping[str, str], more: Mapping[str, str]) -> None:
+        self.folder, self.replaced = folder, replaced
+        home.mkdir()
+        folder.mkdir()
+        script, self._commands = os.pipe()
+        self.environment = {
+            "PATH": _PATH,
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            # All that pip needs is there: it must not fetch.
+            "PIP_NO_INDEX": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+            _MARK: str(folder),
+            **more,
+        }
+        bash = shutil.which("bash", path=_PATH)
+        assert bash is not None
+        self._shell = subprocess.Popen(
+            # With jobs, as a terminal has them.
+            [bash, "--noprofile", "--norc", "-m", f"/dev/fd/{script}"],
+            cwd=folder,
+            env=self.environment,
+            pass_fds=[script],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        os.close(script)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End whatever was started here, and only that: it has the mark in its environment."""
+        os.close(self._commands)
+        for number, seconds in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
+            left = self.processes()
+            for process in left:
+                process.send_signal(number)
+            psutil.wait_procs(left, timeout=seconds)
+        self._shell.wait()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes that were started here and are at work."""
+        return [process for process in psutil.process_iter() if self._is_own(process)]
+
+    def _is_own(self, process: psutil.Process) -> bool:
+        try:
+            ended = process.status() == psutil.STATUS_ZOMBIE
+            return not ended and process.environ().get(_MARK) == str(self.folder)
+        except psutil.Error:
+            return False
+
+    def literal(self, text: str) -> str:
+        """Return a text of a page as it is typed or written here."""
+        for old, new in self.replaced.items():
+            text = text.replace(old, new)
+        return text
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of a page."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.literal(text), encoding="utf-8")
+
+    def run(self, line: str, seconds: float = 180) -> str:
+        """Type a line, wait until it has ended, and return what it printed; a status other than 0 is an error."""
+        line, mark = self.literal(line), f"=== {time.monotonic_ns()} "
+        os.write(self._commands, f"{line}\nprintf '\\n%s%s\\n' '{mark}' $?\n".encode())
+        shown, end = "", time.monotonic() + seconds
+        while mark not in shown or not shown.endswith("\n"):
+            assert self._shell.stdout is not None
+            ready, _, _ = select.select([self._shell.stdout], [], [], max(0.0, end - time.monotonic()))
+            part = os.read(self._shell.stdout.fileno(), 1 << 16).decode(errors="replace") if ready else ""
+            assert part, f"{line}\n{shown}\n{'The shell has ended' if ready else f'No end within {seconds:.0f} s'}."
+            shown += part
+        shown, _, status = shown.partition(f"\n{mark}")
+        assert int(status) == 0, f"{line}\n{shown}\nstatus {status}"
+        return shown
