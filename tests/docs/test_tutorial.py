@@ -35,6 +35,7 @@ def folder(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (parent / name).unlink(missing_ok=True)
 
 
+@dags.CALLS_BACK
 def test_the_tutorial(folder: Path, walkme_sandbox, capsys) -> None:
     for name in ("dags/trial_users.py", "members.py"):
         (folder / name).write_text(FILES[name].replace("http://127.0.0.1:8780", walkme_sandbox.url))
