@@ -11,6 +11,7 @@ import pytest
 
 from airflow_segments_provider import errors
 from airflow_segments_provider.sync.plan import COUNTED
+from airflow_segments_provider.sync.report import _ROWS
 from airflow_segments_provider.testing.sandbox import pytest_plugin
 from tests.docs.pages import DOCS, blocks
 from tests.test_public_names import PUBLIC
@@ -74,6 +75,13 @@ def test_each_count_of_a_sync_is_described() -> None:
         name for row in re.findall(r"^\| (`.+?`) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
     }
     assert counts == {*COUNTED, "applied", "rejected", "unconfirmed", "deferred"}
+
+
+def test_each_line_of_a_plan_is_explained() -> None:
+    page = (DOCS / "sync.md").read_text().partition("| line of the plan |")[2].partition("\n\n")[0]
+    explained = ", ".join(re.findall(r"^\| (.+?) \|", page, re.MULTILINE))
+    again = {"to add again, rejected before", "to remove again, rejected before"}
+    assert [line for line in _ROWS.values() if line not in explained and line not in again] == []
 
 
 def test_each_result_is_described() -> None:
