@@ -256,7 +256,7 @@ class Commands(Generated):
 
     def markdown(self) -> Iterator[str]:
         """Yield a code block for each command."""
-        os.environ["COLUMNS"] = "96"
+        os.environ["COLUMNS"] = "88"
         main = importlib.import_module(f"{PACKAGE}.__main__")
         sandbox = importlib.import_module(f"{PACKAGE}.testing.sandbox.__main__")
         for parser in (*_leaves(main._parser()), sandbox._parser()):  # noqa: SLF001

@@ -6,6 +6,12 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+import airflow
+import pytest
+
+# `dag.test()` of Airflow 3.1 calls no callback.
+CALLS_BACK = pytest.mark.skipif(airflow.__version__.startswith("3.1."), reason="dag.test() calls no callback")
+
 
 def load(path: Path) -> dict[str, Any]:
     """Return the DAGs by their IDs; a file that cannot be loaded fails the test."""

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import DAG
 
 from airflow_segments_provider.testing.sandbox.server import SandboxServer
 from tests.docs.dags import load
-from tests.docs.pages import DOCS, Block, blocks, of
+from tests.docs.pages import DOCS, README, Block, blocks, of
 
 PYTHON = of("python")
 
@@ -27,6 +27,11 @@ def test_no_page_hides_a_block_in_another_language() -> None:
     known = {"python", "console", "sh", "text"}
     found = {(str(block), block.language) for path in DOCS.rglob("*.md") for block in blocks(path) if block.language}
     assert {(where, language) for where, language in found if language not in known} == set()
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_a_line_of_code_fits_the_page(block: Block) -> None:
+    assert block.page == README or max(map(len, block.code.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
+import airflow
 import pytest
 
 from airflow_segments_provider.__main__ import _parser
@@ -30,6 +31,8 @@ def _parse(words: list[str]) -> None:
         _parser().parse_args(words[3:])
     elif words[:3] == ["python", "-m", "airflow_segments_provider.testing.sandbox"]:
         _sandbox_parser().parse_args(words[3:])
+    elif words[0] == "airflow" and airflow.__version__.startswith("2."):
+        pass  # the pages have the commands of Airflow 3
     elif words[0] == "airflow":
         from airflow.cli.cli_parser import get_parser
 

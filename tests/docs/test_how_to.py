@@ -99,6 +99,7 @@ def test_users_are_looked_up_by_address(load, docebo_sandbox) -> None:
     assert docebo_sandbox.members("Partners") == {user}
 
 
+@dags.CALLS_BACK
 def test_a_refused_plan_is_an_alert(load, tmp_path, walkme_sandbox, capfd) -> None:
     assert str(load(page_of("alerting")).test().state) == "success"
     with closing(sqlite3.connect(tmp_path / "warehouse.db")) as connection, connection:

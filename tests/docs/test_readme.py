@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from airflow_segments_provider.sync.guard import breaches
+from airflow_segments_provider.sync.plan import COUNTED, Plan
+from airflow_segments_provider.sync.report import refused
+from airflow_segments_provider.sync.settings import Settings
+from airflow_segments_provider.sync.target import SegmentKey
 from tests.docs.pages import README, ROOT, blocks, command_lines, commands
 
 LINES = [line for block in blocks(README) if block.language == "console" for line in command_lines(block)]
@@ -22,6 +27,14 @@ def test_it_is_short() -> None:
 def test_its_commands_are_those_that_a_test_runs() -> None:
     """`make demo` is run by ``tests/demo``; `make test` is what runs this."""
     assert COMMANDS == [["make", "demo"], ["make", "test"], ["pip", "install", "."]]
+
+
+def test_its_refusal_is_the_one_in_the_log() -> None:
+    key = SegmentKey("walkme", "https://api.walkme.com", "", "1", "People on trial", "walkme_default")
+    counts = dict.fromkeys(COUNTED, 0) | {"baseline": 62_000, "after": 9_300, "remove": 52_700, "wanted": 9_300}
+    plan = Plan(key, "mirror", 3, 0, counts=counts, new={"add": 0, "remove": 52_700})
+    details = refused(plan, breaches(plan, Settings()), "report").details
+    assert any(block.code in details for block in blocks(README) if block.language == "text")
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "demo-all", "docs", "help", "test-all"])

@@ -11,6 +11,7 @@ import pytest
 
 from airflow_segments_provider import errors
 from airflow_segments_provider.sync.plan import COUNTED
+from airflow_segments_provider.sync.report import _ROWS
 from airflow_segments_provider.testing.sandbox import pytest_plugin
 from tests.docs.pages import DOCS, blocks
 from tests.test_public_names import PUBLIC
@@ -76,6 +77,13 @@ def test_each_count_of_a_sync_is_described() -> None:
     assert counts == {*COUNTED, "applied", "rejected", "unconfirmed", "deferred"}
 
 
+def test_each_line_of_a_plan_is_explained() -> None:
+    page = (DOCS / "sync.md").read_text().partition("| line of the plan |")[2].partition("\n\n")[0]
+    explained = ", ".join(re.findall(r"^\| (.+?) \|", page, re.MULTILINE))
+    again = {"to add again, rejected before", "to remove again, rejected before"}
+    assert [line for line in _ROWS.values() if line not in explained and line not in again] == []
+
+
 def test_each_result_is_described() -> None:
     found = {
         f"vendors.{vendor}.responses.{name}"
@@ -89,6 +97,11 @@ def test_each_result_is_described() -> None:
 
 
 def test_every_fixture_is_documented() -> None:
-    fixtures = [found for found in vars(pytest_plugin).values() if type(found).__name__ == "FixtureFunctionDefinition"]
+    kinds = ("FixtureFunctionDefinition", "function")  # of pytest 8.4 and later, and of earlier ones
+    fixtures = {
+        name: inspect.unwrap(found)
+        for name, found in vars(pytest_plugin).items()
+        if type(found).__name__ in kinds and name.endswith("_sandbox")
+    }
     assert len(fixtures) >= 6
-    assert all(inspect.unwrap(found).__doc__ for found in fixtures)
+    assert [name for name, found in fixtures.items() if not found.__doc__] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ def folder(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (parent / name).unlink(missing_ok=True)
 
 
+@dags.CALLS_BACK
 def test_the_tutorial(folder: Path, walkme_sandbox, capsys) -> None:
     for name in ("dags/trial_users.py", "members.py"):
         (folder / name).write_text(FILES[name].replace("http://127.0.0.1:8780", walkme_sandbox.url))
@@ -62,11 +64,16 @@ def test_the_tutorial(folder: Path, walkme_sandbox, capsys) -> None:
     assert run(writes[1]) == "failed"
     assert members() == first
     alert = (folder / "alerts.txt").read_text()
-    assert alert.startswith("trial_users: ")
     (digest,) = set(re.findall("sha256:[0-9a-f]{64}", alert))
+    shown_plan, shown_alert = (block.code for block in blocks(PAGE) if block.language == "text")
+    assert shown_alert.replace("sha256:…", digest).split() == alert.split()
+    (first_plan,) = (folder / "ledger-of-the-tutorial").rglob("reports/000000000000-*/plan.md")
+    plan = re.sub("\nSegment .+|Digest:\n.+", "", first_plan.read_text())
+    assert shown_plan.removeprefix("Plan for a new ") in plan
 
-    assert main(["ledger", "list"]) == main(["ledger", "show", "walkme"]) == 0
-    assert main(["ledger", "approve", "walkme", digest]) == 0
+    for line in LINES:
+        if line.startswith(start := "python -m airflow_segments_provider "):
+            assert main(shlex.split(line.removeprefix(start).replace("$digest", digest))) == 0
     assert run() == "success"
     assert members() == approved
 
