@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
 from airflow_segments_provider.errors import InvalidInput, LedgerBusy, RunSuperseded, SyncIncomplete
-from airflow_segments_provider.links import SegmentLink
+from airflow_segments_provider.links import PlanLink, SegmentLink
 from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.user_list import UserListFile
@@ -322,7 +322,8 @@ class SyncMembersOperator(SegmentsOperator):
         "takeover",
         "ledger_path",
     )
-    operator_extra_links = (SegmentLink(),)
+    operator_extra_links = (SegmentLink(), PlanLink())
+    plan_url = ""
     ui_color = "#e8eefc"
     source = UserIdsField()
     _reached: Target | None = None
@@ -485,6 +486,8 @@ class SyncMembersOperator(SegmentsOperator):
                 if settings.on_older != "skip":
                     raise
                 raise AirflowSkipException(str(newer)) from None
+            finally:
+                self._update_link(context, reached)
         log_result(self.log, synced)
         result = result_of(synced, reached.names)
         if synced.outcome != "planned":
@@ -523,6 +526,17 @@ class SyncMembersOperator(SegmentsOperator):
 
         self.log.info("Plan for %s:\n%s", plan.key, markdown(plan))
         context["ti"].xcom_push(key="plan", value={"counts": plan.counts, "digest": plan.digest})
+        # On Airflow 2.11, a task of `dag.test()` may have no address.
+        self.plan_url = getattr(context["ti"], "log_url", "")
+        PlanLink().push(context, self.plan_url)
+        if self._reached is not None:
+            self._update_link(context, self._reached)
+
+    def _update_link(self, context: Context, target: Target) -> None:
+        """Store the address of the segment's page, once it is known."""
+        if self.vendor_url != target.url:
+            self.vendor_url = target.url
+            SegmentLink().push(context, self.vendor_url)
 
     def _show_look_up(self, users: int, requests: int, duration: timedelta | None) -> None:
         takes = f", about {duration} at the connection's rate" if duration else ""
