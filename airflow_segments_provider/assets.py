@@ -30,6 +30,10 @@ def walkme_asset(host: str, system: str, segment: str, *, extra: dict[str, Any] 
     :param segment: the segment's GUID, not its name, which may not be unique.
     :param extra: further data of the asset in Airflow's UI.
     :raises ValueError: the parts do not form an address of a segment.
+
+    Airflow 3 takes assets of one address and two names for two assets, and the name of ``Asset("walkme://…")`` is that
+    text as it is written. So use this function. A DAG that gives the asset another name, ``Asset(name=…, uri=…)``, runs
+    if the asset is also an inlet of the task that changes the segment.
     """
     return segment_asset("walkme", host, system, segment, extra=extra)
 
@@ -120,7 +124,8 @@ def record_change(
     """Have Airflow record an event of this asset, if the task succeeds in the end.
 
     Airflow 2 records events only of assets that a DAG names. If the author made the asset an outlet of the task,
-    Airflow records an event after every run, and this only adds the change to it.
+    Airflow records an event after every run, and this only adds the change to it. The name of the asset is its address,
+    unless an outlet or an inlet of the task has the address and another name.
 
     :param operator: the operator that is executing, not a copy of it.
     :param name: of the segment, and the ID of the Airflow ``connection``: an address has no name.
@@ -136,19 +141,13 @@ def record_change(
     outlet = next((one for one in operator.outlets if isinstance(one, Asset) and one.uri == asset.uri), None)
     if outlet is None and _ALIASES_WORK:
         declare(operator)
-        _add(events[_alias(operator)], asset, extra)
+        # Not a reference by address: Airflow 3 logs an error where no DAG names the asset.
+        named = next((one for one in operator.inlets if isinstance(one, Asset) and one.uri == asset.uri), asset)
+        events[_alias(operator)].add(named, extra=extra)
         return
     if outlet is None:
         operator.outlets = [*operator.outlets, asset]
     events[outlet or asset].extra = extra
-
-
-def _add(alias_events: Any, asset: Asset, extra: dict[str, Any]) -> None:
-    """Add the event to the asset of this address that a DAG names: Airflow 3 takes another name for another asset."""
-    try:
-        alias_events.add(Asset.ref(uri=asset.uri), extra=extra)
-    except Exception:  # noqa: BLE001  # no DAG names it; the error's class is not in the compatibility layer
-        alias_events.add(asset, extra=extra)
 
 
 def _alias(operator: BaseOperator) -> AssetAlias:

@@ -100,6 +100,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "extra-links": [
             "airflow_segments_provider.links.SegmentLink",
+            "airflow_segments_provider.links.PlanLink",
             "airflow_segments_provider.links.WalkMeSystemLink",
             "airflow_segments_provider.links.DoceboLink",
             "airflow_segments_provider.links.AlteryxServerLink",

@@ -71,6 +71,15 @@ class VendorHook(BaseHook):
 
         mask_secret(secret)
 
+    @property
+    def ui_url(self) -> str:
+        """The vendor's page to which an operator links; an empty text where its address is unknown."""
+        return ""
+
+    def segment_url(self, segment_id: str) -> str:  # noqa: ARG002  # most vendors publish no such address
+        """Return the address of a segment's page; of :attr:`ui_url` where the vendor publishes none."""
+        return self.ui_url
+
     def get_conn(self) -> HttpClient:
         """Return the HTTP client of this connection."""
         return self.client

@@ -108,8 +108,12 @@ class ZendeskHelpCenterHook(VendorHook):
 
     @property
     def ui_url(self) -> str:
-        """The address of the Help Center."""
-        return f"{self.client.base_url}/hc"
+        """The list of user segments in the Knowledge admin."""
+        return f"{self.client.base_url}/knowledge/user_segments"
+
+    def segment_url(self, segment_id: str) -> str:
+        """Return the address of a user segment's page in the Knowledge admin."""
+        return f"{self.ui_url}/edit/{segment_id}"
 
     def api(self) -> ZendeskApi:
         """Return the API, whose count of requests begins at 0."""

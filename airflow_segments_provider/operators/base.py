@@ -41,12 +41,19 @@ class SegmentsOperator(BaseOperator):
     """
 
     value_fields: Sequence[str] = ()
+    # See `VendorLink`: a task that fails early has no address to store.
+    vendor_url: str | None = ""
     _is_rendered = False
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         """Begin a mapped task; see Airflow's documentation."""
         return Partial(cls, super().partial(**kwargs))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Continue after a deferral, in another process: only the XCom of the link has its address."""
+        self.vendor_url = None
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def _set_xcomargs_dependencies(self) -> None:
         super()._set_xcomargs_dependencies()
@@ -211,7 +218,10 @@ class VendorOperator(SegmentsOperator):
     def call_hook(self, context: Context, method: Callable[..., Any]) -> dict[str, Any]:
         """Call a method of the hook with the parameters, log the change, and return the task's result."""
         self.push_link(context)
-        return self.result_of(method(**self.parameters))
+        result = self.result_of(method(**self.parameters))
+        if result.get("outcome") not in ("deleted", "missing"):
+            self.push_link(context, result.get(self.asset[1]))
+        return result
 
     def result_of(self, change: Any) -> dict[str, Any]:
         """Log a change, and return the task's result."""
@@ -222,9 +232,16 @@ class VendorOperator(SegmentsOperator):
         if "hook" in self.__dict__:
             self.hook.stop()
 
-    def push_link(self, context: Context) -> None:
-        """Store the address of the link."""
-        self.vendor_url = self.hook.ui_url
+    def push_link(self, context: Context, segment_id: object = None) -> None:
+        """Store the address of the link.
+
+        :param segment_id: once it is known.
+        """
+        before, self.vendor_url = self.vendor_url, self.hook.ui_url
+        if segment_id:
+            self.vendor_url = self.hook.segment_url(str(segment_id))
+            if self.vendor_url == before:
+                return
         for link in self.operator_extra_links:
             if isinstance(link, VendorLink):
                 link.push(context, self.vendor_url)

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
 from airflow_segments_provider.errors import InvalidInput, LedgerBusy, PlanRefused, RunSuperseded, SyncIncomplete
-from airflow_segments_provider.links import SegmentLink
+from airflow_segments_provider.links import PlanLink, SegmentLink
 from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.user_list import UserListFile
@@ -297,7 +297,8 @@ class SyncMembersOperator(SegmentsOperator):
         "takeover",
         "ledger_path",
     )
-    operator_extra_links = (SegmentLink(),)
+    operator_extra_links = (SegmentLink(), PlanLink())
+    plan_url = ""
     ui_color = "#e8eefc"
     source = UserIdsField()
     _reached: Target | None = None
@@ -465,6 +466,8 @@ class SyncMembersOperator(SegmentsOperator):
                 if settings.on_older != "skip":
                     raise
                 raise AirflowSkipException(str(newer)) from None
+            finally:
+                self._update_link(context, reached)
         log_result(self.log, synced)
         result = result_of(synced, reached.names)
         if synced.outcome != "planned":
@@ -507,6 +510,17 @@ class SyncMembersOperator(SegmentsOperator):
             self.log.info("%s", summary(plan))
         self._shown = plan.counts
         context["ti"].xcom_push(key="plan", value={"counts": plan.counts, "digest": plan.digest})
+        # On Airflow 2.11, a task of `dag.test()` may have no address.
+        self.plan_url = getattr(context["ti"], "log_url", "")
+        PlanLink().push(context, self.plan_url)
+        if self._reached is not None:
+            self._update_link(context, self._reached)
+
+    def _update_link(self, context: Context, target: Target) -> None:
+        """Store the address of the segment's page, once it is known."""
+        if self.vendor_url != target.url:
+            self.vendor_url = target.url
+            SegmentLink().push(context, self.vendor_url)
 
     def _show_progress(self) -> Callable[[Progress], None]:
         shown: ProgressLog | None = None

@@ -264,6 +264,7 @@ class ZendeskGetUserSegmentOperator(ZendeskUserSegmentOperator):
         """Get the segment."""
         self.push_link(context)
         segment: UserSegment = self.hook.get_user_segment(**self.parameters)
+        self.push_link(context, segment.user_segment_id)
         self.log.info(
             "User segment %r (%s) has %s added users.", segment.name, segment.user_segment_id, segment.added_users
         )
@@ -462,6 +463,7 @@ class ZendeskApplyUserSegmentOperator(ZendeskUserSegmentOperator):
         """Apply the segment."""
         self.push_link(context)
         applied: AppliedSegment = self.hook.apply_user_segment(**self.parameters)
+        self.push_link(context, applied.user_segment_id)
         self.log.info(
             "%s %s: %s%s.",
             "Topic" if applied.article_id is None else "Article",

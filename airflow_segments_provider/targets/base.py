@@ -123,8 +123,9 @@ class SegmentTarget(Target):
 
     @property
     def url(self) -> str:
-        """The page that the operator links to."""
-        return str(self.hook.ui_url)
+        """The page that the operator links to: that of the segment, once its ID is known."""
+        segment_id = self.__dict__.get("segment_id")
+        return str(self.hook.segment_url(segment_id) if segment_id else self.hook.ui_url)
 
     @property
     def where(self) -> str:

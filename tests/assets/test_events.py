@@ -164,17 +164,20 @@ def test_mapped_tasks_tell_as_well(dags, deployment, uri):
     assert deployment.runs(dag.follows)
 
 
-def test_a_dag_may_write_the_address_as_it_likes(dags, deployment, uri, segment):
-    sloppy = uri.replace(segment.segment_guid, segment.segment_guid.upper().replace("-", "")) + "/"
-    dag = dags(ADD.format(user_ids=["p002"], options=""), schedule=f"Asset({sloppy!r})")
+def test_a_dag_may_write_the_address_as_it_likes(dags, deployment, walkme_sandbox, segment):
+    guids = (segment.system_guid.upper(), segment.segment_guid.upper().replace("-", ""))
+    sloppy = f"walkme_asset({walkme_sandbox.walkme_url + '/'!r}, *{guids!r})"
+    dag = dags(ADD.format(user_ids=["p002"], options=""), schedule=sloppy)
     dag.test()
     deployment.schedule()
     assert len(deployment.runs(dag.follows)) == 1
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no names for assets")
-def test_a_dag_may_give_the_asset_a_name(dags, deployment):
-    dag = dags(ADD.format(user_ids=["p002"], options=""), schedule="Asset(name='trial users', uri={uri!r})")
+def test_a_dag_may_give_the_asset_a_name(dags, deployment, uri):
+    options = f"inlets=[Asset(name='trial users', uri={uri!r})]"
+    head = "from airflow.providers.common.compat.sdk import Asset\n"
+    dag = dags(head + ADD.format(user_ids=["p002"], options=options), schedule="Asset(name='trial users', uri={uri!r})")
     dag.test()
     deployment.schedule()
     assert len(deployment.runs(dag.follows)) == 1

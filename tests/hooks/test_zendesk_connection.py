@@ -261,7 +261,7 @@ class TestRefused:
 def test_the_host_in_every_form(connect, host, base_url):
     hook = connect(host=host)
     assert hook.client.base_url == base_url
-    assert hook.ui_url == f"{base_url}/hc"
+    assert hook.ui_url == f"{base_url}/knowledge/user_segments"
 
 
 @pytest.mark.parametrize(

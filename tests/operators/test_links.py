@@ -76,9 +76,42 @@ def test_an_address_of_the_web(url):
 def test_anything_else_is_no_link(monkeypatch, url):
     pushed = Pushed()
     WalkMeSystemLink().push({"ti": pushed}, url)  # type: ignore[typeddict-item]
-    assert pushed == {}
+    assert pushed == {"_link_WalkMeSystemLink": ""}
     assert web_address(url) == ""
     assert WalkMeSystemLink().get_link(Task(url), ti_key=None) == ""  # type: ignore[arg-type]
     # On Airflow 2.11 the web server has the XCom only, which a task of another DAG may have written.
     monkeypatch.setattr("airflow_segments_provider.links.XCom.get_value", lambda **given: url)
     assert WalkMeSystemLink().get_link(object(), ti_key=None) == ""  # type: ignore[arg-type]
+
+
+ZENDESK = """
+from airflow_segments_provider.operators.sync import SyncMembersOperator
+from airflow_segments_provider.operators.zendesk import *
+from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
+
+source = {users}
+create = ZendeskCreateUserSegmentOperator(task_id="create", name="Trial", tags=["only_added"])
+get = ZendeskGetUserSegmentOperator(task_id="get", user_segment=create.output)
+listed = ZendeskListUserSegmentsOperator(task_id="listed")
+sync = SyncMembersOperator(
+    task_id="sync", target=ZendeskUserSegment("Trial"), source=source, ledger_path={ledger!r}, max_members=1
+)
+delete = ZendeskDeleteUserSegmentOperator(task_id="delete", user_segment=create.output, trigger_rule="all_done")
+create >> get >> listed >> sync >> delete
+"""
+
+
+def test_a_link_leads_to_the_segment_where_the_vendor_has_a_page_for_it(zendesk_sandbox, dag_file, tmp_path):
+    users = list(zendesk_sandbox.seed_users(2))
+    dag_run = dag_file(ZENDESK.format(users=users, ledger=str(tmp_path / "ledger"))).test()
+    tasks = {ti.task_id: ti for ti in dag_run.get_task_instances()}
+    links = {
+        name: ti.xcom_pull(task_ids=name, key="_link_SegmentLink" if name == "sync" else "_link_ZendeskHelpCenterLink")
+        for name, ti in tasks.items()
+    }
+    created = tasks["create"].xcom_pull(task_ids="create")["user_segment_id"]
+    segments = f"{zendesk_sandbox.connection()['host']}/knowledge/user_segments"
+    segment = f"{segments}/edit/{created}"
+    assert tasks["sync"].xcom_pull(task_ids="sync", key="plan")["counts"]["add"] == len(users)  # it was refused
+    assert str(tasks["sync"].state) == "failed"
+    assert links == {"create": segment, "get": segment, "listed": segments, "sync": segment, "delete": segments}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -33,6 +34,8 @@ class Synced:
         self.result = ti.xcom_pull(task_ids="sync", key="return_value")
         self.plan = ti.xcom_pull(task_ids="sync", key="plan")
         self.link = ti.xcom_pull(task_ids="sync", key="_link_SegmentLink")
+        self.plan_link = ti.xcom_pull(task_ids="sync", key="_link_PlanLink")
+        self.ti = ti
 
 
 @pytest.fixture
@@ -73,6 +76,9 @@ def test_a_refused_plan_can_be_approved_and_tells_its_numbers(sync, walkme_sandb
     refused = sync(people(190, 200))
     assert (refused.state, refused.result) == ("failed", None)
     assert refused.plan["counts"]["remove"] == 190
+    assert (refused.link, urlsplit(refused.plan_link).scheme) == ("https://admin.example.com/systems", "http")
+    assert f"/dags/{refused.ti.dag_id}/" in refused.plan_link
+    assert quote(refused.ti.run_id) in refused.plan_link
     assert len(walkme_sandbox.members("Trial users")) == 200
     assert sync(people(190, 200), approve="{{ '" + refused.plan["digest"] + "' }}").state == "success"
     assert walkme_sandbox.members("Trial users") == set(people(190, 200))

@@ -93,8 +93,8 @@ def test_the_link_is_there_before_the_wait(segment):
     running = context()
     with pytest.raises(TaskDeferred):
         wait(segment, deferrable=True).execute(running)
-    # The sandbox has no Admin Center, so there is nothing to link to.
-    assert running["ti"].pushed == {}
+    # The sandbox has no Admin Center. After the wait, the XCom has to exist.
+    assert running["ti"].pushed == {"_link_WalkMeSystemLink": ""}
 
 
 def test_a_link_is_pushed_where_the_admin_center_is_known(connect, segment):

@@ -1,0 +1,53 @@
+"""On a successful day, no line of an error is logged: neither by a task, nor by Airflow because of one."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.assets.conftest import Airflow
+
+# The sandbox is at an unknown host: no task has the address of a page of WalkMe's.
+DAY = """
+from airflow_segments_provider.operators.sync import SyncMembersOperator
+from airflow_segments_provider.targets.walkme import WalkMeSegment
+
+LEDGER = {ledger!r}
+TARGET = WalkMeSegment("Synced", create=True)
+preview = SyncMembersOperator(task_id="preview", target=TARGET, source=["ada"], ledger_path=LEDGER, plan_only=True)
+nothing = WalkMeSegmentPropagationSensor(task_id="nothing", segment=preview.output, deferrable=True)
+sync = SyncMembersOperator(task_id="sync", target=TARGET, source=["ada", "grace"], ledger_path=LEDGER)
+wait = WalkMeSegmentPropagationSensor(task_id="wait", segment=sync.output, propagation_delay=1, deferrable=True)
+create = WalkMeCreateSegmentOperator(task_id="create", name="Trial users", user_ids=["ada"])
+change = WalkMeUpdateSegmentOperator(task_id="change", segment=create.output, action="remove", user_ids=["ada"])
+listed = WalkMeListSegmentsOperator(task_id="listed")
+delete = WalkMeDeleteSegmentOperator(task_id="delete", segment=create.output)
+preview >> sync >> create >> change >> listed >> delete
+"""
+# As Airflow 2 and 3 print and keep it.
+ERROR = re.compile(r"\b(ERROR|CRITICAL)\b|\[(error|critical) *\]|\"level\": ?\"(error|critical)\"|Traceback")
+
+
+def errors(text: str) -> list[str]:
+    """Return the lines of errors in a log."""
+    return [line for line in text.splitlines() if ERROR.search(line)]
+
+
+@pytest.fixture
+def ran(connect, dag_file, tmp_path, monkeypatch, capfd, airflow_db):
+    """Run the day; return the states of its tasks, and what was printed."""
+    connect()
+    monkeypatch.setattr("airflow_segments_provider.sensors.walkme.SHORTEST_DEFERRAL", timedelta(0))
+    dag = dag_file(DAY.format(ledger=str(tmp_path / "ledger")))
+    Airflow(airflow_db).parse()
+    capfd.readouterr()
+    dag_run = dag.test()
+    return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}, "".join(capfd.readouterr())
+
+
+def test_no_error_is_logged_on_a_day_on_which_all_succeeds(ran):
+    states, printed = ran
+    assert states == dict.fromkeys(states, "success") | {"nothing": "skipped"}
+    assert errors(printed) == []
