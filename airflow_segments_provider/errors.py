@@ -116,8 +116,8 @@ class Stopped(SegmentsError):
 class PlanRefused(SegmentsError, AirflowFailException):
     """The guard refused a plan before anything was sent; the message has the numbers and the limits.
 
-    Remedy: look at the source first, and correct it. If the plan is right, ``approve`` its digest, which applies exactly
-    this plan once. If a limit is wrong for the segment, set its parameter.
+    Remedy: look at the source first, and correct it. If the plan is right, ``approve`` its digest, which applies
+    exactly this plan once. If a limit is wrong for the segment, set its parameter.
 
     :param digest: of the plan, which is kept; empty where there is no ledger to keep it in.
     :param breaches: a sentence for each exceeded limit.
