@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from importlib.metadata import metadata
@@ -12,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 # What autodoc imports reads Airflow's configuration; the user's own Airflow has no part in the pages.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="segments-docs-")
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 logging.getLogger("airflow").setLevel(logging.WARNING)
 
 _about = metadata("airflow-provider-segments")

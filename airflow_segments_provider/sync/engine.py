@@ -308,7 +308,7 @@ class Sync:
         if self.settings.plan_only:
             return Synced(plan, "planned", plan.counts, breaches=tuple(found))
         if found:
-            raise report.refused(plan, found)
+            raise report.refused(plan, found, kept=False)
         self.check()
         creation_marker.make(self.target, self.system())
         return None
@@ -434,7 +434,7 @@ class Sync:
             return plan
         approvals.keep(ledger, self.workspace, plan, found)
         written = self.report(ledger, staged, plan, "Refused", found)
-        raise report.refused(plan, found, written, notices)
+        raise report.refused(plan, found, kept=True, report=written, notices=notices)
 
     def report(
         self, ledger: Ledger, staged: Staged | None, plan: Plan, verdict: str = "", found: Sequence[str] = ()

@@ -112,18 +112,21 @@ def summary(plan: Plan) -> str:
     return "\n".join([*lines, "Digest:", plan.digest])
 
 
-def refused(plan: Plan, breaches: Sequence[str], report: str | None = None, notices: Sequence[str] = ()) -> PlanRefused:
+def refused(
+    plan: Plan, breaches: Sequence[str], *, kept: bool, report: str | None = None, notices: Sequence[str] = ()
+) -> PlanRefused:
     """Return the error of a rejected plan, with the lines that show the limits and the next steps.
 
-    :param report: the folder of the plan's report; None where there is no ledger to keep the plan in.
+    :param kept: the plan can be approved; False where there is no ledger to keep it in.
+    :param report: the folder of its report.
     :param notices: sentences about an approval that did not apply.
     """
-    nothing = "nothing was sent" if report else "nothing was created or sent"
+    nothing = "nothing was sent" if kept else "nothing was created or sent"
     lines = [f"The plan was refused, {nothing}.", f"{plan.key}", "", f"  {_change(plan)}", "", "Exceeded limits:"]
     lines += [line for breach in breaches for line in _wrapped(f"{breach}.", "  - ")]
     lines += [line for notice in notices for line in _wrapped(notice)]
     lines += ["", "Next: look at the source; an outage is the usual reason for such a change."]
-    if report:
+    if kept:
         lines += [
             "If the plan is right, run the task with this digest as `approve`:",
             plan.digest,
@@ -131,13 +134,12 @@ def refused(plan: Plan, breaches: Sequence[str], report: str | None = None, noti
             "  python -m airflow_segments_provider ledger approve \\",
             f"    {plan.key.folder} \\",
             f"    {plan.digest[:SHOWN]}",
-            "The plan is in",
-            f"  {report}/plan.md",
         ]
+    lines += ["The plan is in", f"  {report}/plan.md"] if report else []
     lines.append("To change a limit for good, set the parameter that is named beside it.")
     return PlanRefused(
         f"The plan for {plan.key} was refused and {nothing}: {'; '.join(breaches)}.",
-        digest=plan.digest if report else "",
+        digest=plan.digest if kept else "",
         breaches=breaches,
         details="\n".join(lines),
     )

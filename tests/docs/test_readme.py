@@ -33,7 +33,7 @@ def test_its_refusal_is_the_one_in_the_log() -> None:
     key = SegmentKey("walkme", "https://api.walkme.com", "", "1", "People on trial", "walkme_default")
     counts = dict.fromkeys(COUNTED, 0) | {"baseline": 62_000, "after": 9_300, "remove": 52_700, "wanted": 9_300}
     plan = Plan(key, "mirror", 3, 0, counts=counts, new={"add": 0, "remove": 52_700})
-    details = refused(plan, breaches(plan, Settings()), "report").details
+    details = refused(plan, breaches(plan, Settings()), kept=True, report="report").details
     assert any(block.code in details for block in blocks(README) if block.language == "text")
 
 

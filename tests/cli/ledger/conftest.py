@@ -60,9 +60,17 @@ def temporary(tmp_path):
         yield folder
 
 
-@pytest.fixture(params=["local", "memory"])
+def pytest_generate_tests(metafunc):
+    """Run each test with a ledger path on the disk and in an object store; the many of erasures there are slow."""
+    named = any(mark.args[0] == "path" for mark in metafunc.definition.iter_markers("parametrize"))
+    if "path" in metafunc.fixturenames and not named:
+        slow = [pytest.mark.slow] if "test_erasing" in metafunc.module.__name__ else []
+        metafunc.parametrize("path", ["local", pytest.param("memory", marks=slow)], indirect=True)
+
+
+@pytest.fixture
 def path(request, tmp_path):
-    """A ledger path: on the disk, and in an object store."""
+    """A ledger path."""
     if request.param == "local":
         return str(tmp_path / "ledgers")
     # Airflow knows no such scheme of its own; where `attach` is differs by its version.
