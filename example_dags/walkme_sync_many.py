@@ -80,7 +80,8 @@ with DAG(
     @task
     def changed_last(synced: Any) -> Any:
         """Return the segment that was changed last. When the Editor shows this change, it also shows the others."""
-        last = max(synced, key=lambda one: one["changed_at"] or "")
+        # As a slice: at the end of an iteration over results of mapped tasks, Airflow 3 logs an error.
+        last = max(synced[:], key=lambda one: one["changed_at"] or "")
         return {name: last[name] for name in ("outcome", "system_guid", "segment_guid", "changed_at")}
 
     # The sensor holds no worker slot while it waits.

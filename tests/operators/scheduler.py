@@ -89,6 +89,15 @@ class Scheduler(Deployment):
         wait_until(settled, or_fail=self.check_alive)
         return self.runs(task)
 
+    def finish(self, runs: int) -> None:
+        """Wait until so many DAG runs are finished."""
+
+        def finished() -> bool:
+            states = [state for (state,) in self.read("SELECT state FROM dag_run")]
+            return len(states) == runs and set(states) <= {"success", "failed"}
+
+        wait_until(finished, or_fail=self.check_alive)
+
     def trigger(self, dag_id: str, logical_date: datetime | None = None) -> None:
         """Trigger a run by hand."""
         option = "-e" if AIRFLOW_2 else "-l"

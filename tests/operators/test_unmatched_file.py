@@ -105,7 +105,8 @@ def test_each_try_has_a_file_of_its_own(docebo, ledger):
         assert Path(path).resolve().is_relative_to(ledger / "unmatched" / str(TODAY))
 
 
-def test_without_a_ledger_path_there_is_no_file(docebo, logged):
+def test_without_a_ledger_path_there_is_no_file(docebo, logged, monkeypatch):
+    monkeypatch.delenv("AIRFLOW__SEGMENTS__LEDGER_PATH")
     assert create(on_unmatched="skip")["unmatched_file"] is None
     assert "No file lists them, because `[segments] ledger_path` is not set." in logged()
     with pytest.raises(InvalidInput, match=r"because `\[segments\] ledger_path` is not set"):

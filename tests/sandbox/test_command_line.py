@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+import requests
 
 from airflow_segments_provider.testing.sandbox import SandboxClient, extra
 from airflow_segments_provider.testing.sandbox.__main__ import main
@@ -43,6 +44,11 @@ def test_it_serves_says_how_to_connect_and_ends_on_interrupt(tmp_path):
                 assert (settings["editor_lag"], settings["token_lifetime"]) == (30, 60)
                 reply = Caller(client).log_in().create("a")
                 assert (reply.status_code, "location" in reply.headers) == (200, True)
+                # What it says of adding users and a segment, as it is.
+                commands = [shlex.split(line) for line in text.splitlines() if line.startswith("curl ")]
+                added = [requests.post(url, data=body, timeout=20) for _, url, _, body in commands]
+                assert [reply.status_code for reply in added] == [200] * 4, [reply.text for reply in added]
+                assert client.members("Trial users") == {"ada", "grace"}
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=30)
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import time
 
 import pytest
@@ -35,6 +36,13 @@ def test_every_kind_has_a_test():
         "status", "html", "redirect", "latency", "reset", "reset_mid_body", "lost", "late", "hang", "truncate",
         "wrong_content_type", "empty_body",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("endpoint", ["walkme.updat", "walkme", "update", "", "walkme.*", "hubspot.update"])
+def test_a_fault_for_an_endpoint_that_does_not_exist_is_rejected(walkme, endpoint):
+    with pytest.raises(SandboxError, match=f"no endpoint '{re.escape(endpoint)}'; known: .*walkme.update"):
+        walkme.sandbox.fault(endpoint, "status")
+    assert walkme.sandbox.faults() == []
 
 
 def test_status_stands_in_for_the_work(walkme, guid):

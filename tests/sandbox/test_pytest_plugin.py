@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,10 @@ import json, os, requests
 
 SEEN = []
 
-def check(sandbox):
+def check(sandbox, tmp_path):
+    from airflow_segments_provider.sync.ledger.location import ledger_path
+
+    assert ledger_path() == str(tmp_path / "segments_ledger")
     connection = json.loads(os.environ["AIRFLOW_CONN_WALKME_DEFAULT"])
     assert connection["host"] == sandbox.walkme_url
     assert connection["extra"] == {"system_guid": sandbox.system_guid}
@@ -31,15 +36,16 @@ def check(sandbox):
     sandbox.settings(editor_lag=1)
     SEEN.append((sandbox.url, connection["login"]))
 
-def test_first(walkme_sandbox):
-    check(walkme_sandbox)
+def test_first(walkme_sandbox, tmp_path):
+    check(walkme_sandbox, tmp_path)
 
-def test_second_finds_nothing_of_the_first(walkme_sandbox):
-    check(walkme_sandbox)
+def test_second_finds_nothing_of_the_first(walkme_sandbox, tmp_path):
+    check(walkme_sandbox, tmp_path)
     assert walkme_sandbox.settings()["editor_lag"] == 1
 
 def test_the_connection_is_gone_without_the_fixture(segments_sandbox):
     assert "AIRFLOW_CONN_WALKME_DEFAULT" not in os.environ
+    assert "AIRFLOW__SEGMENTS__LEDGER_PATH" not in os.environ
     urls, logins = zip(*SEEN)
     assert set(urls) == {segments_sandbox.url} and len(set(logins)) == 2
 """
@@ -65,6 +71,27 @@ def run_pytest(folder: Path, tests: str) -> subprocess.CompletedProcess[str]:
 def test_each_test_has_an_empty_walkme_and_a_connection_to_it(tmp_path):
     done = run_pytest(tmp_path, USERS_TESTS)
     assert "3 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_seeding_of_each_vendor_works_as_its_client_describes_it(
+    walkme_sandbox, docebo_sandbox, alteryx_sandbox, zendesk_sandbox
+):
+    sandboxes = {name: value for name, value in locals().items() if name.endswith("_sandbox")}
+    for sandbox in [*sandboxes.values()]:
+        code = str(inspect.getdoc(type(sandbox))).partition("::\n\n")[2].partition("\n\n")[0]
+        exec(textwrap.dedent(code), sandboxes)
+    assert walkme_sandbox.members("Trial users") == {"ada", "grace", "alan"}
+    assert len(docebo_sandbox.members("Partners")) == 101
+    assert len(alteryx_sandbox.members("Analysts")) == 101
+    (segment,) = (one for one in zendesk_sandbox.segments() if one.name == "Trial users")
+    assert len(segment.added_user_ids) == 101
+
+
+def test_a_zendesk_of_a_later_test_has_other_segments(zendesk_sandbox):
+    """An Airflow variable remembers the ledger of each."""
+    first = zendesk_sandbox.create_segment("Trial users")
+    zendesk_sandbox.reset()
+    assert zendesk_sandbox.create_segment("Trial users") > first
 
 
 def test_missing_dependencies_are_named_with_the_extra(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -151,3 +152,14 @@ def test_importing_the_package_and_the_plugin_is_cheap():
     assert _loaded_by(f"import {SANDBOX}") & heavy == set()
     extra = _loaded_by(f"import {SANDBOX}.pytest_plugin") - _loaded_by("import pytest, uuid")
     assert {name for name in extra if not name.startswith("airflow_segments_provider")} == set()
+
+
+def test_the_page_of_the_api_needs_nothing_from_the_internet(server):
+    page = requests.get(f"{server.url}/_sandbox/docs", timeout=20).text
+    assert "://" not in page
+    assert set(re.findall(r"<(?:script|link|img|iframe)[^>]*>", page)) == {"<script>"}
+    document = requests.get(f"{server.url}/_sandbox/openapi.json", timeout=20).json()
+    operations = [f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods]
+    assert [one for one in operations if f"<summary>{one}</summary>" not in page] == []
+    (action,) = re.findall(r'<form action="(/_sandbox/now)">', page)
+    assert requests.post(server.url + action, data="{}", timeout=20).json() > 0

@@ -23,6 +23,13 @@ _WARNING = (
     f"its control requires the password in {PASSWORD}. Nothing is encrypted."
 )
 
+_SEEDING: dict[str, dict[str, object]] = {
+    "docebo/seed_users": {"count": 100},
+    "alteryx/seed_users": {"count": 100},
+    "zendesk/seed_users": {"count": 100},
+    "walkme/create_segment": {"name": "Trial users", "user_ids": ["ada", "grace"]},
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sandbox, and return the exit status.
@@ -97,10 +104,14 @@ def _settings(options: argparse.Namespace) -> dict[str, dict[str, object]]:
 
 def _welcome(server: SandboxServer) -> str:
     lines = [f"Segments sandbox on {server.url} (control: {server.url}/_sandbox/docs)", ""]
+    password = f' -u "sandbox:${PASSWORD}"' if os.environ.get(PASSWORD) else ""
     for vendor in server.world.vendors.values():
         connection = vendor.connection(server.url)
         variable = f"AIRFLOW_CONN_{connection['conn_type']}_DEFAULT".upper()
         lines.append(f"export {variable}={shlex.quote(json.dumps(connection))}")
+    lines += ["", "Add users, where a vendor has a list of them (WalkMe accepts any user ID), and a WalkMe segment:"]
+    for operation, arguments in _SEEDING.items():
+        lines.append(f"curl{password} {server.url}/_sandbox/{operation} -d {shlex.quote(json.dumps(arguments))}")
     return "\n".join([*lines, "", "Ctrl-C stops it."])
 
 

@@ -92,6 +92,7 @@ class Api(Generic[V]):
 
     def _add(self, router: APIRouter, found: Route, operation: Callable[..., Reply]) -> None:
         name = f"{self.state.name}.{found.name}"
+        self.gateway.endpoints.add(name)
         endpoint = Endpoint(name, lambda call: self.handle(call, found, operation), self.describe, self.refuse)
 
         async def serve(request: Request) -> Response:

@@ -13,13 +13,14 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.requests import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import Field, ValidationError, validate_call
 from pydantic_core import from_json, to_json
 
 from airflow_segments_provider.testing.sandbox.alteryx.api import AlteryxApi
 from airflow_segments_provider.testing.sandbox.alteryx.state import Alteryx
 from airflow_segments_provider.testing.sandbox.api import Api
+from airflow_segments_provider.testing.sandbox.api_page import api_page
 from airflow_segments_provider.testing.sandbox.clock import Clock
 from airflow_segments_provider.testing.sandbox.control import ControlRefused, control, operations
 from airflow_segments_provider.testing.sandbox.database import Database
@@ -82,8 +83,15 @@ class World:
 
     @control
     def fault(self, **rule: Any) -> None:
-        """Add a rule by which calls fail, with the fields of :class:`.faults.FaultRule`."""
-        self.gateway.faults.add(FaultRule.model_validate(rule))
+        """Add a rule by which calls fail, with the fields of :class:`.faults.FaultRule`; its endpoint must exist."""
+        made, known = FaultRule.model_validate(rule), self.gateway.endpoints
+        if made.endpoint not in ("*", *known):
+            vendor = made.endpoint.partition(".")[0]
+            of_vendor = [name for name in known if name.partition(".")[0] == vendor]
+            raise ControlRefused(
+                404, f"no endpoint {made.endpoint!r}; known: *, {', '.join(sorted(of_vendor or known))}"
+            )
+        self.gateway.faults.add(made)
 
     @control
     def faults(self) -> list[FaultRule]:
@@ -123,12 +131,14 @@ def build_app(world: World) -> FastAPI:
     """Return the ASGI application of one sandbox."""
     app = FastAPI(
         title="Segments sandbox",
-        docs_url=f"{CONTROL}/docs",
+        # FastAPI's own page loads its scripts from the internet.
+        docs_url=None,
         openapi_url=f"{CONTROL}/openapi.json",
         redoc_url=None,
         # A vendor that answers 404 must not answer with a redirect.
         redirect_slashes=False,
     )
+    app.add_route(f"{CONTROL}/docs", lambda request: HTMLResponse(api_page(app.openapi())), include_in_schema=False)
     _add_control(app, world, world, CONTROL)
     for name, vendor in world.vendors.items():
         _add_control(app, world, vendor, f"{CONTROL}/{name}")

@@ -16,6 +16,11 @@ class SandboxClient(ControlClient):
     A ``segment`` is named by its GUID in either form, else by its external ID, else by its name. Endpoints are
     "walkme.token", "walkme.create", "walkme.update", "walkme.list", "walkme.delete" and "walkme.other".
 
+    WalkMe has no list of users: any ID can be a member. A segment with two members::
+
+        guid = walkme_sandbox.create_segment("Trial users", user_ids=["ada", "grace"])
+        walkme_sandbox.add_members(guid, ["alan"])
+
     :param url: the sandbox's own address, without a vendor's path
     :param password: the control password, if the sandbox has one
     """

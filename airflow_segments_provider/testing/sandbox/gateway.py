@@ -51,6 +51,8 @@ class Gateway:
         self._database, self._clock = database, clock
         self.calls, self.faults, self.late = CallLog(), Faults(), LateWork()
         self.in_flight: Counter[str] = Counter()
+        # The names of all operations, for which there may be faults.
+        self.endpoints = set[str]()
 
     def settle(self) -> None:
         """Carry out late work that is due."""

@@ -1,5 +1,9 @@
 """Fixtures for tests that need a vendor: ``segments_sandbox``, and one for each, such as ``walkme_sandbox``.
 
+The ledger of a sync is in the test's directory; ``segments_ledger`` returns its path. Each fixture returns a client,
+which adds users and segments: see ``SandboxClient`` (WalkMe), ``DoceboSandboxClient``, ``AlteryxSandboxClient`` and
+``ZendeskSandboxClient``.
+
 Every pytest run of the environment imports this module, so it imports nothing but pytest until a fixture is used::
 
     def test_my_dag(walkme_sandbox):
@@ -12,6 +16,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -52,14 +57,25 @@ def emptied_segments_sandbox(segments_sandbox: SandboxServer) -> SandboxServer:
 
 
 @pytest.fixture
-def walkme_sandbox(emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch) -> SandboxClient:
+def segments_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the ledger path of a test's syncs, a folder in the test's directory, whatever ``airflow.cfg`` says."""
+    path = tmp_path / "segments_ledger"
+    monkeypatch.setenv("AIRFLOW__SEGMENTS__LEDGER_PATH", str(path))
+    monkeypatch.setenv("AIRFLOW__SEGMENTS__LEDGER_PATH_IS_SHARED", "True")
+    return path
+
+
+@pytest.fixture
+def walkme_sandbox(
+    emptied_segments_sandbox: SandboxServer, segments_ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> SandboxClient:
     """Return an empty WalkMe, to which the Airflow connection ``walkme_default`` leads during the test."""
     return _connected(emptied_segments_sandbox.client, "client_id", "WALKME_DEFAULT", monkeypatch)
 
 
 @pytest.fixture
 def zendesk_sandbox(
-    emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    emptied_segments_sandbox: SandboxServer, segments_ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ZendeskSandboxClient]:
     """Return a Zendesk with invented users; the connection ``zendesk_help_center_default`` leads to it."""
     from airflow_segments_provider.testing.sandbox import ZendeskSandboxClient
@@ -70,7 +86,7 @@ def zendesk_sandbox(
 
 @pytest.fixture
 def alteryx_sandbox(
-    emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    emptied_segments_sandbox: SandboxServer, segments_ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[AlteryxSandboxClient]:
     """Return an Alteryx Server without groups, to which the Airflow connection ``alteryx_server_default`` leads."""
     from airflow_segments_provider.testing.sandbox import AlteryxSandboxClient
@@ -81,7 +97,7 @@ def alteryx_sandbox(
 
 @pytest.fixture
 def docebo_sandbox(
-    emptied_segments_sandbox: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    emptied_segments_sandbox: SandboxServer, segments_ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[DoceboSandboxClient]:
     """Return a Docebo with its invented users and groups, to which the Airflow connection ``docebo_default`` leads."""
     from airflow_segments_provider.testing.sandbox import DoceboSandboxClient

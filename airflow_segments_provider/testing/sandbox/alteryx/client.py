@@ -16,6 +16,13 @@ class AlteryxSandboxClient(ControlClient):
     "alteryx.share", "alteryx.update_share", "alteryx.unshare", "alteryx.describe" and "alteryx.other". The action of a
     call about shares is "collection", "credential" or "connection".
 
+    A few users exist at the start, and no groups. Further users, and a group of them::
+
+        ids = alteryx_sandbox.seed_users(100)  # user<number>@example.com
+        ada = alteryx_sandbox.create_user("ada@example.com")
+        group = alteryx_sandbox.create_group("Analysts")
+        alteryx_sandbox.add_members(group, [ada, *ids])
+
     :param url: the sandbox's own address, without a vendor's path
     """
 

@@ -19,6 +19,12 @@ class DoceboSandboxClient(ControlClient):
     "docebo.get_job", "docebo.list_services", "docebo.describe" and "docebo.other". The action of an addition is its
     form: "assign_users", "put_users" or "post_users".
 
+    A few users and two groups exist at the start. Further users, and a group of them::
+
+        ids = docebo_sandbox.seed_users(100)  # learner<number>@example.com
+        ada = docebo_sandbox.add_user("ada", email="ada@example.com")
+        docebo_sandbox.create_group("Partners", user_ids=[ada, *ids])
+
     :param url: the sandbox's own address, without a vendor's path
     """
 

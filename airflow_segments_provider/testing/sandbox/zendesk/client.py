@@ -15,7 +15,13 @@ class ZendeskSandboxClient(ControlClient):
     A ``segment``, ``article``, ``topic`` or ``section`` is named by its ID, else by its name; a ``user`` by the ID,
     the e-mail address or the external ID. Endpoints are "zendesk." and a verb with its noun, such as
     "zendesk.create_token", "zendesk.list_segments", "zendesk.update_segment", "zendesk.add_user_tags",
-    "zendesk.update_users", "zendesk.get_job" and "zendesk.other".
+    "zendesk.update_users", "zendesk.show_jobs" and "zendesk.other".
+
+    A few users, segments, articles and topics exist at the start. Further users, and a segment of them::
+
+        ids = zendesk_sandbox.seed_users(100)  # person-<number>@example.com, external ID ext-<number>
+        ada = zendesk_sandbox.create_user("Ada", "ada@example.com")
+        zendesk_sandbox.create_segment("Trial users", tags=["only_added"], added_user_ids=[ada, *ids])
 
     :param url: the sandbox's own address, without a vendor's path
     """
