@@ -14,11 +14,11 @@ IN_NEWEST := .ci/env airflow-$(NEWEST)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-fast test-all lint lint-ruff lint-format lint-types lint-layout docs bench costs locks clean tools newest
+.PHONY: help demo demo-all test test-fast test-all lint lint-ruff lint-format lint-types lint-layout docs screenshots bench costs locks clean tools newest
 
 help:  ## this list
 	@echo "All of these set up what they need, below build/; a Python 3.11+ is enough."
-	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*##' '/^[a-z-]+:.*##/ { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'Choices: ARGS="-k token" (for pytest), VERSIONS="3.3.2" (Airflow), PYTHON=python3.12, WORKERS=1 (for the tests), UPGRADE=1 (for locks).'
 
 demo: newest  ## a sync of people into a segment, end to end, against the sandbox: no account needed
@@ -62,6 +62,9 @@ test-%: tools
 docs: tools  ## these pages as HTML, off line: build/docs/index.html
 	@.ci/env docs-$(NEWEST) python -m sphinx -b html -W --keep-going -n -q -d build/docs-doctrees docs build/docs $(ARGS)
 	@echo "[docs] build/docs/index.html"
+
+screenshots: newest  ## the pictures in docs/images, of a real Airflow in Chromium, in some minutes
+	@PICTURES=docs/images $(IN_NEWEST) python -m pytest -n 0 tests/newcomer/test_first_day.py $(ARGS)
 
 lint: lint-ruff lint-format lint-types lint-layout  ## style, formatting, types, and who may import whom
 

@@ -20,16 +20,6 @@ _QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
-# React takes a value from the event of the input, and overrides the property.
-_FILL = """
-(() => {
-  const field = %s, kind = field.tagName === "TEXTAREA" ? HTMLTextAreaElement : HTMLInputElement;
-  Object.getOwnPropertyDescriptor(kind.prototype, "value").set.call(field, %s);
-  field.dispatchEvent(new Event("input", {bubbles: true}));
-  field.dispatchEvent(new Event("change", {bubbles: true}));
-  field.dispatchEvent(new FocusEvent("focusout", {bubbles: true}));
-})()
-"""
 
 
 class Page:
@@ -61,9 +51,11 @@ class Page:
         self.evaluate(f"{element}.click()")
 
     def fill(self, field: str, value: str) -> None:
-        """Type into a field, once it is there."""
+        """Type into a field, once it is there, over what it has."""
         self.wait_for(field)
-        self.evaluate(_FILL % (field, json.dumps(value)))
+        self.evaluate(f"({field}.focus(), {field}.select())")
+        self._call("Input.insertText", text=value)
+        self.evaluate(f"{field}.blur()")
 
     def choose(self, field: str, option: str) -> None:
         """Choose an option of a field that suggests some while a user types."""

@@ -18,8 +18,8 @@ DIALOG = "[...document.querySelectorAll('[role=dialog]')].at(-1)"
 TRIGGER = "document.querySelector('[data-testid=trigger-dag-button]')"
 SUBMIT = "document.querySelector('[data-testid=trigger-dag-submit]')"
 WIDTH = 1280
-# Of the picture of a page: the navigation and the grid of runs are left of it.
-LEFT = 332
+# Of the view of a log: the navigation and the grid of runs are left of it.
+LEFT, RIGHT = 348, 1252
 # An entry of the log by a part of its text: the lines as shown, the boxes that the browser made of them, the size of a
 # character, and where the view ends.
 _ENTRY = """
@@ -159,7 +159,7 @@ class Deployment:
             found["lines"], (first, int((right - left) / found["character"])), rows, found["top"], found["bottom"]
         )
 
-    def picture(self, name: str, top: float, bottom: float, left: int = LEFT, right: int = WIDTH) -> None:
+    def picture(self, name: str, top: float, bottom: float, left: int = LEFT, right: int = RIGHT) -> None:
         """Take a picture of a part of the window, in which the newcomer's directory has a name of no machine."""
         self.page.evaluate(_HIDE % (json.dumps(str(self.folder)), json.dumps("/home/ada/trial")))
         self.page.screenshot(
@@ -183,6 +183,16 @@ class Deployment:
         """Fill fields of the open form."""
         for name, value in values.items():
             self.page.fill(f"{DIALOG}?.querySelector('[name={name}]')", str(value))
+
+    def open_section(self, title: str) -> None:
+        """Open a section of the open form, and wait until it has unfolded."""
+        button = f"[...{DIALOG}.querySelectorAll('button')].find(one => one.innerText === {json.dumps(title)})"
+        self.page.wait_for(button)
+        # It ignores a click without the focus, which a user's click has.
+        self.page.evaluate(f"{button}.focus()")
+        self.page.click(button)
+        self.page.wait_for(f"{button}.ariaExpanded === 'true'")
+        time.sleep(1)  # it unfolds slowly
 
     def save(self) -> None:
         """Save the open form."""

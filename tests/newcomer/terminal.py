@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
 import select
-import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,8 @@ class Terminal:
             "PATH": _PATH,
             "HOME": str(home),
             "LANG": "C.UTF-8",
+            "USER": "ada",
+            "LOGNAME": "ada",
             # All that pip needs is there: it must not fetch.
             "PIP_NO_INDEX": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -45,25 +48,28 @@ class Terminal:
             _MARK: str(folder),
             **more,
         }
-        bash = shutil.which("bash", path=_PATH)
-        assert bash is not None
+        self._screen, screen = pty.openpty()
+        modes = termios.tcgetattr(screen)
+        modes[1] &= ~termios.OPOST
+        termios.tcsetattr(screen, termios.TCSANOW, modes)
         self._shell = subprocess.Popen(
-            # With jobs, as a terminal has them.
-            [bash, "--noprofile", "--norc", "-m", f"/dev/fd/{script}"],
+            # With jobs, each of which is a group of processes, as a terminal has them.
+            ["setsid", "--ctty", "bash", "--noprofile", "--norc", "-m", f"/dev/fd/{script}"],
             cwd=folder,
             env=self.environment,
             pass_fds=[script],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdin=screen,
+            stdout=screen,
+            stderr=screen,
         )
         os.close(script)
+        os.close(screen)
 
     def __enter__(self) -> Terminal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """End whatever was started here, and only that: it has the mark in its environment."""
+        """End whatever was started here, and only that."""
         os.close(self._commands)
         for number, seconds in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
             left = self.processes()
@@ -71,6 +77,7 @@ class Terminal:
                 process.send_signal(number)
             psutil.wait_procs(left, timeout=seconds)
         self._shell.wait()
+        os.close(self._screen)
 
     def processes(self) -> list[psutil.Process]:
         """Return the processes that were started here and are at work."""
@@ -78,9 +85,11 @@ class Terminal:
 
     def _is_own(self, process: psutil.Process) -> bool:
         try:
-            ended = process.status() == psutil.STATUS_ZOMBIE
-            return not ended and process.environ().get(_MARK) == str(self.folder)
-        except psutil.Error:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            # Airflow's servers write their name over their environment, its tasks have sessions of their own.
+            return os.getsid(process.pid) == self._shell.pid or process.environ().get(_MARK) == str(self.folder)
+        except (psutil.Error, ProcessLookupError):
             return False
 
     def literal(self, text: str) -> str:
@@ -101,9 +110,8 @@ class Terminal:
         os.write(self._commands, f"{line}\nprintf '\\n%s%s\\n' '{mark}' $?\n".encode())
         shown, end = "", time.monotonic() + seconds
         while mark not in shown or not shown.endswith("\n"):
-            assert self._shell.stdout is not None
-            ready, _, _ = select.select([self._shell.stdout], [], [], max(0.0, end - time.monotonic()))
-            part = os.read(self._shell.stdout.fileno(), 1 << 16).decode(errors="replace") if ready else ""
+            ready, _, _ = select.select([self._screen], [], [], max(0.0, end - time.monotonic()))
+            part = os.read(self._screen, 1 << 16).decode(errors="replace") if ready else ""
             assert part, f"{line}\n{shown}\n{'The shell has ended' if ready else f'No end within {seconds:.0f} s'}."
             shown += part
         shown, _, status = shown.partition(f"\n{mark}")

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import airflow
 import pytest
@@ -34,26 +35,26 @@ pytestmark = [
 EXAMPLES = sorted(path.stem for path in (ROOT / "example_dags").glob("*.py"))
 HOW_TO = {name: DOCS / "how-to" / f"{name}.md" for name in EXPECTED if name != "README"}
 LARGEST = 80_000
+# The height of a line of the log view.
+LINE = 18
 
 
 @pytest.fixture
 def day(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     """An empty directory with the wheel, and a terminal in it."""
     assert BROWSER is not None, MISSING
-    ports = {port: port if is_free(port) else free_port() for port in (8080, 8780, 8793, 8794)}
-    settings = {
-        "AIRFLOW__API__PORT": ports[8080],
-        "AIRFLOW__API__BASE_URL": f"http://localhost:{ports[8080]}",
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": ports[8793],
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": ports[8794],
-    }
-    more = (
-        {name: str(value) for name, value in settings.items()} if any(old != new for old, new in ports.items()) else {}
-    )
+    ports = {port: port if is_free(port) else free_port() for port in (8080, 8780)}
     replaced = {f":{old}": f":{new}" for old, new in ports.items() if old != new}
+    # No page has the ports of the log servers.
+    settings = {f"AIRFLOW__LOGGING__{name}_LOG_SERVER_PORT": str(free_port()) for name in ("WORKER", "TRIGGER")}
+    if ports[8080] != 8080:
+        settings["AIRFLOW__API__PORT"] = str(ports[8080])
+        settings["AIRFLOW__API__BASE_URL"] = f"http://localhost:{ports[8080]}"
     pictures = Path(os.environ.get("PICTURES") or tmp_path / "pictures").resolve()
     pictures.mkdir(exist_ok=True)
-    with Terminal(tmp_path / "trial", tmp_path / "home", {**replaced, "/data/": f"{tmp_path}/data/"}, more) as terminal:
+    with Terminal(
+        tmp_path / "trial", tmp_path / "home", {**replaced, "/data/": f"{tmp_path}/data/"}, settings
+    ) as terminal:
         wheel = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(terminal.folder)]
         subprocess.run(wheel, cwd=ROOT, check=True, capture_output=True)
         with browser(tmp_path_factory.mktemp("browser")) as page:
@@ -103,7 +104,9 @@ class Day:
                 if line.startswith("python3 -m venv"):
                     self.install_what_pip_would_fetch()
                 elif line.startswith("pip install"):
-                    shown = self.terminal.run("python -c 'import airflow_segments_provider as ours; print(ours.__file__)'")
+                    shown = self.terminal.run(
+                        "python -c 'import airflow_segments_provider as ours; print(ours.__file__)'"
+                    )
                     assert Path(shown.strip()).is_relative_to(self.terminal.folder / "venv")
                 elif line.startswith("airflow dags test"):
                     assert "+200 -0 =200 members" in shown
@@ -137,10 +140,9 @@ class Day:
     def read_the_plan(self) -> None:
         """Read the plan of the first run in the log view."""
         run = self.airflow.run_that_logged("trial_users", "+200 -0 =200 members")
-        self.airflow.page.open(f"{self.airflow.url}/dags/trial_users")
         entry = self.airflow.open_log("trial_users", run, "Plan for")
         self.check_lines(entry)
-        self.airflow.picture("plan", entry.top - 40, entry.bottom + 60)
+        self.airflow.picture("plan", entry.top - LINE, entry.bottom + 3 * LINE)
         self.said.append(
             f"fit into the log view: {entry.fits[0]} characters in a first line, {entry.fits[1]} in others"
         )
@@ -164,7 +166,7 @@ class Day:
         assert self.airflow.wait("trial_users", run) == "success"
         entry = self.airflow.open_log("trial_users", run, "Approved by")
         self.check_lines(entry)
-        self.airflow.picture("approved", entry.top, entry.bottom + 20)
+        self.airflow.picture("approved", entry.top, entry.bottom + LINE)
 
     def check_lines(self, entry: Entry) -> None:
         """Each line is one row; it fits, unless it has no space to be broken at, such as a path."""
@@ -182,6 +184,10 @@ class Day:
         self.airflow.open_connection_form("walkme_default", "WalkMe")
         self.airflow.page.wait_for(f"{DIALOG}.querySelector('[name=password]')")
         self.airflow.picture_of("connection-form", DIALOG)
+        self.airflow.open_section("Extra Fields")
+        fields = self.airflow.page.evaluate(f"[...{DIALOG}.querySelectorAll('[name^=element_]')].map(one => one.name)")
+        assert fields[0] == "element_system_guid"
+        self.airflow.picture_of("connection-extra", DIALOG)
         self.airflow.open_connection_form("docebo_default", "Docebo")
         self.airflow.fill(host=docebo["host"], login=docebo["login"], password=docebo["password"])
         self.airflow.save()
@@ -192,7 +198,7 @@ class Day:
     def begin_anew(self) -> None:
         """Begin with an empty sandbox and no ledger: the DAGs of the pages have the same segments."""
         self.sandbox.client.reset()
-        shutil.rmtree(self.terminal.folder / "airflow" / "segments_ledger")
+        shutil.rmtree(self.terminal.folder / "airflow" / "segments_ledger", ignore_errors=True)
 
     def run(self, dag_id: str, **conf: object) -> str:
         """Switch a DAG on, wait for its scheduled run or start one, switch it off, and return the state of the run."""
@@ -248,8 +254,15 @@ class Day:
                 shown = self.terminal.run(line.replace("7ffbc23a", digits))
                 if "approvals" in line:
                     assert digits in shown
-        # The approval was withdrawn at the end.
+        # The approval was withdrawn at the end; then the cleared task of the failed run applies the plan.
         assert self.run("approval", approve=digest) == "failed"
+        run = list(self.airflow.runs("approval"))[-1]
+        self.terminal.run(f"python -m airflow_segments_provider ledger approve 'Trial users' {digits}")
+        self.airflow.pause("approval", False)
+        self.airflow.call("dags/approval/clearTaskInstances", "POST", {"dry_run": False, "dag_run_id": run})
+        assert self.airflow.wait("approval", run) == "success"
+        assert len(self.sandbox.members()["Trial users"]) == 4
+        self.airflow.pause("approval", True)
         self.say("commands")
 
     def start_the_examples(self) -> None:
@@ -265,6 +278,8 @@ class Day:
                 self.airflow.pause(name, False)
                 self.airflow.open_trigger_form(name, **conf)
                 run = self.airflow.submit(name)
+                taken = self.airflow.call(f"dags/{name}/dagRuns/{quote(run)}")["conf"]
+                assert {key: taken[key] for key in conf} == conf
                 state = self.airflow.wait(name, run, lambda: self.sandbox.client.advance(600))
                 assert state == "success", self.airflow.tasks(name)
                 held = scene.members()
