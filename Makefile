@@ -16,7 +16,7 @@ IN_NEWEST := .ci/env airflow-$(NEWEST)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-fast test-all test-beta lint lint-ruff lint-format lint-types lint-layout bench costs locks clean tools newest
+.PHONY: help demo demo-all test test-fast test-all test-beta lint lint-ruff lint-format lint-types lint-layout docs bench costs locks clean tools newest
 
 help:  ## this list
 	@echo "All of these set up what they need, below build/; a Python 3.11+ is enough."
@@ -52,6 +52,7 @@ test-beta: test-$(BETA)  ## the tests on the next Airflow, before its release; a
 APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/cli/contract tests/faults tests/hooks \
 	tests/http tests/cli/ledger tests/operators/test_too_few.py tests/sync tests/vendors tests/packaging tests/sandbox tests/unusual \
 	tests/demo/test_demo_all.py \
+	$(addprefix tests/docs/test_,commands.py how_to.py links.py readme.py reference.py tutorial.py) \
 	$(addprefix tests/sources/test_,batches.py case.py database_errors.py files.py files_damage.py files_load.py files_memory.py files_paths.py \
 	id_set.py ids.py statement.py values.py)
 LEFT_OUT = $(if $(ALL)$(ARGS)$(filter-out $(OLDEST),$*),,$(APART:%=--ignore=%))
@@ -61,6 +62,10 @@ test-%: tools
 	@.ci/env airflow-$*
 	@echo "[test] Airflow $*"
 	@.ci/env airflow-$* python -m pytest -n $(WORKERS) --dist worksteal $(NOT_SLOW) $(LEFT_OUT) $(ARGS)
+
+docs: tools  ## these pages as HTML, off line: build/docs/index.html
+	@.ci/env docs-$(NEWEST) python -m sphinx -b html -W --keep-going -n -q -d build/docs-doctrees docs build/docs $(ARGS)
+	@echo "[docs] build/docs/index.html"
 
 lint: lint-ruff lint-format lint-types lint-layout  ## style, formatting, types, and who may import whom
 
@@ -106,6 +111,9 @@ locks: tools  ## writes the locks in .ci/locks anew from pyproject.toml
 	@echo "[locks] benchmarks"
 	@$(COMPILE) pyproject.toml --group test --group lint --group bench --extra sandbox \
 		--constraints .ci/locks/airflow-$(NEWEST).txt --output-file .ci/locks/bench-$(NEWEST).txt >/dev/null
+	@echo "[locks] pages"
+	@$(COMPILE) pyproject.toml --group docs \
+		--constraints .ci/locks/airflow-$(NEWEST).txt --output-file .ci/locks/docs-$(NEWEST).txt >/dev/null
 	@echo "[locks] tools"
 	@$(COMPILE) --group tools --output-file .ci/locks/tools.txt >/dev/null
 

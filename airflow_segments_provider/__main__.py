@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 
@@ -13,7 +14,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :param arguments: by default those of the command line.
     """
-    return run_command(command_parser("python -m airflow_segments_provider").parse_args(arguments))
+    return run_command(_parser().parse_args(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    return command_parser("python -m airflow_segments_provider")
 
 
 if __name__ == "__main__":

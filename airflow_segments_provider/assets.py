@@ -118,6 +118,8 @@ def record_change(
     asset: Asset,
     *,
     outcome: str,
+    name: str,
+    connection: str,
     counts: Mapping[str, int],
     digest: str | None,
     changed_at: str,
@@ -129,11 +131,13 @@ def record_change(
     unless an outlet or an inlet of the task has the address and another name.
 
     :param operator: the operator that is executing, not a copy of it.
+    :param name: of the segment, and the ID of the Airflow ``connection``: an address has no name.
     :param counts: numbers only, because Airflow shows events to all users.
     :param digest: of the plan that was applied, if any.
     :param changed_at: as in the task's result.
     """
-    extra = {"outcome": outcome, "counts": dict(counts), "digest": digest, "changed_at": changed_at}
+    extra: dict[str, Any] = {"outcome": outcome, "name": name, "connection": connection}
+    extra |= {"counts": dict(counts), "digest": digest, "changed_at": changed_at}
     events: Any = context.get("outlet_events")
     if events is None:  # outside of a task of Airflow, such as in a unit test
         return

@@ -46,7 +46,7 @@ BEFORE = pytest.StashKey[Counter[tuple[str, str]]]()
 TRIED = "tried"
 # Folders whose tests open workspaces, but are not about them.
 TESTS = Path(__file__).parent
-SHARING = {"assets", "cli", "demo", "operators", "secrets", "targets"}
+SHARING = {"assets", "cli", "demo", "docs", "operators", "secrets", "targets"}
 # Fixtures with a server or with Airflow's database; those of sandboxes have names that say so.
 OVER_SOCKETS = {
     "airflow_db", "closed_port", "on_server", "postgres", "relay", "s3", "sandbox", "scene", "server", "services",

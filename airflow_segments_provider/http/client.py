@@ -38,6 +38,8 @@ NO_RATE_BUCKETS: Mapping[str, float | None] = {}
 
 # Seconds between two checks for a stop during a wait.
 LONGEST_NAP = 0.5
+# Seconds of a sleep that is logged, and between two lines about it.
+LONG_SLEEP, SHOWN_EVERY = 10.0, 60.0
 
 
 class UserId(str):
@@ -111,10 +113,13 @@ class HttpClient:
         self._stopped = True
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, unless stopped."""
-        end = time.monotonic() + seconds
+        """Sleep, unless stopped; log how long a long sleep lasts."""
+        end, shown_at = time.monotonic() + seconds, seconds
         while (left := end - time.monotonic()) > 0:
             self._check_stopped()
+            if seconds >= LONG_SLEEP and left <= shown_at:
+                logger.info("The next request to %s follows in %.0f s.", self.vendor, left)
+                shown_at = left - SHOWN_EVERY
             time.sleep(min(left, LONGEST_NAP))
 
     @property

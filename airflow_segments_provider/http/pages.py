@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Hashable, Iterator
 from typing import TypeVar
 
 from airflow_segments_provider.errors import UnexpectedReply
+from airflow_segments_provider.progress import ProgressLog
 
 Page = TypeVar("Page")
+
+logger = logging.getLogger(__name__)
 
 # Two million entries at 100 a page.
 MOST_PAGES = 20_000
@@ -25,6 +29,7 @@ def pages(
     :raises UnexpectedReply: a cursor repeats, so that the list would never end, or there are too many pages.
     """
     seen: set[bytes] = set()
+    progress = ProgressLog(logger, "pages read")
     cursor: Hashable | None = first
     while cursor is not None:
         # The digest: a cursor may have any length.
@@ -34,6 +39,7 @@ def pages(
         seen.add(digest)
         check_count(len(seen))
         page = fetch(cursor)
+        progress.add()
         yield page
         cursor = following(page)
 

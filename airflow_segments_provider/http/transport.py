@@ -38,6 +38,8 @@ READS = frozenset({"GET", "HEAD"})
 _PORTS = {"http": 80, "https": 443}
 # The characters that all URL parsers treat alike: no space, no control character, no backslash.
 _PLAIN = re.compile(r"[!-\[\]-~]+")
+# The texts of OpenSSL's errors, old and new, where a response to a handshake is not TLS.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "record layer failure")
 _BAD_ADDRESS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
@@ -229,7 +231,7 @@ class Transport:
                 stream=True,
             )
         except Exception as error:  # noqa: BLE001  # any error may quote the URL or a header
-            failure = self._translate(call, error)
+            failure = self._translate(call, url, error)
         # Raised outside of the handler, or the library's error, with its text, would be its context.
         raise failure
 
@@ -269,7 +271,7 @@ class Transport:
                     **context,
                 )
             except Exception as error:  # noqa: BLE001  # as in _open
-                failure = self._translate(call, error)
+                failure = self._translate(call, response.url, error)
             if failure is not None:
                 raise failure
             if not piece:
@@ -309,37 +311,52 @@ class Transport:
             )
         return target
 
-    def _translate(self, call: Call, error: Exception) -> VendorUnavailable | ConfigurationError:
+    def _translate(self, call: Call, url: str, error: Exception) -> VendorUnavailable | ConfigurationError:
+        vendor = f"{call.vendor} ({_host(url)})"
         if _is_too_slow(error):
-            return VendorUnavailable(f"{call.vendor} answered {call} too slowly.", maybe_done=True, **call.context)
-        cause = getattr(error.args[0], "reason", None) if error.args else None
-        host = "the proxy" if isinstance(error, requests.exceptions.ProxyError) else "the host"
+            return VendorUnavailable(f"{vendor} answered {call} too slowly.", maybe_done=True, **call.context)
         if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
             return ConfigurationError(
-                f"{call.vendor}'s certificate is not trusted, so nothing was sent. If the host uses a private "
+                f"The certificate of {vendor} is not trusted, so nothing was sent. If the host uses a private "
                 "certificate authority, set the connection's `verify` to the path of its CA bundle."
             )
         if "CA certificate bundle" in str(error):
-            return ConfigurationError(
-                f"{call.vendor} cannot be called: the CA bundle of REQUESTS_CA_BUNDLE is not there."
-            )
+            return ConfigurationError(f"{vendor} cannot be called: the CA bundle of REQUESTS_CA_BUNDLE is not there.")
         if isinstance(error, _BAD_ADDRESS):
-            return ConfigurationError(f"{call.vendor} cannot be called: the host or a proxy is not a valid address.")
-        if isinstance(error, requests.exceptions.ConnectTimeout):
-            what, maybe_done = f"{host} did not accept a connection in {self._settings.connect_timeout:g} s", False
-        elif isinstance(cause, (NewConnectionError, NameResolutionError)):
-            found = "has no known address" if isinstance(cause, NameResolutionError) else "refused the connection"
-            what, maybe_done = f"{host} {found}", False
-        elif isinstance(error, requests.exceptions.ProxyError):
-            what, maybe_done = "the proxy did not let it through", False
-        elif isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
-            what, maybe_done = f"no response in {self._settings.read_timeout:g} s", True
-        else:
-            what, maybe_done = "the connection broke before the response was complete", True
+            return ConfigurationError(f"{vendor} cannot be called: the host or a proxy is not a valid address.")
+        what, maybe_done = self._reason(error, url)
         unknown = " Whether it was carried out is not known." if maybe_done and call.method != "GET" else ""
         return VendorUnavailable(
-            f"{call.vendor} could not be reached by {call}: {what}.{unknown}", maybe_done=maybe_done, **call.context
+            f"{vendor} could not be reached by {call}: {what}.{unknown}", maybe_done=maybe_done, **call.context
         )
+
+    def _reason(self, error: Exception, url: str) -> tuple[str, bool]:
+        """Return why a request has no response, and whether the vendor may have carried it out."""
+        cause = getattr(error.args[0], "reason", None) if error.args else None
+        host = "the proxy" if isinstance(error, requests.exceptions.ProxyError) else "the host"
+        if isinstance(error, requests.exceptions.ConnectTimeout):
+            return f"{host} did not accept a connection in {self._settings.connect_timeout:g} s", False
+        if isinstance(cause, (NewConnectionError, NameResolutionError)):
+            found = "has no known address" if isinstance(cause, NameResolutionError) else "refused the connection"
+            return f"{host} {found}", False
+        if isinstance(error, requests.exceptions.ProxyError):
+            return "the proxy did not let it through", False
+        if isinstance(error, requests.exceptions.SSLError) and any(text in str(error) for text in _NO_TLS):
+            return "the host did not answer with TLS, so it may be one for http, or the port may be wrong", False
+        if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
+            return f"no response in {self._settings.read_timeout:g} s", True
+        broke = "the connection broke before the response was complete"
+        plain = isinstance(error, requests.exceptions.ConnectionError) and not url.startswith("https")
+        return broke + ("; the host may require https" if plain else ""), True
+
+
+def _host(url: str) -> str:
+    """Return the host of a URL for a message, with its port unless that is the usual one."""
+    try:
+        scheme, host, port = origin_of(url)
+    except ValueError:
+        return "the host is not an address"
+    return host if port == _PORTS[scheme] else f"{host}:{port}"
 
 
 def _is_too_slow(error: BaseException | None) -> bool:

@@ -132,6 +132,7 @@ class AlteryxServerCreateUserGroupOperator(ExactMembersOperator, AlteryxServerOp
 class AlteryxServerUpdateUserGroupOperator(AlteryxServerUserGroupOperator):
     """Change the name or the role of a user group; None leaves it unchanged.
 
+    :param new_name: 1 to 255 characters.
     :param role: as for :class:`AlteryxServerCreateUserGroupOperator`.
     """
 
@@ -194,6 +195,8 @@ class AlteryxServerAddUserGroupUsersOperator(FoundUsersOperator, AlteryxServerUs
     :class:`AlteryxServerCreateUserGroupOperator`.
 
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
+
+    :param on_refused: ``fail`` or ``skip``, as for a create.
     """
 
     template_fields: Sequence[str] = (

@@ -295,6 +295,8 @@ class UsersOperator(VendorOperator):
                 context,
                 asset,
                 outcome=result["outcome"],
+                name=str(result.get("name") or ""),
+                connection=self.hook.conn_id,
                 counts=counts,
                 digest=None,
                 changed_at=result["changed_at"],

@@ -107,6 +107,8 @@ class DoceboCreateGroupOperator(ExactMembersOperator, DoceboOperator):
     ``identify_by`` is ``id`` (the user's number), ``email`` or ``username``. An automatic group may have ``user_ids``
     besides the members by its rules.
 
+    :param description: of the group.
+    :param exclude_deactivated_users: of an automatic group.
     :param name: 1 to 255 characters; an existing group is found by its name.
     :param type: ``manual``, or ``automatic``, which needs a ``ruleset``.
     :param ruleset: a :class:`~airflow_segments_provider.vendors.docebo.rules.Ruleset`, or a dict in the API's form.
@@ -170,6 +172,9 @@ class DoceboUpdateGroupOperator(DoceboGroupOperator):
 
     Returns what :class:`DoceboCreateGroupOperator` returns.
 
+    :param new_name: 1 to 255 characters.
+    :param description: of the group.
+    :param exclude_deactivated_users: of an automatic group.
     :param ruleset: as for :class:`DoceboCreateGroupOperator`; it replaces the former one as a whole.
     """
 
@@ -348,6 +353,9 @@ class DoceboAddGroupUsersOperator(FoundUsersOperator, DoceboGroupOperator):
     Returns what :class:`DoceboCreateGroupOperator` returns. One of ``user_ids``, ``branch_ids`` and ``group_ids`` is
     required; an empty list adds no user.
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.FoundUsersOperator`.
+
+    :param branch_ids: branches whose users are added.
+    :param group_ids: groups whose members are added, by either ID.
     """
 
     template_fields: Sequence[str] = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,11 +11,12 @@ from urllib.parse import quote
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
-from airflow_segments_provider.errors import InvalidInput, LedgerBusy, RunSuperseded, SyncIncomplete
+from airflow_segments_provider.errors import InvalidInput, LedgerBusy, PlanRefused, RunSuperseded, SyncIncomplete
 from airflow_segments_provider.links import PlanLink, SegmentLink
 from airflow_segments_provider.operators.base import SegmentsOperator
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.operators.user_list import UserListFile
+from airflow_segments_provider.progress import ProgressLog
 from airflow_segments_provider.sources.values import UserSource, read_values
 from airflow_segments_provider.sync.ledger.timing import now_ms
 from airflow_segments_provider.targets.base import Segment
@@ -70,6 +70,8 @@ def ledger_of(context: Context, target: Target, key: SegmentKey, path: str | Non
         target.limits.request_timeout,
         timing,
         witness=LedgerVariable(key.folder),
+        name=key.name,
+        connection=key.connection,
     )
 
 
@@ -101,34 +103,6 @@ def as_of(context: Context) -> int | None:
         moment = context.get("data_interval_end") or moment
     moment = moment or getattr(run, "partition_date", None) or getattr(run, "run_after", None)
     return min(int(moment.timestamp() * 1000), now_ms()) if moment else None
-
-
-# Seconds between two lines of progress.
-PROGRESS_EVERY = 5.0
-
-
-def progress_log(log: Any) -> Callable[[Progress], None]:
-    """Return a callback that logs the progress of a run every few seconds.
-
-    :param log: an operator's; its class differs between Airflow versions.
-    """
-    began = logged = time.monotonic()
-
-    def show(progress: Progress) -> None:
-        nonlocal logged
-        now = time.monotonic()
-        if progress.done < progress.total and now - logged < PROGRESS_EVERY:
-            return
-        logged, rate = now, progress.done / max(now - began, 0.001)
-        log.info(
-            "%s of %s users sent, %s a second, about %d s left.",
-            f"{progress.done:,}",
-            f"{progress.total:,}",
-            f"{rate:,.0f}",
-            (progress.total - progress.done) / rate if rate else 0.0,
-        )
-
-    return show
 
 
 def log_result(log: Any, synced: Synced) -> None:
@@ -164,6 +138,7 @@ def result_of(synced: Synced, names: Mapping[str, Any]) -> dict[str, Any]:
         "system": key.system,
         "segment": key.segment,
         "name": key.name,
+        "connection": key.connection,
         "outcome": synced.outcome,
         "counts": synced.counts,
         "rejected": synced.rejected,
@@ -233,10 +208,10 @@ class SyncMembersOperator(SegmentsOperator):
     (how many of the wanted users are members, by the vendor's responses), ``digest`` of the plan, ``changed_at`` and
     ``changed_in`` (time and ledger generation of the last change, which an earlier run may have made), ``report`` (the
     folder of the plan and of the rows that were left out), and the segment's ``vendor``, ``system``, ``segment``,
-    ``name``. For WalkMe, ``system_guid`` and ``segment_guid`` are added, for Docebo ``group_id``, for Alteryx Server
-    ``user_group_id``, for Zendesk ``user_segment_id``, so that the vendors' sensors and operators accept the result.
-    The XCom ``plan`` has the counts and the digest, also of a plan that was refused. After a change, Airflow gets an
-    event of the segment's asset; see :mod:`airflow_segments_provider.assets`.
+    ``name`` and ``connection``. For WalkMe, ``system_guid`` and ``segment_guid`` are added, for Docebo ``group_id``,
+    for Alteryx Server ``user_group_id``, for Zendesk ``user_segment_id``, so that the vendors' sensors and operators
+    accept the result. The XCom ``plan`` has the counts and the digest, also of a plan that was refused. After a change,
+    Airflow gets an event of the segment's asset; see :mod:`airflow_segments_provider.assets`.
 
     An Airflow variable ``segments_ledger_…`` for each segment detects a ledger that was lost or restored from an older
     copy.
@@ -327,6 +302,7 @@ class SyncMembersOperator(SegmentsOperator):
     ui_color = "#e8eefc"
     source = UserIdsField()
     _reached: Target | None = None
+    _shown: Mapping[str, int] | None = None
     _killed = _ended = False
 
     def __init__(
@@ -401,7 +377,7 @@ class SyncMembersOperator(SegmentsOperator):
         :raises TaskDeferred: another run holds the ledger, and ``deferrable`` lets this one wait for it.
         :raises AirflowSkipException: the segment has newer data already, and ``on_older`` says to skip the task.
         """
-        self._ended = False
+        self._ended, self._shown = False, None
         try:
             self._prepare(context)
             return self._sync(context)
@@ -473,7 +449,7 @@ class SyncMembersOperator(SegmentsOperator):
                 as_of=as_of(context),
                 approver=approver(context),
                 stopped=self._is_killed,
-                on_progress=progress_log(self.log),
+                on_progress=self._show_progress(),
                 on_plan=lambda plan: self._show(context, plan),
                 on_look_up=self._show_look_up,
                 keep_list=lambda name, path: UserListFile(
@@ -482,6 +458,10 @@ class SyncMembersOperator(SegmentsOperator):
             )
             try:
                 synced = sync.run()
+            except PlanRefused as refused:
+                if refused.details:
+                    self.log.error("%s", refused.details)  # noqa: TRY400  # Airflow logs the exception
+                raise
             except RunSuperseded as newer:
                 if settings.on_older != "skip":
                     raise
@@ -516,15 +496,19 @@ class SyncMembersOperator(SegmentsOperator):
         key = synced.plan.key
         variable = LedgerVariable(key.folder)
         if synced.outcome == "changed" or not variable.is_reported(synced.changed_in):
-            event = {name: result[name] for name in ("outcome", "counts", "digest", "changed_at")}
-            record_change(self, context, segment_asset(key.vendor, key.base_url, key.system, key.segment), **event)
+            event = {name: result[name] for name in ("outcome", "name", "counts", "digest", "changed_at")}
+            asset = segment_asset(key.vendor, key.base_url, key.system, key.segment)
+            record_change(self, context, asset, connection=key.connection, **event)
         variable.report(synced.changed_in)
 
     def _show(self, context: Context, plan: Plan) -> None:
         """Log the plan and push its counts, before the guard decides on it."""
-        from airflow_segments_provider.sync.report import markdown
+        from airflow_segments_provider.sync.report import summary
 
-        self.log.info("Plan for %s:\n%s", plan.key, markdown(plan))
+        # The plan before a segment is created has the same counts as the one after it.
+        if plan.counts != self._shown:
+            self.log.info("%s", summary(plan))
+        self._shown = plan.counts
         context["ti"].xcom_push(key="plan", value={"counts": plan.counts, "digest": plan.digest})
         # On Airflow 2.11, a task of `dag.test()` may have no address.
         self.plan_url = getattr(context["ti"], "log_url", "")
@@ -537,6 +521,16 @@ class SyncMembersOperator(SegmentsOperator):
         if self.vendor_url != target.url:
             self.vendor_url = target.url
             SegmentLink().push(context, self.vendor_url)
+
+    def _show_progress(self) -> Callable[[Progress], None]:
+        shown: ProgressLog | None = None
+
+        def show(progress: Progress) -> None:
+            nonlocal shown
+            shown = shown or ProgressLog(self.log, "users sent", progress.total)
+            shown.show(progress.done)
+
+        return show
 
     def _show_look_up(self, users: int, requests: int, duration: timedelta | None) -> None:
         takes = f", about {duration} at the connection's rate" if duration else ""

@@ -71,6 +71,8 @@ class WalkMeChangeOperator(WalkMeOperator):
                 context,
                 walkme_asset(self.hook.client.base_url, change.system_guid, change.segment_guid),
                 outcome=change.outcome,
+                name=change.name or "",
+                connection=self.hook.conn_id,
                 counts={"users_sent": change.users_sent, "users_rejected": sum(change.users_rejected.values())},
                 digest=None,
                 changed_at=result["changed_at"],
@@ -177,6 +179,8 @@ class WalkMeUpdateSegmentOperator(UsersOperator, WalkMeExistingSegmentOperator):
     Returns what :class:`WalkMeCreateSegmentOperator` returns. The parameters of users are the same. See
     https://developer.walkme.com/reference/update-segment.
 
+    :param external_id: in place of ``segment``; one call more.
+    :param name: in place of both; one call more.
     :param action: ``add``, ``remove`` or ``override``; the last accepts 25,000 user IDs at most.
     :param allow_empty: let ``override`` with an empty list remove all members; the other actions then make no call.
     """
@@ -212,6 +216,8 @@ class WalkMeDeleteSegmentOperator(WalkMeExistingSegmentOperator):
 
     Returns what :class:`WalkMeCreateSegmentOperator` returns.
 
+    :param external_id: in place of ``segment``; one call more.
+    :param name: in place of both; one call more.
     :param if_missing: ``skip`` accepts a missing segment, ``fail`` fails.
     :param if_unsupported: where WalkMe's API rejects the deletion, which it does not document: ``empty`` removes all
         members, ``fail`` fails.

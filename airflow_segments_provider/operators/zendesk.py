@@ -129,6 +129,8 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
     ``user_ids`` are in the segment besides those who fit its rules. ``identify_by`` is ``id``, ``email`` (one call for
     each address) or ``external_id``. A list of the other parameters may also be a text that holds one (JSON).
 
+    :param or_tags: a user needs one of them.
+    :param group_ids: a member of the staff needs one of them.
     :param name: 1 to 255 characters; an existing segment is found by its name.
     :param user_type: ``signed_in_users`` or ``staff``.
     :param tags: a user needs all of them; of ``or_tags``, one. The tags of a user's organizations count.
@@ -184,6 +186,11 @@ class ZendeskUpdateUserSegmentOperator(ExactMembersOperator, ZendeskUserSegmentO
     Returns what :class:`ZendeskCreateUserSegmentOperator` returns. The parameters of users and rules are the same; None
     leaves a rule, the type or the name unchanged.
 
+    :param new_name: no other custom segment may have it.
+    :param user_type: ``signed_in_users`` or ``staff``.
+    :param or_tags: a user needs one of them.
+    :param organization_ids: a signed-in user needs one of them.
+    :param group_ids: a member of the staff needs one of them.
     :param action: ``add`` or ``remove`` these users, or ``set`` the added users to exactly these.
     :param tags: an empty list removes the rule, as for the other rules.
     """
@@ -427,6 +434,7 @@ class ZendeskApplyUserSegmentOperator(ZendeskUserSegmentOperator):
 
     Returns ``article_id, topic_id, user_segment_id, changed``.
 
+    :param topic_id: either this or ``article_id``.
     :param article_id: either this or ``topic_id``.
     :param clear: in place of a segment: all visitors may see the article or topic, also without signing in.
     """

@@ -50,6 +50,9 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
     Returns ``group_id, members, users_missing, populated_at``. If the group is deleted meanwhile, the sensor fails at
     once with ``NotFound``.
 
+    :param docebo_conn_id: the connection.
+    :param max_wait: seconds between polls at most.
+    :param exponential_backoff: whether each wait is longer than the one before.
     :param group: the result of the change (``create.output``), or of a sync (``sync.output``), which also sets
         ``min_count``; a manual group without a background job needs one poll.
     :param group_id: in place of ``group``: the uuid, or the number of the former groups service.

@@ -39,6 +39,10 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
 
     Returns ``system_guid, segment_guid, external_id, name, visible_at``.
 
+    :param external_id: in place of ``segment``.
+    :param name: in place of ``segment``.
+    :param system_guid: the WalkMe system; by default the connection's own.
+    :param walkme_conn_id: the connection.
     :param segment: the result of a create, update or sync (``create.output``), which also has ``changed_at``. The wait
         for a sync that was only planned is skipped.
     :param segment_guid: in place of ``segment``, as are ``external_id`` and ``name``.

@@ -42,6 +42,9 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
 
     Returns ``jobs, users_updated, users_failed``: the last by Zendesk's reason.
 
+    :param zendesk_conn_id: the connection.
+    :param max_wait: seconds between polls at most.
+    :param exponential_backoff: whether each wait is longer than the one before.
     :param job_ids: the result of :class:`~airflow_segments_provider.operators.zendesk.ZendeskUpdateUsersOperator`
         (``update.output``); or a job's ID, or several; or a text that holds any of these (JSON). An empty list is a
         success without a call.

@@ -242,9 +242,10 @@ class Sending:
         if acknowledged.in_doubt is not None:
             until = acknowledged.in_doubt + self.ledger.settling
             raise LedgerBusy(
-                f"{self.ledger.folder}: the members were replaced, but an earlier try of that request was not answered "
-                "and may still be carried out; it would undo what is sent before. Nothing further was sent. Run the "
-                f"task again after {moment(until)}: it continues from there.",
+                f"{self.ledger.title}: the members were replaced, but an earlier try of that request was not answered "
+                f"and may still be carried out; it would undo what is sent before. It was sent by "
+                f"{moment(acknowledged.in_doubt)}. Nothing further was sent. Run the task again after {moment(until)}: "
+                "it continues from there.",
                 until=until,
             )
 

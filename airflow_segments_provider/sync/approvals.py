@@ -36,9 +36,6 @@ from airflow_segments_provider.sync.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
-# Enough of a digest to name a plan at a terminal: sha256: and 12 digits.
-SHOWN = 19
-
 
 class KeptPlan(File):
     """A plan, the limits that it exceeds, and when it was kept."""
@@ -101,7 +98,7 @@ def delete_old(ledger: Ledger) -> None:
             if _written(store.read(f"{REPORTS}/{name}/plan.json"), "written_ms", before):
                 store.delete_folder(f"{REPORTS}/{name}")
     except SegmentsError:
-        logger.warning("Old plans and reports of the ledger %s could not be deleted.", ledger.folder)
+        logger.warning("Old plans and reports of the ledger of %s could not be deleted.", ledger.title)
 
 
 def _written(content: bytes | None, name: str, before: int) -> bool:
@@ -186,7 +183,8 @@ def load(ledger: Ledger, workspace: Workspace, key: SegmentKey, digest: str | No
         content, ended = store.read(f"{PLANS}/{name}.json"), read_ending(store, name)
         if content is None or (ended and ended.withdrawn):
             continue
-        plan, approval = replace(_read(content, name).plan, key=key), None if digest else read_approval(store, name)
+        stored, approval = _read(content, name), None if digest else read_approval(store, name)
+        plan = replace(stored.plan, key=key, kept_at=stored.kept_at)
         if plan.notes == ledger.state.notes and (digest or approval):
             found.append((name, plan, f"{approval.by} at {moment(approval.at)}" if approval else by))
     if not found:
@@ -249,26 +247,6 @@ def kept(store: Store) -> list[KeptPlan]:
     names = named(store, PLANS, PLAN)
     found = [(name, store.read(f"{PLANS}/{name}")) for name in names]
     return [_read(content, name) for name, content in found if content is not None]
-
-
-def refusal(plan: Plan, breaches: Sequence[str], report: str | None = None, notice: str = "") -> str:
-    """Return the message of a rejected plan: the limits, and the ways out.
-
-    :param report: the folder of the plan's report; None where there is no ledger to keep it in.
-    :param notice: a sentence about an approval that did not apply.
-    """
-    prefix = f"{notice} " if notice else ""
-    if report is None:
-        return (
-            f"{prefix}The plan for {plan.key} was refused and nothing was created or sent: {'; '.join(breaches)}. "
-            "Correct the source, or set the parameter named beside the limit."
-        )
-    return (
-        f"{prefix}The plan for {plan.key} was refused and nothing was sent: {'; '.join(breaches)}. Its report "
-        f'is in {report}/plan.md. To apply exactly this plan once: approve="{plan.digest}", or `python -m '
-        f"airflow_segments_provider ledger approve {plan.key.folder} {plan.digest[:SHOWN]}`. To change a limit "
-        "for good, set the parameter named beside it."
-    )
 
 
 def _read(content: bytes, name: str) -> KeptPlan:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from airflow_segments_provider.errors import InvalidInput, PlanRefused, Stopped
+from airflow_segments_provider.errors import InvalidInput, Stopped
 from airflow_segments_provider.sources.ids import as_is
 from airflow_segments_provider.sources.limits import breach_of_invalid, breach_of_unmatched
 from airflow_segments_provider.sync import approvals, report
@@ -304,12 +304,11 @@ class Sync:
         found = breaches(plan, self.settings)
         if not staged.wanted and self.settings.mode != "mirror" and not self.settings.allow_empty:
             found.append("the source has no users, and the new segment would have none (`allow_empty=True` allows it)")
-        if found or self.settings.plan_only:
-            self.on_plan(plan)
+        self.on_plan(plan)
         if self.settings.plan_only:
             return Synced(plan, "planned", plan.counts, breaches=tuple(found))
         if found:
-            raise PlanRefused(approvals.refusal(plan, found), digest=plan.digest, breaches=found)
+            raise report.refused(plan, found, kept=False)
         self.check()
         creation_marker.make(self.target, self.system())
         return None
@@ -435,8 +434,7 @@ class Sync:
             return plan
         approvals.keep(ledger, self.workspace, plan, found)
         written = self.report(ledger, staged, plan, "Refused", found)
-        message = approvals.refusal(plan, found, written, " ".join(notices))
-        raise PlanRefused(message, digest=plan.digest, breaches=found)
+        raise report.refused(plan, found, kept=True, report=written, notices=notices)
 
     def report(
         self, ledger: Ledger, staged: Staged | None, plan: Plan, verdict: str = "", found: Sequence[str] = ()

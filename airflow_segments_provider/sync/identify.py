@@ -6,11 +6,13 @@ two identities of one user are one member.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from airflow_segments_provider.errors import PlanRefused, UnexpectedReply
+from airflow_segments_provider.progress import ProgressLog
 from airflow_segments_provider.sources.ids import IdCheck, all_without_case
 from airflow_segments_provider.sync.ledger.state import Members
 from airflow_segments_provider.sync.ledger.timing import milliseconds
@@ -18,6 +20,8 @@ from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.staging import Staged
 from airflow_segments_provider.sync.target import Target
 from airflow_segments_provider.sync.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 # Rows that are normalised at once, and users that are looked up between two checks where each takes a request.
 CHUNK, BATCH = 10_000, 400
@@ -122,6 +126,7 @@ def look_up(
                 breaches=[breach],
             )
         begin(users, look.requests, duration)
+        progress = ProgressLog(logger, "users looked up", users)
         size = BATCH if look.requests * PER_REQUEST > users else CHUNK
         for some in workspace.ranges("to_look_up", size):
             check()
@@ -131,6 +136,7 @@ def look_up(
             ids = dict(zip(known, target.normalise(checked_ids(target, list(known.values()))), strict=True))
             by_identity = {identity: ids.get(value) for identity, value in rows if value in found}
             members.identities.put(target.identity, [identity for identity, _ in rows], by_identity, now)
+            progress.add(len(rows))
             save()
         return look.requests
 

@@ -47,7 +47,7 @@ SETTLED = ("adopt", "forget", "gone")
 KINDS = (*SENT, *SETTLED, "waiting", "skipped")
 # What a list of members and look-ups show; 0 without them.
 FOUND = ("strangers", "missing", "unmatched", "looked_up")
-COUNTED = frozenset({*KINDS, *FOUND, "wanted", "baseline", "duplicates", "changed", "invalid"})
+COUNTED = frozenset({*KINDS, *FOUND, "wanted", "baseline", "after", "resent", "duplicates", "changed", "invalid"})
 
 OWNED, UNCERTAIN, ADDING, REMOVING, REJECTED, WAITING, SETTLED_DOUBT = (1 << bit for bit in range(7))
 
@@ -70,11 +70,12 @@ class Plan:
         accounts for, are unchanged.
     :param as_of: the time that its data represents, in milliseconds since 1970.
     :param counts: ``wanted, duplicates, invalid``; ``changed``: IDs that were stripped or normalised; ``baseline``: the
-        members before, as far as known; ``add, remove`` and, rejected before, ``again, remove_again``; ``adopt``:
-        members already, and owned or certain from now on; ``waiting``: rejected before and not tried again yet;
-        ``skipped``: removals that were left out; ``gone``: members who leave by a replacement; ``forget``: rejected
-        before and no longer wanted; ``strangers``: listed members who are not wanted and whom no sync has added;
-        ``missing``: owned members who are not listed; ``unmatched``: users of the source who were not found;
+        members before, as far as known, and ``after`` it, 0 where a source only removes; ``add, remove`` and, rejected
+        before, ``again, remove_again``; ``resent``: of ``add``, those whose earlier request had an unknown outcome;
+        ``adopt``: members already, and owned or certain from now on; ``waiting``: rejected before and not tried again
+        yet; ``skipped``: removals that were left out; ``gone``: members who leave by a replacement; ``forget``:
+        rejected before and no longer wanted; ``strangers``: listed members who are not wanted and whom no sync has
+        added; ``missing``: owned members who are not listed; ``unmatched``: users of the source who were not found;
         ``looked_up``: users who were looked up.
     :param new: of the users to ``add`` and to ``remove``, those that no accepted plan has begun with.
     :param replacement: the run that requested a replacement; empty for another plan.
@@ -88,6 +89,7 @@ class Plan:
     :param digest: SHA-256 of everything that it would do; empty until :func:`write_actions`.
     :param samples: patterns of the IDs to ``add`` and to ``remove``, with their numbers.
     :param approved_by: the user who approved this plan; empty for a stored one, and for one within the limits.
+    :param kept_at: when an approved plan was made, in milliseconds since 1970; 0 for any other.
     """
 
     key: SegmentKey
@@ -111,6 +113,7 @@ class Plan:
     invalid: dict[Label, Count] = field(default_factory=dict)
     samples: dict[Label, dict[Annotated[Text, Field(max_length=LONGEST)], Count]] = field(default_factory=dict)
     approved_by: Literal[""] | Text = ""
+    kept_at: Moment = 0
 
     @property
     def approved(self) -> bool:
@@ -158,7 +161,9 @@ def make_plan(
     settled: int | None = None,
     skip_removals: bool = False,
 ) -> Plan:
-    """Compare the wanted users with the known ones, and make the table ``actions``: ``id``, ``action``, and ``new``.
+    """Compare the wanted users with the known ones, and make the table ``actions``.
+
+    Its columns are ``id``, ``action``, ``new``, whether the user is a ``member`` before, and ``resent``.
 
     :param now: milliseconds since 1970.
     :param live: a table of the members that the vendor lists; None where it lists none.
@@ -181,10 +186,12 @@ def make_plan(
         flags += f" UNION ALL SELECT id, {REMOVING}::UTINYINT FROM ({REMOVED})"
     listed = f"FULL JOIN (SELECT DISTINCT id, true AS live FROM {live}) AS live USING (id)" if live else ""
     action, new = _action(draft, settings, listed=live is not None, skip_removals=skip_removals)
+    member = f"coalesce(flags, 0) & {OWNED | UNCERTAIN} <> 0{' OR live IS TRUE' if live else ''}"
+    resent = f"action = 'add' AND coalesce(flags, 0) & {UNCERTAIN} <> 0"
     workspace.run(
         f"""
         CREATE OR REPLACE TABLE {ACTIONS} AS
-        SELECT id, action, {new} AS new FROM (
+        SELECT id, action, {new} AS new, {member} AS member, {resent} AS resent FROM (
             SELECT *, {action} AS action
             FROM (SELECT id, true AS wanted FROM {staged.table}) AS wanted
             FULL JOIN ({flags}) AS known USING (id)
@@ -199,13 +206,16 @@ def make_plan(
             f"AND id IN (SELECT id FROM {staged.kept})"
         )
     summary = workspace.rows(
-        f"SELECT action, count(*), count(*) FILTER (new), count(id) FROM {ACTIONS} GROUP BY action"
+        "SELECT action, count(*), count(*) FILTER (new), count(id), count(*) FILTER (NOT member), "
+        f"count(*) FILTER (resent) FROM {ACTIONS} GROUP BY action"
     )
-    if any(users != named for _, users, _, named in summary):
+    if any(users != named for _, users, _, named, *_ in summary):
         raise LedgerDamaged(f"The ledger of {draft.key} has members without an ID. Nothing was sent. {RESTORE}")
     found = {kind: users for kind, users, *_ in summary}
-    new_ones = {kind: users for kind, _, users, _ in summary}
+    new_ones = {kind: users for kind, _, users, *_ in summary}
+    joining = {kind: users for kind, *_, users, _ in summary}
     counts = {kind: found.get(kind, 0) for kind in KINDS}
+    counts |= {"resent": sum(users for *_, users in summary)}
     counts |= {**dict.fromkeys(FOUND, 0), **(drift or {})}
     counts |= {"unmatched": sum(staged.unmatched.values()), "looked_up": staged.looked_up}
     counts |= {
@@ -214,6 +224,9 @@ def make_plan(
         "duplicates": staged.duplicates,
     }
     counts |= {"changed": staged.changed, "invalid": sum(staged.invalid.values())}
+    change = sum(joining.get(kind, 0) for kind in ("add", "again"))
+    change -= sum(found.get(kind, 0) for kind in ("remove", "remove_again", "gone"))
+    counts["after"] = 0 if draft.mode == "remove" else counts["baseline"] + change
     requests = _requests(members, counts, limits, replacing=draft.replacing)
     if requests and live is not None:
         requests += limits.listing(_listed_after(workspace, live) + unknown)

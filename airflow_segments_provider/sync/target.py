@@ -33,7 +33,7 @@ class SegmentKey:
     :param base_url: of the API; ``https`` where it has no scheme.
     :param system: the part of the account that has the segment, or an empty text.
     :param segment: the vendor's own ID; empty for one that does not exist yet.
-    :param name: for messages only.
+    :param name: and the ID of the Airflow ``connection``: for messages only.
     """
 
     vendor: str
@@ -41,6 +41,7 @@ class SegmentKey:
     system: str
     segment: str
     name: str = field(default="", compare=False)
+    connection: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         system = self.system.strip()
@@ -56,10 +57,14 @@ class SegmentKey:
         return "/".join(map(_folder_name, parts))
 
     def __str__(self) -> str:
-        named = f" {self.name!r}" if self.name else ""
-        if not self.segment:
-            return f"a new {self.vendor} segment{named}"
-        return f"{self.vendor} segment{named} ({self.segment})" if named else f"{self.vendor} segment {self.segment}"
+        new = "" if self.segment else "a new "
+        return f"{new}{segment_title(self.vendor, self.segment, self.name, self.connection)}"
+
+
+def segment_title(vendor: str, segment: str, name: str, connection: str) -> str:
+    """Return how messages name a segment: by its name where it is known, else by its ID; and the connection."""
+    shown = repr(name) if name else segment
+    return f"{vendor} segment {shown}".rstrip() + (f" (connection {connection!r})" if connection else "")
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,12 @@ class AlteryxUserGroup(Segment):
     Additions are sent in bulk, removals one by one, ``max_concurrency`` of the connection at once. Active Directory
     groups among the members are ignored.
 
+    :param name: of the user group.
     :param user_group_id: in any case.
     :param create: create a group without members where the server has none of that name.
     :param role: of a group that is created.
     :param identity: what the source has: ``id``, the server's, or ``email``.
+    :param alteryx_conn_id: the connection.
     """
 
     template_fields: Sequence[str] = ("name", "user_group_id", "role", "identity", "alteryx_conn_id")
@@ -140,10 +142,11 @@ class AlteryxTarget(SegmentTarget):
 
     def remove(self, ids: Sequence[str]) -> Applied:
         """Remove users, one request each. One whom the server does not have any more is not an error."""
-        changes = self._api.remove_users(self.segment_id, ids)
+        changes = self._api.remove_users(self.segment_id, ids, len(ids))
         if isinstance(changes.error, NotFound):
             members = self._api.group(self.segment_id).member_keys
-            changes = self._api.remove_users(self.segment_id, [user for user in ids if user in members])
+            left = [user for user in ids if user in members]
+            changes = self._api.remove_users(self.segment_id, left, len(left))
         return applied(changes)
 
     def members(self) -> Iterator[Sequence[str]]:

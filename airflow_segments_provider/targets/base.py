@@ -104,7 +104,8 @@ class SegmentTarget(Target):
     def key(self) -> SegmentKey:
         """Return the key of the segment."""
         url, segment = self.hook.client.base_url, self.segment_id
-        return SegmentKey(self.spec.vendor, url, self.system, segment, self.title or self.spec.name or "")
+        name = self.title or self.spec.name or ""
+        return SegmentKey(self.spec.vendor, url, self.system, segment, name, self.hook.conn_id)
 
     def make(self) -> None:
         """Create the segment."""

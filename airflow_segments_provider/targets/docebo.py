@@ -27,9 +27,11 @@ class DoceboGroup(Segment):
     Automatic groups are rejected: their rules would undo the sync. One request holds ``users_per_request`` of the
     connection. The members are read by one export, or, for ``identity="id"``, in pages of ``page_size``.
 
+    :param name: of the group.
     :param group_id: its UUID, or the number of the former groups service.
     :param create: create a manual group without members where Docebo has none of that name.
     :param identity: what the source has: ``id``, the user's number, ``email`` or ``username``.
+    :param docebo_conn_id: the connection.
     """
 
     template_fields: Sequence[str] = ("name", "group_id", "identity", "docebo_conn_id")

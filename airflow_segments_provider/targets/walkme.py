@@ -21,8 +21,12 @@ class WalkMeSegment(Segment):
 
     WalkMe does not list members, so only the ledger shows them. One request holds up to 25,000 IDs.
 
+    :param name: as the Editor shows it.
+    :param segment_guid: with or without hyphens; in place of the other two.
+    :param external_id: your own ID of the segment.
     :param create: create an empty segment where WalkMe lists none of that external ID or name.
     :param system_guid: in place of the connection's own.
+    :param walkme_conn_id: the connection.
     """
 
     template_fields: Sequence[str] = ("segment_guid", "external_id", "name", "system_guid", "walkme_conn_id")

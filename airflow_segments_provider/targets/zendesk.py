@@ -32,6 +32,8 @@ class ZendeskUserSegment(Segment):
     A segment needs a rule, such as a tag: without one, every signed-in user is in it. ``create`` makes one with the
     rule of ``tag``.
 
+    :param name: of the user segment.
+    :param user_segment_id: Zendesk's number of it.
     :param via: ``added_user_ids``: the list of users who are in the segment whatever its rules say, written as a whole
         after it was read. ``tag``: a tag of users, with one request for each change; Zendesk does not list the users
         with a tag exactly.
@@ -39,6 +41,7 @@ class ZendeskUserSegment(Segment):
     :param create: create a segment without members where Zendesk has none of that name.
     :param user_type: of a segment that is created: ``signed_in_users`` or ``staff``.
     :param identity: what the source has: ``id``, Zendesk's, ``email`` or ``external_id``.
+    :param zendesk_conn_id: the connection.
     """
 
     template_fields: Sequence[str] = (
@@ -253,4 +256,4 @@ class ZendeskTagTarget(ZendeskTarget):
                 rejected[user] = f"status {error.status}"
                 return error.maybe_done
 
-        return Applied(rejected, in_doubt=applied(self._api.change_each(change, ids)).in_doubt)
+        return Applied(rejected, in_doubt=applied(self._api.change_each(change, ids, len(ids))).in_doubt)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +22,6 @@ STATES = {
 }
 # How messages begin that say the same each day.
 ROUTINE = ("Plan for", "The plan and", "Users left out", "The ids come from", "Success criteria")
-_DIGEST = re.compile("sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Day:
     :param before: the segment's members; None while there is no segment.
     :param audience: what the query returns.
     :param conf: the run's params.
-    :ivar plan: the plan's counts, as the task tells them.
+    :ivar plan: the plan's counts, and its ``digest``, as the task's XCom has them.
     :ivar members: the segment's members afterwards, as the sandbox knows them.
     """
 
@@ -65,6 +63,7 @@ class Day:
     states: dict[str, str] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     plan: dict[str, int] = field(default_factory=dict)
+    digest: str = ""
     members: set[str] | None = None
     calls: list[CallRecord] = field(default_factory=list)
 
@@ -86,12 +85,6 @@ class Day:
     def shows(self, message: str) -> bool:
         """Whether a task's message is worth reading: plans are alike where they are carried out."""
         return self.outcome in ("planned", "refused") or not message.startswith(ROUTINE)
-
-    @property
-    def digest(self) -> str:
-        """That of the refused plan, from the task's error, where a person would find it."""
-        found = _DIGEST.search(self.steps["sync"].error if "sync" in self.steps else "")
-        return found.group() if found else ""
 
 
 def facts(day: Day) -> Iterator[Fact]:
@@ -118,7 +111,7 @@ def _facts(day: Day) -> Iterator[tuple[str, Any, Any]]:
     if day.outcome == "refused":
         share = f"{len(day.removed):,} of {len(day.before or ()):,} members"
         yield (
-            f"the error says {share!r} and how to approve",
+            f"the error says {share!r}, and the plan can be approved",
             share in day.steps["sync"].error and bool(day.digest),
             True,
         )

@@ -110,7 +110,8 @@ def _run_day(day: Day, sandbox: SandboxClient, say: Progress) -> None:
     instances = {name_of(ti): ti for ti in ran.get_task_instances()}
     day.state, day.states = str(ran.state), {name: str(ti.state) for name, ti in instances.items()}
     day.steps, day.calls = watch.steps, sandbox.calls()[before:]
-    day.plan = (instances["sync"].xcom_pull(task_ids="sync", key="plan") or {}).get("counts", {})
+    plan = instances["sync"].xcom_pull(task_ids="sync", key="plan") or {}
+    day.plan, day.digest = plan.get("counts", {}), plan.get("digest", "")
     day.members = next((sandbox.members(one.guid) for one in sandbox.segments() if one.name == segment), None)
 
 

@@ -27,7 +27,7 @@ def story(people: People, lag: float) -> Iterator[Day]:
     title = f"A bad day: the query has lost {lost:,} people over night. An outage upstream?"
     yield (refused := _day("a bad day", title, "refused", before, trial))
     title = (
-        "Somebody has looked: a campaign has ended, so it is right. The same run, with approve=sha256:… from the error."
+        "Somebody has looked: a campaign has ended, so it is right. The same run, with approve=sha256:… from the log."
     )
     yield _day("approved", title, "changed", before, trial, approve=refused.digest)
 

@@ -66,6 +66,8 @@ def test_a_dag_runs_after_a_change_and_only_then(dags, deployment, walkme_sandbo
     assert deployment.events(uri) == [event]
     assert event == {
         "outcome": "updated",
+        "name": "Trial users",
+        "connection": "walkme_default",
         "counts": {"users_sent": 2, "users_rejected": 0},
         "digest": None,
         "changed_at": change["changed_at"],
@@ -109,7 +111,7 @@ def test_a_sync_tells_of_a_change_and_of_nothing_else(dags, deployment, uri, seg
     deployment.schedule()
     (event,) = deployment.events(uri)
     assert deployment.runs(dag.follows) == [event]
-    assert event == {name: result[name] for name in ("outcome", "counts", "digest", "changed_at")}
+    assert event == {name: result[name] for name in ("outcome", "name", "connection", "counts", "digest", "changed_at")}
     assert (event["outcome"], event["counts"]["add"]) == ("changed", 2)
 
 

@@ -121,7 +121,7 @@ def test_it_shows_what_goes_on_while_it_works(ran: Ran):
         assert f"s  {task:<21}started" in ran.output
     assert "waiting in the triggerer until" in ran.output
     # The plan that was refused, the reason, and that nothing was sent.
-    assert "> | to remove " in ran.output
+    assert re.search(r">   \+0 -[\d,]+ =[\d,]+ members, 8\d\.\d% of [\d,]+ leave \(mirror\)", ran.output)
     assert "would be removed, the limit is 20.0%" in " ".join(ran.output.split())
     assert str(ran.directory / "demo.log") in ran.output
 

@@ -217,15 +217,28 @@ def unused_port() -> Iterator[int]:
 
 
 def test_a_refused_connection_did_nothing(vendor, unused_port):
-    with pytest.raises(VendorUnavailable, match="refused the connection") as caught:
+    message = rf"\(127\.0\.0\.1:{unused_port}\) could not be reached by .*: the host refused the connection\."
+    with pytest.raises(VendorUnavailable, match=message) as caught:
         vendor.client(f"http://127.0.0.1:{unused_port}", retry=ONCE).request("GET", ["x"])
     assert (caught.value.maybe_done, caught.value.status) == (False, None)
 
 
 def test_a_name_that_does_not_exist_did_nothing(vendor):
-    with pytest.raises(VendorUnavailable, match="has no known address") as caught:
+    with pytest.raises(VendorUnavailable, match=r"\(does-not-exist\.invalid\) .* has no known address") as caught:
         vendor.client("https://does-not-exist.invalid", retry=ONCE).request("GET", ["x"])
     assert not caught.value.maybe_done
+
+
+def test_a_host_without_tls_is_named_and_did_nothing(vendor):
+    with pytest.raises(VendorUnavailable, match="not answer with TLS, so it may be one for http") as caught:
+        vendor.client(vendor.url.replace("http:", "https:"), retry=ONCE).request("POST", ["x"])
+    assert (caught.value.maybe_done, vendor.calls) == (False, [])
+
+
+def test_a_host_with_tls_that_is_called_without(vendor, tls_vendor):
+    client = vendor.client(tls_vendor.url.replace("https:", "http:"), retry=ONCE)
+    with pytest.raises(VendorUnavailable, match="; the host may require https"):
+        client.request("GET", ["x"])
 
 
 def test_a_host_that_accepts_no_connection_in_time_did_nothing(vendor):

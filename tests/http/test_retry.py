@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from unittest.mock import patch
@@ -90,6 +91,16 @@ def test_retry_after_is_obeyed_in_either_form(vendor, clock, status, asked):
     vendor.answers.append(Answer(status, headers={"Retry-After": asked, "Date": seconds_later(0)}))
     vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0)).request("GET", ["x"])
     assert sum(clock.slept) == pytest.approx(60)
+
+
+def test_a_long_wait_is_logged_with_what_is_left(vendor, clock, caplog):
+    caplog.set_level(logging.INFO)
+    vendor.answers.append(Answer(429, headers={"Retry-After": "100"}))
+    vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0)).request("GET", ["x"])
+    assert [message for message in caplog.messages if "follows" in message] == [
+        "The next request to Acme follows in 100 s.",
+        "The next request to Acme follows in 40 s.",
+    ]
 
 
 @pytest.mark.parametrize(("status", "error"), [(429, RateLimited), (503, VendorUnavailable)])

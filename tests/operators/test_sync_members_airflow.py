@@ -157,5 +157,5 @@ class TestAnotherRunHoldsTheLedger:
         assert walkme_sandbox.members("Trial users") == {"ada"}
 
     def test_or_the_task_fails_and_a_later_try_finds_it_free(self, other, context, tmp_path):
-        with pytest.raises(LedgerBusy, match="can be taken over from"):
+        with pytest.raises(LedgerBusy, match="Any other run can take over from"):
             operator(tmp_path).execute(context)

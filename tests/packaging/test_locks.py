@@ -14,6 +14,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / ".ci" / "locks").glob("*.txt"))
 AIRFLOW_LOCKS = [path for path in LOCKS if path.stem != "tools"]
+# What each kind of lock is for besides the package itself: extras and dependency groups.
+ASKED = {"airflow": ("sandbox", "test"), "bench": ("sandbox", "test", "bench"), "docs": ("docs",)}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?: ; (?P<marker>[^\\]+?))? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
@@ -54,9 +56,10 @@ def test_lock_is_for_the_airflow_in_its_name_and_meets_what_the_package_asks_for
     pinned = pins(lock)
     assert pinned["apache-airflow"] == {airflow}
 
-    asked = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["sandbox"] + group("test")
-    if kind == "bench":
-        asked += group("bench")
+    extras = PROJECT["project"]["optional-dependencies"]
+    asked = PROJECT["project"]["dependencies"] + [
+        requirement for name in ASKED[kind] for requirement in (extras[name] if name in extras else group(name))
+    ]
     for requirement in map(Requirement, asked):
         versions = pinned.get(canonicalize_name(requirement.name))
         assert versions, f"{requirement} is not in the lock: make locks"
@@ -73,8 +76,12 @@ def makefile() -> dict[str, str]:
 def test_make_tests_exactly_the_locked_versions() -> None:
     variables = makefile()
     tested = variables["TESTED"].split()
-    locked = {f"airflow-{version}" for version in [*tested, variables["BETA"]]} | {f"bench-{variables['NEWEST']}"}
-    assert {path.stem for path in AIRFLOW_LOCKS} == locked
+    newest = variables["NEWEST"]
+    assert {path.stem for path in AIRFLOW_LOCKS} == {
+        *(f"airflow-{version}" for version in [*tested, variables["BETA"]]),
+        f"bench-{newest}",
+        f"docs-{newest}",
+    }
     assert (variables["OLDEST"], variables["NEWEST"]) == (tested[0], tested[-1])
 
     (airflow,) = (r for r in map(Requirement, PROJECT["project"]["dependencies"]) if r.name == "apache-airflow")
@@ -89,6 +96,12 @@ def test_the_oldest_lock_has_the_lowest_version_of_each_dependency() -> None:
         # A first release may have been withdrawn: 2.32.2 is the lowest 2.32.
         stem, locked = f"{lowest.removesuffix('.0')}.", oldest[canonicalize_name(requirement.name)]
         assert any(f"{version}.".startswith(stem) for version in locked), requirement
+
+
+def test_pages_are_generated_from_the_tested_pins() -> None:
+    newest = makefile()["NEWEST"]
+    tested, paged = (pins(ROOT / ".ci" / "locks" / f"{kind}-{newest}.txt") for kind in ("airflow", "docs"))
+    assert {name: versions for name, versions in paged.items() if versions != tested.get(name, versions)} == {}
 
 
 def test_benchmarks_run_on_the_tested_pins() -> None:

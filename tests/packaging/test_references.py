@@ -27,7 +27,7 @@ def _exists(dotted: str) -> bool:
 
 
 def test_each_name_and_file_of_the_package_that_a_text_refers_to_exists():
-    texts = [*ROOT.glob("airflow_segments_provider/**/*.py"), *ROOT.glob("docs/*.md"), *ROOT.glob("*.md")]
+    texts = [*ROOT.glob("airflow_segments_provider/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")]
     found = {(match[0], path) for path in texts for match in _DOTTED.finditer(path.read_text())}
     assert len(found) > 500
     missing = {name for name, _ in found} - {name for name, _ in found if _exists(name)}

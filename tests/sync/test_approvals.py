@@ -119,8 +119,9 @@ def test_an_approval_that_matches_no_plan_is_reported(segment):
     done = segment.sync(people(0, 201), approve=nothing)
     assert nothing in done.notices[0]
     assert "no plan of that digest is kept" in done.notices[0]
-    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+    with pytest.raises(PlanRefused) as error:
         segment.sync(people(199, 200), approve=nothing)
+    assert "no plan of that digest is kept" in " ".join(error.value.details.split())
 
 
 def test_an_approved_plan_is_applied_without_its_source(segment):
@@ -142,8 +143,9 @@ def test_it_commits_the_time_that_its_own_data_represents(segment):
 def test_it_is_no_longer_true_after_another_run(segment):
     digest = refused(segment, people(150, 200))
     segment.sync(people(0, 201))
-    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+    with pytest.raises(PlanRefused) as error:
         segment.sync(people(150, 200), approve=digest)
+    assert "no plan of that digest is kept" in " ".join(error.value.details.split())
 
 
 def test_nor_after_a_late_sender_has_written_a_note(segment):
@@ -151,8 +153,9 @@ def test_nor_after_a_late_sender_has_written_a_note(segment):
     ledger = segment.ledger()
     ledger.head = read_head(segment.store, KEY.folder)
     ledger.note("add", ["p777"])
-    with pytest.raises(PlanRefused, match="no plan of that digest is kept"):
+    with pytest.raises(PlanRefused) as error:
         segment.sync(people(150, 200), approve=digest)
+    assert "no plan of that digest is kept" in " ".join(error.value.details.split())
 
 
 def test_it_can_be_approved_where_nothing_old_is_kept(segment):
@@ -200,7 +203,7 @@ def test_an_approval_that_was_withdrawn_never_applies(segment, how):
     assert withdrawn(segment, digest).by == "bob"
     with pytest.raises(PlanRefused) as error:
         segment.sync(people(150, 200), approve=digest if how == "argument" else None)
-    assert ("withdrawn" in str(error.value)) == (how == "argument")
+    assert ("withdrawn" in error.value.details) == (how == "argument")
     assert segment.vendor.members == set(people(0, 200))
     approved_by_file(segment, digest)
     segment.sync([])

@@ -1,6 +1,6 @@
 """Each way a run can end, as the guide's table has it: what was sent, what the ledger says, what the next run does.
 
-``docs/sync.md`` names the test of each row.
+``docs/on-call.md`` names the test of each row.
 """
 
 from __future__ import annotations
@@ -265,8 +265,8 @@ def test_succeeded(ending, segment):
 
 
 def test_the_guide_has_a_row_for_each_of_these():
-    guide = (Path(__file__).parents[2] / "docs" / "sync.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`(test_\w+)`", guide.partition("## Failure handling")[2].partition("### ")[0]))
+    guide = (Path(__file__).parents[2] / "docs" / "on-call.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", guide.partition("## How a run ended")[2].partition("\n## ")[0]))
     here = {name for name, value in globals().items() if name.startswith("test_") and callable(value)}
     assert named == here - {"test_the_guide_has_a_row_for_each_of_these", "test_each_refusal_names_the_segment"}
 

@@ -9,12 +9,12 @@ import pytest
 
 from airflow_segments_provider.sync import guard
 from airflow_segments_provider.sync.plan import KINDS, Plan
-from airflow_segments_provider.sync.report import markdown
+from airflow_segments_provider.sync.report import summary
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.target import SegmentKey
 
 KEY = SegmentKey("memory", "https://vendor.example", "", "1")
-COUNTS = dict.fromkeys((*KINDS, "wanted", "baseline"), 0)
+COUNTS = dict.fromkeys((*KINDS, "wanted", "baseline", "after"), 0)
 
 
 def plan_of(mode="mirror", new=None, first=False, replacement="", unknown=False, duration=None, **counts):
@@ -129,10 +129,10 @@ def test_members_who_leave_by_a_replacement_count():
 
 def test_the_plan_shows_the_share_of_the_members_who_leave():
     counts = {"duplicates": 0, "invalid": 0, "baseline": 100}
-    assert "21.0% of the members would be removed" in markdown(plan_of(**counts, remove=21))
-    assert "21.0% of the members would be removed" in markdown(plan_of(**counts, gone=21))
+    assert "\n  +0 -21 =79 members, 21.0% of 100 leave (mirror)\n" in summary(plan_of(**counts, remove=21, after=79))
+    assert "\n  +5 -21 =84 members, 21.0% of 100 leave (mirror)\n" in summary(plan_of(**counts, gone=21, after=84))
     # Users whom a source of removals names need not be members.
-    assert "%" not in markdown(plan_of("remove", **counts, remove=1_000))
+    assert "\n  -1,000 (remove)\n" in summary(plan_of("remove", **counts, remove=1_000))
 
 
 def test_what_an_accepted_plan_began_is_finished():

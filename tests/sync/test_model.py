@@ -153,7 +153,7 @@ CAUGHT_BY = {
     "writes the witness when it commits only": 14,
     "looks at the witness once": 7,
     "begins to number anew": 1,
-    "forgets the time that the witness has": 4,
+    "forgets the time that the witness has": 51,
     "goes on with a ledger that was restored": 5,
     "looks at the witness before it writes only": 2,
     "does not look again whether it was overtaken": 4,

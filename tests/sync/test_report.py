@@ -12,10 +12,13 @@ import pytest
 from airflow_segments_provider.errors import PlanRefused
 from airflow_segments_provider.sync.approvals import KeptPlan
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.timing import moment
 from airflow_segments_provider.sync.plan import pattern, samples
-from airflow_segments_provider.sync.report import markdown
+from airflow_segments_provider.sync.report import WIDTH, summary
 from airflow_segments_provider.sync.workspace import Workspace
+from tests.cli.ledger.test_looking import interrupt
 from tests.sync.conftest import people
+from tests.sync.model.memory import KEY
 
 MAILS = [f"first{'x' * (number % 7)}.person@example.com" for number in range(200)]
 
@@ -41,7 +44,7 @@ def test_a_change_is_reported_and_no_change_is_not(segment):
     told = json.loads(files["plan.json"])
     assert (told["counts"]["add"], told["digest"], told["verdict"]) == (5, done.plan.digest, "Within the limits")
     assert re.search("0-[0-9a-f]{12}$", done.report)
-    assert "| to add" in files["plan.md"]
+    assert "\n           5  to add\n" in files["plan.md"]
     assert segment.sync(people(0, 5)).report is None
     assert len(reports(segment)) == 1
 
@@ -50,7 +53,7 @@ def test_a_refusal_names_its_report_and_the_approved_plan_writes_over_it(segment
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as refused:
         segment.sync(people(150, 200))
-    (folder,) = re.findall(r"is in (.+)/plan\.md\.", str(refused.value))
+    (folder,) = re.findall(r"  (.+)/plan\.md", refused.value.details)
     assert "- 150 of 200 members (75.0%) would be removed" in report(segment, folder)["plan.md"]
     done = segment.sync(people(150, 200), approve=refused.value.digest)
     assert done.report == folder
@@ -74,7 +77,7 @@ def test_invalid_rows_outlive_the_run_also_where_nobody_changes(segment):
         {"row": 7, "reason": "too long"},
         {"row": 8, "reason": "blank"},
     ]
-    assert "| blank | 2 |" in files["plan.md"]
+    assert "\n           3  invalid in the source\n              - 2 blank\n" in files["plan.md"]
 
 
 def test_it_lies_below_the_ledger(segment, tmp_path):
@@ -114,7 +117,7 @@ def test_a_wrong_format_of_ids_shows_at_once(segment, monkeypatch):
     segment.sync(MAILS)
     plan = segment.sync([str(100_000 + number) for number in range(50)], plan_only=True).plan
     assert plan.samples == {"add": {"999…": 50}, "remove": {"aaa….aaa…@aaa….aaa": 7}}
-    assert "| `999…` | 50 |" in markdown(plan)
+    assert "Patterns of 50 IDs to add:\n            50  999…\n" in summary(plan)
 
 
 def staged_as_they_are(workspace, source, **given):
@@ -175,5 +178,54 @@ def test_what_ids_look_like_is_no_part_of_the_digest(segment, monkeypatch):
 def test_the_plan_shows_how_many_ids_were_changed(segment):
     plan = segment.sync([" ada ", "grace\ufeff", "kay", "kay "]).plan
     assert plan.counts["changed"] == 3
-    assert "| stripped or normalised | 3 |" in markdown(plan)
-    assert "stripped" not in markdown(segment.sync(["ada", "grace", "kay"]).plan)
+    assert "\n           3  stripped or normalised\n" in summary(plan)
+    assert "stripped" not in summary(segment.sync(["ada", "grace", "kay"]).plan)
+
+
+def test_the_log_shows_a_plan_in_short_lines(segment):
+    segment.sync(people(0, 200))
+    plan = segment.sync([*people(5, 210), " ", None, "x" * 11], plan_only=True).plan
+    lines = summary(plan).splitlines()
+    assert lines[0] == f"Plan for {plan.key}"
+    assert "  +10 -5 =205 members, 2.5% of 200 leave (mirror)" in lines
+    assert lines[-2:] == ["Digest:", plan.digest]
+    assert max(map(len, lines)) <= WIDTH
+
+
+def test_the_log_shows_a_refusal_in_short_lines_and_the_error_is_one_sentence(segment):
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused) as refused:
+        segment.sync(people(150, 200), max_members=40)
+    lines = refused.value.details.splitlines()
+    assert lines[:2] == ["The plan was refused, nothing was sent.", str(KEY)]
+    assert "  +0 -150 =50 members, 75.0% of 200 leave (mirror)" in lines
+    assert refused.value.digest in lines
+    assert f"    {refused.value.digest[:19]}" in lines
+    folder = [line for line in lines if line.endswith("/plan.md")]
+    assert max(len(line) for line in lines if line not in folder) <= WIDTH
+    assert str(refused.value) == (
+        f"The plan for {KEY} was refused and nothing was sent: "
+        "150 of 200 members (75.0%) would be removed, the limit is 20.0% (`max_removed_fraction`); "
+        "50 users are wanted, the limit is 40 (`max_members`)."
+    )
+
+
+def test_users_who_are_sent_again_have_a_row(segment):
+    segment.sync(people(0, 20))
+    interrupt(segment, people(0, 25))
+    plan = segment.sync(people(0, 26), plan_only=True).plan
+    assert (plan.counts["add"], plan.counts["resent"]) == (6, 5)
+    assert "\n           5  of these sent before, with an unknown outcome\n" in summary(plan)
+    # They count as members before.
+    assert "+1 -0 =26 members, 0.0% of 25 leave" in summary(plan)
+
+
+def test_an_approved_plan_names_its_own_time(segment):
+    segment.sync(people(0, 200))
+    with pytest.raises(PlanRefused) as refused:
+        segment.sync(people(150, 200))
+    made = segment.now
+    segment.now += 3_600_000
+    plan = segment.sync([], approve=refused.value.digest).plan
+    text = " ".join(summary(plan).split())
+    assert f"This is the plan of {moment(made)}, not today's source, which was not read. Approved by `approve`." in text

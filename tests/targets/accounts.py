@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, ClassVar
 
+import pytest
+
 from airflow_segments_provider.targets.alteryx import AlteryxUserGroup
 from airflow_segments_provider.targets.base import Segment
 from airflow_segments_provider.targets.docebo import DoceboGroup
@@ -273,12 +275,10 @@ ACCOUNTS: dict[str, type[Account]] = {"docebo": Docebo, "alteryx": Alteryx, "zen
 SANDBOXES = {"docebo": "docebo", "alteryx": "alteryx", "zendesk": "zendesk", "tag": "zendesk"}
 
 # Each kind of account with each identity that its users can be looked up by; and with the vendor's IDs.
-IDENTIFIED = [
-    ("docebo", "email"),
-    ("docebo", "username"),
-    ("alteryx", "email"),
-    ("zendesk", "email"),
-    ("zendesk", "external_id"),
-    ("tag", "email"),
+BY_EMAIL = [(kind, "email") for kind in ACCOUNTS]
+# The code of other identities differs by the search for a user only, which tests of the hooks cover.
+OTHERS = [
+    pytest.param(account, marks=pytest.mark.slow) for account in (("docebo", "username"), ("zendesk", "external_id"))
 ]
+IDENTIFIED = [*BY_EMAIL, *(pytest.param(account, marks=pytest.mark.slow) for account in OTHERS)]
 BY_ID = [(kind, "id") for kind in ACCOUNTS]

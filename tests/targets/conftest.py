@@ -66,9 +66,9 @@ class Ran:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counts of a run that succeeded."""
+        """The counts of a run that succeeded, without those of 0 and `after`, which follows from the others."""
         assert not self.error, self.error
-        return {name: number for name, number in self.result["counts"].items() if number}
+        return {name: number for name, number in self.result["counts"].items() if number and name != "after"}
 
 
 class Operator(SyncMembersOperator):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_segments_provider.sync.listing import NOT_LISTED, NOT_WANTED
-from tests.targets.accounts import BY_ID, IDENTIFIED
+from tests.targets.accounts import BY_EMAIL, BY_ID
 
-LISTING = [(kind, identity) for kind, identity in (*IDENTIFIED, *BY_ID) if kind != "tag"]
+LISTING = [one for one in (*BY_EMAIL, *BY_ID) if one[0] != "tag"]
 pytestmark = pytest.mark.parametrize("account", LISTING, ids="-".join, indirect=True)
 
 

@@ -20,7 +20,7 @@ ERASE_STATUS = (
 )
 LIST_STATUS = "Exit status: 0 all were read, 1 some cannot be read, 2 failed."
 BY = "the user who decides it, for the record; by default the user of the operating system"
-SEGMENT = "the segment's folder as `ledger list` prints it, or a part that no other folder has"
+SEGMENT = "the segment's folder as `ledger list` prints it, a part that no other folder has, or the segment's name"
 
 
 def add_parser(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
 from airflow_segments_provider.errors import InvalidInput, LedgerBusy, LedgerError
 from airflow_segments_provider.sync import approvals
-from airflow_segments_provider.sync.ledger.history import generations, manifest_name
+from airflow_segments_provider.sync.ledger.history import generations, manifest_name, read_head
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
 from airflow_segments_provider.sync.ledger.location import ledger_path, store_at
@@ -46,6 +47,8 @@ Read = TypeVar("Read")
 
 COLUMNS = (
     "segment",
+    "name",
+    "connection",
     "generation",
     "data as of",
     "owned",
@@ -81,6 +84,13 @@ class KeptLedger:
         writer = Writer(token=uuid.uuid4().hex, owner=owner, run="by hand")
         return Ledger(self.store, self.folder, writer, REQUEST_TIMEOUT)
 
+    def segment_name(self) -> str:
+        """Return the name of the segment, as far as its newest generation has it."""
+        with suppress(LedgerError):
+            manifest = read_head(self.store, self.folder).manifest
+            return manifest.name if manifest else ""
+        return ""
+
 
 def find(path: str | None) -> list[KeptLedger]:
     """Return all ledgers below a path, by name.
@@ -92,10 +102,10 @@ def find(path: str | None) -> list[KeptLedger]:
 
 
 def choose(path: str | None, name: str, *, must_exist: bool = True) -> KeptLedger:
-    """Return the ledger with this name, or the only one whose name contains it.
+    """Return the ledger with this folder, the only one whose folder contains it, or that of the segment of this name.
 
-    :param must_exist: False where a whole name may also be that of a lost ledger.
-    :raises InvalidInput: no ledger has the name, or several contain it.
+    :param must_exist: False where a whole folder may also be that of a lost ledger.
+    :raises InvalidInput: it is none of them, or several.
     """
     path = path or ledger_path()
     found = find(path)
@@ -103,14 +113,15 @@ def choose(path: str | None, name: str, *, must_exist: bool = True) -> KeptLedge
         if ledger.folder == name.strip("/"):
             return ledger
     matching = [ledger for ledger in found if name in ledger.folder]
+    matching = matching or [ledger for ledger in found if ledger.segment_name() == name]
     if len(matching) == 1:
         return matching[0]
     if not matching and not must_exist and name.count("/") == DEPTH - 1:
         return KeptLedger(name, store_at(path, name))
     some = "; ".join(ledger.folder for ledger in (matching or found)[:MOST_NAMED])
     if matching:
-        raise InvalidInput(f"{len(matching)} ledgers have {name!r} in their names; pass more of one: {some}.")
-    raise InvalidInput(f"No ledger below {path} has {name!r} in its name. Ledgers there: {some or 'none'}.")
+        raise InvalidInput(f"{len(matching)} ledgers match {name!r}; pass more of one: {some}.")
+    raise InvalidInput(f"No ledger below {path} matches {name!r}. Ledgers there: {some or 'none'}.")
 
 
 def _folders(store: AnyStore, folder: str, depth: int) -> Iterator[str]:
@@ -189,6 +200,8 @@ def _row(kept: KeptLedger) -> tuple[str, ...]:
     manifest, as_of = ledger.head.manifest, ledger.state.as_of
     return (
         kept.folder,
+        (manifest and manifest.name) or NOTHING,
+        (manifest and manifest.connection) or NOTHING,
         str(ledger.head.generation),
         NOTHING if as_of is None else moment(as_of),
         *counts,
@@ -222,6 +235,7 @@ def details(ledger: KeptLedger) -> list[str]:
     task = (manifest and manifest.writer.owner) or "none yet"
     return [
         ledger.folder,
+        *([manifest.title] if manifest and manifest.name else []),
         f"task {task}: {owned:,} owned, {uncertain:,} uncertain, {rejected:,} rejected",
         *_pending(opened),
         *_section("generations", _generations(ledger)),

@@ -38,8 +38,9 @@ from airflow_segments_provider.sync.ledger.manifest import (
     State,
     Writer,
     digest_of,
+    folder_title,
 )
-from airflow_segments_provider.sync.ledger.names import BATCHES, NOTE, NOTES, STATE
+from airflow_segments_provider.sync.ledger.names import BATCHES, NOTE, NOTES, STATE, text
 from airflow_segments_provider.sync.ledger.ownership import NoWitness, Seen, Witness
 from airflow_segments_provider.sync.ledger.parquet import file_digest
 from airflow_segments_provider.sync.ledger.state import Members
@@ -59,6 +60,7 @@ class Ledger:
     """The intents, acknowledgements and commits of one segment.
 
     :param folder: of the segment, below the ledger path; every manifest contains it.
+    :param name: of the segment, and the ID of the Airflow ``connection``, for messages; both are in every manifest.
     :param request_timeout: how long after its check a batch may be sent.
     :param clock: milliseconds since 1970.
     :param running: milliseconds by a clock that counts suspension.
@@ -73,6 +75,8 @@ class Ledger:
     witness: Witness = field(default_factory=NoWitness)
     clock: Callable[[], int] = now_ms
     running: Callable[[], int] = running_ms
+    name: str = ""
+    connection: str = ""
     head: Head = field(default=Head(), init=False)
     state: State = field(default=State(), init=False)
     _newest: int = field(default=0, init=False)
@@ -84,6 +88,12 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self.settling = self.timing.settling(self.request_timeout)
+
+    @property
+    def title(self) -> str:
+        """How messages name the segment."""
+        stored = self.head.manifest
+        return folder_title(self.folder, self.name, self.connection) if self.name or not stored else stored.title
 
     def open(
         self,
@@ -119,9 +129,9 @@ class Ledger:
         lost = damaged or ownership.is_lost(self.store, self.head, seen)
         newest = max(self.head.state.as_of or 0, (seen.as_of or 0) if lost and seen else 0)
         if not any_age:
-            ownership.check_age(self.folder, self.head, as_of, newest)
+            ownership.check_age(self.title, self.head, as_of, newest)
         if lost and seen and requested_by is None:
-            raise ownership.lost(self.folder, seen)
+            raise ownership.lost(self.title, seen)
         self._newest = max(self._newest, self.head.generation, seen.generation if seen else 0)
         members, replacing, unread = self._read_members(workspace, requested_by)
         requested_by = requested_by or (first if self.head.is_new else None)
@@ -259,9 +269,9 @@ class Ledger:
         until = (self.state.replacement_sent or 0) + self.settling
         if self.state.replacement_sent is not None and self.clock() < until:
             raise LedgerBusy(
-                f"{self.folder}: a request that sets all members may still be carried out, and would undo whatever "
-                f"is sent before. Nothing was sent now. Run the task again after {moment(until)}; with "
-                "`deferrable=True` it waits by itself.",
+                f"{self.title}: a request that sets all members may still be carried out, and would undo whatever "
+                f"is sent before. It can have been sent until {moment(self.state.replacement_sent)}. Nothing was sent "
+                f"now. Run the task again after {moment(until)}; with `deferrable=True` it waits by itself.",
                 until=until,
             )
         self._change(replacement_sent=None)
@@ -274,7 +284,7 @@ class Ledger:
             content = ids.encode()
             if content.count(b"\n") + 1 != users or b"\n\n" in b"\n" + content + b"\n":
                 raise LedgerDamaged(
-                    f"The ledger {self.folder} has user IDs that are not valid: a file of its state is damaged. "
+                    f"The ledger of {self.title} has user IDs that are not valid: a file of its state is damaged. "
                     f"Nothing was sent. {RESTORE}"
                 )
             name = f"{folder}/{number:06d}-{kind}.txt"
@@ -329,9 +339,9 @@ class Ledger:
         own, now = self.head.generation, self.clock()
         if now >= self._lease_until:
             raise LedgerOvertaken(
-                f"{self.folder}: this worker's hold on the segment's ledger ended at "
-                f"{moment(self._lease_until)}, before its next request: it was suspended, or a request took too "
-                "long. Nothing further was sent. Run the task again."
+                f"{self.title}: this worker's hold on the segment's ledger ended at {moment(self._lease_until)}, "
+                f"before its next request at {moment(now)}: it was suspended, or a request took too long. Nothing "
+                "further was sent. Run the task again."
             )
         if self._lease_until - now <= milliseconds(max(self.request_timeout, self._hold / 2)):
             self._lease_until = now + milliseconds(self._hold)
@@ -339,7 +349,7 @@ class Ledger:
         now, running = self.clock(), self.running()
         if newest_generation(self.store) != own:
             raise LedgerOvertaken(
-                f"{self.folder}: another run took this segment over, so this one stopped. What it sent so far is "
+                f"{self.title}: another run took this segment over, so this one stopped. What it sent so far is "
                 "accounted for by the other. Clear the newer run if this one should be repeated."
             )
         self._checked = now, running
@@ -351,7 +361,7 @@ class Ledger:
         """
         if self.is_late():
             raise LedgerOvertaken(
-                f"{self.folder}: a request was not sent within {self.request_timeout} of the check that this run "
+                f"{self.title}: a request was not sent within {self.request_timeout} of the check that this run "
                 "still holds the segment: the worker was suspended, or tries and waits took too long. Nothing further "
                 "was sent. Run the task again: it continues from there."
             )
@@ -405,8 +415,8 @@ class Ledger:
             retention.clean(self.store, self.head, before=self.clock() - milliseconds(self.timing.keep))
         except Exception as error:  # noqa: BLE001  # the members are in sync and recorded, whatever the store raises
             logger.warning(
-                "Old files of the ledger %s could not be deleted (%s). The next run tries again.",
-                self.folder,
+                "Old files of the ledger of %s could not be deleted (%s). The next run tries again.",
+                self.title,
                 type(error).__name__,
             )
 
@@ -461,6 +471,8 @@ class Ledger:
         self._store_members(members)
         manifest = Manifest(
             folder=self.folder,
+            name=text(self.name) if self.name else "",
+            connection=text(self.connection) if self.connection else "",
             generation=self._newest + 1,
             writer=self.writer,
             written_at=self.clock(),
@@ -480,7 +492,7 @@ class Ledger:
             or self._is_witnessed(manifest.generation)
         ):
             raise LedgerOvertaken(
-                f"{self.folder}: another run changed this segment's ledger meanwhile, so this one stopped: its plan "
+                f"{self.title}: another run changed this segment's ledger meanwhile, so this one stopped: its plan "
                 "no longer holds. The other accounts for what it sent. Run the task again."
             )
         if self.head.is_new and self.writer.owner:

@@ -30,6 +30,7 @@ from airflow_segments_provider.sync.ledger.names import (
     Token,
     UserId,
 )
+from airflow_segments_provider.sync.target import segment_title
 
 FORMAT: Literal[3] = 3
 
@@ -169,6 +170,7 @@ class Intent(_Part):
 class Manifest(File):
     """One generation.
 
+    :param name: of the segment, and the ID of the Airflow ``connection``: for messages only.
     :param previous: the SHA-256 of the manifest that it follows.
     :param state: before the requests of the intent.
     :param intent: None for a commit.
@@ -177,6 +179,8 @@ class Manifest(File):
 
     format: Literal[3] = FORMAT
     folder: SegmentFolder
+    name: Literal[""] | Text = ""
+    connection: Literal[""] | Text = ""
     generation: Annotated[Generation, Field(ge=1)]
     writer: Writer
     written_at: Moment
@@ -186,6 +190,11 @@ class Manifest(File):
     mode: Literal["", "mirror", "add", "remove"] = ""
     digest: Literal[""] | PlanDigest = ""
     counts: Counts = Field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """How messages name the segment."""
+        return folder_title(self.folder, self.name, self.connection)
 
 
 class Acknowledgement(File):
@@ -250,6 +259,12 @@ def parse_manifest(content: bytes, name: str, folder: str) -> Manifest:
             "Give each segment its own folder below the ledger path."
         )
     return manifest
+
+
+def folder_title(folder: str, name: str, connection: str) -> str:
+    """Return how messages name the segment of a ledger: by its folder where the name is not known."""
+    vendor, _, rest = folder.partition("/")
+    return segment_title(vendor, rest, name, connection) if name else folder
 
 
 def digest_of(content: bytes) -> str:

@@ -30,12 +30,12 @@ def is_lost(store: Store, head: Head, seen: Seen | None) -> bool:
     return content is not None and digest_of(content) != seen.digest
 
 
-def lost(folder: str, seen: Seen) -> LedgerLost:
+def lost(title: str, seen: Seen) -> LedgerLost:
     """Return the error of a lost ledger."""
     return LedgerLost(
-        f"The ledger {folder} is not the one that an earlier run left (its generation {seen.generation}): it was lost, "
-        "emptied, or restored from an older copy, so the members are unknown. Nothing was sent. Restore the newest "
-        "ledger, or set `replace=True` for one run: it makes the members exactly those of the source."
+        f"The ledger of {title} is not the one that an earlier run left (its generation {seen.generation}): it was "
+        "lost, emptied, or restored from an older copy, so the members are unknown. Nothing was sent. Restore the "
+        "newest ledger, or set `replace=True` for one run: it makes the members exactly those of the source."
     )
 
 
@@ -49,22 +49,22 @@ def check_owner(head: Head, writer: Writer) -> None:
     other = head.manifest.writer
     if other.owner != writer.owner:
         raise LedgerError(
-            f"{head.manifest.folder}: this segment belongs to the task {other.owner}, and this one is {writer.owner}: "
+            f"{head.manifest.title}: this segment belongs to the task {other.owner}, and this one is {writer.owner}: "
             "two would undo each other's work. Nothing was sent. Remove one of them, or set `takeover=True` here once."
         )
     (run, _, index), (this_run, _, this_index) = other.run.rpartition("/"), writer.run.rpartition("/")
     if run and run == this_run and index != this_index:
         raise LedgerError(
-            f"{head.manifest.folder}: map index {index} of this run has changed this segment already, and this is map "
+            f"{head.manifest.title}: map index {index} of this run has changed this segment already, and this is map "
             f"index {this_index}: two would undo each other's work. Nothing was sent. Let each mapped task have a "
             "segment of its own; if the indexes have changed since, set `takeover=True` here once."
         )
 
 
-def check_age(folder: str, head: Head, as_of: int, newest: int) -> None:
+def check_age(title: str, head: Head, as_of: int, newest: int) -> None:
     """Check that no run with newer data has committed.
 
-    :param folder: of the segment.
+    :param title: how messages name the segment.
     :param as_of: the time that this run's data represents.
     :param newest: the time that the committed data represents.
     :raises RunSuperseded: one has.
@@ -73,7 +73,7 @@ def check_age(folder: str, head: Head, as_of: int, newest: int) -> None:
         return
     by = f" by the run {head.state.as_of_run}" if head.state.as_of_run else ""
     raise RunSuperseded(
-        f"{folder}: this run's data represents {moment(as_of)}, and the segment already has that of {moment(newest)}, "
+        f"{title}: this run's data represents {moment(as_of)}, and the segment already has that of {moment(newest)}, "
         f"committed{by}. Nothing was sent, and no action is needed. To send the older data all the same, set "
         '`on_older="apply"`.'
     )
@@ -117,8 +117,9 @@ def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: in
     until = max([manifest.intent.lease_until, *renewed]) + margin
     if now < until:
         raise LedgerBusy(
-            f"{manifest.folder}: Run {other.run} is changing this segment, or died doing so. Nothing was sent. It can "
-            f"be taken over from {moment(until)} on.",
+            f"{manifest.title}: the run {other.run} holds the ledger since {moment(manifest.written_at)}. It is "
+            "sending, or it was killed. Nothing was sent now. If it was killed, clear that task instance: its next try "
+            f"takes over at once. Any other run can take over from {moment(until)} on.",
             until=until,
         )
 

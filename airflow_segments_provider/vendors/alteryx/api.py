@@ -116,9 +116,9 @@ class AlteryxApi(VendorApi):
         count, reasons = self.read(parse_added, response, maybe_done=True)
         return count, _cleaned(reasons, batch, response.call) if reasons else {}, response.in_doubt
 
-    def remove_users(self, user_group_id: str, users: Iterable[str]) -> Changes:
+    def remove_users(self, user_group_id: str, users: Iterable[str], total: int) -> Changes:
         """Remove users, one call each; see :meth:`VendorApi.change_each`."""
-        return self.change_each(partial(self._remove, user_group_id), users)
+        return self.change_each(partial(self._remove, user_group_id), users, total)
 
     def _remove(self, user_group_id: str, user: str) -> bool:
         """Remove one user; return whether an earlier try may still be carried out.

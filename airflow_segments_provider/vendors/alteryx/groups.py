@@ -258,7 +258,7 @@ def _remove(api: AlteryxApi, user_group_id: str, users: StagedUserIds) -> int:
 
     :raises VendorError: the first error, in the order of the users, after all others were attempted.
     """
-    result = api.remove_users(user_group_id, (user for batch in users.batches() for user in batch.ids()))
+    result = api.remove_users(user_group_id, (user for batch in users.batches() for user in batch.ids()), users.users)
     if result.error is None:
         return result.done
     failed = "1 call" if result.failed == 1 else f"{result.failed:,} calls"

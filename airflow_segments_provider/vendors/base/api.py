@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -18,10 +19,13 @@ from airflow_segments_provider.errors import (
     VendorError,
     VendorUnavailable,
 )
+from airflow_segments_provider.progress import ProgressLog
 
 if TYPE_CHECKING:
     from airflow_segments_provider.http import HttpClient, Response
     from airflow_segments_provider.vendors.base.connection import ConnectionFields
+
+logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
@@ -97,13 +101,15 @@ class VendorApi:
                 **response.context,
             ) from None
 
-    def change_each(self, change: Callable[[str], bool], users: Iterable[str]) -> Changes:
+    def change_each(self, change: Callable[[str], bool], users: Iterable[str], total: int) -> Changes:
         """Change users one by one, ``max_concurrency`` at once; the failure of one does not stop the others.
 
         After an error that would fail every change, and after many failures in a row, no other is begun.
 
         :param change: changes a user; returns whether an earlier try may still be carried out.
+        :param total: how many users there are, for the log.
         """
+        progress = ProgressLog(logger, "users changed", total)
         stopped = threading.Event()
         result, in_a_row = Changes(), 0
 
@@ -119,6 +125,7 @@ class VendorApi:
 
         def settle(future: Future[bool | None]) -> None:
             nonlocal in_a_row
+            progress.add()
             try:
                 in_doubt = future.result()
                 result.done += in_doubt is not None
@@ -147,8 +154,9 @@ class VendorApi:
         """Return the results of reads in the order of the values; ``max_concurrency`` are sent at once."""
         with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="segments-read") as pool:
             futures = [pool.submit(call, value) for value in values]
+            progress = ProgressLog(logger, "requests done", len(futures))
             try:
-                return [future.result() for future in futures]
+                return list(progress.count(future.result() for future in futures))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.progress import ProgressLog
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.limits import breach_of_unmatched
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_segments_provider.vendors.base.api import VendorApi
     from airflow_segments_provider.vendors.base.parameters import LookupParameters
 
+
+logger = logging.getLogger(__name__)
 
 # For fewer users, a search for each is cheaper than any list, or as cheap.
 FEW = 20
@@ -231,6 +235,7 @@ def _problem(unmatched: _Unmatched, parameters: LookupParameters, wanted: str) -
 def _ids(staged: StagedUserIds, look_up: LookUp, key: Callable[[str], str], unmatched: _Unmatched) -> Iterator[str]:
     """Yield the ID of each user once, although the source may repeat users in different spellings."""
     with IdSet() as keys, IdSet() as user_ids:
+        progress = ProgressLog(logger, "users looked up", staged.users)
         for batch in staged.batches():
             values = [value for value in batch.ids() if keys.add(key(value))]
             unmatched.looked_up += len(values)
@@ -241,3 +246,4 @@ def _ids(staged: StagedUserIds, look_up: LookUp, key: Callable[[str], str], unma
                     unmatched.add(value, SEVERAL_USERS if value in found else NO_USER)
                 elif user_ids.add(user_id):
                     yield user_id
+            progress.add(batch.users)

@@ -17,6 +17,7 @@ from airflow_segments_provider.errors import (
 )
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.http.pages import check_count
+from airflow_segments_provider.progress import ProgressLog
 from airflow_segments_provider.vendors.base.api import VendorApi
 from airflow_segments_provider.vendors.docebo.parameters import GroupKey, is_legacy
 from airflow_segments_provider.vendors.docebo.responses import (
@@ -183,6 +184,7 @@ class DoceboApi(VendorApi):
         fixed = {name: value for name, value in query.items() if value is not None}
         fixed = {"page_size": str(self.fields.page_size), **fixed} if sized else fixed
         number, cursor, seen = 1, None, set[bytes]()
+        progress = ProgressLog(logger, "pages read")
         while True:
             check_count(number)
             paged = {"page": str(number)} if sized or number > 1 else {}
@@ -198,6 +200,7 @@ class DoceboApi(VendorApi):
             if page.digest in seen or not page.items:
                 return
             seen.add(page.digest)
+            progress.add()
             yield page
             if page.more is False or not (sized or page.more):
                 return

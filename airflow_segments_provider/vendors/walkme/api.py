@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_segments_provider.errors import NotFound, PermissionDenied, RejectedRequest, UnexpectedReply, VendorError
+from airflow_segments_provider.progress import ProgressLog
 from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
 from airflow_segments_provider.vendors.base.api import VendorApi
 from airflow_segments_provider.vendors.walkme.paging import SegmentList
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
-
-# Seconds between two lines of progress in the log.
-PROGRESS_EVERY = 5.0
 
 SEGMENTS_API_IS_OFF = (
     "WalkMe enables the Segments API on request only (Support Portal), and the API key needs Segments API with Read "
@@ -72,7 +69,8 @@ class WalkMeApi(VendorApi):
 
         :param skip: the number of batches that were sent already.
         """
-        moment, done, users, said = datetime.now(UTC), skip, 0, time.monotonic()
+        moment, done, users = datetime.now(UTC), skip, 0
+        progress = ProgressLog(logger, f"user IDs sent ({action} for segment {segment_guid})", staged.users)
         # An empty override needs a request; an empty add or remove does not.
         batches = staged.batches() if staged.requests or action != "override" else iter([UserIdBatch(0, b"[]")])
         for number, batch in enumerate(batches, start=1):
@@ -88,10 +86,7 @@ class WalkMeApi(VendorApi):
                     ) from None
                 moment, done = moment_of(response), number
             users += batch.users
-            if number == staged.requests or time.monotonic() - said > PROGRESS_EVERY:
-                said = time.monotonic()
-                progress = f"{users:,} of {staged.users:,} user ids sent, request {number} of {staged.requests}"
-                logger.info("WalkMe segment %s: %s (%s).", segment_guid, progress, action)
+            progress.show(users)
         return moment
 
     def write(

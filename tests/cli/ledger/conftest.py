@@ -29,6 +29,8 @@ FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
 class NamedSegment(Segment):
     """A segment whose folder has this name; the last of its runs was less than an hour ago."""
 
+    name = connection = ""
+
     def __init__(self, database, name):
         super().__init__(database)
         self.folder = f"{KEY.folder.rpartition('/')[0]}/{name}"
@@ -36,7 +38,7 @@ class NamedSegment(Segment):
 
     def ledger(self, **given):
         """The ledger of a run."""
-        return replace(super().ledger(**given), folder=self.folder)
+        return replace(super().ledger(**given), folder=self.folder, name=self.name, connection=self.connection)
 
 
 class KeptSegment(NamedSegment):
@@ -58,9 +60,17 @@ def temporary(tmp_path):
         yield folder
 
 
-@pytest.fixture(params=["local", "memory"])
+def pytest_generate_tests(metafunc):
+    """Run each test with a ledger path on the disk and in an object store; the many of erasures there are slow."""
+    named = any(mark.args[0] == "path" for mark in metafunc.definition.iter_markers("parametrize"))
+    if "path" in metafunc.fixturenames and not named:
+        slow = [pytest.mark.slow] if "test_erasing" in metafunc.module.__name__ else []
+        metafunc.parametrize("path", ["local", pytest.param("memory", marks=slow)], indirect=True)
+
+
+@pytest.fixture
 def path(request, tmp_path):
-    """A ledger path: on the disk, and in an object store."""
+    """A ledger path."""
     if request.param == "local":
         return str(tmp_path / "ledgers")
     # Airflow knows no such scheme of its own; where `attach` is differs by its version.

@@ -164,7 +164,7 @@ def test_not_while_a_run_holds_it(left, ledger):
     interrupt(left, people(1, 205), error=Crash())
     files = files_of(left)
     status, _, err = ledger("erase-person", "p000", "--wait", "0")
-    assert (status, "Run run is changing this segment" in err) == (1, True)
+    assert (status, "the run run holds the ledger since" in err) == (1, True)
     assert files_of(left) == files
 
 

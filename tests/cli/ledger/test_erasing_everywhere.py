@@ -539,7 +539,7 @@ def test_while_a_sync_is_running_it_is_reported(left, erase, elsewhere, where, t
 
     status, out, err = during(left, do, people(1, 206))
     assert (status, out) == (1, "")
-    assert ("at work on this machine" if where == "here" else "Run run is changing this segment") in err
+    assert ("at work on this machine" if where == "here" else "the run run holds the ledger since") in err
     # The sync is not disturbed.
     assert left.vendor.members == set(people(1, 206)) - {"p003"}
     assert left.sync(people(1, 206)).outcome == "unchanged"

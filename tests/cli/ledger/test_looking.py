@@ -55,9 +55,9 @@ def test_a_line_a_segment(make, ledger):
     assert status == 0
     assert cells(head) == list(COLUMNS)
     as_of = moment(one.now)
-    assert cells(first) == [one.folder, "2", as_of, "11", "0", "1", "dag.task", "-", "-"]
-    assert cells(second)[:2] == [two.folder, "3"]
-    assert cells(second)[3:] == ["3", "2", "0", "dag.task", f"interrupted, begun {moment(two.now)}", "-"]
+    assert cells(first) == [one.folder, "-", "-", "2", as_of, "11", "0", "1", "dag.task", "-", "-"]
+    assert cells(second)[:4] == [two.folder, "-", "-", "3"]
+    assert cells(second)[5:] == ["3", "2", "0", "dag.task", f"interrupted, begun {moment(two.now)}", "-"]
 
 
 def test_a_run_that_holds_the_ledger(make, ledger):
@@ -112,7 +112,7 @@ def test_a_ledger_that_was_lost(make, ledger):
     with pytest.raises(LedgerBusy):
         segment.sync(people(0, 5), replace=True)
     assert "the ledger was lost: the members may differ" in ledger("show", "segment")[1]
-    assert cells(ledger("list")[1].splitlines()[1])[1:6] == ["3", moment(segment.now - 60_000), "0", "0", "0"]
+    assert cells(ledger("list")[1].splitlines()[1])[3:8] == ["3", moment(segment.now - 60_000), "0", "0", "0"]
 
 
 def test_no_ledgers(ledger, path):
@@ -219,10 +219,10 @@ def test_ids_go_to_a_pipe_but_to_a_terminal_only_when_asked(make, ledger, path, 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nothing", "No ledger below {path} has 'nothing' in its name. Ledgers there: {folder}/one; {folder}/two."),
+        ("nothing", "No ledger below {path} matches 'nothing'. Ledgers there: {folder}/one; {folder}/two."),
         (
             "vendor.example",
-            "2 ledgers have 'vendor.example' in their names; pass more of one: {folder}/one; {folder}/two.",
+            "2 ledgers match 'vendor.example'; pass more of one: {folder}/one; {folder}/two.",
         ),
     ],
 )
@@ -232,6 +232,17 @@ def test_a_name_that_says_too_little(make, ledger, path, name, said):
     status, _, err = ledger("show", name)
     assert status == 2
     assert said.format(path=path, folder="memory/vendor.example/system") in err
+
+
+def test_the_name_and_the_connection_of_a_segment(make, ledger):
+    one, two = make("one"), make("two")
+    one.name, one.connection = "Trial users", "memory_default"
+    one.sync(people(0, 3))
+    two.sync(people(0, 3))
+    assert cells(ledger("list")[1].splitlines()[1])[:3] == [one.folder, "Trial users", "memory_default"]
+    status, out, _ = ledger("show", "Trial users")
+    assert status == 0
+    assert out.startswith(f"{one.folder}\nmemory segment 'Trial users' (connection 'memory_default')\n")
 
 
 def test_a_whole_name_that_is_part_of_another(make, ledger):

@@ -34,7 +34,7 @@ ENDS = {
     "took this segment over": "workers that saw that they were overtaken",
     "may still be carried out, and would undo": "runs that waited for a replacement of unknown outcome",
     "an earlier try of that request": "runs that waited after a replacement that was tried twice",
-    "or died doing so": "runs that found another at work",
+    "or it was killed. Nothing was sent now": "runs that found another at work",
     "every request that would have replaced": "replacements that the vendor rejected",
     "rejected each of": "runs in which the vendor accepted nothing",
     "not valid user IDs": "sources with too many invalid rows",
