@@ -3,6 +3,8 @@
 TESTED := 2.11.0 2.11.2 3.1.8 3.2.2 3.3.2
 NEWEST := 3.3.2
 OLDEST := 2.11.0
+# The next Airflow, which has no release yet: it has a lock, and `make test-beta`, which no change must pass.
+BETA := 3.4.0b2
 
 # The user's choices: make test ARGS="-k token" VERSIONS="3.3.2" PYTHON=python3.12
 ARGS ?=
@@ -14,7 +16,7 @@ IN_NEWEST := .ci/env airflow-$(NEWEST)
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-all test test-fast test-all lint lint-ruff lint-format lint-types lint-layout docs screenshots bench costs locks clean tools newest
+.PHONY: help demo demo-all test test-fast test-all test-beta lint lint-ruff lint-format lint-types lint-layout docs screenshots bench costs locks clean tools newest
 
 help:  ## this list
 	@echo "All of these set up what they need, below build/; a Python 3.11+ is enough."
@@ -43,6 +45,8 @@ test-fast: newest  ## parsers, parameters and plans, in half a minute
 
 test-all: $(addprefix test-,$(or $(VERSIONS),$(TESTED)))  ## all tests on every Airflow supported, and the slow ones on the newest
 test-all: ALL := yes
+
+test-beta: test-$(BETA)  ## the tests on the next Airflow, before its release; a change need not pass them
 
 # What knows little of Airflow, or is known by the rest as well: `make test` runs it on the newest version only.
 APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/cli/contract tests/faults tests/hooks \
@@ -96,7 +100,7 @@ COMPILE = .ci/uv --quiet pip compile --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade)
 
 locks: tools  ## writes the locks in .ci/locks anew from pyproject.toml
-	@for version in $(TESTED); do \
+	@for version in $(TESTED) $(BETA); do \
 		echo "[locks] Airflow $$version"; \
 		more="--group test" below=; \
 		case $$version in \

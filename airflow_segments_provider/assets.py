@@ -2,6 +2,9 @@
 
 An address is ``walkme://host/system/segment``, with the host of the API and the GUIDs of the system and of the
 segment; or ``docebo://host/segment``, ``alteryx://host/segment`` or ``zendesk://host/segment`` with the vendor's ID.
+
+A DAG that follows segments runs once for all events since its last run. From Airflow 3.4 on, it runs once for each
+event, unless ``[scheduler] batch_asset_events`` is set.
 """
 
 from __future__ import annotations

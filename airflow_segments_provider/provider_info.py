@@ -106,6 +106,8 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_segments_provider.links.AlteryxServerLink",
             "airflow_segments_provider.links.ZendeskHelpCenterLink",
         ],
+        # Since Airflow 3.2.
+        "cli": ["airflow_segments_provider.cli.commands.airflow_commands"],
         "asset-uris": ASSETS,
         "dataset-uris": ASSETS,  # their name in Airflow 2
         "config": {

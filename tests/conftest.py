@@ -156,12 +156,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.stash[BEFORE] = _cells(database)
 
 
+# Since Airflow 3.4.
+RENAMED = {"xcom_v2": "xcom", "rtif_v2": "rendered_task_instance_fields"}
+
+
 def _cells(path: Path) -> Counter[tuple[str, str]]:
     """Every cell as text, with the name of its column."""
     found = Counter[tuple[str, str]]()
     with closing(sqlite3.connect(path)) as database:
         for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            columns = [f"{table}.{row[1]}" for row in database.execute(f'PRAGMA table_info("{table}")')]
+            columns = [
+                f"{RENAMED.get(table, table)}.{row[1]}" for row in database.execute(f'PRAGMA table_info("{table}")')
+            ]
             for row in database.execute(f'SELECT * FROM "{table}"'):
                 found.update(zip(columns, map(_text, row), strict=True))
     return found

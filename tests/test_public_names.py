@@ -69,6 +69,7 @@ PUBLIC = {
     "links": [
         "AlteryxServerLink",
         "DoceboLink",
+        "PlanLink",
         "SegmentLink",
         "WalkMeSystemLink",
         "ZendeskHelpCenterLink",

@@ -11,6 +11,7 @@ import pytest
 from packaging.version import Version
 
 AIRFLOW_2 = Version(airflow.__version__) < Version("3")
+RUNS_FOR_EACH_EVENT = Version(airflow.__version__) >= Version("3.4.0b1")
 
 
 class Airflow:
@@ -55,6 +56,12 @@ class Airflow:
             "JOIN dag_run ON dag_run.id = dag_run_id WHERE dag_run.dag_id = ? ORDER BY dag_run.id",
             dag.dag_id,
         )
+
+    def count_runs(self, dag):
+        """How many runs a DAG has."""
+        with closing(sqlite3.connect(self._database)) as database:
+            ((count,),) = database.execute("SELECT count(*) FROM dag_run WHERE dag_id = ?", [dag.dag_id])
+            return count
 
     def _read(self, query, value):
         with closing(sqlite3.connect(self._database)) as database:

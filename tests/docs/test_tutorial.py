@@ -23,8 +23,8 @@ LINES = [line for block in blocks(PAGE) if block.language == "console" for line 
 
 
 @pytest.fixture
-def folder(airflow_db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The directory of the tutorial, whose folder of DAGs is Airflow's."""
+def folder(airflow_db: Path, segments_ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The directory of the tutorial, whose folder of DAGs is Airflow's; its ledger is not that of the other tests."""
     dags_folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     dags_folder.mkdir(exist_ok=True)
     parent = dags_folder.parent

@@ -19,7 +19,7 @@ NAME = "Trial users"
 # What the hooks have besides reads and writes of their own.
 OTHER = {
     *("api", "check", "client_at", "get_conn", "get_connection_form_widgets", "get_ui_field_behaviour"),
-    *("mask", "prepare", "stop", "user_rules"),
+    *("mask", "prepare", "segment_url", "stop", "user_rules"),
 }
 
 

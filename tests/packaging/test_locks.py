@@ -63,12 +63,14 @@ def test_lock_is_for_the_airflow_in_its_name_and_meets_what_the_package_asks_for
     for requirement in map(Requirement, asked):
         versions = pinned.get(canonicalize_name(requirement.name))
         assert versions, f"{requirement} is not in the lock: make locks"
-        assert all(map(requirement.specifier.contains, versions)), f"{requirement}, but {versions}: make locks"
+        assert all(requirement.specifier.contains(one, prereleases=True) for one in versions), (
+            f"{requirement}, but {versions}: make locks"
+        )
 
 
 def makefile() -> dict[str, str]:
     """Return the versions that `make` names."""
-    return dict(re.findall(r"^(TESTED|NEWEST|OLDEST) := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return dict(re.findall(r"^(TESTED|NEWEST|OLDEST|BETA) := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def test_make_tests_exactly_the_locked_versions() -> None:
@@ -76,7 +78,7 @@ def test_make_tests_exactly_the_locked_versions() -> None:
     tested = variables["TESTED"].split()
     newest = variables["NEWEST"]
     assert {path.stem for path in AIRFLOW_LOCKS} == {
-        *(f"airflow-{version}" for version in tested),
+        *(f"airflow-{version}" for version in [*tested, variables["BETA"]]),
         f"bench-{newest}",
         f"docs-{newest}",
     }

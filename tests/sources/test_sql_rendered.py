@@ -67,10 +67,16 @@ def test_one_query_feeds_many_segments_and_airflow_shows_it_without_users(ran, w
     assert stored("p003") == []
 
     with closing(sqlite3.connect(airflow_db)) as database:
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+        if "rtif_v2" in tables:  # since Airflow 3.4
+            query = (
+                "SELECT task_id, region_index, rendered_fields FROM rtif_v2 "
+                "JOIN task_instance ON task_instance.id = task_instance_id"
+            )
+        else:
+            query = "SELECT task_id, map_index, rendered_fields FROM rendered_task_instance_fields"
         rows = database.execute(
-            "SELECT task_id, map_index, rendered_fields FROM rendered_task_instance_fields WHERE run_id = ? "
-            "AND dag_id = ? AND task_id IN ('one', 'mapped')",
-            [ran.run_id, ran.dag_id],
+            f"{query} WHERE run_id = ? AND dag_id = ? AND task_id IN ('one', 'mapped')", [ran.run_id, ran.dag_id]
         ).fetchall()
     shown = {(task_id, index): json.loads(fields)["source"] for task_id, index, fields in rows}
     from_file = (
