@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import re
 import time
 import urllib.request
@@ -45,10 +47,12 @@ _ENTRY = """
   return {lines: text.innerText.split("\\n"), boxes, character, right: view.getBoundingClientRect().right, top, bottom};
 })()
 """
+# Names of this machine become those of any other.
 _HIDE = """
 (() => {
   const letters = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (letters.nextNode()) letters.currentNode.data = letters.currentNode.data.replaceAll(%s, %s);
+  while (letters.nextNode())
+    for (const [old, other] of %s) letters.currentNode.data = letters.currentNode.data.replaceAll(old, other);
 })()
 """
 # What a line of a log begins with, without the process that wrote it, and an error in it.
@@ -160,8 +164,10 @@ class Deployment:
         )
 
     def picture(self, name: str, top: float, bottom: float, left: int = LEFT, right: int = RIGHT) -> None:
-        """Take a picture of a part of the window, in which the newcomer's directory has a name of no machine."""
-        self.page.evaluate(_HIDE % (json.dumps(str(self.folder)), json.dumps("/home/ada/trial")))
+        """Take a picture of a part of the window, without the names of this machine's directory and user."""
+        user = pwd.getpwuid(os.getuid()).pw_name
+        names = [(str(self.folder), "/home/ada/trial"), (f"Approved by {user} at", "Approved by ada at")]
+        self.page.evaluate(_HIDE % json.dumps(names))
         self.page.screenshot(
             self.pictures / f"{name}.png", round(bottom - top), width=right - left, top=round(top), left=left
         )

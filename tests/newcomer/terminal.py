@@ -38,8 +38,6 @@ class Terminal:
             "PATH": _PATH,
             "HOME": str(home),
             "LANG": "C.UTF-8",
-            "USER": "ada",
-            "LOGNAME": "ada",
             # All that pip needs is there: it must not fetch.
             "PIP_NO_INDEX": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
