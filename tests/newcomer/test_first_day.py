@@ -42,7 +42,8 @@ LINE = 18
 @pytest.fixture
 def day(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     """An empty directory with the wheel, and a terminal in it."""
-    assert BROWSER is not None, MISSING
+    if BROWSER is None:
+        pytest.fail(MISSING, pytrace=False)
     ports = {port: port if is_free(port) else free_port() for port in (8080, 8780)}
     replaced = {f":{old}": f":{new}" for old, new in ports.items() if old != new}
     # No page has the ports of the log servers.
