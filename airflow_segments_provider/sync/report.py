@@ -19,6 +19,8 @@ DIGITS = 12
 WIDTH = 88
 # Enough of a digest to name a plan at a terminal: sha256: and 12 digits.
 SHOWN = 19
+# Characters of an ID that is unique, such as a GUID.
+UNIQUE = 20
 
 
 def write(
@@ -132,8 +134,7 @@ def refused(
             plan.digest,
             "or let the next run apply it:",
             "  python -m airflow_segments_provider ledger approve \\",
-            f"    {plan.key.folder} \\",
-            f"    {plan.digest[:SHOWN]}",
+            f"    {_shortest(plan.key.folder)} {plan.digest[:SHOWN]}",
         ]
     lines += ["The plan is in", f"  {report}/plan.md"] if report else []
     lines.append("To change a limit for good, set the parameter that is named beside it.")
@@ -143,6 +144,12 @@ def refused(
         breaches=breaches,
         details="\n".join(lines),
     )
+
+
+def _shortest(folder: str) -> str:
+    """Return what names a ledger in a command: the segment's own ID, if no other folder can have it."""
+    segment = folder.rpartition("/")[2]
+    return segment if len(segment) >= UNIQUE else folder
 
 
 def _wrapped(sentence: str, indent: str = "") -> list[str]:

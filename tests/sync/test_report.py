@@ -200,7 +200,7 @@ def test_the_log_shows_a_refusal_in_short_lines_and_the_error_is_one_sentence(se
     assert lines[:2] == ["The plan was refused, nothing was sent.", str(KEY)]
     assert "  +0 -150 =50 members, 75.0% of 200 leave (mirror)" in lines
     assert refused.value.digest in lines
-    assert f"    {refused.value.digest[:19]}" in lines
+    assert f"    {KEY.folder} {refused.value.digest[:19]}" in lines
     folder = [line for line in lines if line.endswith("/plan.md")]
     assert max(len(line) for line in lines if line not in folder) <= WIDTH
     assert str(refused.value) == (

@@ -280,5 +280,5 @@ BY_EMAIL = [(kind, "email") for kind in ACCOUNTS]
 OTHERS = [
     pytest.param(account, marks=pytest.mark.slow) for account in (("docebo", "username"), ("zendesk", "external_id"))
 ]
-IDENTIFIED = [*BY_EMAIL, *(pytest.param(account, marks=pytest.mark.slow) for account in OTHERS)]
+IDENTIFIED = [*BY_EMAIL, *OTHERS]
 BY_ID = [(kind, "id") for kind in ACCOUNTS]

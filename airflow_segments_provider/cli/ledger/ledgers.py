@@ -112,8 +112,8 @@ def choose(path: str | None, name: str, *, must_exist: bool = True) -> KeptLedge
     for ledger in found:
         if ledger.folder == name.strip("/"):
             return ledger
-    matching = [ledger for ledger in found if name in ledger.folder]
-    matching = matching or [ledger for ledger in found if ledger.segment_name() == name]
+    # Both at once: a name may be a part of another segment's folder.
+    matching = [ledger for ledger in found if name in ledger.folder or ledger.segment_name() == name]
     if len(matching) == 1:
         return matching[0]
     if not matching and not must_exist and name.count("/") == DEPTH - 1:

@@ -245,6 +245,16 @@ def test_the_name_and_the_connection_of_a_segment(make, ledger):
     assert out.startswith(f"{one.folder}\nmemory segment 'Trial users' (connection 'memory_default')\n")
 
 
+def test_a_name_that_is_part_of_another_folder_is_unclear(make, ledger):
+    one, two = make("one"), make("two")
+    one.name = "two"
+    one.sync(people(0, 3))
+    two.sync(people(0, 4))
+    status, _, err = ledger("show", "two")
+    assert (status, f"2 ledgers match 'two'; pass more of one: {one.folder}; {two.folder}." in err) == (2, True)
+    assert "4 owned" in ledger("show", two.folder)[1]
+
+
 def test_a_whole_name_that_is_part_of_another(make, ledger):
     make("one").sync(people(0, 3))
     make("one-more").sync(people(0, 4))
