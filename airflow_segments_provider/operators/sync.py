@@ -113,7 +113,7 @@ def log_result(log: Any, synced: Synced) -> None:
         log.info("Only planned, nothing was sent%s.", refusal)
     else:
         log.info(
-            "%s is in sync: %s users wanted, %s changes applied, %s refused.",
+            "%s is in sync:\n%s users wanted, %s changes applied, %s refused.",
             plan.key,
             f"{counts['wanted']:,}",
             f"{counts['applied']:,}",
@@ -124,7 +124,7 @@ def log_result(log: Any, synced: Synced) -> None:
     for notice in synced.notices:
         log.warning("%s", notice)
     if synced.report:
-        log.info("The plan and the rows that were left out are in %s.", synced.report)
+        log.info("The plan and the rows that were left out are in\n%s", synced.report)
 
 
 def result_of(synced: Synced, names: Mapping[str, Any]) -> dict[str, Any]:
