@@ -35,8 +35,8 @@ def test_a_line_of_code_fits_the_page(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
-def test_a_python_block_runs(block: Block, segments_sandbox: SandboxServer, tmp_path) -> None:
-    code = block.code.replace("http://127.0.0.1:8780", segments_sandbox.url)
+def test_a_python_block_runs(block: Block, emptied_segments_sandbox: SandboxServer, tmp_path) -> None:
+    code = block.code.replace("http://127.0.0.1:8780", emptied_segments_sandbox.url)
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom):
             module = importlib.import_module(str(node.module))
