@@ -34,6 +34,7 @@ pytestmark = [
 ]
 EXAMPLES = sorted(path.stem for path in (ROOT / "example_dags").glob("*.py"))
 HOW_TO = {name: DOCS / "how-to" / f"{name}.md" for name in EXPECTED if name != "README"}
+IDENTITY = DOCS / "how-to" / "identity.md"
 LARGEST = 80_000
 # The height of a line of the log view.
 LINE = 18
@@ -132,7 +133,7 @@ class Day:
 
     def copy_dags(self) -> None:
         """Copy the DAGs of the how-to pages and the examples beside that of the tutorial."""
-        for page in HOW_TO.values():
+        for page in (*HOW_TO.values(), IDENTITY):
             (block,) = (one for one in blocks(page) if one.language == "python" and "with DAG(" in one.code)
             self.terminal.write(f"dags/{page.stem}.py", block.code)
         for name in EXAMPLES:
@@ -222,6 +223,10 @@ class Day:
             (dag_id,) = re.findall(r'DAG\(\s*"(\w+)"', page.read_text())
             assert self.run(dag_id) == "success", self.airflow.tasks(dag_id)
             assert self.sandbox.members() == EXPECTED[name], name
+        self.begin_anew()
+        user = self.sandbox.docebo.add_user("alan", email="alan@example.com")
+        assert self.run("identity") == "success", self.airflow.tasks("identity")
+        assert self.sandbox.docebo.members("Partners") == {user}
         self.say("how-tos")
 
     def approve_from_the_form(self) -> None:
