@@ -4,22 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 _START = r"[A-Za-z_\x80-\U0010ffff]"
-# PostgreSQL's tokens. A quote outside of these has no certain end: whether a backslash escapes the quote after it
-# depends on a setting of the server. With possessive quantifiers, no character is tried twice.
-_TOKEN = re.compile(
-    rf"""
-      (?P<blank>   \s++ | --[^\n\r]*+ )
-    | (?P<comment> /\* )
-    | (?P<dollar>  \$ (?:{_START} (?:{_START}|\d)*+ )?+ \$ )
-    | (?P<quoted>  [eE]' (?:[^'\\]|\\.|'')*+ ' | ' (?:[^'\\]|\\[^']|'')*+ ' | " (?:[^"]|"")*+ " )
-    | (?P<word>    {_START} (?:{_START}|[\d$])*+ )
-    | (?P<open>    ['"] )
-    | (?P<other>   . )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 _READS = {"select", "table", "values"}
@@ -27,6 +14,25 @@ _CHANGES = {"delete", "insert", "merge", "update"}
 # Statements that some databases commit by themselves, and that return no rows in any.
 _DEFINES = {"alter", "create", "drop", "grant", "revoke", "truncate"}
 _RETURNS = {"output", "returning"}
+
+
+@cache
+def _token() -> re.Pattern[str]:
+    """Return the pattern of PostgreSQL's tokens, compiled when a query is read: it takes too long for an import."""
+    # A quote outside of the tokens has no certain end: whether a backslash escapes the quote after it
+    # depends on a setting of the server. With possessive quantifiers, no character is tried twice.
+    return re.compile(
+        rf"""
+          (?P<blank>   \s++ | --[^\n\r]*+ )
+        | (?P<comment> /\* )
+        | (?P<dollar>  \$ (?:{_START} (?:{_START}|\d)*+ )?+ \$ )
+        | (?P<quoted>  [eE]' (?:[^'\\]|\\.|'')*+ ' | ' (?:[^'\\]|\\[^']|'')*+ ' | " (?:[^"]|"")*+ " )
+        | (?P<word>    {_START} (?:{_START}|[\d$])*+ )
+        | (?P<open>    ['"] )
+        | (?P<other>   . )
+        """,
+        re.VERBOSE | re.DOTALL,
+    )
 
 
 def can_be_declared(sql: str) -> bool:
@@ -68,7 +74,7 @@ def statements(sql: str) -> list[list[str]]:
 def tokens(sql: str) -> Iterator[tuple[str, str]]:
     """Yield the kind and the text of each token; the last one is ``open`` if it has no end."""
     position = 0
-    while match := _TOKEN.match(sql, position):
+    while match := _token().match(sql, position):
         kind, end = str(match.lastgroup), match.end()
         if kind == "comment":
             end = _comment_end(sql, end)
