@@ -220,6 +220,16 @@ def test_users_who_are_sent_again_have_a_row(segment):
     assert "+1 -0 =26 members, 0.0% of 25 leave" in summary(plan)
 
 
+def test_users_of_unknown_outcome_are_sent_again_once_and_not_on_every_run(segment):
+    segment.sync(people(0, 20))
+    interrupt(segment, people(0, 25))
+    segment.now += 24 * 3600 * 1000
+    again = segment.sync(people(0, 25))
+    assert (again.plan.counts["resent"], again.counts["applied"]) == (5, 5)
+    then = segment.sync(people(0, 25))
+    assert (then.outcome, then.plan.counts["resent"]) == ("unchanged", 0)
+
+
 def test_an_approved_plan_names_its_own_time(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as refused:
