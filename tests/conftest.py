@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import sqlite3
@@ -93,6 +94,16 @@ def _forget() -> Iterator[None]:
     yield
     forget_secrets()
     forget_tokens()
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    """Remove log handlers for the output of a test that has ended: `dag.test()` of Airflow 2 leaves one."""
+    yield
+    task_log = logging.getLogger("airflow.task")
+    for handler in tuple(task_log.handlers):
+        if isinstance(handler, logging.StreamHandler) and getattr(handler.stream, "closed", False):
+            task_log.removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
