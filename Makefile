@@ -50,7 +50,7 @@ test-beta: test-$(BETA)  ## the tests on the next Airflow, before its release; a
 
 # What knows little of Airflow, or is known by the rest as well: `make test` runs it on the newest version only.
 APART := tests/benchmarks tests/conformance tests/contract/test_contract.py tests/cli/contract tests/faults tests/hooks \
-	tests/http tests/cli/ledger tests/operators/test_too_few.py tests/sync tests/vendors tests/packaging tests/sandbox tests/unusual \
+	tests/http tests/cli/ledger tests/operators/test_too_few.py tests/sync tests/targets tests/vendors tests/packaging tests/sandbox tests/unusual \
 	tests/demo/test_demo_all.py \
 	$(addprefix tests/docs/test_,commands.py how_to.py links.py readme.py reference.py tutorial.py) \
 	$(addprefix tests/sources/test_,batches.py case.py database_errors.py files.py files_damage.py files_load.py files_memory.py files_paths.py \

@@ -12,9 +12,9 @@ import pytest
 from tests.conftest import RETRY
 from tests.sync.model.many_real import Many, run_many
 
-SCHEDULES, PARTS = 16, 4
+SCHEDULES, PARTS = 8, 4
 SLOW_SCHEDULES = 1_000
-FRESH = 3
+FRESH = 2
 SLOW_FRESH = 30
 
 pytestmark = [
