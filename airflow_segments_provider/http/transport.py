@@ -15,13 +15,21 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, SSLError
 from urllib3.util import parse_url
 
 from airflow_segments_provider import __version__
 from airflow_segments_provider.errors import ConfigurationError, UnexpectedReply, VendorUnavailable
 from airflow_segments_provider.http.response import Call, request_id
-from airflow_segments_provider.http.wire import ACCEPTED, Adapter, TooSlow, UnknownEncoding, decoded, unlogged
+from airflow_segments_provider.http.wire import (
+    ACCEPTED,
+    Adapter,
+    HandshakeFailed,
+    TooSlow,
+    UnknownEncoding,
+    decoded,
+    unlogged,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -341,8 +349,10 @@ class Transport:
             return f"{host} {found}", False
         if isinstance(error, requests.exceptions.ProxyError):
             return "the proxy did not let it through", False
-        if isinstance(error, requests.exceptions.SSLError) and any(text in str(error) for text in _NO_TLS):
-            return "the host did not answer with TLS, so it may be one for http, or the port may be wrong", False
+        if isinstance(cause, SSLError) and isinstance(cause.args[0], HandshakeFailed):
+            if any(text in str(error) for text in _NO_TLS):
+                return "the host did not answer with TLS, so it may be one for http, or the port may be wrong", False
+            return "the TLS handshake failed", False
         if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error):
             return f"no response in {self._settings.read_timeout:g} s", True
         broke = "the connection broke before the response was complete"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import ssl
 import time
 import zlib
 from collections.abc import Iterator
@@ -39,6 +40,10 @@ class UnknownEncoding(Exception):
 
 class TooSlow(TimeoutError):
     """A response that did not end in time."""
+
+
+class HandshakeFailed(ssl.SSLError):
+    """TLS could not be established, so the request was not sent. A later error of TLS does not show that."""
 
 
 class _UntilDeadline(io.RawIOBase):
@@ -93,6 +98,15 @@ class _Connection(HTTPConnection):
 class _TlsConnection(HTTPSConnection):
     response_class = _Response
     debuglevel = 0
+
+    def connect(self) -> None:
+        """Connect; the request is sent afterwards."""
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError:
+            raise
+        except ssl.SSLError as error:
+            raise HandshakeFailed(*error.args) from None
 
 
 class _Pool(HTTPConnectionPool):

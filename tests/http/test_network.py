@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -17,7 +18,8 @@ from cryptography.x509.oid import NameOID
 
 from airflow_segments_provider.errors import ConfigurationError, VendorUnavailable
 from airflow_segments_provider.http import RetryPolicy
-from airflow_segments_provider.http.transport import TransportSettings
+from airflow_segments_provider.http.response import Call
+from airflow_segments_provider.http.transport import Transport, TransportSettings
 from tests.http.vendor import Vendor
 
 ONCE = RetryPolicy(max_attempts=1)
@@ -254,3 +256,63 @@ def test_a_host_that_accepts_no_connection_in_time_did_nothing(vendor):
         with pytest.raises(VendorUnavailable, match=r"did not accept a connection in 0\.2 s") as caught:
             client.request("GET", ["x"])
         assert not caught.value.maybe_done
+
+
+class Interrupted:
+    """A server that answers a request without TLS, after a handshake that has succeeded."""
+
+    def __init__(self, authority, version: ssl.TLSVersion) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(authority / "server.pem")
+        self._context.maximum_version = version
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.received = b""
+        self.read = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+
+    def _serve(self) -> None:
+        accepted, _ = self._listener.accept()
+        with accepted.dup() as plain, self._context.wrap_socket(accepted, server_side=True) as encrypted:
+            self.received = encrypted.recv(65536)
+            plain.sendall(b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
+            # A connection that is closed at once would be reset.
+            self.read.wait(30)
+
+    def __enter__(self) -> Interrupted:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.read.set()
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_an_answer_without_tls_to_a_request_leaves_open_whether_it_was_carried_out(authority, version):
+    with Interrupted(authority, version) as server:
+        transport = Transport(TransportSettings(verify=str(authority / "ca.pem")))
+        with pytest.raises(VendorUnavailable) as caught:
+            transport.send(Call("Acme", "POST", "/x"), f"{server.url}/x", authorization=None, body=b"{}")
+    assert server.received.startswith(b"POST /x HTTP/1.1")
+    assert caught.value.maybe_done
+    assert str(caught.value).endswith("Whether it was carried out is not known.")
+
+
+def test_a_handshake_that_fails_did_nothing():
+    def serve(listener: socket.socket) -> None:
+        accepted, _ = listener.accept()
+        with accepted:
+            accepted.recv(65536)
+            accepted.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # a fatal alert: handshake failure
+            accepted.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/x"
+        with pytest.raises(VendorUnavailable, match="the TLS handshake failed") as caught:
+            Transport(TransportSettings()).send(Call("Acme", "POST", "/x"), url, authorization=None, body=b"{}")
+        server.join()
+    assert not caught.value.maybe_done
