@@ -32,7 +32,7 @@ from airflow_segments_provider.sync.ledger.names import (
 )
 from airflow_segments_provider.sync.target import segment_title
 
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
 
 # How to continue without a readable ledger.
 RESTORE = (
@@ -177,7 +177,7 @@ class Manifest(File):
     :param counts: those of the plan.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     folder: SegmentFolder
     name: Literal[""] | Text = ""
     connection: Literal[""] | Text = ""

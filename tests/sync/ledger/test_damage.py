@@ -166,7 +166,7 @@ def test_an_older_copy_or_an_empty_folder_is_refused_until_a_replacement(segment
     assert segment.sync(people(0, 23)).outcome == "unchanged"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 3}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 4}'])
 def test_the_message_of_a_damaged_manifest(segment, content):
     segment.sync(people(0, 10))
     segment.store.files["generations/000000000002.json"] = content
@@ -177,7 +177,7 @@ def test_the_message_of_a_damaged_manifest(segment, content):
 def test_the_message_of_another_version(segment):
     segment.sync(people(0, 10))
     name = "generations/000000000002.json"
-    segment.store.files[name] = segment.store.files[name].replace(b'"format": 3', b'"format": 4')
+    segment.store.files[name] = segment.store.files[name].replace(b'"format": 4', b'"format": 3')
     with pytest.raises(LedgerError, match="another version of this package"):
         segment.sync(people(0, 10))
 
