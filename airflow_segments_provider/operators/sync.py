@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -425,6 +426,7 @@ class SyncMembersOperator(SegmentsOperator):
         parameters = {name: getattr(self, name) for name in Settings.model_fields}
         parameters["plan_only"] = previews_only() or self.plan_only
         approved = approvals.digests(self.approve)
+        # Each digest is checked; the one of this segment is chosen when the segment is known.
         settings, *_ = [parse_settings({**parameters, "approve": digest}) for digest in approved or [""]]
         source, target = self.source, target_of(self.target)
         try:
@@ -460,7 +462,10 @@ class SyncMembersOperator(SegmentsOperator):
                 synced = sync.run()
             except PlanRefused as refused:
                 if refused.details:
-                    self.log.error("%s", refused.details)  # noqa: TRY400  # Airflow logs the exception
+                    option = (
+                        f"\nCommands need: --ledger-path {shlex.quote(self.ledger_path)}" if self.ledger_path else ""
+                    )
+                    self.log.error("%s%s", refused.details, option)  # noqa: TRY400  # Airflow logs the exception
                 raise
             except RunSuperseded as newer:
                 if settings.on_older != "skip":

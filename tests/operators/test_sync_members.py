@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from urllib.parse import quote, urlsplit
 
 import pytest
 
+from airflow_segments_provider.__main__ import main
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.targets.parse import target_of
 from airflow_segments_provider.targets.walkme import WalkMeSegment
@@ -82,6 +84,16 @@ def test_a_refused_plan_can_be_approved_and_tells_its_numbers(sync, walkme_sandb
     assert len(walkme_sandbox.members("Trial users")) == 200
     assert sync(people(190, 200), approve="{{ '" + refused.plan["digest"] + "' }}").state == "success"
     assert walkme_sandbox.members("Trial users") == set(people(190, 200))
+
+
+def test_the_command_in_a_refusal_approves_the_plan_of_a_ledger_path_of_the_task(sync, walkme_sandbox, capfd, caplog):
+    sync(people(0, 200))
+    assert sync(people(190, 200)).state == "failed"
+    logged = capfd.readouterr().out + caplog.text
+    (command,) = set(re.findall(r"ledger approve \\\W+(\S+ sha256:\w+)", logged))
+    (option,) = set(re.findall(r"Commands need: (--ledger-path \S+)", logged))
+    assert main(["ledger", "approve", *shlex.split(f"{command} {option}")]) == 0
+    assert sync(people(0, 200), takeover=True).result["counts"]["remove"] == 190
 
 
 def test_a_preview_sends_nothing_and_says_what_would_be_refused(sync, walkme_sandbox):
