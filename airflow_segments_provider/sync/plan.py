@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -397,7 +396,11 @@ def samples(workspace: Workspace, table: str, planned: Container[str]) -> dict[s
             f"LIMIT {LOOKED_AT}",
             [actions],
         )
-        patterns = Counter(pattern(user) for (user,) in rows)
+        # Many IDs have one mask, and to shorten it takes most of the time.
+        masks = Counter(user.translate(_MASKS) for (user,) in rows)
+        patterns = Counter[str]()
+        for masked, users in masks.items():
+            patterns[_shortened(masked)] += users
         found[kind] = dict(sorted(patterns.items(), key=lambda item: (-item[1], item[0]))[:SHOWN])
     return found
 
@@ -407,16 +410,28 @@ def pattern(user: str) -> str:
 
     A mix of letters and digits becomes ``xxx…``: the places of the digits in a GUID would identify it.
     """
-    masked = _MIXED.sub("xxx…", "".join(map(_mask, user)))
-    return _RUN.sub(r"\1\1\1…", masked)[:LONGEST]
+    return _shortened(user.translate(_MASKS))
 
 
-@cache
-def _mask(character: str) -> str:
-    if character.isupper():
-        return "A"
-    if character.isalpha():
-        return "a"
-    if character.isnumeric():
-        return "9"
-    return character if character.isascii() and character.isprintable() else "?"
+def _shortened(masked: str) -> str:
+    return _RUN.sub(r"\1\1\1…", _MIXED.sub("xxx…", masked))[:LONGEST]
+
+
+class _Masks(dict[int, str]):
+    """The mask of each character, for ``str.translate``."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if character.isupper():
+            mask = "A"
+        elif character.isalpha():
+            mask = "a"
+        elif character.isnumeric():
+            mask = "9"
+        else:
+            mask = character if character.isascii() and character.isprintable() else "?"
+        self[code] = mask
+        return mask
+
+
+_MASKS = _Masks()
