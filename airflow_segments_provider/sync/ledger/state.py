@@ -37,6 +37,8 @@ COLUMNS = {
 
 _NAMES = ", ".join(COLUMNS)
 _CONTROL = re.compile(f"[{CONTROL_CHARACTERS}]")
+# The characters of nearly all IDs, which need no further check.
+_PRINTABLE = bytes(range(0x21, 0x7F))
 # IDs are checked in :meth:`Ledger.keep`: here, that would take longer than all other checks.
 _CHECKED = f"""
     SELECT count(*), count(*) FILTER (
@@ -280,8 +282,10 @@ def read_batch(store: Store, batch: Batch) -> list[str]:
         with suppress(UnicodeDecodeError):
             text = content.decode()
             ids = text.split("\n")
-            plain = all(ids) and ids == [user.strip(INVISIBLE) for user in ids]
-            if plain and len(ids) == batch.users and not _CONTROL.search(text.replace("\n", "")):
+            sound = content.translate(None, _PRINTABLE) == b"\n" * (len(ids) - 1) or (
+                ids == [user.strip(INVISIBLE) for user in ids] and not _CONTROL.search(text.replace("\n", ""))
+            )
+            if sound and all(ids) and len(ids) == batch.users:
                 return ids
     raise LedgerDamaged(
         f"The ledger's file {batch.name} is missing or damaged, so the requests are unknown. Nothing was sent "

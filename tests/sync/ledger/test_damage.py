@@ -6,8 +6,18 @@ import json
 
 import pytest
 
-from airflow_segments_provider.errors import LedgerBusy, LedgerError, LedgerLost, PlanRefused, RunSuperseded
+from airflow_segments_provider.errors import (
+    LedgerBusy,
+    LedgerDamaged,
+    LedgerError,
+    LedgerLost,
+    PlanRefused,
+    RunSuperseded,
+)
 from airflow_segments_provider.sync.ledger.history import generations, read_head
+from airflow_segments_provider.sync.ledger.local_store import LocalStore
+from airflow_segments_provider.sync.ledger.manifest import Batch, digest_of
+from airflow_segments_provider.sync.ledger.state import read_batch
 from tests.sync.conftest import people
 from tests.sync.ledger.scenes import (
     FREE,
@@ -229,3 +239,46 @@ def test_deltas_become_a_snapshot_when_they_are_many_or_large(segment):
 
 def newest(segment):
     return max(name for name in segment.store.files if name.startswith("generations/"))
+
+
+@pytest.fixture
+def batch_of(tmp_path):
+    def write(content, users):
+        store = LocalStore(tmp_path)
+        name = "batches/000000000001-00000000/000001-add.txt"
+        store.create(name, content)
+        return store, Batch(name=name, kind="add", users=users, sha256=digest_of(content))
+
+    return write
+
+
+@pytest.mark.parametrize("ids", [["a"], ["ada@x", "b!~"], ["Zoë", "ada"], ["ada lovelace"], ["ada\u200blovelace", "b"]])
+def test_a_batch_is_read_as_it_was_written(batch_of, ids):
+    assert read_batch(*batch_of("\n".join(ids).encode(), len(ids))) == ids
+
+
+@pytest.mark.parametrize(
+    ("content", "users"),
+    [
+        (b"", 0),
+        (b"", 1),
+        (b"a\nb", 1),
+        (b"a\nb", 3),
+        (b"a\nb\n", 2),
+        (b"a\nb\n", 3),
+        (b"a\n\nb", 3),
+        (b" a\nb", 2),
+        (b"a \nb", 2),
+        (b"a\r\nb", 2),
+        (b"a\tb", 1),
+        (b"a\x00b", 1),
+        (b"a\x7fb", 1),
+        ("a\nb\ufeff".encode(), 2),
+        ("a\u2028b".encode(), 1),
+        (b"a\n\xff", 2),
+    ],
+)
+def test_a_batch_that_no_sync_has_written_is_damaged(batch_of, content, users):
+    """Also with the right digest: whoever may write the ledger can write both."""
+    with pytest.raises(LedgerDamaged, match="missing or damaged"):
+        read_batch(*batch_of(content, users))
