@@ -354,16 +354,22 @@ class _Plain:
 
         DuckDB rejects a row with too few cells, and a quote that is not closed. So if the number of delimiters is right
         in total, it is right in every row, and none is in quotes; if there are as many rows as lines, no line break is
-        in quotes. Each quote is then at the beginning or the end of a cell, which has both.
+        in quotes. Each quote is then at the beginning or the end of a cell, which has both. Blank lines are no rows,
+        except where every row has one cell.
         """
+        rows = chunk.count(LINE_BREAK)
+        if self.line_break == LINE_BREAK:
+            is_plain = b"\r" not in chunk
+        else:
+            is_plain = chunk.count(self.line_break) == chunk.count(b"\r") == rows
+        if not is_plain or not (chunk.isascii() or _is_utf_8(chunk)) or any(one in chunk for one in self._unclear):
+            raise _NotPlain
         text = self.line_break + chunk
-        rows = chunk.count(self.line_break)
-        if (chunk.count(b"\r"), chunk.count(b"\n")) != (rows if self.line_break != LINE_BREAK else 0, rows):
-            raise _NotPlain
-        is_text = text.isascii() or _is_utf_8(text)
-        if not is_text or self.line_break * 2 in text or any(one in text for one in self._unclear):
-            raise _NotPlain
-        if chunk.count(self._delimiter) != rows * (self.width - 1):
+        if self.width == 1:
+            is_plain = self._delimiter not in chunk and self.line_break * 2 not in text
+        else:
+            is_plain = chunk.count(self._delimiter) == rows * (self.width - 1)
+        if not is_plain:
             raise _NotPlain
         self.rows += rows
         quote = self._quote
