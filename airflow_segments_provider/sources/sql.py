@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook
@@ -154,21 +155,23 @@ class SqlMembers:
         description = self._call(getattr, cursor, "description", None)
         widths = set() if description is None else {len(description)}
         while True:
-            self._check_rows(rows)
+            kinds = self._check_rows(rows)
             widths.update(map(len, rows))
             if widths != {1}:
                 problem = f"the query returns {max(widths, default=0):,} columns; it must return one, the user ID."
                 raise InvalidInput(self._label, [problem])
             if not rows:
                 return
-            yield from map(_only_value, rows)
+            yield from map(itemgetter(0) if kinds == {tuple} else _only_value, rows)
             rows = self._call(_fetch, cursor)
 
-    def _check_rows(self, rows: Sequence[Any]) -> None:
-        for kind in set(map(type, rows)):
+    def _check_rows(self, rows: Sequence[Any]) -> set[type]:
+        kinds = set(map(type, rows))
+        for kind in kinds:
             if issubclass(kind, (str, bytes)) or not (hasattr(kind, "__len__") and hasattr(kind, "__getitem__")):
                 problem = f"the driver returns rows of type {kind.__name__}, which have no columns."
                 raise InvalidInput(self._label, [problem])
+        return kinds
 
 
 def _only_value(row: Any) -> object:
