@@ -259,9 +259,10 @@ def load_csv(database: DuckDBPyConnection, table: str, files: Sequence[SourceFil
     import duckdb
 
     marks = (dialect.delimiter or "") + dialect.quotechar
-    # DuckDB does not accept white space as a quote.
+    # DuckDB does not accept white space as a quote, and takes a null character for no quote at all.
     if (
         not marks.isascii()
+        or "\0" in marks
         or dialect.quotechar.isspace()
         or dialect.encoding != UTF_8
         or dialect.longest < LONGEST_LINE

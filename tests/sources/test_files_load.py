@@ -195,6 +195,7 @@ def test_csv_that_is_left_to_python(tmp_path, database, content):
         (b"id\nu1\n", {"encoding": "latin-1"}),
         (b"id\nu1\n", {"max_row_length": 100}),
         (b"id\n u1 \n", {"quotechar": " "}),
+        (b"id\n\0u1\0\n", {"quotechar": "\0"}),
         ("id§n\nu1§1\n".encode(), {"delimiter": "§"}),
     ],
 )
