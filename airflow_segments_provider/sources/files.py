@@ -24,7 +24,7 @@ __all__ = ["FileMembers"]
 
 logger = logging.getLogger(__name__)
 
-_PASSWORD = re.compile(r"(?<=://)[^/@]*:[^/@]*(?=@)")
+_PASSWORD = re.compile(r"(?<=://)[^/@]*:[^/]*(?=@)")
 
 CSV, JSON_LINES, PARQUET = FORMATS = ("csv", "jsonl", "parquet")
 NOT_COMPRESSED = "none"

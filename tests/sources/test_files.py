@@ -491,7 +491,10 @@ def test_the_log_names_the_files_and_no_user(tmp_path, caplog):
     assert SECRET not in caplog.text
 
 
-@pytest.mark.parametrize("path", [f"s3://key:{SECRET}@bucket/x.csv", f"https://:{SECRET}@storage.example/x.csv"])
+@pytest.mark.parametrize(
+    "path",
+    [f"s3://key:{SECRET}@bucket/x.csv", f"https://:{SECRET}@storage.example/x.csv", f"ftp://me:x@{SECRET}@host/x.csv"],
+)
 def test_a_password_in_a_path_is_not_shown(path):
     assert SECRET not in str(FileMembers(path, "id"))
     assert "s3://aws_default@bucket/x:1@2.csv" in str(FileMembers("s3://aws_default@bucket/x:1@2.csv"))
