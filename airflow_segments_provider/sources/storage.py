@@ -99,7 +99,7 @@ def find_files(path: Any, subject: str) -> list[SourceFile]:
     :raises SourceUnavailable: the storage cannot be listed.
     """
     with storage_errors(subject):
-        fs, start = _located(path)
+        fs, start = _located(path, subject)
         fs.invalidate_cache()
         found = sorted(_Search(fs, subject).find(start))
     if not found:
@@ -249,14 +249,22 @@ def _name(entry: dict[str, Any]) -> str:
     return str(basename(entry["name"].rstrip("/")))
 
 
-def _located(path: Any) -> tuple[Any, str]:
-    """Return the file system of a path, and the path there."""
+def _located(path: Any, subject: str) -> tuple[Any, str]:
+    """Return the file system of a path, and the path there.
+
+    :raises InvalidInput: Airflow has no such file system.
+    """
     if not isinstance(path, str) and hasattr(path, "fs"):
         return path.fs, path.path
     text = os.fspath(path)
     if isinstance(path, str) and "://" in text:
-        storage = ObjectStoragePath(text)
-        return storage.fs, storage.path
+        try:
+            storage = ObjectStoragePath(text)
+            return storage.fs, storage.path
+        except (ValueError, ImportError):
+            scheme = text.partition("://")[0]
+            problem = f"Airflow has no storage for `{scheme}://`. Correct `path`, or install its provider package."
+            raise InvalidInput(subject, [problem]) from None
     from fsspec.implementations.local import LocalFileSystem
 
     # Airflow's versions differ in what a relative path is relative to.

@@ -326,10 +326,14 @@ def test_a_directory_that_cannot_be_listed_is_not_left_out(storage):
             read(path)
 
 
-@pytest.mark.parametrize("path", ["no-such-scheme://x/y.csv", "s3://no_such_connection@bucket/y.csv"])
-def test_a_storage_that_airflow_lacks(path):
-    with pytest.raises(SourceUnavailable, match="cannot be read"):
-        read(path)
+def test_a_storage_that_airflow_lacks():
+    with pytest.raises(InvalidInput, match=r"no storage for `no-such-scheme://`.*install its provider package"):
+        read("no-such-scheme://x/y.csv")
+
+
+def test_a_storage_without_its_connection():
+    with pytest.raises(SegmentsError):
+        read("s3://no_such_connection@bucket/y.csv")
 
 
 @pytest.mark.skipif(not os.geteuid(), reason="root may read every file")
