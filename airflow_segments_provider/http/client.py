@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -383,5 +383,12 @@ class HttpClient:
 
 
 def encode(value: Any) -> bytes:
-    """Encode a JSON request body."""
-    return to_json(value)
+    """Encode a JSON request body.
+
+    :raises InvalidInput: JSON cannot hold it.
+    """
+    with suppress(ValueError):
+        return to_json(value)
+    # Raised outside of the handler: the encoder's error quotes a value, and would be the context of this one.
+    problem = "a value is not of a type that JSON has, or a text holds half of a character, as one cut within an emoji."
+    raise InvalidInput("The body of a request", [problem])

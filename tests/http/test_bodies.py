@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply, VendorUnavailable
+from airflow_segments_provider.errors import InvalidInput, RejectedRequest, UnexpectedReply, VendorUnavailable
 from airflow_segments_provider.http import RetryPolicy, UserId, transport
+from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.http.transport import TransportSettings
 from tests.http.vendor import Answer, Vendor
 
@@ -23,6 +24,14 @@ TYPE = "Content-Type"
 def get(vendor, answer, **options):
     vendor.answers.append(answer)
     return vendor.client(retry=ONCE).request("GET", ["x"], **options)
+
+
+@pytest.mark.parametrize("value", ["secret\ud83d", {"secret": object()}])
+def test_a_value_that_json_cannot_hold_is_refused_without_being_quoted(value):
+    with pytest.raises(InvalidInput, match="a value is not of a type that JSON has") as caught:
+        encode({"name": value})
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
