@@ -147,10 +147,10 @@ def check_bundle(path: str) -> None:
 
     :raises ConfigurationError: no certificates can be read there.
     """
-    is_directory = Path(path).is_dir()
     try:
+        is_directory = Path(path).is_dir()
         ssl.create_default_context(cafile=None if is_directory else path, capath=path if is_directory else None)
-    except OSError:
+    except (OSError, ValueError):  # also a name that no file can have
         raise ConfigurationError("`verify` must be the path of CA certificates that can be read here") from None
 
 

@@ -104,6 +104,12 @@ def test_the_environments_authorities_count_where_the_connection_names_none(tls_
     assert call(tls_vendor) == 200
 
 
+@pytest.mark.parametrize("path", ["x" * 300, "/tmp/\0"])
+def test_a_path_that_no_file_can_have_is_a_configuration_error(vendor, path):
+    with pytest.raises(ConfigurationError, match="verify"):
+        vendor.client(transport=TransportSettings(verify=path))
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no certificate\n"])
 def test_a_path_without_certificates_is_a_configuration_error_before_any_call(vendor, tmp_path, content):
     path = tmp_path / "ca.pem"
