@@ -155,7 +155,11 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
         wait = validated(Propagation, parameters, problems)
         if wait is None:
             raise InvalidInput("The wait for a WalkMe segment", problems)
-        return wait.changed_at + wait.propagation_delay
+        try:
+            return wait.changed_at + wait.propagation_delay
+        except OverflowError:
+            problem = "`changed_at` and `propagation_delay` lead beyond the year 9999."
+            raise InvalidInput("The wait for a WalkMe segment", [problem]) from None
 
     def proof(self, until: datetime) -> dict[str, Any]:
         """Return the segment as WalkMe lists it.

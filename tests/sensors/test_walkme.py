@@ -166,6 +166,13 @@ def test_a_segment_without_a_result_needs_the_moment(segment):
         wait(segment_guid=guid).visible_at()
 
 
+def test_a_moment_beyond_the_calendar(segment, quiet):
+    for parameters in ({"propagation_delay": timedelta.max}, {"changed_at": "9999-12-31T23:59:00+00:00"}):
+        with pytest.raises(InvalidInput, match="beyond the year 9999"):
+            wait(segment=segment, **parameters).execute(context())
+    assert quiet() == 0
+
+
 def test_all_problems_come_in_one_message(segment, quiet):
     with pytest.raises(InvalidInput) as caught:
         wait(segment_guid="nope", changed_at="2026-01-01T12:00:00", propagation_delay="soon").execute(context())
