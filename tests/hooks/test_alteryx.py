@@ -269,6 +269,12 @@ class TestSharing:
         assert share.permissions["isAdmin"] is True
         assert not share.permissions.get("canAddAssets")
 
+    @pytest.mark.parametrize("permissions", [["is_admin"], "[1]", 5])
+    def test_permissions_are_an_object(self, hook, alteryx_sandbox, permissions):
+        with pytest.raises(InvalidInput, match="`permissions`"):
+            hook.update_permissions(NOBODY, permissions, name="Analysts")
+        assert alteryx_sandbox.counts() == {}
+
     def test_permissions_are_for_collections_only(self, hook, alteryx_sandbox):
         with pytest.raises(InvalidInput, match="for `resource_type` collection only"):
             hook.share("credential", NOBODY, name="Analysts", permissions={"is_admin": True})

@@ -81,7 +81,9 @@ class Parameters(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_absent(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _drop_absent(cls, values: Any) -> Any:
+        if not isinstance(values, dict):  # of a parameter that is an object
+            return values
         return {key: value for key, value in values.items() if not is_absent(value)}
 
     @field_validator("*", mode="before")
