@@ -108,7 +108,7 @@ def test_absent_and_null_and_unknown_fields_do_no_harm():
     [
         None, [], "x", 7, {}, {"id": None}, {"id": "x"}, {"id": True}, {"id": 1.5}, {"id": -1}, {**NEW, "tags": "vip"},
         {**NEW, "added_user_ids": ["secret"]}, {**NEW, "built_in": "perhaps"}, {**NEW, "created_at": "yesterday"},
-        {**NEW, "organization_ids": [None]},
+        {**NEW, "organization_ids": [None]}, {**NEW, "added_user_ids": [7, "0"]}, {**NEW, "added_user_ids": [True]},
     ],
 )  # fmt: skip
 def test_what_is_no_segment_is_an_error_that_quotes_nothing(entry):

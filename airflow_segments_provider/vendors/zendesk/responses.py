@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_fie
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.http.response import Call
 from airflow_segments_provider.vendors.zendesk.connection import VENDOR
-from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey, whole
+from airflow_segments_provider.vendors.zendesk.parameters import Id, UserSegmentKey, whole
 
 
 class UserSegment(BaseModel):
@@ -34,7 +34,7 @@ class UserSegment(BaseModel):
     or_tags: list[str] = Field(default_factory=list)
     organization_ids: list[int] = Field(default_factory=list)
     group_ids: list[int] = Field(default_factory=list)
-    added_user_ids: frozenset[int] | None = Field(None, repr=False, exclude=True)
+    added_user_ids: frozenset[Id] | None = Field(None, repr=False, exclude=True)
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
