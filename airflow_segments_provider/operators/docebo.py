@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -279,6 +278,8 @@ class DoceboListGroupsOperator(DoceboOperator):
 
 # Parts of the names of fields that identify the user who made a change.
 _USER_WORDS = ("author", "user", "by", "name", "mail", "idst")
+# Of a limit.
+MAX_DIGITS = 9
 
 
 class DoceboGetConditionsHistoryOperator(DoceboGroupOperator):
@@ -298,8 +299,9 @@ class DoceboGetConditionsHistoryOperator(DoceboGroupOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Get the history."""
         limit = str(self.limit or "None").strip()
-        if limit != "None" and not (limit.isascii() and limit.isdigit()):
-            raise InvalidInput("The history of a group's rules", ["`limit` is neither a whole number nor None."])
+        if limit != "None" and not (limit.isascii() and limit.isdigit() and len(limit) <= MAX_DIGITS):
+            problem = f"`limit` is neither a whole number of at most {MAX_DIGITS} digits nor None."
+            raise InvalidInput("The history of a group's rules", [problem])
         self.push_link(context)
         parameters = self.parameters
         parameters.pop("limit", None)
@@ -461,6 +463,8 @@ class DoceboListGroupUsersOperator(DoceboGroupOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """List the members; write the file once all are read, so that it is never incomplete."""
+        from airflow_segments_provider.vendors.docebo.export import write_file
+
         target = _target(self.path) if self.path else None
         self.push_link(context)
         parameters = self.parameters
@@ -474,8 +478,7 @@ class DoceboListGroupUsersOperator(DoceboGroupOperator):
                     rows.write(member.model_dump_json().encode() + b"\n")
             if target:
                 rows.seek(0)
-                with target.open("wb") as file:  # type: ignore[no-untyped-call]
-                    shutil.copyfileobj(rows, file)
+                write_file(target, rows)
         self.log.info("%s members listed.", f"{count:,}")
         return {"members": count, "path": str(self.path) if target else None}
 
@@ -530,6 +533,6 @@ def _target(path: ObjectStoragePath | str) -> ObjectStoragePath:
     try:
         target = ObjectStoragePath(path)
         _ = target.fs  # Airflow 2.11 raises only here
-    except (ValueError, TypeError, ImportError) as error:
+    except (ValueError, TypeError, AttributeError, ImportError) as error:
         raise InvalidInput("The list of a group's members", [f"`path` leads nowhere: {error}."]) from None
     return target

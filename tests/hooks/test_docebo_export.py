@@ -8,7 +8,7 @@ import re
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_segments_provider.errors import InvalidInput, NotFound, UnexpectedReply, VendorUnavailable
+from airflow_segments_provider.errors import InvalidInput, NotFound, SegmentsError, UnexpectedReply, VendorUnavailable
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from tests.conftest import RETRY
 
@@ -167,6 +167,12 @@ def test_what_cannot_be_is_refused_before_the_first_call(hook, docebo_sandbox, p
         with pytest.raises(InvalidInput):
             hook.export_users(str(path), **given, name="Support team")
     assert docebo_sandbox.counts() == {}
+
+
+def test_a_path_that_cannot_be_written(hook, tmp_path):
+    for path in (tmp_path, tmp_path / "missing" / "members.csv"):
+        with pytest.raises(SegmentsError, match=r"The members were read, and the file .* cannot be written"):
+            hook.export_users(str(path), name="Support team")
 
 
 def test_a_missing_group(hook, path):

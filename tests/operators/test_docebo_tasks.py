@@ -248,7 +248,9 @@ def test_ids_are_converted_in_both_directions(docebo_sandbox, run):
         ('DoceboUpdateGroupOperator(task_id="bad", new_name="x", exclude_deactivated_users="perhaps")', 1),
         ('DoceboAddGroupUsersOperator(task_id="bad", name="Support team", user_ids=["x y"], branch_ids=["north"])', 2),
         ('DoceboListGroupUsersOperator(task_id="bad", name="Support team", path="nowhere://x/y")', 1),
+        ('DoceboListGroupUsersOperator(task_id="bad", name="Support team", path=5)', 1),
         ('DoceboGetConditionsHistoryOperator(task_id="bad", name="Everyone in sales", limit="few")', 1),
+        ('DoceboGetConditionsHistoryOperator(task_id="bad", name="Everyone in sales", limit=10**30)', 1),
         ('DoceboListGroupsOperator(task_id="bad", sort_attr="size", sort_dir="up")', 2),
     ],
 )

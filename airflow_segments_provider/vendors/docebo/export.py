@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator
 
-from airflow_segments_provider.errors import UnexpectedReply
+from airflow_segments_provider.errors import SegmentsError, UnexpectedReply
 from airflow_segments_provider.vendors.docebo.api import GROUPS
 from airflow_segments_provider.vendors.docebo.members import GroupMembers
 from airflow_segments_provider.vendors.docebo.parameters import COLUMNS, Column, ExportUsers
@@ -48,7 +48,7 @@ def _storage_path(value: Any) -> Any:
         path = value if isinstance(value, ObjectStoragePath) else ObjectStoragePath(value)
         # Older versions of Airflow check the scheme only here.
         path.fs  # noqa: B018
-    except (ValueError, TypeError, ImportError) as error:
+    except (ValueError, TypeError, AttributeError, ImportError) as error:
         raise ValueError(f"leads nowhere: {error}") from None
     return path
 
@@ -69,9 +69,27 @@ def export(api: DoceboApi, wanted: Export) -> GroupExport:
     with _received(members, columns, wanted.delimiter, header=wanted.include_header) as (checked, users):
         size = checked.seek(0, io.SEEK_END)
         checked.seek(0)
-        with wanted.path.open("wb") as file:
-            shutil.copyfileobj(checked, file)
+        write_file(wanted.path, checked)
     return GroupExport(path=str(wanted.path), bytes=size, users=users, columns=columns)
+
+
+def write_file(path: Any, content: IO[bytes]) -> None:
+    """Write a file of members; an existing one is replaced.
+
+    :param path: an ``ObjectStoragePath``.
+    :raises SegmentsError: the storage refuses it.
+    """
+    failure = ""
+    try:
+        with path.open("wb") as file:
+            shutil.copyfileobj(content, file)
+    except Exception as error:  # noqa: BLE001  # each storage has its own
+        failure = type(error).__name__
+    if failure:
+        raise SegmentsError(
+            f"The members were read, and the file {path} cannot be written ({failure}). Check that `path` is not a "
+            "directory, that its directory exists, and that the task may write there."
+        )
 
 
 def exported(members: GroupMembers, column: Column) -> Iterator[list[str]]:
