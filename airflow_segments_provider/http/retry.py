@@ -91,6 +91,7 @@ def http_date(value: str) -> datetime | None:
     """Return the moment that an HTTP date names, in UTC, or None where it names none."""
     try:
         moment = parsedate_to_datetime(value)
+        # Near the first and the last year, the moment in UTC is beyond the calendar.
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

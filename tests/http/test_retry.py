@@ -118,6 +118,7 @@ def test_a_longer_wait_than_the_cap_is_raised_at_once_and_says_how_long(vendor, 
     [
         ("7", 7.0), (" 7 ", 7.0), ("1.5", 1.5), ("0", 0.0), (seconds_later(90), 90.0), (seconds_later(-90), 0.0),
         ("", None), ("soon", None), ("-7", None), ("²", None), ("1.2.3", None), (".", None), ("Wed, 99 Mar", None),
+        ("Fri, 31 Dec 9999 23:59:59 -1200", None),
     ],
 )  # fmt: skip
 def test_retry_after_in_every_form(value, seconds):
