@@ -59,7 +59,10 @@ INVISIBLE = "".join(
         ],
     )
 )
-_FILLER = re.compile(f"[{_FILLERS}]")
+# Selectors of a variant, and tags: part of an emoji or a letter before them, nothing by themselves.
+_SELECTORS = "\u180b-\u180f\ufe00-\ufe0f\U000e0000-\U000e0fff"
+_FILLER = re.compile(f"[{_FILLERS}{_SELECTORS}]")
+_NOTHING = re.compile(f"[{INVISIBLE}{_SELECTORS}]*")
 
 # IDs that match this, and are short enough, are valid without a change: a test for engines other than Python.
 PLAIN = "[!-~]+"
@@ -147,7 +150,7 @@ class IdCheck:
         if reason:
             return "", reason
         text = text.strip(INVISIBLE)
-        if not text:
+        if _NOTHING.fullmatch(text):
             return "", BLANK
         if len(text) > self.max_length:
             return "", TOO_LONG
