@@ -9,6 +9,7 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.links import ZendeskHelpCenterLink
 from airflow_segments_provider.operators.base import ExactMembersOperator, FoundUsersOperator, VendorOperator
+from airflow_segments_provider.operators.rendering import is_result
 from airflow_segments_provider.operators.user_ids import UserIds, UserIdsField
 from airflow_segments_provider.sources.values import NOT_GIVEN, UserSource, read_values
 
@@ -46,6 +47,12 @@ class UserIdField(UserIdsField):
         else:
             held = value is None or isinstance(value, (list, UserIds))
             super().__set__(instance, value if held else [value])
+
+    def conceal(self, value: Any) -> Any:
+        """Conceal an ID of the DAG file, also of a mapped task; leave None and what Airflow has still to render."""
+        if value is None or is_result(value):
+            return value
+        return super().conceal(value if isinstance(value, (list, UserIds)) else [value])
 
 
 def the_user_id(user_ids: Any) -> Any:

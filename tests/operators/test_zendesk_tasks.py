@@ -178,6 +178,24 @@ def test_what_a_segment_is_applied_to(zendesk_sandbox, dag_file):
     assert not any(one.user_segment_ids for one in (*zendesk_sandbox.articles(), *zendesk_sandbox.topics()))
 
 
+def test_one_user_of_a_mapped_task(dag_file, people, hidden):
+    dag = dag_file(
+        HEAD
+        + """
+Tags, one = ZendeskGetUserTagsOperator, str(people[0])
+Tags.partial(task_id="numbers").expand(user_id=people)
+Tags.partial(task_id="texts").expand(user_id=[str(person) for person in people])
+some = [{"user_id": one}, {"user_id": people[1]}, {"user_id": "{{ people()[2] }}"}]
+Tags.partial(task_id="groups").expand_kwargs(some)
+Tags.partial(task_id="same", user_id=one).expand(zendesk_conn_id=["zendesk_help_center_default"])
+ZendeskListUserSegmentsOperator.partial(task_id="segments", user_id=None).expand(applicable=[False])
+""",
+        options=MACROS,
+    )
+    assert set(run(dag)) == {"numbers", "texts", "groups", "same", "segments"}
+    assert hidden() == []
+
+
 def test_users(zendesk_sandbox, dag_file, people, hidden, stored):
     zendesk_sandbox.settings(job_queue_seconds=0, job_seconds_per_row=0)
     dag = dag_file(
