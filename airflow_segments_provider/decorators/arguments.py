@@ -74,4 +74,6 @@ def _conceal_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _conceal_each(values: Any) -> Any:
     """Conceal mapped values that are known when the DAG is parsed."""
+    if isinstance(values, Mapping):
+        values = list(values.items())  # as Airflow maps over a dict
     return [conceal(value) for value in values] if isinstance(values, (list, tuple)) else values

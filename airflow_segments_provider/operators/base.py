@@ -136,6 +136,8 @@ class Partial:
     def expand(self, **mapped: Any) -> Any:
         """Map over values; see Airflow's documentation."""
         for name, values in mapped.items():
+            if isinstance(values, Mapping) and hasattr(self._fields.get(name), "conceal"):
+                values = list(values.items())  # as Airflow maps over a dict
             if isinstance(values, (list, tuple)):
                 mapped[name] = [self._conceal(name, value) for value in values]
         return self._waiting(self._partial.expand(**mapped), mapped)

@@ -116,6 +116,9 @@ LITERAL = [
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand(source=[[PERSON, 'b']])",
     "SyncMembersOperator.partial(task_id='sync', **TARGET).expand_kwargs([{'source': [PERSON, 'b']}])",
     "SyncMembersOperator.partial(source=[PERSON, 'b'], **MAPPED).expand(target=TARGETS)",
+    # Airflow maps over a dict, too: each item is a tuple.
+    "sync.expand(users={PERSON: 'b'})",
+    "SyncMembersOperator.partial(task_id='sync', **TARGET).expand(source={PERSON: 'b'})",
     # Beside templates, which are rendered in mapped tasks, too.
     "sync.partial(users=[PERSON]).expand(more=[['{{ params.b }}']])",
     "sync.partial(users=['{{ params.b }}']).expand_kwargs([{'more': [PERSON]}])",
