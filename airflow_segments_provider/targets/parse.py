@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.ids import all_without_case, as_is
@@ -27,14 +28,15 @@ def target_of(value: Any) -> Segment:
 
     :param value: a target; a dict of its arguments and ``vendor``; or ``vendor:///name``,
         ``vendor://system/name``, with other arguments as a query, e.g. ``walkme:///Trial%20users?create=true``. The
-        first part names a WalkMe system, or the ID of another vendor's segment: ``docebo://<group_id>``.
+        first part names a WalkMe system, or the ID of another vendor's segment: ``docebo://<group_id>``. A name is
+        percent-encoded, in a template with ``| urlencode``.
     :raises InvalidInput: it is something else, or has an unknown argument.
     """
     if isinstance(value, Segment):
         return value
     if isinstance(value, str):
         value = _from_address(value)
-    if not isinstance(value, Mapping) or value.get("vendor") not in TARGETS:
+    if not isinstance(value, Mapping) or str(value.get("vendor")) not in TARGETS:
         raise InvalidInput("The target of a sync", [f"it must be a target, or a dict with a `vendor` of {_KNOWN}."])
     arguments = {key: part for key, part in value.items() if key != "vendor" and part not in (None, "")}
     arguments["create"] = str(arguments.get("create", False)).lower() in ("true", "1", "yes")
@@ -46,13 +48,27 @@ def target_of(value: Any) -> Segment:
 
 
 def _from_address(address: str) -> dict[str, Any]:
-    parts = urlsplit(address)
-    if parts.scheme not in TARGETS:
+    """Return the arguments of an address.
+
+    :raises InvalidInput: a part of it would be left out or count for another: ``#1`` in a name is not one of the path.
+    """
+    if urlsplit(address.partition("/")[0]).scheme not in TARGETS:
         return {}
-    host, path = TARGETS[parts.scheme].parts
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    named = {host: unquote(parts.netloc), path: unquote(parts.path.lstrip("/"))}
-    return {"vendor": parts.scheme, **named, **query}
+    with suppress(ValueError):
+        parts = urlsplit(address)
+        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True, errors="strict")
+        host, path = TARGETS[parts.scheme].parts
+        first, name = (unquote(part, errors="strict") for part in (parts.netloc, parts.path.lstrip("/")))
+        arguments = [pair for pair in [("vendor", parts.scheme), (host, first), (path, name), *query] if pair[1]]
+        # The parser drops a fragment, line breaks, tabs, and the question mark of an empty query.
+        is_whole = not (set("#\t\r\n") & set(address.strip()) or address.rstrip().endswith("?"))
+        if is_whole and len(dict(arguments)) == len(arguments):
+            return dict(arguments)
+    problem = (
+        "its address is not clear: an argument is there twice or has no value, or a name in it is not percent-encoded. "
+        "Write `Team #1?` as `Team%20%231%3F`, in a template with `| urlencode`, or pass a dict."
+    )
+    raise InvalidInput("The target of a sync", [problem])
 
 
 NORMALISE: dict[str, Normalise] = {

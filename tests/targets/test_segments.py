@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -59,6 +60,29 @@ def test_an_object_a_dict_and_an_address_are_one_target(account, sync):
         ran = sync(source, target=target, **(first if not number else {}))
         assert (ran.counts["wanted"], ran.counts["add"]) == (number + 1, 1)
     assert (account.groups(), account.members()) == ([NAME], {user.id for user in users})
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "docebo:///Team #1", "docebo:///Who?", "docebo:///Who?\n", "docebo:///A?B", "docebo:///A?name=B",
+        "docebo:///A?vendor=walkme", "docebo://7?group_id=8", "docebo:///A?create=true&create=false", "docebo:///A\tB",
+        "docebo:///%ff", "docebo:///A?identity=%ff", "docebo://Team [1]",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_not_clear_is_rejected(address):
+    """The parser drops what follows `#` and `?`: another group would get the users."""
+    with pytest.raises(InvalidInput, match=r"its address is not clear.*`\| urlencode`"):
+        target_of(address)
+
+
+def test_a_name_in_an_address():
+    for name in ("Team #1?", "100%", "A&B=C", "Team [1]", "a/b", "é"):
+        assert str(target_of(f"docebo:///{quote(name)}?create=true\n")) == str(
+            target_of({"vendor": "docebo", "name": name, "create": True})
+        )
+    with pytest.raises(InvalidInput, match="a dict with a `vendor`"):
+        target_of({"vendor": ["docebo"], "name": "Team"})
 
 
 @by_email
