@@ -225,8 +225,8 @@ class Connection(Generated):
         (about,) = (one for one in info["connection-types"] if one["connection-type"] == wanted)
         behaviour = about["ui-field-behaviour"]
         rows = [
-            (f"`{field}`", behaviour["relabeling"][field], behaviour["placeholders"].get(field, ""))
-            for field in ("host", "login", "password")
+            (f"`{field}`", label, behaviour["placeholders"].get(field, ""))
+            for field, label in behaviour["relabeling"].items()
         ]
         rows += [
             (f"`{field}`", shown["label"], shown.get("description", ""))
