@@ -104,7 +104,7 @@ class AlteryxServerHook(VendorHook):
         """Return the rules for the users of a write."""
         from airflow_segments_provider.vendors.alteryx.users import AlteryxUserRules
 
-        return AlteryxUserRules(self.api(), self.fields.users_per_request, self.unmatched_list)
+        return AlteryxUserRules(self.api(), self.unmatched_list)
 
     def test_connection(self) -> tuple[bool, str]:
         """Report whether user groups can be managed; else what is wrong, and what to do. Sends reads only."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_segments_provider.http import Response
     from airflow_segments_provider.http.response import Call
     from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
+    from airflow_segments_provider.vendors.alteryx.connection import AlteryxServerConnectionFields
 
 
 _WORD = re.compile(r"[^\s,;:'\"()\[\]{}]+")
@@ -47,6 +48,7 @@ class AlteryxApi(VendorApi):
     """
 
     vendor = "Alteryx Server"
+    fields: AlteryxServerConnectionFields
 
     def hint(self, error: VendorError) -> str:
         """Return the advice for an error."""

@@ -15,7 +15,6 @@ from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, U
 
 if TYPE_CHECKING:
     from airflow_segments_provider.vendors.alteryx.api import AlteryxApi
-    from airflow_segments_provider.vendors.base.lookup import UnmatchedList
 
 MAX_EMAIL_LENGTH = 320
 # The look-ups that wait at once for the connection's threads.
@@ -75,15 +74,11 @@ class AlteryxUserRules(UserRules):
     identities: ClassVar[dict[str, str]] = {"email": "e-mail addresses"}
     api: AlteryxApi
 
-    def __init__(self, api: AlteryxApi, users_per_request: int, unmatched_list: UnmatchedList | None) -> None:
-        super().__init__(api, unmatched_list)
-        self._users_per_request = users_per_request
-
     def id_rules(self, identify_by: str) -> IdRules:
         """Return the rules for user IDs of one kind."""
         if identify_by == "email":
             return IdRules(MAX_EMAIL_LENGTH, EMAILS_A_BATCH)
-        return IdRules(MAX_ID_LENGTH, self._users_per_request)
+        return IdRules(MAX_ID_LENGTH, self.api.fields.users_per_request)
 
     def user_key(self, value: str) -> str:
         """Return the key by which e-mail addresses are compared."""

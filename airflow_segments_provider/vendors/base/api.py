@@ -60,8 +60,8 @@ class VendorApi:
 
     def __init__(self, client: HttpClient, fields: ConnectionFields, conn_id: str) -> None:
         self.client = client
+        self.fields = fields
         self.conn_id = conn_id
-        self.max_concurrency = fields.max_concurrency
         self._sent_before = client.requests_sent
 
     @property
@@ -137,12 +137,12 @@ class VendorApi:
                 if in_a_row >= MOST_FAILURES:
                     stopped.set()
 
-        with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="segments-change") as pool:
+        with ThreadPoolExecutor(self.fields.max_concurrency, thread_name_prefix="segments-change") as pool:
             waiting: deque[Future[bool | None]] = deque()
             for user in users:
                 waiting.append(pool.submit(attempt, user))
                 # A bounded window, so that a million IDs do not become a million futures.
-                if len(waiting) >= 4 * self.max_concurrency:
+                if len(waiting) >= 4 * self.fields.max_concurrency:
                     settle(waiting.popleft())
                 if stopped.is_set():
                     break
@@ -152,7 +152,7 @@ class VendorApi:
 
     def concurrently(self, call: Callable[[Value], Result], values: Iterable[Value]) -> list[Result]:
         """Return the results of reads in the order of the values; ``max_concurrency`` are sent at once."""
-        with ThreadPoolExecutor(self.max_concurrency, thread_name_prefix="segments-read") as pool:
+        with ThreadPoolExecutor(self.fields.max_concurrency, thread_name_prefix="segments-read") as pool:
             futures = [pool.submit(call, value) for value in values]
             progress = ProgressLog(logger, "requests done", len(futures))
             try:

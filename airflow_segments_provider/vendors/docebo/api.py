@@ -31,7 +31,7 @@ from airflow_segments_provider.vendors.docebo.responses import (
 )
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import HttpClient, Response
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.docebo.connection import DoceboConnectionFields
     from airflow_segments_provider.vendors.docebo.responses import Group
 
@@ -55,10 +55,7 @@ class DoceboApi(VendorApi):
     """
 
     vendor = "Docebo"
-
-    def __init__(self, client: HttpClient, fields: DoceboConnectionFields, conn_id: str) -> None:
-        super().__init__(client, fields, conn_id)
-        self.fields = fields
+    fields: DoceboConnectionFields
 
     def hint(self, error: VendorError) -> str:
         """Return the advice for an error."""

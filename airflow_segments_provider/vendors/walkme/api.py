@@ -38,10 +38,10 @@ class WalkMeApi(VendorApi):
     """
 
     vendor = "WalkMe"
+    fields: WalkMeConnectionFields
 
     def __init__(self, client: HttpClient, fields: WalkMeConnectionFields, conn_id: str) -> None:
         super().__init__(client, fields, conn_id)
-        self.fields = fields
         self.system = fields.system_guid or ""
 
     def use_system(self, system_guid: str | None) -> Self:

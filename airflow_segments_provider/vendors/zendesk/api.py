@@ -22,7 +22,7 @@ from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey
 from airflow_segments_provider.vendors.zendesk.responses import User, UserSegment, parse_segment, parse_user, select
 
 if TYPE_CHECKING:
-    from airflow_segments_provider.http import HttpClient, Response
+    from airflow_segments_provider.http import Response
     from airflow_segments_provider.vendors.zendesk.connection import ZendeskConnectionFields
 
 
@@ -76,10 +76,7 @@ class ZendeskApi(VendorApi):
     """
 
     vendor = "Zendesk"
-
-    def __init__(self, client: HttpClient, fields: ZendeskConnectionFields, conn_id: str) -> None:
-        super().__init__(client, fields, conn_id)
-        self.fields = fields
+    fields: ZendeskConnectionFields
 
     def call(
         self,
