@@ -34,11 +34,6 @@ RESOURCES: dict[str, str] = {
 }
 
 
-def user_key(value: str) -> str:
-    """Return the key by which e-mail addresses and names are compared: without case and outer white space."""
-    return without_case(value.strip())
-
-
 def id_key(value: str) -> str:
     """Return the key by which IDs are compared: without case, outer white space and braces."""
     # An ID of braces alone keeps them: a key must not be empty.

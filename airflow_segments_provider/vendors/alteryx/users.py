@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from airflow_segments_provider.errors import Conflict, NotFound, RejectedRequest, VendorError
 from airflow_segments_provider.http.client import UserId
 from airflow_segments_provider.sources.look_up import LookUp
-from airflow_segments_provider.vendors.alteryx.parameters import MAX_ID_LENGTH, id_key, user_key
+from airflow_segments_provider.vendors.alteryx.parameters import MAX_ID_LENGTH, id_key
 from airflow_segments_provider.vendors.alteryx.responses import User, parse_users
-from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules, user_key
 
 if TYPE_CHECKING:
     from airflow_segments_provider.vendors.alteryx.api import AlteryxApi
@@ -79,10 +79,6 @@ class AlteryxUserRules(UserRules):
         if identify_by == "email":
             return IdRules(MAX_EMAIL_LENGTH, EMAILS_A_BATCH)
         return IdRules(MAX_ID_LENGTH, self.api.fields.users_per_request)
-
-    def user_key(self, value: str) -> str:
-        """Return the key by which e-mail addresses are compared."""
-        return user_key(value)
 
     def look_up(self, identify_by: str, users: int) -> AbstractContextManager[LookUp]:  # noqa: ARG002
         """Return a function that finds the IDs of e-mail addresses."""

@@ -16,6 +16,7 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.progress import ProgressLog
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_storage import IdSet
+from airflow_segments_provider.sources.ids import without_case
 from airflow_segments_provider.sources.limits import breach_of_unmatched
 from airflow_segments_provider.sources.look_up import NO_USER, SEVERAL_USERS, LookUp
 
@@ -28,6 +29,11 @@ logger = logging.getLogger(__name__)
 
 # For fewer users, a search for each is cheaper than any list, or as cheap.
 FEW = 20
+
+
+def user_key(value: str) -> str:
+    """Return the key by which e-mail addresses and names are compared: without case and outer white space."""
+    return without_case(value.strip())
 
 
 class UserLookUp:
@@ -138,8 +144,8 @@ class UserRules:
         raise NotImplementedError
 
     def user_key(self, value: str) -> str:
-        """Return the key of a user: values with the same key are one user."""
-        raise NotImplementedError
+        """Return the key of a user: values with the same key are one user. By default, case does not matter."""
+        return user_key(value)
 
     def look_up(self, identify_by: str, users: int) -> AbstractContextManager[LookUp]:
         """Return a function that finds the vendor's IDs of users.

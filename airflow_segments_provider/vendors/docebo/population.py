@@ -15,7 +15,7 @@ from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.id_storage import IdSet
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.values import UserSource, chunks
-from airflow_segments_provider.vendors.base.lookup import FEW
+from airflow_segments_provider.vendors.base.lookup import FEW, user_key
 from airflow_segments_provider.vendors.base.parameters import (
     UsersParameters,
     is_absent,
@@ -24,7 +24,6 @@ from airflow_segments_provider.vendors.base.parameters import (
     with_result,
 )
 from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, Column, GroupKey, IdentifyBy
-from airflow_segments_provider.vendors.docebo.responses import user_key
 from airflow_segments_provider.vendors.docebo.users import DoceboLookUp
 
 if TYPE_CHECKING:

@@ -13,13 +13,7 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from airflow_segments_provider.errors import RejectedRequest, UnexpectedReply
-from airflow_segments_provider.sources.ids import without_case
 from airflow_segments_provider.vendors.docebo.parameters import Column
-
-
-def user_key(value: str) -> str:
-    """Return the key by which usernames and e-mail addresses are compared: without case and outer white space."""
-    return without_case(value.strip())
 
 
 def _moment(value: Any) -> Any:

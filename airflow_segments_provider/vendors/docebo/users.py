@@ -14,11 +14,11 @@ from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.ids import MAX_DIGITS
 from airflow_segments_provider.sources.look_up import LookUp
 from airflow_segments_provider.sources.values import NotGiven, UserSource
-from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules, user_key
 from airflow_segments_provider.vendors.base.parameters import accepted
 from airflow_segments_provider.vendors.docebo.api import USERS
 from airflow_segments_provider.vendors.docebo.parameters import MAX_ID_LENGTH, AddUsers, FindUsers, too_many_rules
-from airflow_segments_provider.vendors.docebo.responses import UserMatches, parse_one_user, parse_user, user_key
+from airflow_segments_provider.vendors.docebo.responses import UserMatches, parse_one_user, parse_user
 
 if TYPE_CHECKING:
     from airflow_segments_provider.vendors.docebo.api import DoceboApi
@@ -37,10 +37,6 @@ class DoceboUserRules(UserRules):
         numbered = identify_by == "id"
         length = MAX_DIGITS if numbered else MAX_ID_LENGTH
         return IdRules(length, self.api.fields.users_per_request, whole_numbers=numbered)
-
-    def user_key(self, value: str) -> str:
-        """Return the key by which e-mail addresses and usernames are compared."""
-        return user_key(value)
 
     def look_up(self, identify_by: Any, users: int) -> AbstractContextManager[LookUp]:
         """Return a function that finds the IDs of e-mail addresses or usernames."""

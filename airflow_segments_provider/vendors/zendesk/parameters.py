@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from airflow_segments_provider.sources.ids import without_case
 from airflow_segments_provider.vendors.base.parameters import (
     AS_LIST,
     AS_OBJECT,
@@ -165,11 +164,6 @@ class ListUserSegments(Parameters):
 PER_CALL = 100
 MAX_ID_LENGTH = 20
 MAX_VALUE_LENGTH = 255
-
-
-def user_key(value: str) -> str:
-    """Return the key by which e-mail addresses, external IDs and tags are compared: without case."""
-    return without_case(value)
 
 
 class UserTags(Parameters):

@@ -16,14 +16,13 @@ from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds
 from airflow_segments_provider.sources.look_up import LookUp
 from airflow_segments_provider.sources.values import NotGiven, UserSource
-from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules
+from airflow_segments_provider.vendors.base.lookup import IdRules, UserLookUp, UserRules, user_key
 from airflow_segments_provider.vendors.zendesk.api import FIRST_BY_OFFSET
 from airflow_segments_provider.vendors.zendesk.parameters import (
     MAX_ID_LENGTH,
     MAX_VALUE_LENGTH,
     PER_CALL,
     UpdateUserSegment,
-    user_key,
     whole,
 )
 from airflow_segments_provider.vendors.zendesk.responses import User, UserMatches, parse_tags, parse_user
@@ -70,10 +69,6 @@ class ZendeskUserRules(UserRules):
         """Return the rules for user IDs of one kind; a ``row`` is the change of a user."""
         length = {"id": MAX_ID_LENGTH, "row": MAX_ROW_LENGTH}.get(identify_by, MAX_VALUE_LENGTH)
         return IdRules(length, PER_CALL, whole_numbers=identify_by == "id")
-
-    def user_key(self, value: str) -> str:
-        """Return the key by which e-mail addresses and external IDs are compared."""
-        return user_key(value)
 
     def look_up(self, identify_by: Any, users: int) -> AbstractContextManager[LookUp]:
         """Return a function that finds the IDs of e-mail addresses or external IDs."""
