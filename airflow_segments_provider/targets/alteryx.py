@@ -57,6 +57,13 @@ class AlteryxUserGroup(Segment):
         self.identity = identity
         self.alteryx_conn_id = alteryx_conn_id
 
+    @staticmethod
+    def normalise(ids: Sequence[str]) -> Sequence[str]:
+        """Return IDs without case and braces."""
+        from airflow_segments_provider.vendors.alteryx.parameters import id_key
+
+        return list(map(id_key, ids))
+
     def open(self) -> AlteryxTarget:
         """Return the target that the sync engine uses."""
         return AlteryxTarget(self)
@@ -69,6 +76,7 @@ class AlteryxTarget(SegmentTarget):
     hook: AlteryxServerHook
     noun = "user group"
     lists = True
+    normalise = staticmethod(AlteryxUserGroup.normalise)
     identity_keys = staticmethod(all_without_case)
 
     def __init__(self, spec: AlteryxUserGroup) -> None:
@@ -114,13 +122,6 @@ class AlteryxTarget(SegmentTarget):
     def names(self) -> dict[str, Any]:
         """The names of the group's IDs in the other operators."""
         return {"user_group_id": self.segment_id}
-
-    @staticmethod
-    def normalise(ids: Sequence[str]) -> Sequence[str]:
-        """Return IDs without case and braces."""
-        from airflow_segments_provider.vendors.alteryx.parameters import id_key
-
-        return list(map(id_key, ids))
 
     @cached_property
     def _api(self) -> AlteryxApi:

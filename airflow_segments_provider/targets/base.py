@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow_segments_provider.errors import InvalidInput, NotFound
-from airflow_segments_provider.sync.target import Applied, SegmentKey, Target
+from airflow_segments_provider.sources.ids import as_is
+from airflow_segments_provider.sync.target import Applied, Normalise, SegmentKey, Target
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -25,12 +26,15 @@ class Segment:
     :cvar vendor: as in an address or a dict.
     :cvar parts: the arguments that are the host and the path of an address.
     :cvar identities: what ``identity`` may be.
+    :cvar normalise: returns equal texts for all spellings of an ID or an identity, any of which erases the user from
+        a ledger.
     """
 
     template_fields: Sequence[str] = ()
     vendor: ClassVar[str]
     parts: ClassVar[tuple[str, str]]
     identities: ClassVar[Sequence[str]] = ("id",)
+    normalise: Normalise = staticmethod(as_is)
     name: str | None
     create: bool
     identity: str = "id"

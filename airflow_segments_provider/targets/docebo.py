@@ -38,6 +38,7 @@ class DoceboGroup(Segment):
     vendor = "docebo"
     parts = ("group_id", "name")
     identities = ("id", "email", "username")
+    normalise = staticmethod(all_without_case)
 
     def __init__(
         self,

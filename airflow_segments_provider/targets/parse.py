@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.sources.ids import all_without_case, as_is
+from airflow_segments_provider.sources.ids import as_is
 from airflow_segments_provider.sync.target import Normalise
-from airflow_segments_provider.targets.alteryx import AlteryxTarget, AlteryxUserGroup
+from airflow_segments_provider.targets.alteryx import AlteryxUserGroup
 from airflow_segments_provider.targets.base import Segment
 from airflow_segments_provider.targets.docebo import DoceboGroup
 from airflow_segments_provider.targets.walkme import WalkMeSegment
@@ -71,16 +71,9 @@ def _from_address(address: str) -> dict[str, Any]:
     raise InvalidInput("The target of a sync", [problem])
 
 
-NORMALISE: dict[str, Normalise] = {
-    AlteryxUserGroup.vendor: AlteryxTarget.normalise,
-    DoceboGroup.vendor: all_without_case,
-    ZendeskUserSegment.vendor: all_without_case,
-}
-
-
 def normaliser(vendor: str) -> Normalise:
     """Return the function that normalises a vendor's IDs of users, and their identities; by default nothing changes.
 
     :param vendor: as in :attr:`~airflow_segments_provider.sync.target.SegmentKey.vendor`.
     """
-    return NORMALISE.get(vendor, as_is)
+    return TARGETS[vendor].normalise if vendor in TARGETS else as_is

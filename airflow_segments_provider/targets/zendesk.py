@@ -56,6 +56,7 @@ class ZendeskUserSegment(Segment):
     vendor = "zendesk"
     parts = ("user_segment_id", "name")
     identities = ("id", "email", "external_id")
+    normalise = staticmethod(all_without_case)
 
     def __init__(
         self,

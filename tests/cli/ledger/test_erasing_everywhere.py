@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import airflow
@@ -135,7 +136,8 @@ RULES = [
 def test_case_and_unicode_form_are_the_vendors_rule(make, erase, monkeypatch, tmp_path, rule, stored, given, same):
     rules = {"lower": str.lower, "form": lambda user: unicodedata.normalize("NFC", user)}
     if rule:
-        monkeypatch.setitem(comparison.NORMALISE, "memory", lambda ids: [rules[rule](user) for user in ids])
+        memory = SimpleNamespace(normalise=lambda ids: [rules[rule](user) for user in ids])
+        monkeypatch.setitem(comparison.TARGETS, "memory", memory)
     segment = make()
     segment.sync([stored, "p001"])
     segment.sync(["p001"], **FREE)
