@@ -47,7 +47,8 @@ def test_it_serves_says_how_to_connect_and_ends_on_interrupt(tmp_path):
                 # What it says of adding users and a segment, as it is.
                 commands = [shlex.split(line) for line in text.splitlines() if line.startswith("curl ")]
                 added = [requests.post(url, data=body, timeout=20) for _, url, _, body in commands]
-                assert [reply.status_code for reply in added] == [200] * 4, [reply.text for reply in added]
+                assert [reply.text for reply in added if reply.status_code != 200] == []
+                assert len(added) == text.count("export ")
                 assert client.members("Trial users") == {"ada", "grace"}
             process.send_signal(signal.SIGINT)
             _, errors = process.communicate(timeout=30)

@@ -23,13 +23,6 @@ _WARNING = (
     f"its control requires the password in {PASSWORD}. Nothing is encrypted."
 )
 
-_SEEDING: dict[str, dict[str, object]] = {
-    "docebo/seed_users": {"count": 100},
-    "alteryx/seed_users": {"count": 100},
-    "zendesk/seed_users": {"count": 100},
-    "walkme/create_segment": {"name": "Trial users", "user_ids": ["ada", "grace"]},
-}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the sandbox, and return the exit status.
@@ -110,7 +103,10 @@ def _welcome(server: SandboxServer) -> str:
         variable = f"AIRFLOW_CONN_{connection['conn_type']}_DEFAULT".upper()
         lines.append(f"export {variable}={shlex.quote(json.dumps(connection))}")
     lines += ["", "Add users, where a vendor has a list of them (WalkMe accepts any user ID), and a WalkMe segment:"]
-    for operation, arguments in _SEEDING.items():
+    vendors = [vendor.name for vendor in server.world.vendors.values() if hasattr(vendor, "seed_users")]
+    seeding: dict[str, object] = {f"{vendor}/seed_users": {"count": 100} for vendor in vendors}
+    seeding["walkme/create_segment"] = {"name": "Trial users", "user_ids": ["ada", "grace"]}
+    for operation, arguments in seeding.items():
         lines.append(f"curl{password} {server.url}/_sandbox/{operation} -d {shlex.quote(json.dumps(arguments))}")
     return "\n".join([*lines, "", "Ctrl-C stops it."])
 
