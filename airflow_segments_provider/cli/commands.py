@@ -91,7 +91,7 @@ def command_parser(prog: str) -> argparse.ArgumentParser:
         "check-contract",
         help="compare the requests of this package with a vendor's own API document",
         description="Download the vendor's own API document and print its differences from the requests of this "
-        "package. Only reads. For Alteryx Server and Docebo; WalkMe and Zendesk publish none.",
+        "package. Only reads. For Alteryx Server and Docebo; the others publish none.",
         epilog="Exit status: 0 no differences, 1 differences, 2 the comparison failed.",
     )
     check.add_argument("--conn-id", required=True, help="Airflow connection of the vendor's type")

@@ -19,16 +19,13 @@ from airflow_segments_provider.errors import NotFound, SegmentsError
 from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.http import HttpClient, Response
+from airflow_segments_provider.provider_info import get_provider_info
 
 AGREE, DIFFER, UNKNOWN = 0, 1, 2
-
-# Vendors without a document, by connection type; the official provider's type of Zendesk works, too.
-_WITHOUT = {"walkme": "WalkMe", "zendesk_help_center": "Zendesk", "zendesk": "Zendesk"}
 
 
 @dataclass(frozen=True)
 class _Vendor:
-    name: str
     operations: Sequence[Operation]
     hook: Callable[[str], Any]
     fetch: Callable[[Any], Found]
@@ -41,16 +38,18 @@ def check(conn_id: str, files: Sequence[Path]) -> tuple[int, Iterator[str]]:
     :raises SegmentsError: the connection cannot be used, or the vendor cannot be called.
     """
     conn_type = BaseHook.get_connection(conn_id).conn_type
-    if conn_type in _WITHOUT:
-        return UNKNOWN, iter([f"{_WITHOUT[conn_type]} publishes no description of its API to compare with."])
-    if conn_type not in _VENDORS:
+    names = {form["connection-type"]: form["hook-name"] for form in get_provider_info()["connection-types"]}
+    names["zendesk"] = names["zendesk_help_center"]  # the official provider's type works, too
+    if conn_type not in names:
         return UNKNOWN, iter([f"Connection {conn_id!r} is of type {conn_type!r}, which is not one of this package."])
+    if conn_type not in _VENDORS:
+        return UNKNOWN, iter([f"{names[conn_type]} publishes no description of its API to compare with."])
     vendor = _VENDORS[conn_type]
     hook = vendor.hook(conn_id)
     found = from_files(files) if files else vendor.fetch(hook)
     base = urlsplit(hook.client.base_url).path
     comparison = compare(vendor.operations, found.documents, base, complete=not found.problems)
-    subject = f"{vendor.name}, connection {conn_id!r}"
+    subject = f"{names[conn_type]}, connection {conn_id!r}"
     return _status(found, comparison), lines(subject, len(vendor.operations), found, comparison)
 
 
@@ -197,6 +196,6 @@ def _verdict(found: Found, comparison: Comparison) -> str:
 
 
 _VENDORS = {
-    "alteryx_server": _Vendor("Alteryx Server", ALTERYX, AlteryxServerHook, from_alteryx),
-    "docebo": _Vendor("Docebo", DOCEBO, DoceboHook, from_docebo),
+    "alteryx_server": _Vendor(ALTERYX, AlteryxServerHook, from_alteryx),
+    "docebo": _Vendor(DOCEBO, DoceboHook, from_docebo),
 }

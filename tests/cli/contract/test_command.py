@@ -52,9 +52,9 @@ def test_a_connection_of_airflows_database_is_found(airflow_db, alteryx, monkeyp
     assert "as the vendor describes them" in done.stdout
 
 
-@pytest.mark.parametrize("vendor", ["WalkMe", "Zendesk"])
+@pytest.mark.parametrize("vendor", ["WalkMe", "Zendesk Help Center"])
 def test_a_vendor_without_a_description(vendor, walkme_sandbox, zendesk_sandbox, capsys):
-    conn_id = {"WalkMe": "walkme_default", "Zendesk": "zendesk_help_center_default"}[vendor]
+    conn_id = {"WalkMe": "walkme_default", "Zendesk Help Center": "zendesk_help_center_default"}[vendor]
     assert main([*CHECK, conn_id]) == 2
     assert capsys.readouterr().out == f"{vendor} publishes no description of its API to compare with.\n"
     assert walkme_sandbox.counts() == {}
