@@ -53,6 +53,13 @@ class TestConnection:
         assert not works
         assert message.startswith("Credentials:")
 
+    def test_what_is_missing_has_its_name_in_the_form(self, monkeypatch):
+        connection = {"conn_type": "alteryx_server", "host": "alteryx.example"}
+        monkeypatch.setenv("AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT", json.dumps(connection))
+        works, message = AlteryxServerHook().test_connection()
+        assert not works
+        assert "`login` (API access key) is missing. `password` (API access secret) is missing." in message
+
     def test_the_gallery_is_beside_the_api(self, connect, alteryx_sandbox):
         assert connect().ui_url == f"{alteryx_sandbox.url}/gallery/"
         assert connect(gallery_url="https://gallery.example.com").ui_url == "https://gallery.example.com"

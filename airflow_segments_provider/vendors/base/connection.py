@@ -27,6 +27,7 @@ from urllib3.util import parse_url
 from airflow_segments_provider.errors import ConfigurationError
 from airflow_segments_provider.http.retry import RetryPolicy
 from airflow_segments_provider.http.transport import TransportSettings
+from airflow_segments_provider.provider_info import get_provider_info
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -138,11 +139,13 @@ def read_fields(connection: Connection, model: type[Fields], *, needs: tuple[str
     from airflow_segments_provider.vendors.base.parameters import validated
 
     labels = {
-        "host": "`host` (the address of the API) is missing.",
-        "login": "`login` (client id) is missing.",
-        "password": "`password` (client secret) is missing.",
+        name: f" ({label})"
+        for form in get_provider_info()["connection-types"]
+        if form["connection-type"] == connection.conn_type
+        for name, label in form["ui-field-behaviour"]["relabeling"].items()
     }
-    problems = [labels[name] for name in needs if not (getattr(connection, name) or "").strip()]
+    missing = [name for name in needs if not (getattr(connection, name) or "").strip()]
+    problems = [f"`{name}`{labels.get(name, '')} is missing." for name in missing]
     problems += [
         f"`{name}` holds a line break or another control character."
         for name in ("login", "password")
