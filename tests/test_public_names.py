@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
 
+import airflow_segments_provider.vendors
+
+VENDORS = {info.name for info in pkgutil.iter_modules(airflow_segments_provider.vendors.__path__)} - {"base"}
 PUBLIC = {
     "assets": [
         "alteryx_asset",

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from airflow_segments_provider import errors
+from airflow_segments_provider.provider_info import get_provider_info
 from airflow_segments_provider.sync.plan import COUNTED
 from airflow_segments_provider.sync.report import _ROWS
 from airflow_segments_provider.testing.sandbox import pytest_plugin
 from tests.docs.pages import DOCS, blocks
-from tests.test_public_names import PUBLIC
+from tests.test_public_names import PUBLIC, VENDORS
 
 REFERENCE = DOCS / "reference"
 DIRECTIVES = [block for page in REFERENCE.glob("*.md") for block in blocks(page) if block.directive]
@@ -33,8 +34,8 @@ def test_every_public_name_is_in_the_reference() -> None:
 def test_options_fixtures_and_commands_are_in_it() -> None:
     used = {block.directive for block in DIRECTIVES}
     assert used >= {"segments-options", "segments-fixtures", "segments-commands"}
-    connections = ["alteryx_server", "docebo", "walkme", "zendesk_help_center"]
-    assert sorted(named("segments-connection")) == connections
+    connections = {described["connection-type"] for described in get_provider_info()["connection-types"]}
+    assert set(named("segments-connection")) == connections
 
 
 def classes() -> list[Any]:
@@ -87,7 +88,7 @@ def test_each_line_of_a_plan_is_explained() -> None:
 def test_each_result_is_described() -> None:
     found = {
         f"vendors.{vendor}.responses.{name}"
-        for vendor in ("alteryx", "docebo", "walkme", "zendesk")
+        for vendor in VENDORS
         for name, cls in vars(importlib.import_module(f"{PACKAGE}.vendors.{vendor}.responses")).items()
         if name in {"Group", "JobStatus", "Segment", "UserGroup", "UserSegment"}
         or name.endswith(("Change", "Export", "Ids", "Update", "Segments"))

@@ -106,19 +106,9 @@ def test_everything_that_is_named_is_there():
 
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda entry: entry["connection-type"])
 def test_the_form_has_the_fields_that_the_hook_reads(entry):
-    from airflow_segments_provider.vendors.alteryx.connection import AlteryxServerConnectionFields
-    from airflow_segments_provider.vendors.base.connection import ConnectionFields
-    from airflow_segments_provider.vendors.docebo.connection import DoceboConnectionFields
-    from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
-    from airflow_segments_provider.vendors.zendesk.connection import ZendeskConnectionFields
-
-    models: dict[str, type[ConnectionFields]] = {
-        "alteryx_server": AlteryxServerConnectionFields,
-        "docebo": DoceboConnectionFields,
-        "zendesk_help_center": ZendeskConnectionFields,
-        "walkme": WalkMeConnectionFields,
-    }
-    model = models[entry["connection-type"]]
+    hook = hook_class(entry)
+    vendor = importlib.import_module(f"{hook.__module__.replace('.hooks.', '.vendors.')}.connection")
+    model = getattr(vendor, hook.fields.func.__annotations__["return"])
     assert set(entry["conn-fields"]) == set(model.model_fields)
     for name, field in entry["conn-fields"].items():
         assert field["description"], name

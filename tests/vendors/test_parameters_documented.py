@@ -9,12 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_segments_provider.vendors.base.parameters import Parameters
-
-VENDORS = ("alteryx", "docebo", "walkme", "zendesk")
+from tests.test_public_names import VENDORS
 
 
 def models() -> Iterator[type[Parameters]]:
-    for vendor in VENDORS:
+    for vendor in sorted(VENDORS):
         module = importlib.import_module(f"airflow_segments_provider.vendors.{vendor}.parameters")
         for found in vars(module).values():
             if isinstance(found, type) and issubclass(found, Parameters) and found.__module__ == module.__name__:
