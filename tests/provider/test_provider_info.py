@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from airflow_segments_provider.provider_info import get_provider_info
+from airflow_segments_provider.targets.parse import TARGETS
 
 INFO = get_provider_info()
 SCHEMAS = Path(airflow.__file__).parent
@@ -95,13 +96,16 @@ def test_airflow_knows_the_settings():
 
 
 def test_everything_that_is_named_is_there():
-    named = [
-        module for kind in ("hooks", "operators", "sensors") for part in INFO[kind] for module in part["python-modules"]
-    ]
+    kinds = ("hooks", "operators", "sensors", "triggers")
+    named = [module for kind in kinds for part in INFO[kind] for module in part["python-modules"]]
     assert all(importlib.import_module(name) for name in named)
     for path in [*INFO["extra-links"], *(entry["hook-class-name"] for entry in INFO["connection-types"])]:
         module, _, name = path.rpartition(".")
         assert isinstance(getattr(importlib.import_module(module), name), type)
+    for path in [entry[kind] for entry in INFO["asset-uris"] for kind in ("handler", "factory")]:
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
+    assert sorted(scheme for entry in INFO["asset-uris"] for scheme in entry["schemes"]) == sorted(TARGETS)
 
 
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda entry: entry["connection-type"])
