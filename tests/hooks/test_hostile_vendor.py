@@ -25,6 +25,7 @@ from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.http import auth as token
+from airflow_segments_provider.provider_info import get_provider_info
 from tests.conftest import RETRY
 from tests.http.vendor import TOKEN_PATH, Answer, Received, Vendor
 from tests.secrets.encodings import ENCODINGS, GROUPS, found_in
@@ -49,6 +50,11 @@ class Case:
     conn_type: str
     asks: tuple[Ask, ...]
     extra: tuple[tuple[str, str], ...] = ()
+
+    def with_token_url(self, url: str) -> dict[str, str]:
+        """The field for it, where the form has one."""
+        (form,) = (one for one in get_provider_info()["connection-types"] if one["connection-type"] == self.conn_type)
+        return {"token_url": url} if "token_url" in form["conn-fields"] else {}
 
 
 IDS = (EMAIL, "emp/0042 é", "CORP\\O'Brien-77")
@@ -206,10 +212,8 @@ def ask(hostile, monkeypatch, caplog, capfd) -> Callable[[Case, Ask], list[str]]
         extra = {
             "timeout": 5,
             "retry": RETRY | {"max_attempts": 2, "retry_after_cap": 0},
-            "token_url": hostile.url + TOKEN_PATH,
+            **case.with_token_url(hostile.url + TOKEN_PATH),
         }
-        if case.conn_type == "alteryx_server":
-            del extra["token_url"]
         fields = {"conn_type": case.conn_type, "host": hostile.url, "login": LOGIN, "password": SECRET}
         connection = json.dumps({**fields, "extra": {**extra, **dict(case.extra)}})
         hook = case.hook()

@@ -229,7 +229,7 @@ def test_the_client_alone_refuses_each_write(scene, sandbox, monkeypatch):
     for calls in scene.writes.values():
         for write in calls:
             with pytest.raises(
-                ConfigurationError, match=r"^(POST|PUT|DELETE) /\S+: Airflow connection 'reading' is re"
+                ConfigurationError, match=r"^(POST|PUT|PATCH|DELETE) /\S+: Airflow connection 'reading' is re"
             ):
                 write()
     assert {call.method for call in sandbox.calls()[begun:] if call.endpoint != scene.token} == {"GET"}
