@@ -22,7 +22,7 @@ Members = dict[str, set[Any]]
 class World:
     """A sandbox of the DAG's own, and a directory for its people.
 
-    :param server: with all four vendors.
+    :param server: with all vendors.
     """
 
     server: SandboxServer
