@@ -208,6 +208,7 @@ class VendorError(SegmentsError):
     :param said: the vendor's own message, without secrets and user IDs.
     :param request_id: the vendor's ID of the request, for its support.
     :param maybe_done: whether the vendor may have carried out the request nevertheless.
+    :param in_doubt: the response to an earlier try was lost: the vendor may still carry that try out, after this one.
     :param retry_after: seconds to wait, if the vendor named a time.
     """
 
@@ -222,6 +223,7 @@ class VendorError(SegmentsError):
         said: str = "",
         request_id: str | None = None,
         maybe_done: bool = False,
+        in_doubt: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
@@ -233,6 +235,7 @@ class VendorError(SegmentsError):
         self.said = said
         self.request_id = request_id
         self.maybe_done = maybe_done
+        self.in_doubt = in_doubt
         self.retry_after = retry_after
         self.attempts = 0
         self.hints: list[str] = []

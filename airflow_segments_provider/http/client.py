@@ -312,6 +312,7 @@ class HttpClient:
                 result = send()
             except VendorError as error:
                 # The vendor may have carried out a first try whose response was lost, even if it refuses the repeat.
+                error.in_doubt = error.in_doubt or maybe_done
                 error.maybe_done = maybe_done = maybe_done or error.maybe_done
                 wait = None if once else self._wait_after(error, attempt, began, idempotent=idempotent)
                 timed_out = isinstance(error, VendorUnavailable) and error.status is None

@@ -85,7 +85,8 @@ class Response:
     @property
     def context(self) -> dict[str, Any]:
         """The context of an error about it."""
-        return {"status": self.status, "request_id": request_id(self.call, self.headers), **self.call.context}
+        found = {"status": self.status, "request_id": request_id(self.call, self.headers), "in_doubt": self.in_doubt}
+        return {**found, **self.call.context}
 
     @property
     def date(self) -> datetime | None:

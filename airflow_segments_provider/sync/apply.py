@@ -93,6 +93,8 @@ class Sending:
     background: set[int] = field(default_factory=set)
     _sent_at: int = 0
     _tried: bool = False
+    # A request that sets all members was rejected, and an earlier try of it may still be carried out.
+    _in_doubt: bool = False
     _kind: RequestKind = "add"
     _numbers: dict[str, int] = field(default_factory=dict)
 
@@ -146,15 +148,15 @@ class Sending:
 
     def _send(self, batch: Batch, ids: Sequence[str]) -> None:
         """Send a batch; while the budget lasts, halve what is rejected, the largest part first."""
-        waiting = deque([(0, ids)])
+        waiting = deque([(0, ids, False)])
         while waiting:
-            start, part = waiting.popleft()
+            start, part, in_doubt = waiting.popleft()
             kind, answer = self._answer(batch, part)
             if isinstance(answer, RejectedRequest) and len(part) > 1 and self.budget > 0:
-                middle = len(part) // 2
-                waiting += [(start, part[:middle]), (start + middle, part[middle:])]
+                middle, in_doubt = len(part) // 2, in_doubt or answer.in_doubt
+                waiting += [(start, part[:middle], in_doubt), (start + middle, part[middle:], in_doubt)]
             else:
-                self._record(kind, batch, start, part, answer)
+                self._record(kind, batch, start, part, answer, in_doubt=in_doubt)
 
     def _retry(self, batch: Batch, ids: Sequence[str], *, at_least_one: bool) -> None:
         """Retry rejected users: twice as many after each accepted request, half as many after a rejected one."""
@@ -176,17 +178,29 @@ class Sending:
             return kind, error
 
     def _record(
-        self, kind: RequestKind, batch: Batch, start: int, ids: Sequence[str], answer: Applied | RejectedRequest
+        self,
+        kind: RequestKind,
+        batch: Batch,
+        start: int,
+        ids: Sequence[str],
+        answer: Applied | RejectedRequest,
+        *,
+        in_doubt: bool = False,
     ) -> None:
-        """Record the vendor's answer about users of a batch."""
+        """Record the vendor's answer about users of a batch.
+
+        :param in_doubt: a larger request was rejected, and an earlier try of it may still be carried out.
+        """
         part: dict[str, Any] = {"start": start, "users": len(ids)}
+        in_doubt = in_doubt or self._in_doubt
         if isinstance(answer, RejectedRequest):
             reason = f"status {answer.status}" if answer.status else "refused"
-            self._acknowledge(kind, batch, in_doubt=answer.maybe_done, refused=reason, **part)
+            self._acknowledge(kind, batch, in_doubt=in_doubt or answer.maybe_done, refused=reason, **part)
         else:
             if answer.background:
                 self.background.add(self._numbers[batch.name])
-            self._acknowledge(kind, batch, in_doubt=answer.in_doubt, rejected=_reasons(answer.rejected), **part)
+            rejected = _reasons(answer.rejected)
+            self._acknowledge(kind, batch, in_doubt=in_doubt or answer.in_doubt, rejected=rejected, **part)
         self.done += len(ids)
         self.on_progress(Progress(self.done, self.total))
 
@@ -205,7 +219,11 @@ class Sending:
             applied = send() if send else kinds[kind](ids)
         except Exception as error:
             self._note_if_late(kind, ids)
-            self.uncertain = self.uncertain and not (isinstance(error, VendorError) and not error.maybe_done)
+            maybe_done = not isinstance(error, VendorError) or error.maybe_done
+            self._in_doubt = self._in_doubt or (
+                self.uncertain and isinstance(error, RejectedRequest) and error.in_doubt
+            )
+            self.uncertain = self._in_doubt or (self.uncertain and maybe_done)
             if isinstance(error, VendorError) and not isinstance(error, RejectedRequest):
                 error.add_hint(
                     f"{self.done:,} of {self.total:,} changes were acknowledged before it, and that is recorded. "
@@ -225,7 +243,7 @@ class Sending:
             self.check()
             self.ledger.check_try()
         except Exception:
-            self.uncertain = self.uncertain and self._tried
+            self.uncertain = self._in_doubt or (self.uncertain and self._tried)
             raise
         # Of several requests for one batch, the first counts: it was sent earliest.
         if self._kind not in self.target.limits.one_by_one:

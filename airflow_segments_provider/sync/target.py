@@ -126,7 +126,7 @@ class Target(ABC):
     ``add`` and ``remove`` raise :class:`~airflow_segments_provider.errors.RejectedRequest` where the vendor rejects the
     batch as a whole and changed nothing: the engine then halves it down to the bad IDs. Any other
     :class:`~airflow_segments_provider.errors.VendorError` ends the run; its ``maybe_done`` is True where the batch
-    may still be carried out.
+    may still be carried out. ``in_doubt`` of a rejection is True where an earlier try may still be carried out.
 
     Reading an attribute sends no request.
 

@@ -146,8 +146,9 @@ class AlteryxTarget(SegmentTarget):
         changes = self._api.remove_users(self.segment_id, ids, len(ids))
         if isinstance(changes.error, NotFound):
             members = self._api.group(self.segment_id).member_keys
-            left = [user for user in ids if user in members]
+            left, in_doubt = [user for user in ids if user in members], changes.in_doubt
             changes = self._api.remove_users(self.segment_id, left, len(left))
+            changes.in_doubt = changes.in_doubt or in_doubt
         return applied(changes)
 
     def members(self) -> Iterator[Sequence[str]]:

@@ -179,6 +179,7 @@ def applied(changes: Changes) -> Applied:
     """
     error: VendorError | None = changes.error
     if error is not None:
+        error.in_doubt = error.in_doubt or changes.in_doubt
         error.maybe_done = error.maybe_done or changes.in_doubt or bool(changes.done)
         raise error
     return Applied(in_doubt=changes.in_doubt)

@@ -184,6 +184,39 @@ def test_a_rejection_changes_neither_who_is_owned_nor_who_is_uncertain(segment):
     assert segment.vendor.members == set()
 
 
+@pytest.fixture
+def lost_then_refused(monkeypatch):
+    """Let the first try of the next request be lost, and the vendor refuse the second."""
+    monkeypatch.setattr(MemoryTarget, "_send", _send_twice(MemoryTarget._send))
+
+    def happens(segment):
+        fates, request = iter(["lost", "refused"]), segment.vendor.request
+        segment.vendor.request = lambda kind, ids: next(fates, None) or request(kind, ids)
+
+    return happens
+
+
+def _send_twice(send):
+    def twice(self, kind, ids):
+        self.vendor.weather = replace(self.vendor.weather, tries=2)
+        return send(self, kind, ids)
+
+    return twice
+
+
+def test_an_earlier_try_of_a_rejected_request_may_still_be_carried_out(segment, lost_then_refused):
+    segment.sync(people(0, 2))
+    lost_then_refused(segment)
+    assert segment.sync(people(0, 6)).counts["applied"] == 4
+    segment.sync(people(0, 3), **FREE)
+    segment.vendor.carry_out("add", set(people(2, 6)))
+    segment.now += DAY
+    segment.sync(people(0, 3), **FREE)
+    assert segment.vendor.members == set(people(0, 3))
+    segment.now += DAY
+    assert segment.sync(people(0, 3)).plan.requests == 0
+
+
 class WholeList(MemoryTarget):
     """Each request writes the whole list of members, as it was when the request was made."""
 
@@ -241,6 +274,27 @@ def test_a_write_of_the_whole_list_that_was_not_carried_out_is_not_waited_for(wh
             whole.sync(people(0, 6))
     assert whole.sync(people(0, 6)).outcome == "changed"
     assert whole.vendor.members == set(people(0, 6))
+
+
+def test_an_earlier_try_of_a_rejected_write_of_the_whole_list_is_waited_for(whole, lost_then_refused):
+    lost_then_refused(whole)
+    assert whole.sync(people(1, 6)).counts["applied"] == 2
+    with pytest.raises(LedgerBusy, match="sets all members") as busy:
+        whole.sync(people(2, 6))
+    whole.now = busy.value.until
+    whole.sync(people(2, 6))
+    assert whole.vendor.members == set(people(2, 6))
+
+
+def test_also_where_the_following_writes_were_not_carried_out(whole, lost_then_refused, monkeypatch):
+    request, fates = whole.vendor.request, iter(["busy"] * 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(whole.vendor, "request", lambda kind, ids: next(fates, None) or request(kind, ids))
+        lost_then_refused(whole)
+        with pytest.raises(RateLimited):
+            whole.sync(people(1, 6))
+    with pytest.raises(LedgerBusy, match="sets all members"):
+        whole.sync(people(1, 6))
 
 
 def test_a_crash_in_a_part_of_a_rejected_write_of_the_whole_list_is_waited_for(whole, monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from airflow_segments_provider.targets.alteryx import AlteryxUserGroup
@@ -73,3 +75,20 @@ def test_a_removal_of_a_user_who_was_deleted_before_is_not_an_error(account, syn
     ran = sync(source[2:], after_plan=lambda: [account.delete(user.id) for user in users[:2]])
     assert (ran.counts["applied"], account.members()) == (2, {user.id for user in users[2:]})
     assert sync(source[2:]).writes == 0
+
+
+@by_both
+def test_an_earlier_try_of_a_removal_beside_one_that_was_not_found_is_uncertain(account, sync, connect, clock):
+    connect(max_concurrency=1)
+    users = account.users(6)
+    source = [account.shared(user, user.value) for user in users]
+    sync(source)
+    account.sandbox.fault("alteryx.remove_user", "late", seconds=300)
+    account.sandbox.fault("alteryx.remove_user", "status", status=404, skip=1)
+    assert sync(source[3:]).counts["applied"] == 3
+    sync(source)
+    account.sandbox.advance(300)
+    assert len(account.members()) == 5
+    clock.advance(timedelta(minutes=30))
+    sync(source, baseline="ledger")
+    assert account.members() == {user.id for user in users}

@@ -111,6 +111,21 @@ def test_changes_are_sent_one_after_the_other(account, sync, source, connect):
     assert NAME in account.groups()
 
 
+@pytest.mark.parametrize("status", [400, 409])
+def test_an_earlier_try_of_a_rejected_change_does_not_bring_users_back(account, sync, source, clock, status):
+    users = account.users(6)
+    sync(source(users[:2]))
+    account.sandbox.fault("docebo.add_members", "late", seconds=300)
+    account.sandbox.fault("docebo.add_members", "status", status=status)
+    assert sync(source(users)).counts["applied"] == 4
+    sync(source(users[:3]))
+    account.sandbox.advance(300)
+    assert account.members() == {user.id for user in users}
+    clock.advance(timedelta(minutes=30))
+    sync(source(users[:3]))
+    assert account.members() == {user.id for user in users[:3]}
+
+
 def test_a_user_whom_docebo_ignores_is_unconfirmed(account, sync, source):
     users = account.users(3)
     sync(source(users))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
@@ -106,6 +108,23 @@ def test_a_tag_needs_a_word_on_the_users_who_have_it(account, sync):
     assert account.members() == {before.id}
     assert sync(source(account, [user]), first_sync="add").counts["applied"] == 1
     assert account.members() == {user.id, before.id}
+
+
+@by_tag
+def test_a_lost_request_beside_one_that_was_rejected_is_uncertain(account, sync, connect, clock):
+    connect(max_concurrency=1)
+    users = account.users(3)
+    sync(source(account, users[:1]))
+    account.sandbox.fault("zendesk.add_user_tags", "status", status=422)
+    account.sandbox.fault("zendesk.add_user_tags", "late", seconds=300)
+    account.sandbox.fault("zendesk.add_user_tags", "reset", times=2)
+    assert sync(source(account, users)).counts["applied"] == 2
+    sync(source(account, users[:1]))
+    account.sandbox.advance(300)
+    assert len(account.members()) == 2
+    clock.advance(timedelta(minutes=30))
+    sync(source(account, users[:1]))
+    assert account.members() == {users[0].id}
 
 
 @pytest.mark.parametrize("via", ["tag", "list"])

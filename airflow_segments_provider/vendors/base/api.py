@@ -39,7 +39,7 @@ MOST_FAILURES = 100
 class Changes:
     """The outcome of changes of single users; those that were not begun are in neither number.
 
-    :param in_doubt: an earlier try of a change was sent and its response lost.
+    :param in_doubt: a try of a change was sent and its response lost, also of one that failed.
     :param error: the first error, in the order of the users.
     """
 
@@ -134,6 +134,7 @@ class VendorApi:
             except VendorError as error:
                 result.failed, in_a_row = result.failed + 1, in_a_row + 1
                 result.error = result.error or error
+                result.in_doubt = result.in_doubt or error.maybe_done
                 if in_a_row >= MOST_FAILURES:
                     stopped.set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_segments_provider.errors import (
@@ -163,14 +164,19 @@ class GroupMembers:
     ) -> Response:
         """Send a change; if another process's change is running, retry as after any transient failure."""
         client = self.api.client
-        attempt = 1
+        attempt, maybe_done = 1, False
         while True:
             try:
                 with client.exclusive("members"):
-                    return self.api.call(
+                    response = self.api.call(
                         method, *GROUPS, self.group_id, last, body=body, may_be_empty=may_be_empty, user_ids=user_ids
                     )
-            except Conflict as error:
+                return replace(response, in_doubt=response.in_doubt or maybe_done)
+            except VendorError as error:
+                error.in_doubt = error.in_doubt or maybe_done
+                error.maybe_done = maybe_done = maybe_done or error.maybe_done
+                if not isinstance(error, Conflict):
+                    raise
                 if attempt == client.retry.max_attempts:
                     raise error.add_hint(ONE_AT_A_TIME) from None
             client.sleep(client.retry.delay(attempt))

@@ -175,6 +175,7 @@ def write_list(api: ZendeskApi, segment: UserSegment, plan: Plan) -> ListChange:
         try:
             change.answer = put(api, segment, {"added_user_ids": sorted(after)}, once=True)
         except VendorError as error:
+            error.in_doubt = error.in_doubt or change.in_doubt
             error.maybe_done = change.in_doubt = change.in_doubt or error.maybe_done
             wait = _wait_after(client.retry, error, attempt, began)
             if wait is None:

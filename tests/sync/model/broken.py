@@ -179,7 +179,7 @@ def _forgets_lost_answers(patch: Patch) -> None:
 def _loses_rejections(patch: Patch) -> None:
     record = Sending._record
 
-    def broken(self: Any, kind: Any, batch: Any, start: Any, ids: Any, answer: Any) -> None:
+    def broken(self: Any, kind: Any, batch: Any, start: Any, ids: Any, answer: Any, **_: Any) -> None:
         lost = answer.maybe_done if isinstance(answer, RejectedRequest) else answer.in_doubt
         record(self, kind, batch, start, ids, Applied(in_doubt=lost))
 
@@ -189,8 +189,8 @@ def _loses_rejections(patch: Patch) -> None:
 def _stops_at_rejections(patch: Patch) -> None:
     record = Sending._record
 
-    def broken(self: Any, kind: Any, batch: Any, start: Any, ids: Any, answer: Any) -> None:
-        record(self, kind, batch, start, ids, answer)
+    def broken(self: Any, kind: Any, batch: Any, start: Any, ids: Any, answer: Any, **doubt: Any) -> None:
+        record(self, kind, batch, start, ids, answer, **doubt)
         if isinstance(answer, RejectedRequest) and len(ids) == 1:
             raise answer
 

@@ -234,5 +234,5 @@ class MemoryTarget(Target):
                 error = PermissionDenied("denied", status=403)
                 break
             error = VendorUnavailable("lost") if fate == "lost" else RateLimited("busy", status=429)
-        error.maybe_done = lost
+        error.maybe_done = error.in_doubt = lost
         raise error
