@@ -75,6 +75,7 @@ class Sending:
 
     :param replacing: the first request that the vendor accepts replaces all members.
     :param check: raises where the run has to stop.
+    :param members: returns the users whom the segment may have, as far as known.
     :ivar budget: how many rejected requests may still be followed by smaller ones.
     :ivar background: the numbers of the batches that the vendor continues in the background.
     :ivar uncertain: a request that sets all members was sent, and its outcome is unknown.
@@ -85,6 +86,7 @@ class Sending:
     replacing: bool = False
     check: Callable[[], None] = lambda: None
     on_progress: Callable[[Progress], None] = lambda progress: None
+    members: Callable[[], Sequence[str]] = tuple
     budget: int = field(default_factory=lambda: SPLIT_BUDGET)
     acknowledged: list[Acknowledgement] = field(default_factory=list)
     total: int = 0
@@ -236,7 +238,8 @@ class Sending:
 
     def _note_if_late(self, kind: RequestKind, ids: Sequence[str]) -> None:
         if self.ledger.is_late():
-            self.ledger.note(kind, ids)
+            # A late write of the whole list brings back members who have left since.
+            self.ledger.note(kind, [*ids, *self.members()] if self.target.limits.together else ids)
 
     def _before_try(self) -> None:
         try:

@@ -446,7 +446,10 @@ class Sync:
 
     def send(self, ledger: Ledger, members: Members, plan: Plan) -> Synced:
         """Write the intent, send its requests, and commit the outcome."""
-        batches, sending = list[Batch](), Sending(self.target, ledger, plan.replacing, self.check, self.on_progress)
+        batches = list[Batch]()
+        sending = Sending(
+            self.target, ledger, plan.replacing, self.check, self.on_progress, lambda: state.held(members)
+        )
         if plan.sends:
             if plan.replacement:
                 state.begin_replacement(members, ACTIONS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.http.client import HttpClient
+from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
 from tests.targets.accounts import NAME, TAG
 
@@ -51,6 +54,31 @@ def test_a_manual_change_between_two_tries_is_kept(account, sync, fault):
     account.sandbox.fault("zendesk.update_segment", fault)
     assert sync(source(account, users[1:])).counts["applied"] == 3
     assert account.members() == {user.id for user in users[1:]}
+
+
+@by_list
+def test_a_list_that_a_suspended_worker_wrote_late_is_corrected(account, sync, clock, monkeypatch):
+    """It brings back members whom another run has removed meanwhile, and lacks those whom that one has added."""
+    users, tries, check = account.users(12), [], Ledger.check_try
+    sync(source(account, users[:8]))
+
+    def suspended(ledger):
+        check(ledger)
+        tries.append(ledger)
+        if len(tries) == 2:  # the first one is that of the read
+            clock.advance(timedelta(hours=2))
+            assert "Run the task again after" in sync(source(account, users[2:10])).error
+            clock.advance(timedelta(hours=2))
+            sync(source(account, users[2:10]))
+            assert account.members() == {user.id for user in users[2:10]}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "check_try", suspended)
+        patch.setattr(HttpClient, "exclusive", lambda self, name: nullcontext())  # the other run is another process
+        assert "was suspended" in sync(source(account, [*users[:8], users[11]])).error
+    assert account.members() == {user.id for user in (*users[:8], users[11])}
+    sync(source(account, users[2:10]))
+    assert account.members() == {user.id for user in users[2:10]}
 
 
 @by_list

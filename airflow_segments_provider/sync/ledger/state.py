@@ -131,6 +131,11 @@ class Members:
         self.workspace.run(f"CREATE OR REPLACE VIEW known AS SELECT * FROM stored {changed}")
 
 
+def held(members: Members) -> list[str]:
+    """Return the users whom the segment may have: owned and uncertain ones."""
+    return [user for (user,) in members.workspace.rows("SELECT id FROM known WHERE owned OR uncertain IS NOT NULL")]
+
+
 def fold(
     members: Members,
     store: Store,
