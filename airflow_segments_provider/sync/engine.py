@@ -180,7 +180,12 @@ class Sync:
             )
             raise InvalidInput("The sync", [problem])
         if not target.replaces and (settings.replace or settings.first_sync == "replace"):
-            raise InvalidInput("The sync", ["this target can neither list its members nor replace all of them."])
+            problem = (
+                "this target can neither list its members nor replace all of them. Where the ledger is lost or "
+                'damaged, restore it, or delete it by `ledger forget` and set `first_sync="add"` for one run: members '
+                "who have left the source since then stay, and have to be removed by hand."
+            )
+            raise InvalidInput("The sync", [problem])
 
     def stage(self, ledger: Ledger | None = None) -> Staged:
         """Read the source.
@@ -337,9 +342,10 @@ class Sync:
         self._first = ledger.head.is_new
         new = self._first and not self.target.lists and settings.mode == "mirror"
         if new and not (settings.first_sync or settings.replace or creation_marker.is_ours(self.target, self.system)):
+            removes = ', or `first_sync="replace"` to remove them' if self.target.replaces else ""
             problem = (
                 "it existed before any sync, and the vendor does not list its members: set "
-                '`first_sync="add"` to keep them, or `first_sync="replace"` to remove them.'
+                f'`first_sync="add"` to keep them{removes}.'
             )
             raise InvalidInput(f"The sync of {self.target.key()}", [problem])
         return ledger, members

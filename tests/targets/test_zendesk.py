@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 
+from airflow_segments_provider.__main__ import main
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.http.client import HttpClient
 from airflow_segments_provider.sync.ledger.ledger import Ledger
@@ -136,6 +138,21 @@ def test_a_tag_needs_a_word_on_the_users_who_have_it(account, sync):
     assert account.members() == {before.id}
     assert sync(source(account, [user]), first_sync="add").counts["applied"] == 1
     assert account.members() == {user.id, before.id}
+
+
+@by_tag
+def test_a_lost_ledger_of_a_tag_can_be_begun_anew(account, sync):
+    users = account.users(4)
+    sync(source(account, users[:3]))
+    (folder,) = (path.parent.relative_to(sync.ledger) for path in sync.ledger.rglob("generations"))
+    shutil.rmtree(sync.ledger)
+    assert "`ledger forget`" in sync(source(account, users), replace=True).error
+    assert main(["ledger", "forget", str(folder), "--ledger-path", str(sync.ledger), "--yes"]) == 0
+    error = sync(source(account, users)).error
+    assert '`first_sync="add"`' in error
+    assert "replace" not in error
+    assert sync(source(account, users), first_sync="add").counts["wanted"] == 4
+    assert account.members() == {user.id for user in users}
 
 
 @by_tag
