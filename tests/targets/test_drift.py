@@ -98,3 +98,22 @@ def test_strangers_count_for_the_limit_of_removals(account, sync):
     assert (ran.writes, len(account.members())) == (0, 14)
     assert sync(source(account, users), removals="all", max_removed_fraction=1.0).counts["remove"] == 12
     assert account.members() == {user.id for user in users}
+
+
+@pytest.mark.parametrize("option", [{"first_sync": "replace"}, {"replace": True}], ids=["first_sync", "replace"])
+def test_a_replacement_that_was_refused_is_not_carried_out_by_a_later_run(account, sync, option):
+    account.make()
+    users, others = account.users(4), account.users(2)
+    account.put([user.id for user in others])
+    assert "`max_members`" in sync(source(account, users), max_members=1, **option).error
+    assert sync(source(account, users)).counts.get("remove", 0) == 0
+    assert account.members() == {user.id for user in (*users, *others)}
+
+
+def test_a_first_sync_that_was_refused_leaves_the_choice_to_the_next(account, sync):
+    account.make()
+    users, others = account.users(4), account.users(2)
+    account.put([user.id for user in others])
+    assert "`max_members`" in sync(source(account, users), max_members=1).error
+    assert sync(source(account, users), first_sync="replace").counts["remove"] == 2
+    assert account.members() == {user.id for user in users}

@@ -53,7 +53,7 @@ class Head:
 
     @property
     def is_new(self) -> bool:
-        """Whether no run has begun yet. The generation of an erasure before the first run has no owner."""
+        """Whether no run has begun yet. The generation of an erasure or of look-ups before that has no owner."""
         return self.manifest is None or not self.manifest.writer.owner
 
     @property

@@ -84,6 +84,8 @@ class Ledger:
     _opened: State = field(default=State(), init=False)
     _lease_until: int = field(default=0, init=False)
     _undecided: bool = field(default=False, init=False)
+    # The replacement that an earlier run has left pending.
+    _due: str | None = field(default=None, init=False)
     _checked: tuple[int, int] = field(default=(0, 0), init=False)
 
     def __post_init__(self) -> None:
@@ -134,6 +136,7 @@ class Ledger:
             raise ownership.lost(self.title, seen)
         self._newest = max(self._newest, self.head.generation, seen.generation if seen else 0)
         members, replacing, unread = self._read_members(workspace, requested_by)
+        self._due = self.state.replacement
         requested_by = requested_by or (first if self.head.is_new else None)
         if requested_by is not None and requested_by not in (self.state.replaced, self.state.replacement):
             self._change(replacement=requested_by)
@@ -147,7 +150,7 @@ class Ledger:
             self._fence(members)
         elif self._undecided:
             # The wait starts now, and not again with each try.
-            self._write(members)
+            self.remember(members)
         self._wait_for_replacement()
         return members
 
@@ -260,6 +263,7 @@ class Ledger:
             replacement_sent=self.clock() + self._longest(self.head.intent),
         )
         self._write(members)
+        self._due = self.state.replacement
 
     def _wait_for_replacement(self) -> None:
         """Check that no request of unknown outcome that sets all members can still be carried out.
@@ -421,11 +425,22 @@ class Ledger:
             )
 
     def remember(self, members: Members) -> None:
-        """Write a generation with the identities that were looked up, so that a later try need not repeat that.
+        """Write a generation with what this run has read and looked up, so that a later try need not repeat that.
+
+        It leaves open to which task the segment belongs, and whether this run's replacement is due: both are decided
+        with the intent, and the plan may still be rejected.
 
         :raises LedgerOvertaken: another run took over meanwhile.
         """
-        self._write(members)
+        writer, requested = self.writer, self.state.replacement
+        owner = self.head.manifest.writer.owner if self.head.manifest else ""
+        self.writer = writer.model_copy(update={"owner": owner})
+        self._change(replacement=self._due)
+        try:
+            self._write(members)
+        finally:
+            self.writer = writer
+            self._change(replacement=requested)
 
     def rewrite(self, members: Members, *, counts: dict[str, int]) -> None:
         """Write a generation that needs no file of an earlier one.

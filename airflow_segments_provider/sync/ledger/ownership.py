@@ -22,8 +22,10 @@ def is_lost(store: Store, head: Head, seen: Seen | None) -> bool:
     """
     if seen is None:
         return False
-    if head.is_new:
-        return not store.names(FORGOTTEN)
+    if head.is_new and store.names(FORGOTTEN):
+        return False
+    if head.manifest is None:
+        return True
     if seen.generation >= head.generation:
         return (seen.generation, seen.digest) != (head.generation, head.digest)
     content = store.read(manifest_name(seen.generation))
