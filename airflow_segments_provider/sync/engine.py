@@ -217,7 +217,7 @@ class Sync:
     def identify(self, ledger: Ledger, members: Members, staged: Staged) -> Staged:
         """Replace the identities of a source by the vendor's IDs.
 
-        :raises InvalidInput: too many users were not found. Only look-ups were sent.
+        :raises InvalidInput: too many users were not found. No member was changed.
         """
         if self.target.identity == "id":
             return staged
@@ -232,8 +232,12 @@ class Sync:
         problem = f"{unmatched:,} of {users:,} users were not found ({reasons})"
         listed = self.keep_list("unmatched", found.unmatched_list)
         if breach := breach_of_unmatched(unmatched, users, self.settings.max_unmatched_fraction):
-            advice = f"{breach}. {listed} Only look-ups were sent. Check `identity` of the target and the source."
-            raise InvalidInput(f"The source of {self.target.key()}", [f"{problem}; {advice}"], self.target.where)
+            subject = f"The source of {self.target.key()}"
+            problem, advice = f"{problem}; {breach}. {listed}", "Check `identity` of the target and the source."
+            if self.target.ours:
+                sent = "The segment was created, without members, and only look-ups were sent then."
+                raise InvalidInput(f"{subject} was refused: {problem} {sent} {advice} {self.target.where}")
+            raise InvalidInput(subject, [f"{problem} Only look-ups were sent. {advice}"], self.target.where)
         self.notices.append(f"{problem} and are left out. {listed}")
         return found
 

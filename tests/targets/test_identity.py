@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.targets.accounts import BY_ID, IDENTIFIED
+from tests.targets.accounts import BY_ID, IDENTIFIED, NAME
 
 # The others are unique at their vendors.
 NOT_UNIQUE = [("docebo", "email"), ("alteryx", "email"), ("zendesk", "external_id")]
@@ -154,6 +154,15 @@ def test_users_who_are_not_found_count_against_the_limits(account, sync):
     assert "21 users were not found, the limit is 20 (`max_unmatched`)" in ran.error
     assert (ran.look_ups, account.members()) == (0, {user.id for user in users})
     assert sync(source, max_unmatched_fraction=0.21, max_unmatched=21).error == ""
+
+
+def test_a_refusal_after_the_creation_of_a_segment_says_that_it_exists(account, sync):
+    source = [account.value("unknown")]
+    error = sync(source).error
+    assert "The segment was created, without members," in error
+    assert "nothing was changed" not in error
+    assert (account.groups(), account.members()) == ([NAME], set())
+    assert "nothing was changed" in sync(source).error
 
 
 def test_a_source_of_which_none_is_found_is_refused(account, sync):
