@@ -138,8 +138,14 @@ def migrated_db() -> Path:
 @pytest.fixture(scope="session")
 def airflow_db(migrated_db: Path) -> Path:
     """A migrated metadata database in this run's home."""
+    from airflow import settings
+
     event.listen(Engine, "connect", _do_not_wait_for_the_disk)
-    return Path(shutil.copy(migrated_db, _home / "airflow.db"))
+    path = Path(shutil.copy(migrated_db, _home / "airflow.db"))
+    # A test that looked up a connection has opened the file without tables.
+    if settings.engine is not None:
+        settings.engine.dispose()
+    return path
 
 
 def _do_not_wait_for_the_disk(connection: Any, _: object) -> None:
