@@ -31,6 +31,7 @@ workers died | workers suspended | workers whose lease had ended | workers that 
 workers that did not send, as it was too late | requests sent too late | notes | leases renewed | leases released
 files written whose answer was lost
 requests carried out late | requests lost | requests busy | requests denied | requests refused
+requests refused after a lost try
 removals rejected | users rejected of an accepted request | batches rejected when the budget was spent
 retries accepted | runs in which the vendor accepted nothing
 replacements begun where members are listed | replacements begun where members are not listed
@@ -136,6 +137,7 @@ NOT_CAUGHT = {"dates doubts by the other run", "takes all clocks for the same"}
 CAUGHT_BY = {
     "settles a doubt by any acknowledgement": 234,
     "forgets that an answer was lost": 47,
+    "forgets that an answer was lost if the repeat was rejected": 47,
     "makes a mirror of every run": 2,
     "takes a source that failed for a short one": 3,
     "writes over another run's ledger": 1,
@@ -165,7 +167,7 @@ CAUGHT_BY = {
     "lets an empty mirror finish another plan": 7,
     "takes a source with many invalid rows": 4,
     "takes counts for a digest": 48,
-    "applies an approved plan to any generation": 18,
+    "applies an approved plan to any generation": 29,
 }
 RARELY_CAUGHT = {name.strip() for line in RARE.strip().splitlines() for name in line.split("|")}
 

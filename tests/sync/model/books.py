@@ -401,6 +401,7 @@ class Books:
         before, own = vendor.members, vendor.members - vendor.strangers
         fate = vendor.request(kind, ids)
         world.seen[f"requests {fate}"] += 1
+        world.seen["requests refused after a lost try"] += fate == "refused" and vendor.lost == (kind, ids)
         world.note(worker, kind, sorted(ids), fate, "too late" if late else "", "members", sorted(vendor.members))
         world.seen[f"replacing requests {fate}"] += kind == "replace"
         world.seen["removals rejected"] += kind == "remove" and fate == "refused"

@@ -28,6 +28,7 @@ from tests.sync.model.weather import (
     DOUBTS,
     GUARDED,
     REJECTED,
+    REPEATED,
     REPLACING,
     RESTORED,
     SUSPENDED,
@@ -174,6 +175,11 @@ def _forgets_lost_answers(patch: Patch) -> None:
 
 
 # Rejections ----------------------------------------------------------------------------------------------------------
+
+
+def _forgets_lost_tries_of_rejections(patch: Patch) -> None:
+    record = Sending._record
+    patch.setattr(Sending, "_record", lambda *given, **_: record(*given))
 
 
 def _loses_rejections(patch: Patch) -> None:
@@ -522,6 +528,7 @@ BROKEN: dict[str, Broken] = {
     "takes what was begun for done": Broken(_trusts_open_intents, CRASHES),
     "takes rejected users for members": Broken(_loses_rejections, REJECTED),
     "forgets that an answer was lost": Broken(_forgets_lost_answers, {**DOUBTS, "tries": 4}),
+    "forgets that an answer was lost if the repeat was rejected": Broken(_forgets_lost_tries_of_rejections, REPEATED),
     "makes a mirror of every run": Broken(_always_mirrors),
     "takes a source that failed for a short one": Broken(_swallows_errors_of_sources, {"breaks": 0.2}),
     "writes over another run's ledger": Broken(_commits_over_others, TOGETHER),

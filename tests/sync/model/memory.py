@@ -91,7 +91,7 @@ class Vendor:
     :ivar unseen: users whom somebody removed by hand, and no list shows it.
     :ivar leaving: strangers whom a replacement has to remove.
     :ivar bad: users whom it does not add; ``stuck``: whom it does not remove.
-    :ivar late: requests without an answer that may still be carried out, and until when.
+    :ivar late: requests without an answer that may still be carried out, and until when; ``lost``: the last one.
     """
 
     def __init__(
@@ -113,6 +113,7 @@ class Vendor:
         self.bad: set[str] = set()
         self.stuck: set[str] = set()
         self.late: list[tuple[int, str, set[str]]] = []
+        self.lost: tuple[str, set[str]] = ("", set())
         self.requests = 0
 
     def rejects(self, kind: str, ids: set[str]) -> set[str]:
@@ -143,6 +144,8 @@ class Vendor:
         """Return ``done``, ``refused``, ``lost``, ``busy`` or ``denied``."""
         self.requests += 1
         weather, dice = self.weather, self.rng.random() if self.faulty else 1.0
+        if self.faulty and weather.moody and self.lost == (kind, ids) and self.rng.random() < weather.moody:
+            return "refused"
         if dice < weather.lost:
             self._lose(kind, ids)
             return "lost"
@@ -158,6 +161,7 @@ class Vendor:
     def _lose(self, kind: str, ids: set[str]) -> None:
         """Carry out now some, all or none of a request without an answer, and the rest later, or never."""
         dice, weather = self.rng.random(), self.weather
+        self.lost = kind, ids
         late = dice < weather.late
         some = not late and dice < weather.late + weather.partly and kind != "replace" and not self.rejects(kind, ids)
         now = {user for user in sorted(ids) if self.rng.random() < 0.5} if some else ids

@@ -24,6 +24,7 @@ class Weather:
     :param tries: how often a request is sent before the run fails; ``replace_tries``: one that replaces all members.
     :param partial: the vendor accepts a request without the IDs that it rejects, and names them.
     :param bad: that the vendor does not add a user; ``stuck``: that it does not remove one.
+    :param moody: that it refuses the repeat of a request whose answer was lost, and may carry that out nevertheless.
 
     :param die: that a worker dies at a step; ``hang``: that it is suspended.
     :param gaps: a worker may be suspended between the last check before a try and the sending.
@@ -70,6 +71,7 @@ class Weather:
     partial: bool = False
     bad: float = 0.0
     stuck: float = 0.0
+    moody: float = 0.0
 
     die: float = 0.0
     hang: float = 0.0
@@ -117,6 +119,20 @@ CALM = Weather()
 
 # What shows one kind of trouble soon, and leaves the rest to chance.
 DOUBTS = {"lost": 0.3, "late": 0.8, "prompt": 0.02, "tries": 1, "undo": 0.5, "pauses": (0, 0, 1, 5), "removed": 1.0}
+REPEATED = {
+    **DOUBTS,
+    **dict.fromkeys(("busy", "denied", "die", "hang", "bad", "stuck"), 0.0),
+    "lost": 0.5,
+    "moody": 0.9,
+    "tries": 4,
+    "budget": 500,
+    "undo": 0.8,
+    "pauses": (0, 0, 1),
+    "lists": False,
+    "loss": False,
+    "added": None,
+    "max_removals": None,
+}
 CRASHES = {"die": 0.01, "turns": (10, 60, 400), "pauses": (0, 5, 30)}
 REPLACING = {"asks": 0.4, "first": 0.4, "lists": False, "max_removals": None, "removed": 1.0, "added": None}
 RESTORED = {"loss": True, "pauses": (0, 1), "max_removals": None, "removed": 1.0, "lists": False}
@@ -177,4 +193,4 @@ def drawn(rng: random.Random, **chosen: Any) -> Weather:
     )
     for _ in range(rng.choice([0, 0, 1, 2])):
         weather = replace(weather, **rng.choice(EMPHASES))
-    return replace(weather, **chosen)
+    return replace(weather, **{"moody": 0.3 if weather.tries == 3 else 0.0, **chosen})
