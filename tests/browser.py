@@ -1,4 +1,4 @@
-"""A browser without a window, by its DevTools protocol, and what a test of a web page needs besides."""
+"""A headless browser, by its DevTools protocol, and what else a test of a web page needs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Page:
         self._number = 0
 
     def open(self, url: str) -> None:
-        """Begin to load a page."""
+        """Start to load a page."""
         self._call("Page.navigate", url=url)
 
     def evaluate(self, expression: str) -> Any:
@@ -46,19 +46,19 @@ class Page:
             time.sleep(0.1)
 
     def click(self, element: str) -> None:
-        """Click an element, once it is there."""
+        """Click an element once it exists."""
         self.wait_for(element)
         self.evaluate(f"{element}.click()")
 
     def fill(self, field: str, value: str) -> None:
-        """Type into a field, once it is there, over what it has."""
+        """Replace the text of a field once it exists."""
         self.wait_for(field)
         self.evaluate(f"({field}.focus(), {field}.select())")
         self._call("Input.insertText", text=value)
         self.evaluate(f"{field}.blur()")
 
     def choose(self, field: str, option: str) -> None:
-        """Choose an option of a field that suggests some while a user types."""
+        """Choose an option of a field that suggests some during typing."""
         self.wait_for(field)
         self.evaluate(f"{field}.focus()")
         self._call("Input.insertText", text=option)
@@ -106,7 +106,7 @@ def browser(folder: Path) -> Iterator[Page]:
 
 @contextmanager
 def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End a process with the block."""
+    """End a process at the end of the block."""
     try:
         yield
     finally:
@@ -118,7 +118,7 @@ def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def wait_until_it_answers(url: str, seconds: float = 120) -> Any:
-    """Return the JSON at this address, once there is something."""
+    """Return the JSON at this address once it is there."""
     end = time.monotonic() + seconds
     while True:
         try:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# The home that `make` chose keeps a migrated database between runs; a run works on a copy, so that two do not meet.
+# The home that `make` chose keeps a migrated database between runs; a run works on a copy, so that two runs do not
+# conflict.
 _kept = Path(os.environ.get("AIRFLOW_HOME") or tempfile.gettempdir())
 _home = Path(tempfile.mkdtemp(prefix="segments-tests-"))
 os.environ.update(
@@ -45,10 +46,10 @@ if TYPE_CHECKING:
 
 BEFORE = pytest.StashKey[Counter[tuple[str, str]]]()
 TRIED = "tried"
-# Folders whose tests open workspaces, but are not about them.
+# Folders whose tests open workspaces without testing them.
 TESTS = Path(__file__).parent
 SHARING = {"assets", "cli", "demo", "docs", "operators", "secrets", "targets"}
-# Fixtures with a server or with Airflow's database; those of sandboxes have names that say so.
+# Fixtures with a server or with Airflow's database; the names of sandbox fixtures say so.
 OVER_SOCKETS = {
     "airflow_db", "closed_port", "on_server", "postgres", "relay", "s3", "sandbox", "scene", "server", "services",
     "tls_vendor", "url", "vendor",
@@ -57,7 +58,7 @@ RETRY = {"max_attempts": 3, "base_delay": 0.01, "max_delay": 0.02, "max_total": 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test-fast` leaves out."""
+    """Mark the tests that `make test-fast` leaves out."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & OVER_SOCKETS or any(name.endswith("_sandbox") for name in fixtures):
@@ -65,7 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three for two processors: many tests wait, for a server, a moment or a process."""
+    """Start three workers for two processors: many tests wait for a server, a time or a process."""
     return max(1, (os.cpu_count() or 1) * 3 // 2)
 
 
@@ -76,12 +77,12 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture
 def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Say at the end of the run how much a test has tried."""
+    """Return a function that prints at the end of the run what a test has tried."""
     return lambda text: record_property(TRIED, text)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests tell."""
+    """Print what tests passed to ``tell``."""
     for report in terminalreporter.stats.get("passed", ()):
         for name, text in report.user_properties:
             if name == TRIED:
@@ -90,7 +91,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    """A later server may get the port of an earlier one, and would be sent the token of that one."""
+    """Forget tokens: a later server may get the port of an earlier one, and would receive its token."""
     yield
     forget_secrets()
     forget_tokens()
@@ -108,7 +109,7 @@ def _handlers() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def database() -> duckdb.DuckDBPyConnection:
-    """An open DuckDB for few users."""
+    """Return an open DuckDB for few users."""
     from tests.databases import small_database
 
     return small_database()
@@ -116,7 +117,7 @@ def database() -> duckdb.DuckDBPyConnection:
 
 @pytest.fixture(autouse=True)
 def _workspaces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give workspaces a catalog of one open database, in tests of what works with them."""
+    """Give workspaces a catalog of one open database, in tests that are not about workspaces."""
     from tests.databases import share
 
     if request.path.relative_to(TESTS).parts[0] in SHARING:
@@ -125,7 +126,7 @@ def _workspaces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="session")
 def migrated_db() -> Path:
-    """A metadata database with nothing in it, to be copied."""
+    """Return an empty metadata database, to be copied."""
     kept = _kept / f"migrated-{airflow.__version__}.db"
     if not kept.exists():
         subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
@@ -149,14 +150,14 @@ def airflow_db(migrated_db: Path) -> Path:
 
 
 def _do_not_wait_for_the_disk(connection: Any, _: object) -> None:
-    """No test needs its metadata database after a power failure."""
+    """Switch off syncing to the disk: no test needs its metadata database after a power failure."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture
 def stored(request: pytest.FixtureRequest, airflow_db: Path) -> Callable[..., list[str]]:
-    """Where in the metadata database a test has written any of some texts: ``table.column`` of every cell with one."""
+    """Return where in the metadata database a test has written any of some texts: the ``table.column`` of each cell."""
     before = request.node.stash.get(BEFORE, Counter())
 
     def find(*texts: str) -> list[str]:
@@ -167,7 +168,7 @@ def stored(request: pytest.FixtureRequest, airflow_db: Path) -> Callable[..., li
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note what is stored before any fixture of a test writes: other tests' people may have the same names."""
+    """Note what is stored before any fixture of a test writes: users of other tests may have the same names."""
     database = _home / "airflow.db"
     if "stored" in getattr(item, "fixturenames", ()) and database.exists():
         item.stash[BEFORE] = _cells(database)
@@ -178,7 +179,7 @@ RENAMED = {"xcom_v2": "xcom", "rtif_v2": "rendered_task_instance_fields"}
 
 
 def _cells(path: Path) -> Counter[tuple[str, str]]:
-    """Every cell as text, with the name of its column."""
+    """Return every cell as text, with the name of its column."""
     found = Counter[tuple[str, str]]()
     with closing(sqlite3.connect(path)) as database:
         for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -191,7 +192,7 @@ def _cells(path: Path) -> Counter[tuple[str, str]]:
 
 
 def _text(cell: object) -> str:
-    """A cell as text; Airflow 2 pickles and may compress."""
+    """Return a cell as text; Airflow 2 pickles and may compress."""
     if isinstance(cell, bytes):
         with suppress(zlib.error):
             cell = zlib.decompress(cell)
@@ -237,7 +238,7 @@ with DAG("{dag_id}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timez
 
 @pytest.fixture
 def connect(walkme_sandbox, monkeypatch):
-    """Set the connection ``walkme_default`` to the sandbox, with fast retries and these extra fields besides."""
+    """Set the connection ``walkme_default`` to the sandbox, with fast retries and these extra fields."""
 
     def set_up(**extra: object) -> None:
         fields = {"retry": RETRY, **extra}
@@ -248,7 +249,7 @@ def connect(walkme_sandbox, monkeypatch):
 
 @pytest.fixture
 def hook(connect):
-    """A hook on the sandbox that sends at most ten users a request."""
+    """Return a hook on the sandbox that sends at most ten users a request."""
     from airflow_segments_provider.hooks.walkme import WalkMeHook
 
     connect(users_per_request=10)
@@ -257,7 +258,7 @@ def hook(connect):
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Path]:
-    """The folder of the socket of a PostgreSQL server that belongs to this module."""
+    """Return the folder of the socket of a PostgreSQL server for this module."""
     from tests.sources.postgres import serving
 
     with serving() as folder:

@@ -37,7 +37,7 @@ def zendesk(zendesk_sandbox, monkeypatch):
 
 
 def zendesk_hook(sandbox, monkeypatch, **extra: object) -> ZendeskHelpCenterHook:
-    """Make a hook on the sandbox that takes Zendesk's warnings for errors."""
+    """Return a hook on the sandbox that treats Zendesk's warnings as errors."""
     connection = sandbox.connection_json(**{"retry": RETRY, "warnings_are_errors": True, **extra})
     monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT", connection)
     return ZendeskHelpCenterHook()

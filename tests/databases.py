@@ -1,4 +1,4 @@
-"""One open database for one workspace after another: to open one takes longer than most runs in the tests."""
+"""One open database for many workspaces: opening one takes longer than most runs in the tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NUMBERS = itertools.count()
 
 
 def small_database() -> duckdb.DuckDBPyConnection:
-    """Open a database for few users; what DuckDB's optimizer saves on them, it loses ten times over in planning."""
+    """Open a database for few users, without DuckDB's optimizer, whose planning takes longer than it saves."""
     database = duckdb.connect(config={"threads": 1, "preserve_insertion_order": False})
     database.execute("PRAGMA disable_optimizer")
     return database

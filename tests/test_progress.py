@@ -1,4 +1,4 @@
-"""A long operation shows its progress at intervals, a short one does not."""
+"""Long operations report their progress at intervals, short ones do not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def lines(caplog):
     return caplog
 
 
-def test_done_total_rate_and_remaining_time(clock, lines):
+def test_progress_shows_the_number_the_total_the_rate_and_the_remaining_time(clock, lines):
     progress = ProgressLog(logging.getLogger("x"), "users looked up", 1_000, clock=clock)
     for _ in range(2):
         clock.now += EVERY
@@ -39,14 +39,14 @@ def test_done_total_rate_and_remaining_time(clock, lines):
     ]
 
 
-def test_an_operation_without_a_total(clock, lines):
+def test_progress_without_a_total_shows_the_number_and_the_rate(clock, lines):
     progress = ProgressLog(logging.getLogger("x"), "pages read", clock=clock)
     clock.now += 20
     progress.show(5)
     assert lines.messages == ["5 pages read, 15.0 a minute."]
 
 
-def test_a_short_operation_and_steps_within_an_interval_show_nothing(clock, lines):
+def test_a_short_operation_shows_no_progress(clock, lines):
     progress = ProgressLog(logging.getLogger("x"), "users changed", 100, clock=clock)
     for _ in range(100):
         clock.now += EVERY / 200
@@ -54,7 +54,7 @@ def test_a_short_operation_and_steps_within_an_interval_show_nothing(clock, line
     assert lines.messages == []
 
 
-def test_the_end_of_an_operation_that_showed_progress(clock, lines):
+def test_the_end_of_an_operation_that_showed_progress_is_shown(clock, lines):
     progress = ProgressLog(logging.getLogger("x"), "users changed", 2, clock=clock)
     clock.now += EVERY
     assert list(progress.count(["a", "b"])) == ["a", "b"]
@@ -64,7 +64,7 @@ def test_the_end_of_an_operation_that_showed_progress(clock, lines):
     ]
 
 
-def test_nothing_done_yet(clock, lines):
+def test_progress_before_the_first_step_has_an_unknown_remaining_time(clock, lines):
     progress = ProgressLog(logging.getLogger("x"), "users changed", 2, clock=clock)
     clock.now += EVERY
     progress.show(0)

@@ -1,4 +1,4 @@
-"""Every name that users may type, in one place. A change here is a change of the package's promise."""
+"""Every public name. A change of this test is a change of the package's interface."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ PUBLIC = {
 
 
 @pytest.mark.parametrize("module", PUBLIC)
-def test_a_module_offers_exactly_these(module):
+def test_a_module_exports_exactly_these_documented_names(module):
     found = importlib.import_module(f"airflow_segments_provider.{module}")
     assert sorted(found.__all__) == PUBLIC[module]
     for name in PUBLIC[module]:
@@ -188,12 +188,12 @@ def test_a_module_offers_exactly_these(module):
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
 
-def test_the_readme_names_every_hook_operator_and_sensor_and_none_that_is_not_there():
+def test_the_readme_names_every_hook_operator_and_sensor_and_no_other():
     ours = {name for room in PUBLIC if room.startswith(("hooks.", "operators.", "sensors.")) for name in PUBLIC[room]}
     assert set(re.findall(r"\b\w+(?:Hook|Operator|Sensor)\b", README)) == ours
 
 
-def test_the_readme_says_on_which_versions_it_is_tested():
+def test_the_readme_names_the_tested_versions():
     makefile = (Path(__file__).parents[1] / "Makefile").read_text()
     tested = re.search(r"^TESTED := (.+)$", makefile, re.MULTILINE)
     assert tested is not None

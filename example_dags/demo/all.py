@@ -1,4 +1,4 @@
-"""Runs every example DAG against the sandbox, in an Airflow of their own, and checks from outside what each did.
+"""Run every example DAG against the sandbox, in an Airflow of their own, and check from outside what each did.
 
 ``make demo-all``; or, where Airflow and this package are installed, ``python example_dags/demo/all.py``.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from example_dags.demo.verdict import Ran
     from example_dags.demo.watch import Step
 
-# A DAG without a scene counts as wrong.
+# A DAG without a scene fails.
 SCENES: dict[str, Callable[[World], Scene]] = {
     "alteryx_user_group": alteryx_user_group,
     "custom_target": custom_target,
@@ -50,7 +50,7 @@ SCENES: dict[str, Callable[[World], Scene]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run them, and return the exit status."""
+    """Run the DAGs, and return the exit status."""
     options = _parser().parse_args(arguments)
     directory: Path = options.directory.resolve()
     home.use(directory / "airflow", options.log_level)
@@ -115,7 +115,7 @@ def _run(name: str, scene: Scene, calls: Callable[[], list[CallRecord]], say: Pr
         ran.tasks = sorted(dag.task_ids)
         dag_run = dag.test(run_conf=scene.conf)
         ran.tasks, ran.state = sorted(map(name_of, dag_run.get_task_instances())), str(dag_run.state)
-    except Exception:  # one broken DAG must not hide what became of the others
+    except Exception:  # A DAG that fails must not hide the results of the others.
         logging.getLogger(__name__).exception("%s could not be run", name)
     ran.seconds = time.monotonic() - began
     ran.calls, ran.members, ran.also = calls(), scene.members(), list(scene.also())

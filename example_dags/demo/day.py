@@ -1,4 +1,4 @@
-"""One run of the sync: what the world was like, what must come of it, and what was seen."""
+"""One run of the sync: the situation before it, the expected result, and what was found."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from example_dags.demo.people import Audience
 from example_dags.demo.watch import Step
 
 PER_REQUEST = 25_000
-# By what has to come of it: the state of each task, and of the run.
+# For each expected outcome: the state of each task, and of the run.
 STATES = {
     "planned": ({"sync": "success", "wait": "skipped"}, "success"),
     "unchanged": ({"sync": "success", "wait": "success"}, "success"),
     "changed": ({"sync": "success", "wait": "success"}, "success"),
     "refused": ({"sync": "failed", "wait": "upstream_failed"}, "failed"),
 }
-# How messages begin that say the same each day.
+# Beginnings of messages that are the same each day.
 ROUTINE = ("Plan for", "The plan and", "Users left out", "The ids come from", "Success criteria")
 
 
 @dataclass(frozen=True)
 class Fact:
-    """Something looked at, beside what had to be found."""
+    """A value that was found, and the expected one."""
 
     what: str
     found: Any
@@ -34,7 +34,7 @@ class Fact:
 
     @property
     def holds(self) -> bool:
-        """Whether it is so."""
+        """Return whether the value is the expected one."""
         return bool(self.found == self.expected)
 
     def __str__(self) -> str:
@@ -45,12 +45,12 @@ class Fact:
 class Day:
     """A run of ``walkme_sync``.
 
-    :param outcome: what has to come of it; see ``STATES``.
+    :param outcome: the expected outcome; see ``STATES``.
     :param before: the segment's members; None while there is no segment.
     :param audience: what the query returns.
     :param conf: the run's params.
     :ivar plan: the plan's counts, and its ``digest``, as the task's XCom has them.
-    :ivar members: the segment's members afterwards, as the sandbox knows them.
+    :ivar members: the segment's members afterwards, as the sandbox has them.
     """
 
     name: str
@@ -69,26 +69,26 @@ class Day:
 
     @property
     def added(self) -> set[str]:
-        """Who is to be added."""
+        """Return the users to add."""
         return self.audience.people - (self.before or set())
 
     @property
     def removed(self) -> set[str]:
-        """Who is to be removed."""
+        """Return the users to remove."""
         return (self.before or set()) - self.audience.people
 
     @property
     def sent(self) -> list[CallRecord]:
-        """The requests with people in them."""
+        """Return the requests that contain users."""
         return [call for call in self.calls if call.user_ids]
 
     def shows(self, message: str) -> bool:
-        """Whether a task's message is worth reading: plans are alike where they are carried out."""
+        """Return whether to show a task's message: a plan that is applied is the same as the one before."""
         return self.outcome in ("planned", "refused") or not message.startswith(ROUTINE)
 
 
 def facts(day: Day) -> Iterator[Fact]:
-    """All that is checked of one run; where tasks did not end as they had to, only that."""
+    """Return all checks of a run; if tasks did not end as expected, only that."""
     states, state = STATES[day.outcome]
     found = [(f"{day.name}: the tasks", day.states, states), (f"{day.name}: the DAG run", day.state, state)]
     yield from starmap(Fact, found)
@@ -97,7 +97,7 @@ def facts(day: Day) -> Iterator[Fact]:
 
 
 def _facts(day: Day) -> Iterator[tuple[str, Any, Any]]:
-    """Return what was looked at, what was found, what had to be found. Of members, only counts are told."""
+    """Return what was checked, what was found, and what was expected. Of members, only counts are shown."""
     applied = day.outcome in ("changed", "unchanged")
     yield "there is a segment", day.members is not None, day.before is not None or applied
     expected, members = (day.audience.people if applied else day.before) or set(), day.members or set()
@@ -124,7 +124,7 @@ def _facts(day: Day) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _plan(day: Day) -> dict[str, int]:
-    """Return the counts of the plan that has to be made."""
+    """Return the expected counts of the plan."""
     return {
         "wanted": len(day.audience.people),
         "duplicates": day.audience.duplicates,
@@ -142,7 +142,7 @@ def _expected_batches(day: Day) -> list[tuple[str, int]]:
 
 
 def _cut(action: str, people: int) -> list[tuple[str, int]]:
-    """Return the fewest requests that there can be, and the people in each."""
+    """Return the smallest possible number of requests, and the users in each."""
     return [(action, min(PER_REQUEST, people - start)) for start in range(0, people, PER_REQUEST)]
 
 

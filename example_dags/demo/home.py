@@ -1,4 +1,4 @@
-"""An Airflow of the demo's own: its home, its settings, its database; the user's stays as it is."""
+"""An Airflow for the demo: its home, settings and database. The user's Airflow is not changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAGS = Path(__file__).resolve().parents[1]
 
 
 def use(home: Path, log_level: str) -> None:
-    """Point this process, and those it starts, to ``home``; to be called before Airflow is imported."""
+    """Set ``home`` for this process and its children; call it before Airflow is imported."""
     for name in list(os.environ):
         if name.startswith(("AIRFLOW_", "_AIRFLOW_")):
             del os.environ[name]
@@ -30,19 +30,19 @@ def use(home: Path, log_level: str) -> None:
             "AIRFLOW__SEGMENTS__LEDGER_PATH": str(home / "segments_ledger"),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": log_level,
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            # The sandbox is on loopback: a proxy has no business there.
+            # The sandbox is on loopback, so no proxy is used.
             "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1"])),
         }
     )
 
 
 def forget_ledger() -> None:
-    """Begin without a ledger: each sandbox is new, and so are its segments."""
+    """Delete the ledger: each sandbox is new, and so are its segments."""
     shutil.rmtree(os.environ["AIRFLOW__SEGMENTS__LEDGER_PATH"], ignore_errors=True)
 
 
 def connect(conn_id: str, connection: dict[str, object]) -> None:
-    """Define an Airflow connection, for this process only."""
+    """Define an Airflow connection for this process."""
     os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
 
 
@@ -53,7 +53,7 @@ def migrate() -> None:
 
 @contextmanager
 def output_to(log: IO[bytes]) -> Iterator[TextIO]:
-    """Send all that this process and its children print to ``log``, and give the terminal for what is meant for it."""
+    """Send all output of this process and its children to ``log``, and return the terminal."""
     sys.stdout.flush()
     kept = [os.dup(1), os.dup(2)]
     terminal = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace", buffering=1)

@@ -1,6 +1,6 @@
-"""Invented people in a SQLite database, as untidy as real ones, and what is true of them.
+"""Invented users in a SQLite database, with the defects of a real source, and the expected results of its queries.
 
-What is true is known from how each row was made, not from reading it: nothing here shares a rule with the package.
+The expected results follow from how each row was made: this module shares no rule with the package.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# How many of each plan; those on trial take more than two requests of 25,000.
+# The number of users of each plan; those on trial take more than two requests of 25,000.
 PLANS = {"trial": 62_000, "paid": 9_000, "extended": 1_400, "free": 15_000}
-# Untidy rows for each thousand people.
+# The number of defective rows for each thousand users.
 AGAIN, AGAIN_WITH_SPACES, BLANK, TOO_LONG, CONTROL, NOT_TEXT = 60, 40, 20, 3, 1, 1
 
 GIVEN_NAMES = ("ada", "bo", "chidi", "dilnoza", "françois", "gülçin", "jörg", "łucja", "zoë", "Ольга", "日本", "🦊")
@@ -26,7 +26,7 @@ CONTROLS = ("{}\x07", "a\tb{}", "line\n{}", "{}\x1b[0m.")
 
 @dataclass(frozen=True)
 class Row:
-    """One row: what the database holds, and whom it means, or why it means nobody."""
+    """A row: its value in the database, and the user ID that it stands for, or why it is invalid."""
 
     user_id: object
     plan: str
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass
 class Audience:
-    """What a query for one plan returns."""
+    """The expected result of a query for one plan."""
 
     rows: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -44,14 +44,14 @@ class Audience:
 
     @property
     def duplicates(self) -> int:
-        """Rows that mean somebody whom an earlier row means."""
+        """Return the number of rows whose user is in an earlier row."""
         return self.rows - self.rejected.total() - len(self.people)
 
 
 class People:
-    """The database, made anew.
+    """The database, created anew.
 
-    :param share: of the people there are by default.
+    :param share: the fraction of the default number of users.
     """
 
     def __init__(self, database: Path, share: float = 1.0, seed: int = 1815) -> None:
@@ -69,7 +69,7 @@ class People:
         return len(self._rows)
 
     def audience(self, plan: str) -> Audience:
-        """Return what is true of a plan now."""
+        """Return the expected result for a plan at present."""
         found = Audience()
         for row in self._rows:
             if row.plan == plan:
@@ -81,7 +81,7 @@ class People:
         return found
 
     def move(self, share: float, old: str, new: str) -> int:
-        """Let some of those on one plan go over to another, all their rows with them; return how many people."""
+        """Move some users of one plan to another with all their rows; return how many."""
         there = sorted(self.audience(old).people)
         chosen = set(self._random.sample(there, round(len(there) * share)))
         changed = []
@@ -96,14 +96,14 @@ class People:
     def _write(self) -> None:
         self.database.unlink(missing_ok=True)
         with closing(sqlite3.connect(self.database)) as connection, connection:
-            # No type for user_id: SQLite then keeps what it is given, as untyped sources do.
+            # The column user_id has no type, so SQLite keeps the type of each value, as an untyped source does.
             connection.execute("CREATE TABLE people (row INTEGER PRIMARY KEY, user_id, plan TEXT NOT NULL)")
             rows = ((number, row.user_id, row.plan) for number, row in enumerate(self._rows))
             connection.executemany("INSERT INTO people VALUES (?, ?, ?)", rows)
 
     def _made(self, plan: str, numbers: range) -> Iterator[Row]:
         pick = self._random.choice
-        # The value as a tidy source would hold it, and the id that it is.
+        # The value as a clean source would have it, and the ID that it stands for.
         known = [self._identity(number) for number in numbers]
         for value, person in known:
             yield Row(value, plan, person)
@@ -122,9 +122,9 @@ class People:
             yield Row(value, plan, rejected=rejected)
 
     def _identity(self, number: int) -> tuple[object, str]:
-        if number % 30 == 0:  # an employee number, stored as one
+        if number % 30 == 0:  # an employee number, stored as an integer
             return 9_000_000 + number, str(9_000_000 + number)
-        if number % 1_000 == 1:  # as long as an id may be
+        if number % 1_000 == 1:  # the longest valid ID
             longest = f"{number}@example.org".rjust(100, "n")
             return longest, longest
         domain = self._random.choice(("example.com", "example.org", "mail.example.com"))

@@ -21,7 +21,7 @@ class Postbird:
     :ivar calls: method and path of each request; ``changes``: those of members, with the number of IDs.
     :ivar failing: how the next changes fail, ``busy`` or ``lost``, and how many, None for all.
     :ivar ignored: users whose addition is acknowledged and not carried out.
-    :ivar hidden: users that a list does not show; ``lingering``: those that it still shows.
+    :ivar hidden: members that a list does not show; ``lingering``: removed users that it still shows.
     """
 
     users: dict[str, str] = field(default_factory=dict)

@@ -12,9 +12,9 @@ COLUMNS = ("wanted", "members before", "to add", "to remove", "outcome", "reques
 
 
 def table(days: Sequence[Day], source_rows: int) -> Iterator[str]:
-    """Return a row for each run, and what else there is to say.
+    """Return a row for each run, and further lines.
 
-    :param source_rows: in the table that the query reads, at first.
+    :param source_rows: the number of rows in the table at the start.
     """
     names = [f"{number} {day.name}" for number, day in enumerate(days, start=1)]
     first = max(map(len, names))

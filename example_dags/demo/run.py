@@ -1,4 +1,4 @@
-"""Runs ``walkme_sync`` on several days against the sandbox, in an Airflow of its own, and checks what it did.
+"""Run ``walkme_sync`` on several days against the sandbox, in an Airflow of its own, and check what it did.
 
 ``make demo``; or, where Airflow and this package are installed, ``python example_dags/demo/run.py``.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from example_dags.demo.verdict import Ran
     from example_dags.demo.watch import Step
 
-# A shorter wait than 10 seconds is not deferred, and some go by before it starts.
+# A wait below 10 seconds is not deferred, and part of the lag is over before the wait starts.
 SHORTEST_LAG = 14
 
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rows = len(people)
             say("people", f"{rows:,} rows in {shown(people.database)}, made by example_dags/demo/people.py")
             days = _run(people, directory, options.lag, say)
-            # Imported here: Airflow reads its configuration when it is imported.
+            # Imported here, because Airflow reads its configuration when it is imported.
             from example_dags.demo.all import run
 
             say.title(f"{len(days) + 1}. A Docebo group follows a CSV file of e-mail addresses")

@@ -1,4 +1,4 @@
-"""What an example DAG needs of the world to run, and what must be true after each of its tasks."""
+"""The environment that an example DAG needs to run, and the expected members after each of its tasks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from example_dags.demo import home
 if TYPE_CHECKING:
     from airflow_segments_provider.testing.sandbox.server import SandboxServer
 
-# Who is a member of what, by the name of the thing; what does not exist is absent.
+# The members of each group or segment, by its name; one that does not exist is absent.
 Members = dict[str, set[Any]]
 
 
 @dataclass
 class World:
-    """A sandbox of the DAG's own, and a directory for its people.
+    """A sandbox for one DAG, and a directory for its users.
 
     :param server: with all vendors.
     """
@@ -29,32 +29,32 @@ class World:
     directory: Path
 
     def people(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:
-        """Put these rows into a table ``people``, to which the connection ``people_db`` leads; return its file."""
+        """Write these rows to a table ``people``, to which the connection ``people_db`` leads; return its file."""
         database = self.directory / "people.db"
         database.unlink(missing_ok=True)
         with closing(sqlite3.connect(database)) as connection, connection:
-            # Without types, SQLite keeps what it is given, as untyped sources do.
+            # Columns without types, so that SQLite keeps the type of each value, as an untyped source does.
             connection.execute(f"CREATE TABLE people ({', '.join(columns)})")
             connection.executemany(f"INSERT INTO people VALUES ({', '.join('?' * len(columns))})", rows)
         self.connect_people(database)
         return database
 
     def connect_people(self, database: Path) -> None:
-        """Let the connection ``people_db`` lead to a database."""
+        """Set the connection ``people_db`` to a database."""
         home.connect("people_db", {"conn_type": "sqlite", "host": str(database)})
 
 
 @dataclass
 class Scene:
-    """One example DAG in its world.
+    """One example DAG with its environment.
 
-    :param dag_id: the name of its file, too.
+    :param dag_id: the DAG's ID, which is the name of its file.
     :param conf: its params.
-    :param members: who is a member of what at this moment, by the sandbox.
-    :param expected: by task, who must be a member of what after it.
-    :param results: by task, what its result must hold; other parts of it are not looked at.
-    :param then: by task, what happens in the world once it has succeeded.
-    :param also: what else is looked at, at the end: what, what was found, what had to be found.
+    :param members: returns the members at this moment, by the sandbox.
+    :param expected: by task, the expected members after it.
+    :param results: by task, the expected parts of its result; other parts are not checked.
+    :param then: by task, what to do once it has succeeded.
+    :param also: further checks at the end: what, what was found, what was expected.
     """
 
     dag_id: str
@@ -67,7 +67,7 @@ class Scene:
 
 
 def change(database: Path, statement: str, rows: Iterable[Sequence[object]]) -> None:
-    """Let something happen to the people of a source."""
+    """Change the rows of a source."""
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.executemany(statement, rows)
 

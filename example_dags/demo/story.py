@@ -1,4 +1,4 @@
-"""The days of ``make demo``: what becomes of the people, and what the sync has to make of it."""
+"""The days of ``make demo``: what happens to the users, and the expected result of the sync."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SEGMENT = "People on trial"
 
 
 def story(people: People, lag: float) -> Iterator[Day]:
-    """One day after the other; each is to be run before the next is asked for.
+    """Yield the days; run each before the next is requested.
 
     :param lag: that of WalkMe's Editor in seconds; it is waited for once.
     """
@@ -39,6 +39,6 @@ def story(people: People, lag: float) -> Iterator[Day]:
 
 
 def _day(name: str, title: str, outcome: str, before: Any, audience: Any, **conf: Any) -> Day:
-    # All of them each time: within one process, Airflow takes a run's params as the defaults of the next.
+    # All params each time: within one process, Airflow takes a run's params as the defaults of the next.
     params = {"segment_name": SEGMENT, "plan_only": False, "approve": "", "propagation_seconds": 0}
     return Day(name, title, outcome, before, audience, params | conf)

@@ -1,4 +1,4 @@
-"""What came of an example DAG's run, beside what had to come of it; and the table of all of them."""
+"""The results of an example DAG's run beside the expected ones; and the table of all DAGs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ COLUMNS = ("DAG", "tasks", "people sent", "requests", "seconds", "members seen",
 class Ran:
     """A DAG's run, as seen from outside.
 
-    :param scene: None for a DAG that has none, and so was not run.
-    :param tasks: the names of its tasks' instances.
-    :param members: who was a member of what at the end.
-    :param also: what else the scene looks at.
+    :param scene: None for a DAG without one, which was not run.
+    :param tasks: the names of its task instances.
+    :param members: the members at the end.
+    :param also: further checks of the scene.
     """
 
     dag_id: str
@@ -37,18 +37,18 @@ class Ran:
 
     @property
     def wrong(self) -> list[Fact]:
-        """What is not as it had to be."""
+        """Return the checks that failed."""
         return [fact for fact in facts(self) if not fact.holds]
 
     @property
     def people_sent(self) -> int:
-        """As the tasks say."""
+        """Return the number of users sent, by the results of the tasks."""
         results = [step.result for step in self.steps.values() if isinstance(step.result, dict)]
         return sum(one.get("users_sent", 0) + one.get("counts", {}).get("applied", 0) for one in results)
 
 
 def facts(ran: Ran) -> Iterator[Fact]:
-    """All that is checked; of a run that failed only that. Of members, only counts are told."""
+    """Return all checks; of a run that failed, only that. Of members, only counts are shown."""
     if ran.scene is None:
         yield Fact("a scene in example_dags/demo/all.py", None, ran.dag_id)
         return
@@ -104,7 +104,7 @@ def _row(ran: Ran) -> tuple[str, ...]:
         f"{ran.people_sent:,}",
         f"{len(ran.calls):,}",
         f"{ran.seconds:.1f}",
-        # The last that was seen before it was deleted.
+        # The last state that was seen before it was deleted.
         " + ".join(f"{len(members):,}" for members in seen[-1].values()) if seen else "-",
         "NO" if ran.wrong else "yes",
     )

@@ -1,4 +1,4 @@
-"""Follows a run from within: Airflow tells each task's start and end, the sandbox what is true at that moment."""
+"""Follow a run: Airflow reports each task's start and end, and the sandbox has the members at that moment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Step:
 
     :ivar result: what it returned; of a task that failed, None.
     :ivar error: why it failed.
-    :ivar held: who is a member of what, once it has ended.
+    :ivar held: the members once it has ended.
     :ivar editor: the segments that WalkMe's Editor shows then.
     """
 
@@ -39,17 +39,17 @@ class Step:
 
     @property
     def requests(self) -> list[CallRecord]:
-        """The calls but for the token, which is fetched once for all tasks."""
+        """Return the requests without those for a token, which is fetched once for all tasks."""
         return [call for call in self.calls if not call.endpoint.endswith("token")]
 
 
 class Watch:
-    """An Airflow listener; what it raises, Airflow only logs, so a step that was not seen to its end is a failed check.
+    """An Airflow listener. Airflow only logs what it raises, so a step without an end is a failed check.
 
-    :param calls: all calls that the sandbox has received so far.
-    :param look: notes what is true now.
-    :param told: what to say of a step beside its time.
-    :param then: by task, what happens in the world once it has succeeded.
+    :param calls: returns all requests that the sandbox has received so far.
+    :param look: returns the members at present.
+    :param told: what to show of a step beside its time.
+    :param then: by task, what to do once it has succeeded.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Watch:
 
     @hookimpl
     def on_task_instance_running(self, task_instance: Any) -> None:
-        """Return a task starts, or goes on after its deferral."""
+        """Note that a task starts, or continues after its deferral."""
         name = name_of(task_instance)
         self._running = task_instance
         if self._deferred_at is not None:
@@ -86,7 +86,7 @@ class Watch:
 
     @hookimpl
     def before_stopping(self) -> None:
-        """Return a task leaves its worker: at its end, or because it is deferred."""
+        """Note that a task leaves its worker, at its end or because it is deferred."""
         if self._running is not None:
             self._deferred_at = time.monotonic()
             task = self._running.task
@@ -96,7 +96,7 @@ class Watch:
 
     @hookimpl
     def on_task_instance_success(self, task_instance: Any) -> None:
-        """Return a task has done its work."""
+        """Note that a task has succeeded."""
         name, task_id, index = name_of(task_instance), task_instance.task_id, task_instance.map_index
         step = self._end(name, "success")
         step.result = task_instance.xcom_pull(task_ids=task_id, **({} if index < 0 else {"map_indexes": index}))
@@ -106,14 +106,14 @@ class Watch:
 
     @hookimpl
     def on_task_instance_failed(self, task_instance: Any, error: object) -> None:
-        """Return a task has failed, for good or until its retry."""
+        """Note that a task has failed, finally or until its retry."""
         step = self._end(name_of(task_instance), "failed")
         step.error = str(error)
         self._say(name_of(task_instance), f"failed after {step.seconds:.1f} s: {error}")
 
     @hookimpl
     def on_task_instance_skipped(self, task_instance: Any) -> None:
-        """Return a task skips itself."""
+        """Note that a task was skipped."""
         self._end(name_of(task_instance), "skipped")
         self._say(name_of(task_instance), "skipped")
 
@@ -128,13 +128,13 @@ class Watch:
 
 
 def name_of(task_instance: Any) -> str:
-    """Return a task, with the number of its instance where it is mapped."""
+    """Return the name of a task, with the map index if it is mapped."""
     index: int = task_instance.map_index
     return str(task_instance.task_id) if index < 0 else f"{task_instance.task_id}[{index}]"
 
 
 class Relay(logging.Handler):
-    """Shows what the package itself logs while a task runs."""
+    """Show what the package logs while a task runs."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
@@ -145,7 +145,7 @@ class Relay(logging.Handler):
         import structlog  # Airflow 3's
 
         logging.getLogger(PACKAGE).addHandler(self)
-        # In place, and before the last, which writes: loggers that were made before hold this very list.
+        # Inserted into the list before the last processor, which writes: existing loggers refer to this very list.
         structlog.get_config()["processors"].insert(-1, self._pass)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -1,4 +1,4 @@
-"""Events and runs as Airflow's own database and scheduler have them."""
+"""Events and runs, as Airflow's database and scheduler have them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUNS_FOR_EACH_EVENT = Version(airflow.__version__) >= Version("3.4.0b1")
 
 
 class Airflow:
-    """What this run's Airflow does with assets, and knows of them.
+    """The Airflow of this test run, and its assets.
 
     :param database: the path of its database.
     """
@@ -31,7 +31,7 @@ class Airflow:
         arguments.func(arguments)
 
     def schedule(self):
-        """Let the scheduler look once for runs that are due."""
+        """Let the scheduler start the runs that are due."""
         from airflow.jobs.job import Job
         from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
         from airflow.utils.session import create_session
@@ -42,7 +42,7 @@ class Airflow:
             runner._create_dagruns_for_dags(guard, session)
 
     def events(self, uri):
-        """What each event of an asset says, the oldest first."""
+        """Return the content of each event of an asset, the oldest first."""
         return self._read(
             "SELECT asset_event.extra FROM asset_event JOIN asset ON asset.id = asset_event.asset_id "
             "WHERE asset.uri = ? ORDER BY asset_event.id",
@@ -50,7 +50,7 @@ class Airflow:
         )
 
     def runs(self, dag):
-        """What each event says for which a DAG was run."""
+        """Return the content of each event for which a DAG was run."""
         return self._read(
             "SELECT asset_event.extra FROM asset_event JOIN dagrun_asset_event consumed ON asset_event.id = event_id "
             "JOIN dag_run ON dag_run.id = dag_run_id WHERE dag_run.dag_id = ? ORDER BY dag_run.id",
@@ -58,7 +58,7 @@ class Airflow:
         )
 
     def count_runs(self, dag):
-        """How many runs a DAG has."""
+        """Return how many runs a DAG has."""
         with closing(sqlite3.connect(self._database)) as database:
             ((count,),) = database.execute("SELECT count(*) FROM dag_run WHERE dag_id = ?", [dag.dag_id])
             return count
@@ -71,5 +71,5 @@ class Airflow:
 
 @pytest.fixture
 def deployment(airflow_db):
-    """The Airflow whose database the tasks of this test write to."""
+    """Return the Airflow to whose database the tasks of this test write."""
     return Airflow(airflow_db)

@@ -1,4 +1,4 @@
-"""The address of a segment: one way to write it, wherever it comes from."""
+"""The address of a segment has one spelling, wherever it comes from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ADDRESS = f"walkme://api.walkme.com/{SYSTEM}/{SEGMENT}"
         f"walkme://api.walkme.com:443/{SYSTEM}/{SEGMENT.replace('-', '')}",
     ],
 )
-def test_airflow_takes_every_spelling_for_the_same(written):
+def test_airflow_normalizes_every_spelling_of_an_address_to_the_same(written):
     assert Asset(uri=written).uri == ADDRESS
     assert Asset(uri=ADDRESS).normalized_uri == ADDRESS
 
@@ -38,7 +38,7 @@ def test_airflow_takes_every_spelling_for_the_same(written):
 @pytest.mark.parametrize(
     "host", ["api.walkme.com", "API.walkme.com", "https://api.walkme.com", "https://api.walkme.com/v1/"]
 )
-def test_an_asset_is_made_of_a_host_or_a_base_url(host):
+def test_a_walkme_asset_is_made_from_a_host_or_a_base_url(host):
     assert walkme_asset(host, SYSTEM.replace("-", "").upper(), SEGMENT).uri == ADDRESS
     assert walkme_asset("localhost:8080", SYSTEM, SEGMENT).uri == f"walkme://localhost:8080/{SYSTEM}/{SEGMENT}"
 
@@ -52,7 +52,7 @@ def test_an_asset_is_made_of_a_host_or_a_base_url(host):
         (segment_asset("zendesk", "acme.zendesk.com", "tag", "on/trial"), "zendesk://acme.zendesk.com/tag/on%2Ftrial"),
     ],
 )
-def test_other_vendors_have_no_system(asset, address):
+def test_the_addresses_of_other_vendors_have_no_system(asset, address):
     assert asset.uri == address
     assert Asset(uri=address).uri == address
 
@@ -71,7 +71,7 @@ def test_other_vendors_have_no_system(asset, address):
         ("docebo://acme.docebosaas.com", "a host and a segment"),
     ],
 )
-def test_what_is_no_address_of_a_segment_is_refused(written, problem):
+def test_an_invalid_address_of_a_segment_is_refused(written, problem):
     with pytest.raises(ValueError, match=problem):
         sanitize_uri(urlsplit(written))
 

@@ -37,7 +37,7 @@ def uri(walkme_sandbox, segment):
 
 @pytest.fixture
 def dags(dag_file, deployment, uri):
-    """A DAG that changes the segment, and, as its attribute, one that follows it; Airflow knows both."""
+    """Return a DAG that changes the segment; its attribute ``follows`` is a DAG that runs after it."""
 
     def write(tasks, *, schedule="Asset({uri!r})"):
         dag = dag_file(textwrap.dedent(tasks) + FOLLOWS.format(schedule=schedule.format(uri=uri)))
@@ -51,7 +51,7 @@ def states(dag_run):
     return {str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def test_a_dag_runs_after_a_change_and_only_then(dags, deployment, walkme_sandbox, uri, segment):
+def test_a_dag_runs_after_a_change_of_the_segment_and_not_without_one(dags, deployment, walkme_sandbox, uri, segment):
     schedule = f"walkme_asset({walkme_sandbox.walkme_url!r}, {segment.system_guid!r}, {segment.segment_guid!r})"
     dag = dags(ADD.format(user_ids=["p002", "p003"], options=""), schedule=schedule)
     nothing = dags(ADD.format(user_ids=[], options=""), schedule=schedule)
@@ -74,7 +74,7 @@ def test_a_dag_runs_after_a_change_and_only_then(dags, deployment, walkme_sandbo
     }
 
 
-def test_each_operator_tells_what_it_did(dags, deployment, uri, walkme_sandbox):
+def test_each_operator_emits_an_event_with_its_outcome(dags, deployment, uri, walkme_sandbox):
     dag = dags(
         """
         create = WalkMeCreateSegmentOperator(task_id="create", name="Trial users")
@@ -94,7 +94,7 @@ def test_each_operator_tells_what_it_did(dags, deployment, uri, walkme_sandbox):
     assert sorted(told) == [("deleted", 0, 0), ("reused", 1, 1), ("updated", 0, 0)]
 
 
-def test_a_sync_tells_of_a_change_and_of_nothing_else(dags, deployment, uri, segment, tmp_path):
+def test_a_sync_emits_an_event_only_for_a_change(dags, deployment, uri, segment, tmp_path):
     target = {"vendor": "walkme", "segment_guid": segment.segment_guid}
     dag = dags(
         f"""
@@ -115,7 +115,9 @@ def test_a_sync_tells_of_a_change_and_of_nothing_else(dags, deployment, uri, seg
     assert (event["outcome"], event["counts"]["add"]) == ("changed", 2)
 
 
-def test_a_change_by_a_run_that_failed_is_told_by_the_next(dags, deployment, uri, segment, tmp_path, walkme_sandbox):
+def test_a_change_by_a_run_that_failed_emits_its_event_with_the_next_run(
+    dags, deployment, uri, segment, tmp_path, walkme_sandbox
+):
     walkme_sandbox.settings(refused_user_ids=["p003"])
     target = {"vendor": "walkme", "segment_guid": segment.segment_guid}
     dag = dags(
@@ -140,7 +142,7 @@ def test_a_change_by_a_run_that_failed_is_told_by_the_next(dags, deployment, uri
         assert [event["outcome"] for event in deployment.events(uri)] == told
 
 
-def test_a_segment_that_was_just_made_tells_so(dag_file, deployment, connect, walkme_sandbox):
+def test_the_creation_of_a_segment_emits_an_event(dag_file, deployment, connect, walkme_sandbox):
     connect()
     dag = dag_file("WalkMeCreateSegmentOperator(task_id='create', name='Just made', user_ids=['p001'])")
     deployment.parse()
@@ -149,11 +151,11 @@ def test_a_segment_that_was_just_made_tells_so(dag_file, deployment, connect, wa
     made = ti.xcom_pull(task_ids="create")
     host = walkme_sandbox.url.removeprefix("http://")
     told = deployment.events(f"walkme://{host}/{made['system_guid']}/{made['segment_guid']}")
-    # Airflow 2 knows no asset that no DAG names.
+    # Airflow 2 does not know an asset that no DAG names.
     assert [event["outcome"] for event in told] == ([] if AIRFLOW_2 else ["created"])
 
 
-def test_mapped_tasks_tell_as_well(dags, deployment, uri):
+def test_each_mapped_task_emits_an_event(dags, deployment, uri):
     dag = dags(
         "WalkMeUpdateSegmentOperator.partial(task_id='change', name='Trial users', user_ids=['p002'])"
         ".expand(action=['add', 'remove'])"
@@ -164,7 +166,7 @@ def test_mapped_tasks_tell_as_well(dags, deployment, uri):
     assert deployment.count_runs(dag.follows) == (2 if RUNS_FOR_EACH_EVENT else 1)
 
 
-def test_a_dag_may_write_the_address_as_it_likes(dags, deployment, walkme_sandbox, segment):
+def test_a_dag_may_follow_any_spelling_of_the_address(dags, deployment, walkme_sandbox, segment):
     guids = (segment.system_guid.upper(), segment.segment_guid.upper().replace("-", ""))
     sloppy = f"walkme_asset({walkme_sandbox.walkme_url + '/'!r}, *{guids!r})"
     dag = dags(ADD.format(user_ids=["p002"], options=""), schedule=sloppy)
@@ -174,7 +176,7 @@ def test_a_dag_may_write_the_address_as_it_likes(dags, deployment, walkme_sandbo
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no names for assets")
-def test_a_dag_may_give_the_asset_a_name(dags, deployment, uri):
+def test_a_dag_may_follow_an_asset_with_a_name(dags, deployment, uri):
     options = f"inlets=[Asset(name='trial users', uri={uri!r})]"
     head = "from airflow.providers.common.compat.sdk import Asset\n"
     dag = dags(head + ADD.format(user_ids=["p002"], options=options), schedule="Asset(name='trial users', uri={uri!r})")
@@ -184,14 +186,14 @@ def test_a_dag_may_give_the_asset_a_name(dags, deployment, uri):
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 fails tasks whose alias it has not stored, so there is none")
-def test_a_dag_may_follow_the_task_in_place_of_the_segment(dags, deployment, uri):
+def test_a_dag_may_follow_the_alias_of_the_task(dags, deployment, uri):
     dag = dags(ADD.format(user_ids=["p002"], options=""), schedule="AssetAlias(dag.dag_id + '.add')")
     dag.test()
     deployment.schedule()
     assert deployment.runs(dag.follows) == deployment.events(uri) != []
 
 
-def test_an_outlet_of_the_author_gets_what_changed_and_no_second_event(dags, deployment, uri):
+def test_an_outlet_of_the_dag_gets_the_event_and_there_is_no_second_one(dags, deployment, uri):
     head = "from airflow.providers.common.compat.sdk import Asset\n"
     dag = dags(head + ADD.format(user_ids=["p002"], options=f"outlets=[Asset({uri!r})]"))
     dag.test()
@@ -199,12 +201,12 @@ def test_an_outlet_of_the_author_gets_what_changed_and_no_second_event(dags, dep
     assert event["counts"]["users_sent"] == 1
 
 
-def test_nothing_of_it_fails_a_task_that_airflow_has_not_parsed(dag_file, segment, walkme_sandbox):
+def test_a_task_of_a_dag_that_airflow_has_not_parsed_succeeds_without_an_event(dag_file, segment, walkme_sandbox):
     assert states(dag_file(ADD.format(user_ids=["p002"], options="")).test()) == {"success"}
     assert walkme_sandbox.members("Trial users") == {"p001", "p002"}
 
 
-def test_the_outlet_is_the_tasks_own():
+def test_the_alias_of_a_task_is_not_added_to_the_outlets_of_others():
     outlets = ["something else"]
     with DAG("changes", schedule=None, default_args={"outlets": outlets}) as dag:
         WalkMeDeleteSegmentOperator(task_id="delete", name="Trial users")

@@ -1,7 +1,6 @@
-"""`make bench`: measures, ends with one line a figure, and writes the same as JSON.
+"""`make bench`: run the benchmarks, print one line for each figure, and write the same as JSON.
 
-A figure that is short of its goal is not a failure: on a busy machine it may be noise. Whoever wants a gate reads the
-JSON.
+A figure that misses its goal is not a failure: on a busy machine it may be noise. The JSON can be used for a check.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ RESULT = ROOT / "build" / "bench.json"
 
 
 def main() -> None:
-    """Run the benchmarks that are named, or all."""
+    """Run the named benchmarks, or all."""
     parser = argparse.ArgumentParser(prog="make bench", description="Time and memory, beside other providers.")
     parser.add_argument("only", nargs="*", metavar="|".join(BENCHMARKS), help="by default all, in 10 minutes or so")
     chosen = parser.parse_args().only or list(BENCHMARKS)

@@ -1,4 +1,4 @@
-"""Writes the ledger of a first sync, without its requests.
+"""Write the ledger of a first sync without its requests.
 
 Arguments: the vendor, how many users, and the folder of the ledgers.
 """

@@ -1,4 +1,4 @@
-"""What a DAG file pays for importing this provider's hook, operators and sensor, beside three official providers'."""
+"""The time that a DAG file needs to import this provider, compared with three official providers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDS = 9
 
 
 def modules_of_ours() -> list[str]:
-    """All modules that a DAG file may import: hooks, operators and sensors of all vendors, sources and targets."""
+    """Return the modules that a DAG file may import: hooks, operators, sensors, sources and targets."""
     info = get_provider_info()
     parts = [part for kind in ("hooks", "operators", "sensors") for part in info[kind]]
     sources = ["airflow_segments_provider.sources.sql", "airflow_segments_provider.sources.files"]
@@ -31,7 +31,7 @@ PROVIDERS = {
         "airflow_segments_provider.sensors.walkme",
     ),
     ALL: tuple(modules_of_ours()),
-    # There are no operators and sensors of zendesk.
+    # The provider zendesk has no operators and sensors.
     "zendesk": ("airflow.providers.zendesk.hooks.zendesk",),
     "airbyte": (
         "airflow.providers.airbyte.hooks.airbyte",
@@ -47,14 +47,14 @@ PROVIDERS = {
 
 
 def figures() -> list[Figure]:
-    """Our increment over ``airflow.sdk`` in ms, and its ratio to the lowest of the others'."""
+    """Return our increment over ``airflow.sdk`` in ms, and its ratio to the lowest of the others."""
     progress(f"imports: {ROUNDS} rounds of a fresh process for each of {', '.join(PROVIDERS)}")
     for modules in PROVIDERS.values():
-        measure("one_import", *modules)  # compiles what has no bytecode yet
+        measure("one_import", *modules)  # compiles modules that have no bytecode yet
     took: dict[str, list[float]] = {name: [] for name in PROVIDERS}
     processor: dict[str, list[float]] = {name: [] for name in PROVIDERS}
     loaded: dict[str, int] = {}
-    # Round by round, so that a noisy minute hits all of them.
+    # One round after the other, so that a noisy minute affects all of them.
     for _ in range(ROUNDS):
         for name, modules in PROVIDERS.items():
             found = measure("one_import", *modules)

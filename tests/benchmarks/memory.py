@@ -1,4 +1,4 @@
-"""Peak memory of a push of a million people's ids, beside that of a push of 50,000."""
+"""Peak memory of a push of a million user IDs, compared with a push of 50,000."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDS = 3
 
 
 def figures() -> list[Figure]:
-    """The peak at a million ids over that at 50,000."""
+    """Return the peak at a million IDs over that at 50,000."""
     progress(f"memory: {ROUNDS} rounds of {MANY:,} ids and of {FEW:,}, made as they are read, no delay")
     peaks: dict[int, list[float]] = {MANY: [], FEW: []}
     grown: dict[int, list[float]] = {MANY: [], FEW: []}

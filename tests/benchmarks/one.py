@@ -1,4 +1,4 @@
-"""Runs a single measurement in a fresh process, as a task is one: nothing is warm that an earlier one left."""
+"""Run a single measurement in a fresh process, so that no cache of an earlier one affects it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.benchmarks.server import ROOT
 
 
 def measure(module: str, *arguments: str, env: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Run ``tests.benchmarks.<module>`` with arguments and return what its last line of output says, as JSON."""
-    # Where bytecode is not kept, compiling would be measured.
+    """Run ``tests.benchmarks.<module>`` with arguments, and return the JSON of its last line of output."""
+    # Without stored bytecode, compilation would be measured.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments],

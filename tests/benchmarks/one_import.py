@@ -1,6 +1,6 @@
-"""One measurement: how long the modules named as arguments take to import, once ``airflow.sdk`` is there.
+"""One measurement: the time to import the modules named as arguments, after ``airflow.sdk``.
 
-Nothing is imported here that a worker or the DAG processor would not have imported itself.
+This module imports only what a worker or the DAG processor would have imported itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 if __name__ == "__main__":
     from airflow.sdk import BaseHook, BaseOperator, BaseSensorOperator  # noqa: F401
 
-    # Alike for every subject: otherwise one of them pays for a collection of what Airflow left behind.
+    # The same for every subject: otherwise one of them would pay for collecting the garbage of Airflow's import.
     gc.collect()
     known = len(sys.modules)
     began, processor = time.perf_counter(), time.process_time()

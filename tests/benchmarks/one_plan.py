@@ -1,6 +1,6 @@
 """One measurement: the plan of two large files, by the engine or by a bare full join of DuckDB; time and memory.
 
-Arguments: ``files`` (make them), ``engine`` or ``join``; the folder with the files; how many people each file has.
+Arguments: ``files`` (create them), ``engine`` or ``join``; the folder of the files; how many users each has.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from airflow_segments_provider.sync.target import Limits, SegmentKey
 from airflow_segments_provider.sync.workspace import Workspace
 from tests.benchmarks.one_push import peak_mib
 
-CHANGED = 100  # one in so many leaves, and as many come
+CHANGED = 100  # One of this many users leaves, and as many are added.
 JOIN_MEMORY = "512MB"
 NOW = 1_700_000_000_000
 KNOWN = "state/000000000001-00000000-snapshot.parquet"  # as in a ledger
 
 
 def files(folder: Path, count: int) -> None:
-    """Make both files: whom the ledger vouches for, as a ledger stores them, and who is wanted, in another order."""
+    """Create both files: the owned users, as a ledger stores them, and the wanted users, in another order."""
     (folder / KNOWN).parent.mkdir()
     person = "'person' || lpad(n::VARCHAR, 9, '0') || '@example.com'"
     with duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")}) as database:
@@ -49,7 +49,7 @@ def files(folder: Path, count: int) -> None:
 
 
 def engine(folder: Path, count: int) -> tuple[int, int]:
-    """As a run does it: the state of the last commit, the comparison, the counts and the digest."""
+    """Plan as a run does: the state of the last commit, the comparison, the counts and the digest."""
     snapshot = DataFile(name=KNOWN, rows=count, sha256=file_digest(folder / KNOWN))
     key = SegmentKey("walkme", "https://vendor.example", "system", "segment")
     with Workspace() as workspace:
@@ -64,7 +64,7 @@ def engine(folder: Path, count: int) -> tuple[int, int]:
 
 
 def join(folder: Path, count: int) -> tuple[int, int]:
-    """The least that anybody has to do: DuckDB's full join of both files, in no less memory."""
+    """Run DuckDB's full join of both files, the smallest possible work, in the same memory."""
     settings: dict[str, Any] = {
         "memory_limit": JOIN_MEMORY,
         "temp_directory": str(folder / "spill"),
@@ -83,7 +83,7 @@ def join(folder: Path, count: int) -> tuple[int, int]:
 
 
 def main(what: str, folder: Path, count: int) -> dict[str, float]:
-    """Carry it out, and tell the seconds and the peak."""
+    """Run the measurement; return the seconds and the peak."""
     if what == "files":
         files(folder, count)
         return {}

@@ -1,6 +1,6 @@
-"""One measurement: people's ids pushed to the local server, by the hook or by a bare loop; time and peak memory of it.
+"""One measurement: user IDs pushed to the local server, by the hook or by a bare loop; time and peak memory.
 
-Arguments: ``hook`` or ``bare``; the server's URL; how many ids; ``ready`` (a list made before) or ``made`` (made one by
+Arguments: ``hook`` or ``bare``; the server's URL; how many IDs; ``ready`` (a list made before) or ``made`` (made one by
 one as they are read).
 """
 
@@ -22,22 +22,22 @@ PER_REQUEST = 25_000
 
 
 def people(count: int) -> Iterator[str]:
-    """Distinct ids of 24 characters."""
+    """Yield distinct IDs of 24 characters."""
     return (f"person{number:06d}@example.com" for number in range(count))
 
 
 def connection(url: str) -> dict[str, str]:
-    """The environment variable that holds the hook's connection."""
+    """Return the environment variable with the hook's connection."""
     fields = {"conn_type": "walkme", "host": url, "login": LOGIN, "password": PASSWORD}
     return {CONNECTION: json.dumps(fields | {"extra": {"system_guid": SYSTEM}})}
 
 
 def hook_push(ids: Iterable[str]) -> Callable[[], None]:
-    """A create by the hook: token, list, create with the first 25,000, then an ``add`` for each 25,000 more.
+    """Create a segment by the hook: token, list, create with the first 25,000, then an ``add`` for each 25,000 more.
 
-    There before the clock starts: what a DAG file imports; ``requests``, as in the bare loop; and what Airflow itself
-    loads to find a connection, which a task's process has from its supervisor. The rest counts: reading the connection,
-    and what the hook imports when it is used.
+    Loaded before the clock starts: what a DAG file imports; ``requests``, as in the bare loop; and what Airflow itself
+    loads to find a connection, which a task's process has from its supervisor. The rest is measured: reading the
+    connection, and what the hook imports when it is used.
     """
     import requests  # noqa: F401
 
@@ -54,7 +54,7 @@ def hook_push(ids: Iterable[str]) -> Callable[[], None]:
 
 
 def bare_push(url: str, ids: Sequence[str]) -> Callable[[], None]:
-    """The same requests from bodies that were encoded before, by a session and nothing else."""
+    """Send the same requests, with bodies that were encoded before, by a bare session."""
     import requests
 
     from airflow_segments_provider import __version__
@@ -90,13 +90,13 @@ def bare_push(url: str, ids: Sequence[str]) -> Callable[[], None]:
 
 
 def peak_mib() -> float:
-    """This process's largest resident size so far; macOS tells bytes, the others KiB."""
+    """Return this process's largest resident size so far; macOS reports bytes, the others KiB."""
     told = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return told / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 class Marks:
-    """Notes the processor time before the first id is read and after the last, without slowing what comes between."""
+    """Note the processor time before the first ID is read and after the last, without slowing what comes between."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self.times: list[float] = []
@@ -108,10 +108,10 @@ class Marks:
 
 
 def main(client: str, url: str, count: int, source: str) -> dict[str, float]:
-    """Prepare, push, and tell what it took: seconds, those of the processor, its share by phase, MiB."""
+    """Prepare and push; return the seconds, the processor seconds, their share by phase, and MiB."""
     marks = Marks(people(count) if source == "made" else list(people(count)))
     push = hook_push(marks.ids) if client == "hook" else bare_push(url, list(people(count)))
-    # Alike for both: otherwise one of them pays for a collection of what Airflow left behind.
+    # The same for both: otherwise one of them would pay for collecting the garbage of Airflow's import.
     gc.collect()
     peak = peak_mib()
     began, processor = time.perf_counter(), time.process_time()

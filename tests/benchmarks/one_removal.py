@@ -8,7 +8,7 @@ import time
 
 
 def main() -> None:
-    """Remove, and print the seconds."""
+    """Remove the users, and print the seconds."""
     import requests  # noqa: F401
 
     from airflow_segments_provider.hooks.alteryx import AlteryxServerHook

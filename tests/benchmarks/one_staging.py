@@ -1,7 +1,7 @@
 """One measurement: ten million user IDs from a file or a query, staged for a sync or copied by a plain reader.
 
-Arguments: ``files`` (make them), or ``engine``, ``reader`` or ``copy`` (a reader that leaves repeated IDs in) and
-``parquet``, ``csv`` or ``query``; the folder with the files; how many users each has.
+Arguments: ``files`` (create them), or ``engine``, ``reader`` or ``copy`` (a reader that keeps repeated IDs) and
+``parquet``, ``csv`` or ``query``; the folder of the files; how many users each has.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ READER_MEMORY = "512MB"
 
 
 def files(folder: Path, count: int) -> None:
-    """Make a Parquet file, a CSV file and a database: users, and a second column as exports have it."""
+    """Create a Parquet file, a CSV file and a database, with a second column as exports have it."""
     rows = (
         "SELECT 'person' || lpad(n::VARCHAR, 9, '0') || '@example.com' AS id, hash(n) AS checksum "
         f"FROM range({count}) AS t(n) ORDER BY hash(n)"
@@ -52,7 +52,7 @@ def engine(kind: str, folder: Path) -> int:
 
 
 def reader(kind: str, folder: Path, distinct: str) -> int:
-    """Read the column and check nothing: DuckDB's COPY of a file, or the driver's rows into a table.
+    """Read the column without checks: DuckDB's COPY of a file, or the driver's rows into a table.
 
     :param distinct: ``DISTINCT``, or nothing; for files.
     """
@@ -72,7 +72,7 @@ def reader(kind: str, folder: Path, distinct: str) -> int:
 
 
 def main(what: str, kind: str, folder: Path, count: int) -> dict[str, float]:
-    """Carry it out, and return the seconds and the peak."""
+    """Run the measurement; return the seconds and the peak."""
     if what == "files":
         files(folder, count)
         return {}

@@ -20,13 +20,13 @@ from tests.benchmarks.server import EXTERNAL_ID
 
 
 class Clock:
-    """Seconds of a run, and of some of its steps."""
+    """The seconds of a run, and of some of its steps."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     def __call__(self, name: str, step: Callable[..., Any]) -> Callable[..., Any]:
-        """The step, timed."""
+        """Return the step with its time measured."""
 
         def timed(*given: Any) -> Any:
             began = time.perf_counter()
@@ -39,7 +39,7 @@ class Clock:
 
 
 def run(ids: Iterable[str], ledgers: Path, try_number: int) -> dict[str, float]:
-    """One run of the engine, as the operator makes it."""
+    """Run the engine once, as the operator does."""
     from airflow_segments_provider.sync.engine import Sync
     from airflow_segments_provider.sync.ledger.ledger import Ledger
     from airflow_segments_provider.sync.ledger.local_store import LocalStore
@@ -50,7 +50,7 @@ def run(ids: Iterable[str], ledgers: Path, try_number: int) -> dict[str, float]:
 
     clock = Clock()
     target = WalkMeSegment(NAME, external_id=EXTERNAL_ID, walkme_conn_id="walkme_bench").open()
-    # As the connection is read before the clock starts for the bare loop.
+    # The bare loop reads the connection before the clock starts, too.
     target.hook.client.token()
     writer = Writer(token=str(try_number), owner="dag.task", run="run", try_number=try_number)
 
@@ -75,7 +75,7 @@ def main(count: int) -> dict[str, Any]:
     from airflow_segments_provider.hooks.walkme import WalkMeHook
     from airflow_segments_provider.operators.sync import SyncMembersOperator  # noqa: F401
 
-    # Before the clock starts, too: only members are compared.
+    # Before the clock starts, too: only the changes of members are compared.
     WalkMeHook("walkme_bench").create_segment(NAME, external_id=EXTERNAL_ID)
     ids = list(people(count))
     gc.collect()
@@ -87,7 +87,7 @@ def main(count: int) -> dict[str, Any]:
 
 
 def whole(count: int, ledgers: Path, number: int) -> dict[str, float]:
-    """One run of IDs that are made while they are read."""
+    """Run once with IDs that are made while they are read."""
     from airflow_segments_provider.hooks.walkme import WalkMeHook
 
     if number == 1:

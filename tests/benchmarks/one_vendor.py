@@ -54,7 +54,7 @@ def engine(vendor: str, users: int, ledgers: Path, number: int) -> dict[str, flo
 
 
 class Bare:
-    """The requests that a sync cannot do without, by a session with as many connections."""
+    """The minimal requests of a sync, by a session with as many connections."""
 
     def __init__(self, url: str) -> None:
         import requests
@@ -79,7 +79,7 @@ class Bare:
         self.session.request(method, f"{self.url}/{path}", json=body, timeout=60).raise_for_status()
 
     def each(self, call: Callable[[str], Any], values: list[str]) -> None:
-        """Call for each value, several at once."""
+        """Call a function for each value, several at once."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(call, values))
 
@@ -88,7 +88,7 @@ class Bare:
         return [ids[start : start + PER_REQUEST] for start in range(0, len(ids), PER_REQUEST)]
 
     def docebo(self, users: int, *, first: bool) -> None:
-        """Find the group, list it; look up, add, and list it again."""
+        """Find the group, list it; look users up, add them, and list it again."""
         self.get("docebo/audiences/v1/audience", search_text=NAME)
         self.get(f"docebo/audiences/v1/audience/{GROUP}/export-users", email="true", include_header="true")
         if first:
@@ -98,7 +98,7 @@ class Bare:
             self.get(f"docebo/audiences/v1/audience/{GROUP}/export-users", email="true")
 
     def alteryx(self, users: int, *, first: bool) -> None:
-        """The same for Alteryx Server, which returns all users at once."""
+        """Do the same for Alteryx Server, which returns all users at once."""
         self.get("alteryx/webapi/v3/usergroups")
         self.get(f"alteryx/webapi/v3/usergroups/{ALTERYX_GROUP}")
         if first:
@@ -108,7 +108,7 @@ class Bare:
             self.get(f"alteryx/webapi/v3/usergroups/{ALTERYX_GROUP}")
 
     def zendesk(self, users: int, *, first: bool) -> None:
-        """The same for Zendesk, whose list is read again before it is written."""
+        """Do the same for Zendesk, whose list is read again before it is written."""
         segment = "zendesk/api/v2/help_center/user_segments/1"
         self.get("zendesk/api/v2/help_center/user_segments")
         self.get(segment)

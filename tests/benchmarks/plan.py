@@ -1,4 +1,4 @@
-"""The plan of ten million people against ten million, beside DuckDB's own join of the same files, and of a tenth."""
+"""The plan of ten million users against ten million, beside DuckDB's own join of the same files, and of a tenth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDS = 3
 
 
 def figures() -> list[Figure]:
-    """The engine's time over the join's, its peak, and how both grow."""
+    """Return the engine's time over the join's, its peak, and how both grow."""
     progress(
         f"plan: {ROUNDS} rounds of {MANY:,} and {FEW:,} people, one in {CHANGED} new; the join under {JOIN_MEMORY}"
     )

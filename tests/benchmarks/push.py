@@ -1,4 +1,4 @@
-"""A million people's ids pushed by the hook, beside a bare ``requests`` loop that has its bodies ready."""
+"""A million user IDs pushed by the hook, compared with a bare ``requests`` loop with prepared bodies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDS = 7
 
 
 def figures() -> list[Figure]:
-    """The hook's time over the bare loop's."""
+    """Return the hook's time over the bare loop's."""
     progress(f"push: {ROUNDS} rounds of {IDS:,} ids, by the hook and by a bare loop, {DELAY * 1000:.0f} ms a request")
     hook: list[dict[str, float]] = []
     bare: list[dict[str, float]] = []
@@ -24,7 +24,7 @@ def figures() -> list[Figure]:
     with LocalServer(DELAY) as local:
         sent = set()
         for number in range(ROUNDS):
-            # Side by side in time, so that a noisy minute hits both; each goes first in turn.
+            # In turn, so that a noisy minute affects both; each goes first once.
             for client in ("hook", "bare") if number % 2 else ("bare", "hook"):
                 found = measure("one_push", client, local.url, str(IDS), "ready", env=connection(local.url))
                 (hook if client == "hook" else bare).append(found)

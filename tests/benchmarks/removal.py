@@ -1,4 +1,4 @@
-"""Removing users from an Alteryx Server group, where the API takes one a call: several calls at once beside one."""
+"""Removal of users from an Alteryx Server group, one per request: concurrent and sequential requests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ROUNDS = 3
 
 
 def connection(url: str, concurrency: int) -> dict[str, str]:
-    """The environment variable that holds the hook's connection."""
+    """Return the environment variable with the hook's connection."""
     fields = {"conn_type": "alteryx_server", "host": url, "login": "key", "password": "a-secret-of-the-benchmarks"}
     return {"AIRFLOW_CONN_ALTERYX_BENCH": json.dumps(fields | {"extra": {"max_concurrency": concurrency}})}
 
 
 def figures() -> list[Figure]:
-    """The time with 16 calls at once over that with one."""
+    """Return the time with 16 requests at once over that with one."""
     progress(
         f"removal: {ROUNDS} rounds of {USERS:,} users, {DELAY * 1000:g} ms a call, {AT_ONCE} at once and one at a time"
     )

@@ -1,4 +1,4 @@
-"""What `make bench` says in the end: a line a figure, and the same as JSON."""
+"""The output of `make bench`: a line for each figure, and the same as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from statistics import median
 class Figure:
     """One figure; smaller is better.
 
-    :param goal: the largest value that is good enough.
+    :param goal: the largest value that meets the goal.
     :param how: what was measured beside what, and how often.
     """
 
@@ -24,22 +24,22 @@ class Figure:
 
     @property
     def shown(self) -> float:
-        """The value as it is shown, and as it is judged: a line that contradicts itself helps nobody."""
+        """Return the value as it is shown and judged, so that a line does not contradict itself."""
         return round(self.value, 3)
 
     @property
     def met(self) -> bool:
-        """Whether the goal is met."""
+        """Return whether the goal is met."""
         return self.shown <= self.goal
 
     @property
     def line(self) -> str:
-        """``name ratio goal met|short``."""
+        """Return ``name ratio goal met|short``."""
         return f"{self.name} {self.shown:.3f} {self.goal:g} {'met' if self.met else 'short'}"
 
     @property
     def entry(self) -> dict[str, object]:
-        """The figure in the JSON file."""
+        """Return the figure's entry in the JSON file."""
         return asdict(self) | {"value": self.shown, "met": self.met}
 
 
@@ -50,10 +50,10 @@ def write_json(figures: Iterable[Figure], path: Path) -> None:
 
 
 def spread(values: Sequence[float], unit: str = "", digits: int = 2) -> str:
-    """Median, and in brackets the smallest and the largest."""
+    """Return the median, and in brackets the smallest and the largest value."""
     return f"{median(values):.{digits}f}{unit} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
 def progress(text: str) -> None:
-    """Say what is being done, at once."""
+    """Print what runs, at once."""
     print(f"[bench] {text}", flush=True)

@@ -1,8 +1,8 @@
-"""A minimal HTTP server that answers well enough for a client, so that clients are measured and not it.
+"""A minimal HTTP server, fast enough that the client is measured and not the server.
 
-One thread a connection, blocking sockets, bodies read whole into one buffer and not parsed. It runs in a process of
-its own, stops when its standard input closes, and keeps a fingerprint of what it was sent, so that a benchmark can make
-sure that two clients sent the same. For benchmarks only; :mod:`airflow_segments_provider.testing.sandbox` is for tests.
+One thread a connection, blocking sockets, bodies read whole into one buffer and not parsed. It runs in a process of its
+own, stops when its standard input closes, and keeps a fingerprint of what it received, so that a benchmark can check
+that two clients sent the same. For benchmarks only; :mod:`airflow_segments_provider.testing.sandbox` is for tests.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[2]
 TOKEN_PATH = "/accounts/connect/token"
 TOKEN_PATHS = (TOKEN_PATH, "/oauth2/token")
 SEEN_PATH = "/seen"
-TOKEN = "a-token-of-the-benchmarks"  # always the same: every client's requests can be compared byte by byte
+# Always the same, so that the requests of all clients can be compared byte by byte.
+TOKEN = "a-token-of-the-benchmarks"
 SEGMENT_GUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 
 TOKEN_ANSWER = json.dumps({"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600}).encode()
@@ -36,11 +37,11 @@ SEGMENT_ANSWER = json.dumps({"guid": SEGMENT_GUID, "id": EXTERNAL_ID, "name": "A
 
 @dataclass
 class Seen:
-    """What the server was sent since it was last asked.
+    """What the server has received since the last report.
 
     :param segment_requests: those that were answered after the delay.
     :param fingerprint: of all requests' methods, paths, headers and bodies, in their order.
-    :param processor: seconds of processor time that the server took.
+    :param processor: seconds of processor time of the server.
     """
 
     requests: int = 0
@@ -50,9 +51,9 @@ class Seen:
 
 
 class Ledger:
-    """Counts what comes in on all connections.
+    """Count the requests on all connections.
 
-    :param created: whether a segment was made since the last time it told; it is listed from then on.
+    :param created: whether a segment was created since the last report; it is listed from then on.
     """
 
     created = False
@@ -65,12 +66,12 @@ class Ledger:
         """Count a request."""
         self._seen.requests += 1
         self._seen.segment_requests += segment
-        # Headers in any order: two clients may put the same ones differently.
+        # Headers are sorted: two clients may send the same ones in another order.
         headers = b"".join(sorted(line.lower() for line in head[1:]))
         self._seen.fingerprint = zlib.crc32(body, zlib.crc32(head[0] + headers, self._seen.fingerprint))
 
     def tell(self) -> Seen:
-        """What was counted since the last call."""
+        """Return what was counted since the last report."""
         told, self._seen, self.created = self._seen, Seen(), False
         now = time.process_time()
         told.processor, self._since = now - self._since, now
@@ -78,7 +79,7 @@ class Ledger:
 
 
 class Connection(threading.Thread):
-    """Answers one client's connection until the client closes it."""
+    """Serve one client's connection until the client closes it."""
 
     def __init__(self, connection: socket.socket, delay: float, ledger: Ledger) -> None:
         super().__init__(daemon=True)
@@ -89,7 +90,7 @@ class Connection(threading.Thread):
         self._buffer = memoryview(bytearray(4 << 20))
 
     def run(self) -> None:
-        """Read and answer, request by request."""
+        """Read requests and send the responses, one after the other."""
         with contextlib.suppress(ConnectionError), self._connection, self._connection.makefile("rb") as stream:
             while head := read_head(stream):
                 method, path = head[0].split(b" ")[:2]
@@ -110,7 +111,7 @@ class Connection(threading.Thread):
         self._ledger.add(head, body, segment=path not in TOKEN_PATHS)
         if path in TOKEN_PATHS:
             return reply("200 OK", TOKEN_ANSWER)
-        # The delay begins with the last byte of the body, so the fingerprint is part of it.
+        # The delay begins with the last byte of the body, so it includes the fingerprint.
         time.sleep(max(0.0, received + self._delay - time.monotonic()))
         if method == "GET":
             return reply("200 OK", b"[%s]" % (SEGMENT_ANSWER if self._ledger.created else b""))
@@ -119,7 +120,7 @@ class Connection(threading.Thread):
 
 
 def read_head(stream: BinaryIO) -> list[bytes]:
-    """The request line and the headers, or nothing where the client has closed the connection."""
+    """Return the request line and the headers, or nothing if the client has closed the connection."""
     lines = []
     while (line := stream.readline()) not in (b"\r\n", b""):
         lines.append(line)
@@ -127,7 +128,7 @@ def read_head(stream: BinaryIO) -> list[bytes]:
 
 
 def reply(status: str, body: bytes) -> bytes:
-    """An answer with a JSON body."""
+    """Send a response with a JSON body."""
     return (
         f"HTTP/1.1 {status}\r\nDate: {formatdate(usegmt=True)}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -135,14 +136,14 @@ def reply(status: str, body: bytes) -> bytes:
 
 
 def accept(listener: socket.socket, delay: float) -> None:
-    """Answer every client that comes."""
+    """Serve every client that connects."""
     ledger = Ledger()
     while True:
         Connection(listener.accept()[0], delay, ledger).start()
 
 
 class LocalServer:
-    """The server as a process of its own.
+    """The server as a process.
 
     :param delay: seconds that each segment request takes; token requests take none.
     """
@@ -169,7 +170,7 @@ class LocalServer:
         self._process.communicate()
 
     def seen(self) -> Seen:
-        """What was sent since the last call."""
+        """Return what was received since the last report."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         with contextlib.closing(connection):
             connection.request("GET", SEEN_PATH)

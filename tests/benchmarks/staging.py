@@ -20,7 +20,7 @@ GOALS = {"parquet": 1.5, "csv": 1.5, "query": 1.5}
 
 
 def figures() -> list[Figure]:
-    """The engine's time over the reader's, and its peak, for each kind of source."""
+    """Return the engine's time over the reader's, and its peak, for each kind of source."""
     progress(f"staging: {ROUNDS} rounds of {COUNT:,} users from {', '.join(GOALS)}")
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     with tempfile.TemporaryDirectory(prefix="segments-bench-") as folder:

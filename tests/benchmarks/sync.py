@@ -20,12 +20,12 @@ UNCHANGED_GOAL = 1.5
 ROUNDS = 5
 WHOLE = 10_000_000
 PEAK_GOAL = 650
-# What comes before the clock starts: a look-up and the creation.
+# Done before the clock starts: a look-up and the creation.
 PREPARED = 2
 
 
 def figures() -> list[Figure]:
-    """The whole of both runs, over what each cannot do without."""
+    """Return the time of both runs over that of their requests and of staging alone."""
     progress(f"sync: {ROUNDS} rounds of {IDS:,} people, {DELAY * 1000:.0f} ms a request, and again without a change")
     firsts, agains, bare = list[dict[str, float]](), list[dict[str, float]](), list[float]()
     with LocalServer(DELAY) as local:
@@ -41,7 +41,7 @@ def figures() -> list[Figure]:
                 agains.append(found["again"])
                 if found["again"]["applied"]:
                     raise RuntimeError(f"the second run sent {found['again']['applied']:,} again")
-                # The second run has the look-up only.
+                # The second run sends the look-up only.
                 _check(local.seen().segment_requests, PREPARED + 1 + BATCHES + 1)
     least = [one["stage"] + one["plan"] + push for one, push in zip(firsts, bare, strict=True)]
     first_ratios = [one["whole"] / other for one, other in zip(firsts, least, strict=True)]
@@ -67,7 +67,7 @@ def figures() -> list[Figure]:
 
 
 def _whole() -> list[Figure]:
-    """The peak of a first sync of ten million IDs from a generator, and of the run that follows."""
+    """Return the peak of a first sync of ten million IDs from a generator, and of the run that follows."""
     progress(f"sync: {WHOLE:,} users from a generator, and the same again")
     with LocalServer(0) as local, tempfile.TemporaryDirectory(prefix="segments-bench-") as ledgers:
         runs = [measure("one_sync", str(WHOLE), ledgers, number, env=connection(local.url)) for number in ("1", "2")]
@@ -85,6 +85,6 @@ def _whole() -> list[Figure]:
 
 
 def _check(requests: int, expected: int) -> None:
-    """Both the loop and the first run send a look-up and the batches, so that only what is around them differs."""
+    """Check that both the loop and the first run send a look-up and the batches."""
     if requests != expected:
         raise RuntimeError(f"{requests} requests instead of {expected}: this does not compare like with like")

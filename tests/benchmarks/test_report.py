@@ -1,4 +1,4 @@
-"""The benchmarks' own parts work: their report, and the server that they measure against. No speed is judged here."""
+"""The report of the benchmarks, and the server that they measure against. No speed is judged here."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
         (1.1006, "push 1.101 1.1 short"),
     ],
 )
-def test_line_names_value_goal_and_verdict(value: float, line: str) -> None:
+def test_the_line_of_a_figure_has_name_value_goal_and_verdict(value: float, line: str) -> None:
     assert Figure("push", value, 1.10, "how").line == line
 
 
-def test_json_says_the_same_as_the_lines(tmp_path: Path) -> None:
+def test_the_json_report_has_the_figures_of_the_lines(tmp_path: Path) -> None:
     figures = [Figure("import_ms", 14.03219, 15, "milliseconds"), Figure("push", 1.2, 1.1, "ours over bare")]
     path = tmp_path / "build" / "bench.json"
     write_json(figures, path)
@@ -44,11 +44,11 @@ def test_json_says_the_same_as_the_lines(tmp_path: Path) -> None:
     ]
 
 
-def test_spread_shows_median_and_extremes() -> None:
+def test_spread_shows_the_median_and_the_extremes() -> None:
     assert spread([3.0, 1.0, 2.0], " s", 1) == "2.0 s (1.0 to 3.0)"
 
 
-def test_server_satisfies_the_hook(server: LocalServer) -> None:
+def test_the_benchmark_server_satisfies_the_hook(server: LocalServer) -> None:
     hook = WalkMeHook("walkme_bench")
     assert hook.get_segments() == []
     change = hook.create_segment("Handful", ["a@example.com", "b@example.com"])
@@ -57,7 +57,9 @@ def test_server_satisfies_the_hook(server: LocalServer) -> None:
     assert hook.test_connection()[0]
 
 
-def test_hook_and_bare_loop_send_the_same(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hook_and_the_bare_loop_send_the_same_requests(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sent = []
     for client in ("hook", "bare"):
         took = one_push.main(client, server.url, 60_000, "ready")
@@ -65,8 +67,8 @@ def test_hook_and_bare_loop_send_the_same(server: LocalServer, monkeypatch: pyte
         seen = server.seen()
         sent.append((seen.requests, seen.segment_requests, seen.fingerprint))
     assert sent[0] == sent[1]
-    assert sent[0][:2] == (5, 4)  # token; list, create, two times add
-    # The fingerprint tells one id from another.
+    assert sent[0][:2] == (5, 4)  # token; list, create, twice add
+    # The fingerprint distinguishes IDs.
     monkeypatch.setattr(one_push, "people", lambda count: iter([f"someone{n:05d}@example.com" for n in range(count)]))
     one_push.main("bare", server.url, 60_000, "ready")
     assert server.seen().fingerprint != sent[0][2]

@@ -45,7 +45,7 @@ def control(port: int, what: str) -> dict[str, Any]:
 
 
 def connections(port: int) -> dict[str, str]:
-    """The environment variables that hold the hooks' connections."""
+    """Return the environment variables with the hooks' connections."""
     common = {"login": "key", "password": "a-secret-of-the-benchmarks"}
     url = f"http://127.0.0.1:{port}"
     fields = {
@@ -57,7 +57,7 @@ def connections(port: int) -> dict[str, str]:
 
 
 def figures() -> list[Figure]:
-    """The seconds of both runs over those of the requests alone."""
+    """Return the seconds of both runs over those of the requests alone."""
     found = list[Figure]()
     for run, users in (("first", NEW), ("again", UNCHANGED)):
         with server(users) as port:
@@ -71,7 +71,7 @@ def _figure(port: int, vendor: str, run: str, users: int) -> Figure:
         with tempfile.TemporaryDirectory(prefix="segments-bench-") as ledgers:
             for client in ("bare", "engine"):
                 if run == "again" and client == "engine":
-                    # What is known from a first run, in bulk and not measured.
+                    # The members that a first run would leave, set at once and not measured.
                     measure("fill_ledger", vendor, str(users), ledgers, env=env)
                 control(port, "clear" if run == "first" else "fill")
                 arguments = (client, vendor, run, str(users), f"http://127.0.0.1:{port}", ledgers)

@@ -61,7 +61,7 @@ class Vendors:
         return {"requests": found, "members": {vendor: len(members) for vendor, members in self.members.items()}}
 
     def docebo(self, method: str, path: str, query: dict[str, str], body: memoryview) -> Any:
-        """Answer a request to Docebo."""
+        """Return the response to a request to Docebo."""
         members = self.members["docebo"]
         if path == "manage/v1/user":
             if text := query.get("search_text"):
@@ -81,7 +81,7 @@ class Vendors:
         return {"data": {"items": [{"uuid": GROUP, "name": NAME, "type": "manual"}], "has_more_data": False}}
 
     def alteryx(self, method: str, path: str, query: dict[str, str], body: memoryview) -> Any:
-        """Answer a request to Alteryx Server."""
+        """Return the response to a request to Alteryx Server."""
         members = self.members["alteryx"]
         if path == "webapi/v3/users":
             return self.everyone
@@ -95,7 +95,7 @@ class Vendors:
         return [group]
 
     def zendesk(self, method: str, path: str, query: dict[str, str], body: memoryview) -> Any:
-        """Answer a request to Zendesk."""
+        """Return the response to a request to Zendesk."""
         if path == "api/v2/users/search":
             number = int(ADDRESS.search(query["query"])[1])  # type: ignore[index]
             user = {"id": number, "name": "A", "email": f"user{number}@example.com"}
@@ -118,7 +118,7 @@ class Vendors:
 
 
 class VendorsConnection(Connection):
-    """A connection of one client."""
+    """The connection of one client."""
 
     vendors: Vendors
 
@@ -136,7 +136,7 @@ class VendorsConnection(Connection):
 
 
 def accept(listener: socket.socket, delay: float) -> None:
-    """Answer every client that comes."""
+    """Serve every client that connects."""
     while True:
         VendorsConnection(listener.accept()[0], delay, Ledger()).start()
 

@@ -1,4 +1,4 @@
-"""The commands as ``airflow segments`` has them, of the same table as ``python -m airflow_segments_provider``."""
+"""The commands of ``airflow segments`` and of ``python -m airflow_segments_provider`` come from the same table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SINCE_3_2 = pytest.mark.skipif(Version(airflow.__version__) < Version("3.2"), re
 
 
 def commands(parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """Return the commands of a parser; of each its own commands, or its arguments without that of help."""
+    """Return the commands of a parser: of each its own commands, or its arguments without the help."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             return {name: commands(below) for name, below in action.choices.items()}
@@ -39,7 +39,7 @@ def test_airflow_has_the_same_commands_with_the_same_arguments():
 
 @SINCE_3_2
 @pytest.mark.parametrize(("arguments", "status"), [(["list"], 0), (["show", "unknown"], 2), (["forget", "x"], 2)])
-def test_a_command_runs_as_it_does_by_itself(arguments, status, tmp_path, capsys, monkeypatch):
+def test_a_command_of_airflow_prints_and_returns_the_same(arguments, status, tmp_path, capsys, monkeypatch):
     from airflow.cli.cli_parser import get_parser
 
     from airflow_segments_provider.__main__ import main
@@ -54,8 +54,8 @@ def test_a_command_runs_as_it_does_by_itself(arguments, status, tmp_path, capsys
     assert "ledger" in printed.out + printed.err
 
 
-def test_the_table_imports_nothing_heavy():
-    """Airflow imports it for each of its commands."""
+def test_the_table_of_commands_imports_no_heavy_module():
+    """Airflow imports the table for each of its commands."""
     code = (
         "import sys, airflow_segments_provider.cli.commands; print(*{name.partition('.')[0] for name in sys.modules})"
     )

@@ -24,7 +24,7 @@ class RefusesStrangers(HonestVendor):
 
 
 class KeepsTheLast(HonestVendor):
-    """As some take an empty list of members for a mistake."""
+    """Take an empty list of members for a mistake."""
 
     def carry_out(self, kind, ids):
         before = self.held
@@ -78,7 +78,7 @@ class SendsMoreThanItMust(HonestTarget):
 
 
 class ReadsBeforeItWrites(HonestTarget):
-    """Without saying so in its limits."""
+    """Read before a write without stating it in the limits."""
 
     def send(self, kind, ids, tries=2):
         self.vendor.page(0)
@@ -102,7 +102,7 @@ class DropsRepeats(HonestTarget):
 
 
 class KnowsWhatItReads(HonestTarget):
-    """Upper case, where the vendor tells lower case from it."""
+    """Return IDs in upper case, although the vendor distinguishes case."""
 
     def normalise(self, ids):
         return [person.upper() for person in ids]
@@ -178,7 +178,7 @@ class TakesRefusedForDone(HonestTarget):
 
 
 class SkipsRefusedBatches(HonestTarget):
-    """A bad id costs all of its batch."""
+    """Skip the whole batch of a rejected ID."""
 
     def send(self, kind, ids, tries=2):
         try:
@@ -197,8 +197,8 @@ class AddsForAReplacement(HonestTarget):
         return self.send("add", ids)
 
 
-class LeavesMembersWhereNobodyIsWanted(HonestTarget):
-    """As some take an empty list of members for nothing to do."""
+class LeavesMembersForAnEmptyReplacement(HonestTarget):
+    """Take an empty list of members for nothing to do."""
 
     def replace(self, ids):
         return super().replace(ids) if ids else Applied()
@@ -271,7 +271,7 @@ class HidesTheErrorOfTheCheck(HonestTarget):
 
 
 class ListsNoMemberByHand(HonestTarget):
-    """As if the vendor told apart who made somebody a member."""
+    """List only members that this target added."""
 
     def members(self):
         added = {person for ids in self.vendor.__dict__.get("added", ()) for person in ids}
@@ -305,7 +305,7 @@ class LeavesOutSeveral(HonestLookUp):
 
 
 class FindsParts(HonestLookUp):
-    """As a vendor's search does."""
+    """Match parts of an identity, as a vendor's search does."""
 
     def same(self, value, email):
         return value.lower() in email
@@ -375,29 +375,29 @@ class TakesIgnoredForRejected(HonestTarget):
         return replace(done, rejected={**done.rejected, **dict.fromkeys(ignored, "not listed")})
 
 
-class RemovesOnlyWhomItLists(HonestTarget):
-    """To save requests."""
+class RemovesOnlyListedUsers(HonestTarget):
+    """Remove only listed members, to save requests."""
 
     def remove(self, ids):
         listed = {person for page in self.members() for person in page}
         return super().remove([person for person in ids if person in listed])
 
 
-class AddsOnlyWhomItDoesNotList(HonestTarget):
+class AddsOnlyUnlistedUsers(HonestTarget):
     def add(self, ids):
         listed = {person for page in self.members() for person in page}
         return super().add([person for person in ids if person not in listed])
 
 
 class WritesItsListWithAdditions(HonestTarget):
-    """A list that lacks members is written without them."""
+    """Write the list with additions; members that it lacks are lost."""
 
     def add(self, ids):
         listed = {person for page in self.members() for person in page}
         return self.send("replace", sorted({*listed, *ids}))
 
 
-# Each with one of the tests that must fail; others may, too.
+# Each with one of the tests that must fail; others may fail, too.
 BROKEN = [
     (TellsCasesApart, "a_look_up_finds_a_user_by_every_spelling"),
     (HasAKeyForEachSpelling, "a_look_up_finds_a_user_by_every_spelling"),
@@ -413,9 +413,9 @@ BROKEN = [
     (GivesNoReason, "rejected_users_of_a_request_are_named"),
     (ListsWhatItHasSent, "users_who_are_ignored_are_reported_and_sent_again"),
     (TakesIgnoredForRejected, "users_who_are_ignored_are_reported_and_sent_again"),
-    (RemovesOnlyWhomItLists, "members_that_the_list_lacks_are_not_forgotten"),
+    (RemovesOnlyListedUsers, "members_that_the_list_lacks_are_not_forgotten"),
     (WritesItsListWithAdditions, "a_list_that_lacks_members_removes_none"),
-    (AddsOnlyWhomItDoesNotList, "removed_users_whom_the_list_still_shows_are_removed_again"),
+    (AddsOnlyUnlistedUsers, "removed_users_whom_the_list_still_shows_are_removed_again"),
     (HoldsTwice, "adding_twice_is_adding_once"),
     (RefusesStrangers, "removing_a_user_who_is_not_a_member_is_not_an_error"),
     (LosesTheLastPage, "a_list_is_whole_whatever_its_pages"),
@@ -447,7 +447,7 @@ BROKEN = [
     (ReplacesToAdd, "a_segment_follows_its_source"),
     (RepeatsAReplacement, "a_replacement_is_never_sent_twice"),
     (AddsForAReplacement, "a_replacement_makes_exactly_these"),
-    (LeavesMembersWhereNobodyIsWanted, "a_replacement_makes_exactly_these"),
+    (LeavesMembersForAnEmptyReplacement, "a_replacement_makes_exactly_these"),
     (HasNoReplacement, "a_replacement_makes_exactly_these"),
     (ListsNoMemberByHand, "a_replacement_leaves_the_users_of_the_source"),
     (DoesNotCheck, "a_check_comes_before_each_try"),

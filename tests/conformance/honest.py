@@ -1,4 +1,4 @@
-"""A vendor in memory that does all that it should, and its target; broken ones are made of them."""
+"""A correct vendor in memory, and its target; the broken ones are derived from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRIES = 2
 
 
 class HonestTarget(Target):
-    """Repeats a request once, and tells of each lost answer."""
+    """Repeat a request once, and report each lost response."""
 
     of: type[HonestVendor]
     replaces = True
@@ -80,7 +80,7 @@ class HonestTarget(Target):
 
 
 class HonestLookUp:
-    """Ten users in a request."""
+    """Look up ten users in a request."""
 
     size = 10
 
@@ -107,7 +107,7 @@ class HonestLookUp:
 class HonestVendor(VendorFake):
     """A vendor of users with e-mail addresses.
 
-    :cvar partial: a rejected user does not cost the others of a request.
+    :cvar partial: whether a rejected user leaves the others of a request accepted.
     """
 
     pages = PAGE
@@ -193,7 +193,7 @@ class HonestVendor(VendorFake):
         return shown[start : start + self.pages]
 
     def request(self, kind, ids):
-        """The status of the answer, or None where there is none."""
+        """Return the status of the response, or None if there is none."""
         self.called += 1
         self.received.append(Write(kind, len(ids)))
         how, times = self.failing

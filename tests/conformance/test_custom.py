@@ -111,7 +111,7 @@ class TestPostbird(TargetConformance):
 
 @pytest.fixture
 def example_dag(airflow_db):
-    """The DAG of the example, from the DAGs folder: ``dag.test()`` needs it there."""
+    """Return the DAG of the example, from the DAGs folder, where ``dag.test()`` needs it."""
     path = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / Path(custom_target.__file__).name
     path.parent.mkdir(exist_ok=True)
     shutil.copy(custom_target.__file__, path)
@@ -124,7 +124,7 @@ def example_dag(airflow_db):
     path.unlink()
 
 
-def test_the_example_creates_a_list_and_keeps_it(postbird, example_dag, monkeypatch, tmp_path):
+def test_the_example_target_creates_a_list_and_keeps_it_in_sync(postbird, example_dag, monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__SEGMENTS__LEDGER_PATH", str(tmp_path / "ledger"))
     monkeypatch.setenv("AIRFLOW_CONN_POSTBIRD_DEFAULT", json.dumps(postbird.connection(retry=RETRY)))
     postbird.users = {f"u{number}": f"user-{number}@example.org" for number in range(12)}

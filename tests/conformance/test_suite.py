@@ -1,4 +1,4 @@
-"""What the conformance suite is worth: an honest target passes it, and each that is broken in one place does not."""
+"""The conformance suite: a correct target passes it, and each target with one fault fails it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.conformance.honest import HonestLookUp, HonestTarget, HonestVendor, P
 TESTS = [name.removeprefix("test_") for name in dir(TargetConformance) if name.startswith("test_")]
 
 
-class TestHonest(TargetConformance):
+class TestCorrectTarget(TargetConformance):
     @pytest.fixture
     def vendor(self):
         return HonestVendor()
 
 
-class TestHonestWithoutAList(TargetConformance):
+class TestCorrectTargetWithoutAList(TargetConformance):
     @pytest.fixture
     def vendor(self):
         vendor = HonestVendor()
@@ -28,13 +28,13 @@ class TestHonestWithoutAList(TargetConformance):
         return vendor
 
 
-class TestHonestInPart(TargetConformance):
+class TestCorrectTargetWithPartialAcceptance(TargetConformance):
     @pytest.fixture
     def vendor(self):
         return PartialVendor()
 
 
-class TestHonestWithoutRepeats(TargetConformance):
+class TestCorrectTargetWithoutRepeats(TargetConformance):
     """A target may leave every further try to the engine."""
 
     @pytest.fixture
@@ -54,7 +54,7 @@ def run(name, vendor, folder):
 
 
 @pytest.mark.parametrize(("broken", "name"), BROKEN, ids=lambda given: getattr(given, "__name__", given))
-def test_a_broken_one_is_caught(broken, name, tmp_path):
+def test_each_broken_target_fails_the_conformance_suite(broken, name, tmp_path):
     if issubclass(broken, HonestTarget):
         vendor = broken.of()
         vendor.target = broken
@@ -68,5 +68,5 @@ def test_a_broken_one_is_caught(broken, name, tmp_path):
     assert "p00" not in str(failed.value)
 
 
-def test_each_test_catches_something():
+def test_each_test_of_the_conformance_suite_fails_for_a_broken_target():
     assert {name for _, name in BROKEN} == set(TESTS)

@@ -101,7 +101,7 @@ class TestZendesk(TargetConformance):
 
 
 class TagFake(ZendeskFake):
-    """A tag is not listed."""
+    """Users with a tag are not listed."""
 
     pages = 0
     tags = (TAG,)

@@ -9,7 +9,7 @@ from tests.contract.contracted import NAME, Contracted
 
 
 class Alteryx(Contracted):
-    """User groups; neither they nor their members come in pages."""
+    """User groups; neither groups nor members are paged."""
 
     fixture, conn_id, conn_argument = "alteryx_sandbox", "alteryx_server_default", "alteryx_conn_id"
     id_argument, result_argument = "user_group_id", "user_group"

@@ -11,7 +11,7 @@ from tests.contract.vendors import VENDORS
 
 @pytest.fixture(autouse=True)
 def _unmasked(monkeypatch):
-    """Airflow's own masker compiles all that it was ever told into one pattern, each time."""
+    """Switch off Airflow's masker, which compiles all secrets into one pattern each time."""
     monkeypatch.setattr("airflow.providers.common.compat.sdk.mask_secret", lambda secret: None)
 
 

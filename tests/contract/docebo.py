@@ -9,7 +9,7 @@ from tests.contract.contracted import NAME, Contracted
 
 
 class Docebo(Contracted):
-    """Groups, here without those that are there from the beginning."""
+    """Groups, without those that exist from the beginning."""
 
     fixture, conn_id, conn_argument = "docebo_sandbox", "docebo_default", "docebo_conn_id"
     id_argument, result_argument = "group_id", "group"

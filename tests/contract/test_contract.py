@@ -1,4 +1,4 @@
-"""What every vendor's hook promises, whatever its API is like."""
+"""The contract of every vendor's hook."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ODD_NAMES = [
 ]
 
 
-def test_create_twice_makes_one(vendor):
+def test_a_repeated_create_creates_one_segment(vendor):
     people = vendor.people(25)
     first, second = vendor.create(people), vendor.create(people)
     assert (first.outcome, second.outcome) == ("created", "reused")
@@ -41,7 +41,7 @@ def test_create_twice_makes_one(vendor):
     assert vendor.members() == set(people)
 
 
-def test_reuse_removes_nobody_and_update_makes_it_exact(vendor):
+def test_if_exists_reuse_removes_no_member_and_update_sets_the_members(vendor):
     people = vendor.people(9)
     vendor.create(people[:5])
     vendor.create(people[5:7])
@@ -64,14 +64,14 @@ def test_adding_and_removing_can_be_repeated(vendor):
         assert vendor.members() == set(people[20:])
 
 
-def test_somebody_given_twice_is_in_once(vendor):
+def test_a_user_who_occurs_twice_is_added_once(vendor):
     people = vendor.people(3)
     made = vendor.create([*people, *people])
     vendor.add([people[0]] * 25, made)
     assert vendor.members() == set(people)
 
 
-def test_delete_twice_is_fine_unless_told_otherwise(vendor):
+def test_a_repeated_deletion_succeeds_unless_if_missing_is_fail(vendor):
     made = vendor.create(vendor.people(1))
     assert [vendor.delete(made).outcome for _ in range(2)] == ["deleted", "missing"]
     assert vendor.names() == []
@@ -82,7 +82,7 @@ def test_delete_twice_is_fine_unless_told_otherwise(vendor):
         vendor.delete(Named(NAME), if_missing="fail")
 
 
-def test_nobody_makes_no_call(vendor):
+def test_an_empty_list_of_users_sends_no_request(vendor):
     made = vendor.create([])
     before = vendor.sandbox.counts()
     vendor.add([], made)
@@ -92,8 +92,8 @@ def test_nobody_makes_no_call(vendor):
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)
-def test_a_name_may_be_odd(vendor, name):
-    """It is found again by every operation, and no other is taken for it."""
+def test_a_segment_with_special_characters_in_its_name_is_found_by_every_operation(vendor, name):
+    """No other segment is found in its place."""
     people, found = vendor.people(3), name.strip()
     vendor.create([], name="other")
     assert vendor.create(people[:1], name=name).outcome == "created"
@@ -107,15 +107,15 @@ def test_a_name_may_be_odd(vendor, name):
     assert vendor.names() == ["other"]
 
 
-def test_names_that_are_nearly_the_same_are_two(vendor):
+def test_similar_names_are_different_segments(vendor):
     for name in ("Trial users", "Trial users 2", "Trial", "trial users"):
         assert vendor.create([], name=name).outcome == "created"
     assert len(vendor.names()) == 4
 
 
 @pytest.mark.parametrize("many", ["none", "one", "a page", "a page and one"])
-def test_every_segment_is_listed(vendor, many):
-    """In as few calls as the vendor's pages allow."""
+def test_every_segment_is_listed_with_the_fewest_requests(vendor, many):
+    """Each page is requested once."""
     page = vendor.segments_a_page or 7
     count = {"none": 0, "one": 1, "a page": page, "a page and one": page + 1}[many]
     vendor.fill(count)
@@ -124,7 +124,7 @@ def test_every_segment_is_listed(vendor, many):
     assert vendor.sandbox.counts() == {vendor.token: 1, vendor.list_endpoint: calls}
 
 
-def test_a_name_on_a_later_page_is_found(vendor):
+def test_a_segment_on_a_later_page_is_found_by_its_name(vendor):
     vendor.fill(vendor.segments_a_page or 8)
     people = vendor.people(1)
     made = vendor.create(people)
@@ -135,7 +135,7 @@ def test_a_name_on_a_later_page_is_found(vendor):
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 25])
-def test_every_member_is_listed(vendor, count):
+def test_every_member_is_listed_with_the_fewest_requests(vendor, count):
     if vendor.members_endpoint is None:
         with pytest.raises(NotImplementedError):
             vendor.listed_members("")
@@ -149,7 +149,7 @@ def test_every_member_is_listed(vendor, count):
 
 
 @pytest.mark.parametrize("fault", ["once", "expired"])
-def test_401_then_right(vendor, fault):
+def test_a_401_renews_the_token_and_the_request_succeeds(vendor, fault):
     people, made = vendor.people(25), vendor.create([])
     if fault == "once":
         vendor.sandbox.fault(vendor.add_endpoint, "status", status=401)
@@ -160,7 +160,7 @@ def test_401_then_right(vendor, fault):
     assert vendor.sandbox.counts()[vendor.token] == 2
 
 
-def test_401_always_is_an_error_of_the_credentials_after_one_renewal(vendor):
+def test_a_401_after_one_renewal_is_an_authentication_error(vendor):
     vendor.sandbox.fault(vendor.list_endpoint, "status", status=401, times=None)
     with pytest.raises(AuthenticationError):
         vendor.names()
@@ -168,7 +168,7 @@ def test_401_always_is_an_error_of_the_credentials_after_one_renewal(vendor):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, {"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}])
-def test_429_then_right(vendor, headers):
+def test_a_429_is_followed_by_a_successful_try(vendor, headers):
     people = vendor.people(25)
     for endpoint in (vendor.create_endpoint, vendor.add_endpoint):
         vendor.sandbox.fault(
@@ -180,7 +180,7 @@ def test_429_then_right(vendor, headers):
     assert vendor.sandbox.faults() == []
 
 
-def test_a_wait_longer_than_a_task_should_hold_its_slot_is_an_error_that_says_so(vendor):
+def test_a_wait_that_is_too_long_for_a_task_is_an_error_that_names_it(vendor):
     vendor.sandbox.fault(vendor.list_endpoint, "status", status=429, headers={"Retry-After": "3600"})
     with pytest.raises(RateLimited, match="3600 s") as caught:
         vendor.names()
@@ -188,7 +188,7 @@ def test_a_wait_longer_than_a_task_should_hold_its_slot_is_an_error_that_says_so
 
 
 @pytest.mark.parametrize("kind", ["lost", "reset_mid_body", "html"])
-def test_a_bad_day_and_then_the_same_again(vendor, kind):
+def test_a_create_that_failed_can_be_repeated(vendor, kind):
     people, _ = vendor.people(25), vendor.create([])
     vendor.sandbox.fault(vendor.add_endpoint, kind, times=None)
     if kind == "html" or not vendor.sees_its_work:
@@ -202,7 +202,7 @@ def test_a_bad_day_and_then_the_same_again(vendor, kind):
 
 
 @pytest.mark.parametrize("bad", ["a/b", "..", ".", "%2e%2e", "?x=1", "#y", "日本", " ", "x" * 300, "🙂", "-1", "0"])
-def test_a_bad_id_in_a_path_leads_nowhere_else(vendor, bad):
+def test_special_characters_of_an_id_lead_to_no_other_path(vendor, bad):
     with pytest.raises(SegmentsError):
         vendor.add(vendor.people(1), bad)
     changed = [call for call in vendor.sandbox.calls() if call.effect and call.endpoint != vendor.token]
@@ -216,7 +216,7 @@ def test_an_error_names_the_airflow_connection(vendor, status):
         vendor.names()
 
 
-def test_all_problems_in_one_message_and_no_call(vendor):
+def test_all_problems_are_named_in_one_message_before_the_first_request(vendor):
     with pytest.raises(InvalidInput) as caught:
         vendor.create(["", "a secret person" * 30, None, 1.5], if_exists="perhaps")
     for part in ("`if_exists`", "2 user IDs are blank", "is longer than", "is a number with a fraction"):
@@ -226,8 +226,8 @@ def test_all_problems_in_one_message_and_no_call(vendor):
 
 
 @pytest.mark.parametrize("bad", ["x\ny", "\ud800", "\x00", True, 1.5, b"1", ["1"], {"id": 1}])
-def test_a_bad_id_of_a_person_is_refused_or_left_out(vendor, bad):
-    """Before any call; with ``on_invalid="skip"`` it is counted, and the others are sent."""
+def test_an_invalid_user_id_is_refused_or_skipped(vendor, bad):
+    """It is refused before any request; with ``on_invalid="skip"`` it is counted, and the others are sent."""
     people, made = vendor.people(2), vendor.create([])
     before = vendor.sandbox.counts()
     for change in (vendor.add, vendor.remove):
@@ -241,7 +241,7 @@ def test_a_bad_id_of_a_person_is_refused_or_left_out(vendor, bad):
 
 
 @pytest.mark.parametrize("given", ["abc", b"abc", 7, None, {"a": 1}.keys, "1"])
-def test_what_is_no_list_of_people_is_refused(vendor, given):
+def test_users_that_are_not_a_list_are_refused(vendor, given):
     made = vendor.create([])
     before = vendor.sandbox.counts()
     with pytest.raises(InvalidInput, match="the user IDs are"):
@@ -249,7 +249,7 @@ def test_what_is_no_list_of_people_is_refused(vendor, given):
     assert vendor.sandbox.counts() == before
 
 
-def test_an_update_with_nobody_empties_nothing_unless_told(vendor):
+def test_an_update_without_users_is_refused_unless_allow_empty(vendor):
     people = vendor.people(3)
     vendor.create(people)
     with pytest.raises(InvalidInput, match="allow_empty"):

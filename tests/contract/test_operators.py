@@ -1,4 +1,4 @@
-"""What every vendor's operators promise, as tasks that Airflow runs."""
+"""The contract of every vendor's operators, as tasks that Airflow runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PEOPLE = json.loads(os.environ["PEOPLE"])
 
 @pytest.fixture
 def people(vendor, monkeypatch) -> list[str]:
-    """Seven people whom the DAG file does not name."""
+    """Return seven users whom the DAG file does not name."""
     found: list[str] = vendor.people(7)
     monkeypatch.setenv("PEOPLE", json.dumps(found))
     return found
@@ -28,7 +28,7 @@ def people(vendor, monkeypatch) -> list[str]:
 
 @pytest.fixture
 def dag_of(vendor, dag_file):
-    """Make a DAG of some of the vendor's operators, in their order; a conn id may be a template."""
+    """Return a DAG of some of the vendor's operators, in their order; a connection ID may be a template."""
 
     def make(*names, conn_id=vendor.conn_id):
         lines = [vendor.imports]
@@ -42,23 +42,23 @@ def dag_of(vendor, dag_file):
 
 
 @pytest.mark.parametrize("name", ["2026", "None"])
-def test_a_name_may_look_like_another_value(vendor, people, dag_file, name):
-    """Also where Airflow itself would make a number or None of it."""
+def test_a_name_that_looks_like_another_value_stays_text(vendor, people, dag_file, name):
+    """This includes DAGs in which Airflow itself would make a number or None of it."""
     create = vendor.operators["create"].replace("...", 'task_id="create"').replace(NAME, name)
     run(dag_file(f"{HEAD}{vendor.imports}\n{create}", "render_template_as_native_obj=True"))
     assert vendor.names() == [name]
 
 
 def run(dag):
-    """The tasks' results, all of which succeed."""
+    """Return the tasks' results; all tasks must succeed."""
     tasks = dag.test().get_task_instances()
     states = {ti.task_id: str(ti.state) for ti in tasks}
     assert set(states.values()) == {"success"}, states
     return {ti.task_id: ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index) for ti in tasks}
 
 
-def test_run_again_changes_nothing(vendor, people, dag_of, stored):
-    """Results are JSON and hold nobody; neither does Airflow's database."""
+def test_a_repeated_run_changes_nothing_and_stores_no_user(vendor, people, dag_of, stored):
+    """Results are JSON and contain no user; neither does Airflow's database."""
     names = [name for name in vendor.operators if name != "delete"]
     dag, told = dag_of(*names), ""
     for outcome in ("created", "reused"):
@@ -81,7 +81,7 @@ def test_run_again_changes_nothing(vendor, people, dag_of, stored):
 
 
 def listed(result):
-    """The entries of a list's result, which may be in an object."""
+    """Return the entries of a list's result, which may be within an object."""
     return result if isinstance(result, list) else next(value for value in result.values() if isinstance(value, list))
 
 
@@ -91,11 +91,11 @@ def test_the_connection_may_be_a_template(vendor, people, dag_of, monkeypatch):
     run(dag_of(*vendor.operators, conn_id="{{ 'con' ~ 'tract' }}"))
 
 
-def test_a_killed_task_begins_no_further_request(vendor, people, dag_of):
+def test_a_killed_task_sends_no_further_request(vendor, people, dag_of):
     dag = dag_of(*vendor.operators)
     for name in vendor.operators:
         task = dag.get_task(name)
-        task.on_kill()  # before it begins: nothing to stop
+        task.on_kill()  # before it starts: nothing to stop
         assert task.hook.client
         task.on_kill()
         with pytest.raises(Stopped):

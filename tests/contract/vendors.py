@@ -1,4 +1,4 @@
-"""The vendors under contract; a new one is registered here."""
+"""The vendors under contract; register a new one here."""
 
 from __future__ import annotations
 

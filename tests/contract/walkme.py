@@ -9,7 +9,7 @@ from tests.contract.contracted import NAME, Contracted
 
 
 class WalkMe(Contracted):
-    """Segments; members cannot be listed."""
+    """Segments; members are not listed."""
 
     fixture, conn_id, conn_argument = "walkme_sandbox", "walkme_default", "walkme_conn_id"
     id_argument, result_argument = "segment_guid", "segment"

@@ -9,7 +9,7 @@ from tests.contract.contracted import NAME, Contracted
 
 
 class Zendesk(Contracted):
-    """User segments that are not built in; their members are those who were added."""
+    """User segments that are not built in; their members are the added users."""
 
     fixture, conn_id, conn_argument = "zendesk_sandbox", "zendesk_help_center_default", "zendesk_conn_id"
     id_argument, result_argument = "user_segment_id", "user_segment"

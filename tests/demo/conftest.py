@@ -1,4 +1,4 @@
-"""The example DAGs, where Airflow finds them, and few people for them."""
+"""The example DAGs, where Airflow finds them, and few users for them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"
 
 @pytest.fixture
 def example(airflow_db: Path) -> Iterator[Callable[[str], Any]]:
-    """Give the DAG of an example, from the DAGs folder: ``dag.test()`` needs it there."""
+    """Return the DAG of an example, from the DAGs folder, where ``dag.test()`` needs it."""
     folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     folder.mkdir(exist_ok=True)
 
     def load(name: str) -> Any:
         path = folder / f"{name}.py"
-        # A task that fails when it should not must not wait minutes for its retry.
+        # A task that fails unexpectedly must not wait minutes for its retry.
         path.write_text((EXAMPLES / path.name).read_text().replace('"retries": 2', '"retries": 0'))
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None
@@ -39,7 +39,7 @@ def example(airflow_db: Path) -> Iterator[Callable[[str], Any]]:
 
 @pytest.fixture
 def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> People:
-    """Some dozens of people in a database, to which the connection ``people_db`` leads."""
+    """Return some dozens of users in a database, to which the connection ``people_db`` leads."""
     people = People(tmp_path / "people.db", share=0.001)
     monkeypatch.setenv("AIRFLOW_CONN_PEOPLE_DB", f'{{"conn_type": "sqlite", "host": "{people.database}"}}')
     return people

@@ -1,4 +1,4 @@
-"""Started by a test: parses the example DAGs where nothing may be opened, and prints their serialised forms."""
+"""Started by a test: parse the example DAGs without access to files and network, and print their serialized forms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-# Before the guard: what Airflow itself does at its start is not the example's affair.
+# Before the guard: what Airflow itself opens at its start is not tested.
 import airflow.providers.common.compat.sdk as sdk
 
 for name in ("DAG", "BaseHook", "BaseOperator", "BaseSensorOperator", "Param", "conf", "task"):
@@ -25,7 +25,7 @@ def guard(event: str, _: tuple[Any, ...]) -> None:
 
 
 def serialised(dag: Any) -> dict[str, Any]:
-    """The DAG as Airflow stores it; the class for it moved in Airflow 3.2."""
+    """Return the DAG as Airflow stores it; the class for it moved in Airflow 3.2."""
     import airflow.serialization.serialized_objects as module
 
     for name in ("DagSerialization", "SerializedDAG"):
@@ -36,7 +36,7 @@ def serialised(dag: Any) -> dict[str, Any]:
 
 
 def parsed(path: str) -> dict[str, Any]:
-    """One example, and what was warned of meanwhile."""
+    """Return one example, and the warnings during its parsing."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = runpy.run_path(path)["dag"]

@@ -1,4 +1,4 @@
-"""`make demo` as a user starts it: twice, and with an eye on what it leaves behind."""
+"""`make demo` as a user starts it, twice, and the files that it leaves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRETS = (
     TOKEN_PREFIX,
     base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode().rstrip("="),
 )
-# An invented person; Airflow's own settings have an address in that domain, without a number.
+# An address of an invented user; Airflow's own settings have an address in that domain, without a number.
 PERSON = re.compile(rb"\d@(mail\.)?example\.(com|org)")
 
 
@@ -44,7 +44,7 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's home, with an Airflow in it and a directory to work in."""
+    """Return a user's home, with an Airflow in it and a working directory."""
     user = tmp_path_factory.mktemp("user")
     for name in ("airflow", "tmp", "work"):
         (user / name).mkdir()
@@ -70,7 +70,7 @@ def run(user: Path, *arguments: str) -> Ran:
         text=True,
         check=False,
     )
-    # Read now, for the next run writes them anew.
+    # Read now, because the next run overwrites them.
     found = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
     files = {name: path.read_bytes() for name, path in found.items()}
     assert PERSON.search(files.pop("people.db"))
@@ -86,23 +86,23 @@ def first(user: Path) -> Ran:
 
 @pytest.fixture(scope="module")
 def again(first: Ran, user: Path) -> Ran:
-    """A second run where the first left its files, of few people, with all that Airflow can be made to log."""
+    """Run a second time where the first run left its files, with few users and all log levels."""
     return run(user, "--log-level", "DEBUG", "--share", "0.02")
 
 
-# A run takes most of a minute: `make test` has one.
+# A run takes most of a minute, so `make test` has one.
 @pytest.fixture(params=["first", pytest.param("again", marks=pytest.mark.slow)])
 def ran(request: pytest.FixtureRequest) -> Ran:
     ran: Ran = request.getfixturevalue(request.param)
     return ran
 
 
-def test_it_succeeds(ran: Ran):
+def test_the_demo_succeeds(ran: Ran):
     assert ran.status == 0, ran.output
     assert "all as they had to be" in ran.output
 
 
-def test_the_table_says_what_was_done(first: Ran):
+def test_the_table_of_the_demo_shows_what_was_done(first: Ran):
     lines = [line for line in first.output.splitlines() if re.match(r"\d \w", line)]
     assert [line.split()[-7:] for line in lines] == [
         ["0", "62,000", "0", "planned", "0", "no", "segment"],
@@ -116,7 +116,7 @@ def test_the_table_says_what_was_done(first: Ran):
     assert "shortened from 600 s to 15 s by the sandbox's editor_lag" in first.output
 
 
-def test_it_shows_what_goes_on_while_it_works(ran: Ran):
+def test_the_demo_shows_its_progress(ran: Ran):
     for task in ("sync", "wait"):
         assert f"s  {task:<21}started" in ran.output
     assert "waiting in the triggerer until" in ran.output
@@ -126,15 +126,16 @@ def test_it_shows_what_goes_on_while_it_works(ran: Ran):
     assert str(ran.directory / "demo.log") in ran.output
 
 
-def test_nothing_is_written_elsewhere(ran: Ran, user: Path):
+def test_the_demo_writes_to_its_directory_only(ran: Ran, user: Path):
     assert ran.status == 0
     left = [path.relative_to(user).as_posix() for path in user.rglob("*") if path.is_file()]
     assert left == ["airflow/airflow.cfg"]
 
 
-def test_no_secret_and_nobody_is_anywhere_in_what_it_wrote(ran: Ran):
+def test_the_files_and_the_output_of_the_demo_contain_no_secret_and_no_user(ran: Ran):
     assert {"demo.log", "airflow/airflow.db"} <= ran.files.keys()
-    # At DEBUG, the supervisor within ``dag.test()`` prints what it is asked to mask, the connection's password first.
+    # At DEBUG, the supervisor within ``dag.test()`` prints each request to mask a secret, the connection's password
+    # first.
     log = b"\n".join(line for line in ran.files["demo.log"].splitlines() if b"msg=MaskSecret(" not in line)
     written = ran.files | {"demo.log": log, "output": ran.output.encode()}
     for secret in SECRETS:
@@ -143,7 +144,7 @@ def test_no_secret_and_nobody_is_anywhere_in_what_it_wrote(ran: Ran):
     assert [name for name, content in written.items() if PERSON.search(content)] == []
 
 
-def test_the_ledger_holds_them_and_is_of_this_run_only(ran: Ran):
+def test_the_ledger_of_the_demo_contains_the_users_of_this_run_only(ran: Ran):
     walkme = {name: content for name, content in ran.ledger.items() if "/segments_ledger/walkme/" in name}
     sent = [content for name, content in walkme.items() if "/batches/" in name]
     assert sent
@@ -151,17 +152,17 @@ def test_the_ledger_holds_them_and_is_of_this_run_only(ran: Ran):
     assert len({name.split("/")[3] for name in walkme}) == 1
 
 
-def test_the_first_log_needs_no_exception(first: Ran):
+def test_the_log_of_the_demo_prints_no_request_to_mask_secrets(first: Ran):
     assert b"MaskSecret" not in first.files["demo.log"]
 
 
-def test_the_trigger_is_given_a_moment_and_nothing_else(first: Ran):
+def test_the_trigger_gets_a_time_and_nothing_else(first: Ran):
     with closing(sqlite3.connect(first.directory / "airflow" / "airflow.db")) as database:
         given = [json.loads(kwargs) for (kwargs,) in database.execute("SELECT kwargs FROM trigger")]
     assert {tuple(sorted(kwargs)) for kwargs in given} == {("end_from_trigger", "moment")}
 
 
-def test_a_lag_too_short_to_be_waited_for_is_refused(user: Path):
+def test_a_lag_that_is_too_short_to_wait_for_is_refused(user: Path):
     wrong = subprocess.run(
         [sys.executable, EXAMPLES / "demo" / "run.py", "--directory", user.parent / "demo", "--lag", "5"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""`make demo-all` as a user starts it, and that its verdict sees each thing that goes wrong."""
+"""`make demo-all` as a user starts it, and that its report shows each problem."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from example_dags.demo.verdict import COLUMNS, Ran, table
 from example_dags.demo.watch import Step
 from tests.demo.conftest import EXAMPLES
 
-# Each of the examples has tests of its own; this runs all of them.
+# Each example has tests of its own; this runs all of them.
 pytestmark = pytest.mark.slow
 
 SOURCES = ("people.db", "before.db", "partners.csv")
 SECRETS = (WALKME_SECRET, DOCEBO_SECRET, API_SECRET, ZENDESK_SECRET, TOKEN_PREFIX)
-# Invented people: by address, and by the ids that the scenes give them.
+# Invented users: by address, and by the IDs that the scenes give them.
 PERSON = re.compile(rb"\d@(mail\.)?example\.(com|org)|\buser-\d{3}\b|\bext-\d|\bstranger\d|\bnobody-\d")
 
 
 @dataclass
 class Printed:
-    """What a run printed, its status, and the files that it left, without the sources of people and the ledger."""
+    """The output of a run, its status, and its files without the sources of users and the ledger."""
 
     output: str
     status: int
@@ -61,7 +61,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
         text=True,
         check=False,
     )
-    # Neither the sources of people, nor the ledger, which is where they are kept.
+    # Without the sources of users and the ledger, which contain users.
     found = {path.relative_to(directory).as_posix(): path for path in directory.rglob("*") if path.is_file()}
     files = {
         name: path.read_bytes()
@@ -71,7 +71,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Printed:
     return Printed(done.stdout + done.stderr, done.returncode, files)
 
 
-def test_every_example_dag_does_what_it_has_to(printed: Printed):
+def test_every_example_dag_has_the_expected_result(printed: Printed):
     assert printed.status == 0, printed.output
     rows = printed.rows
     assert rows.pop("DAG") == list(COLUMNS[1:])
@@ -84,7 +84,7 @@ def test_every_example_dag_does_what_it_has_to(printed: Printed):
     assert "all as they had to be" in printed.output
 
 
-def test_no_secret_and_nobody_is_anywhere_in_what_it_wrote(printed: Printed):
+def test_the_files_and_the_output_of_the_demo_contain_no_secret_and_no_user(printed: Printed):
     assert {"demo-all.log", "airflow/airflow.db"} <= printed.files.keys()
     written = printed.files | {"output": printed.output.encode()}
     for secret in SECRETS:
@@ -96,7 +96,7 @@ def test_every_example_dag_has_a_scene():
     assert sorted(SCENES) == example_dags()
 
 
-def test_a_dag_without_a_scene_is_wrong(tmp_path: Path):
+def test_a_dag_without_a_scene_is_reported_as_wrong(tmp_path: Path):
     found = run("no_such", tmp_path, lambda who, what: None)  # type: ignore[arg-type]
     assert [str(fact) for fact in found.wrong] == ["a scene in example_dags/demo/all.py: None, not 'no_such'"]
     assert list(table([found]))[1].split()[-1] == "NO"
@@ -113,7 +113,7 @@ def step(requests: int, members: set[int], **result: object) -> Step:
 
 @pytest.fixture
 def right() -> Ran:
-    """A run in which everything was right."""
+    """Return a correct run."""
     scene = Scene(
         "example",
         {},
@@ -130,7 +130,7 @@ def right() -> Ran:
     return Ran("example", scene, list(steps), "success", 3.0, steps, calls, {}, [("shares", 1, 1)])
 
 
-def test_nothing_is_told_of_a_run_that_was_right(right: Ran):
+def test_a_correct_run_is_reported_without_problems(right: Ran):
     assert [str(fact) for fact in right.wrong] == []
     assert list(table([right]))[1].split() == ["example", "3", "3", "7", "3.0", "1", "yes"]
 
@@ -161,7 +161,7 @@ WRONG: dict[str, tuple[Callable[[Ran], object], str]] = {
 
 
 @pytest.mark.parametrize("spoil", WRONG)
-def test_what_is_wrong_is_told(right: Ran, spoil: str):
+def test_each_problem_of_a_run_is_reported(right: Ran, spoil: str):
     change, line = WRONG[spoil]
     change(right)
     told = [str(fact) for fact in right.wrong]

@@ -1,4 +1,4 @@
-"""The DAGs that a newcomer reads: they parse, are stored without people, and `walkme_segment` does what it says."""
+"""The example DAGs: they parse, are stored without users, and `walkme_segment` does what its description says."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALL = sorted(path.stem for path in EXAMPLES.glob("*.py"))
 
 @cache
 def parse() -> list[list[dict[str, Any]]]:
-    """The examples, parsed in two processes that hash texts differently."""
+    """Parse the examples in two processes that hash texts differently."""
     command = [sys.executable, str(Path(__file__).with_name("parse.py")), *(f"{EXAMPLES / name}.py" for name in ALL)]
     started = [
         subprocess.Popen(
@@ -51,7 +51,7 @@ def states(dag_run: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_parsing_opens_nothing_warns_of_nothing_and_serialises_equally_in_two_processes(name: str):
+def test_parsing_reads_no_file_warns_of_nothing_and_gives_the_same_dag_in_two_processes(name: str):
     first, second = (found[ALL.index(name)] for found in parse())
 
     assert first == second
@@ -62,7 +62,7 @@ def test_parsing_opens_nothing_warns_of_nothing_and_serialises_equally_in_two_pr
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_each_example_has_one_run_at_a_time_retries_and_an_alert_to_copy(example, name: str, caplog):
+def test_each_example_has_one_run_at_a_time_retries_and_an_alert(example, name: str, caplog):
     dag = example(name)
     assert dag.max_active_runs == 1
     assert '"retries": 2, "retry_delay": timedelta(minutes=5)' in (EXAMPLES / f"{name}.py").read_text()
@@ -83,7 +83,7 @@ def test_airflow_finds_each_example_in_the_folder_and_no_part_of_the_demo():
     assert len(found.dagbag_stats) == len(ALL)
 
 
-def test_a_run_leaves_the_right_people_in_the_segment_and_none_in_the_database(
+def test_a_run_of_the_walkme_example_sets_the_members_and_stores_no_user(
     example_dag, people: People, walkme_sandbox, stored
 ):
     dag_run = example_dag.test(run_conf={"propagation_seconds": 0})
@@ -95,7 +95,9 @@ def test_a_run_leaves_the_right_people_in_the_segment_and_none_in_the_database(
         assert stored(domain) == []
 
 
-def test_a_second_run_follows_the_source_and_deletes_if_asked_to(example_dag, people: People, walkme_sandbox):
+def test_a_second_run_of_the_walkme_example_follows_the_source_and_deletes_on_request(
+    example_dag, people: People, walkme_sandbox
+):
     assert set(states(example_dag.test(run_conf={"propagation_seconds": 0})).values()) == {"success", "skipped"}
     before = walkme_sandbox.members(SEGMENT)
     assert people.move(0.1, "trial", "paid")
@@ -110,7 +112,9 @@ def test_a_second_run_follows_the_source_and_deletes_if_asked_to(example_dag, pe
 
 
 @pytest.mark.parametrize("wrong", [{"segment_name": ""}, {"propagation_seconds": -1}, {"delete_at_end": "maybe"}])
-def test_a_wrong_param_is_refused_before_anything_is_sent(example_dag, people, walkme_sandbox, wrong):
+def test_an_invalid_param_of_the_walkme_example_is_refused_before_any_request(
+    example_dag, people, walkme_sandbox, wrong
+):
     from airflow.providers.common.compat.sdk import ParamValidationError
 
     # Airflow 3.2 raises the latter.

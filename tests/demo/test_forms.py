@@ -1,4 +1,4 @@
-"""The form by which Airflow's UI starts an example DAG: it can be submitted as it opens."""
+"""The form by which Airflow's UI starts an example DAG can be submitted as it opens."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SUBMIT = "document.querySelector('[data-testid=trigger-dag-submit]')"
 
 
 def is_required(schema: dict[str, Any]) -> bool:
-    """Return whether the form wants a value: every typed field does, unless null is one of several types."""
+    """Return whether the form requires a value: every typed field does, unless null is one of several types."""
     kind = schema.get("type")
     return bool(kind) and not (isinstance(kind, list) and "null" in kind)
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_no_required_field_is_empty(example: Callable[[str], Any], name: str) -> None:
-    """The rule of Airflow 3's UI: it disables the button while such a field is empty."""
+def test_no_required_field_of_the_form_of_an_example_is_empty(example: Callable[[str], Any], name: str) -> None:
+    """Airflow 3's UI disables the button while such a field is empty."""
     params = example(name).params
     empty = [
         key for key in params if is_required(params.get_param(key).schema) and params.get_param(key).value in (None, "")
@@ -41,7 +41,7 @@ def test_no_required_field_is_empty(example: Callable[[str], Any], name: str) ->
 @pytest.mark.slow
 @pytest.mark.skipif(AIRFLOW_2, reason="the rule is that of Airflow 3's UI")
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium on PATH")
-def test_the_button_starts_a_run_of_each_example(example: Callable[[str], Any], airflow_db: Path) -> None:
+def test_the_button_of_the_form_starts_a_run_of_each_example(example: Callable[[str], Any], airflow_db: Path) -> None:
     for name in ALL:
         example(name)
     Airflow(airflow_db).parse()

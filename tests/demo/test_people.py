@@ -1,4 +1,4 @@
-"""The demo's people are what the demo says of them."""
+"""The users of the demo have the properties that the demo states."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def read(database: Path, plan: str) -> list[object]:
         return [row[0] for row in connection.execute("SELECT user_id FROM people WHERE plan = ?", [plan])]
 
 
-def test_there_are_enough_of_them(everybody: People):
+def test_the_demo_has_more_than_ninety_thousand_users(everybody: People):
     assert len(everybody) > 90_000
     assert len(everybody.audience("trial").people) == PLANS["trial"] == 62_000
 
 
-def test_the_database_holds_what_is_said_of_it(everybody: People):
+def test_the_database_of_the_demo_contains_its_users(everybody: People):
     for plan in PLANS:
         found, said = read(everybody.database, plan), everybody.audience(plan)
         texts = {str(value).strip() for value in found if isinstance(value, str | int)}
@@ -35,7 +35,7 @@ def test_the_database_holds_what_is_said_of_it(everybody: People):
         assert said.duplicates > 0
 
 
-def test_they_are_as_untidy_as_real_ones(everybody: People):
+def test_the_source_of_the_demo_has_every_kind_of_invalid_row(everybody: People):
     values = read(everybody.database, "trial")
     texts = [value for value in values if isinstance(value, str)]
     assert set(everybody.audience("trial").rejected) == {"blank", "too long", "control characters", "bytes", "fraction"}
@@ -46,19 +46,19 @@ def test_they_are_as_untidy_as_real_ones(everybody: People):
     assert any(len(text) == 100 for text in texts)
 
 
-def test_they_are_invented(everybody: People):
+def test_the_users_of_the_demo_are_invented(everybody: People):
     people = everybody.audience("trial").people
     assert all(person.isdigit() or person.endswith(("example.com", "example.org")) for person in people)
 
 
-def test_they_are_the_same_each_time(tmp_path: Path):
+def test_the_users_of_the_demo_are_the_same_each_time(tmp_path: Path):
     one, other = (People(tmp_path / name, share=0.01) for name in ("one.db", "other.db"))
     assert [read(one.database, plan) for plan in PLANS] == [read(other.database, plan) for plan in PLANS]
     assert one.move(0.04, "trial", "paid") == other.move(0.04, "trial", "paid") > 0
     assert read(one.database, "paid") == read(other.database, "paid")
 
 
-def test_those_who_move_change_their_plan_with_all_their_rows(tmp_path: Path):
+def test_users_who_change_their_plan_change_it_in_all_their_rows(tmp_path: Path):
     people = People(tmp_path / "people.db", share=0.01)
     before = people.audience("trial")
     converted = people.move(0.04, "trial", "paid")

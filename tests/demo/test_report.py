@@ -1,4 +1,4 @@
-"""The demo's verdict on a day: it must see each thing that goes wrong."""
+"""The demo's report on a day shows each problem."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def call(name: str, action: str | None = None, people: int | None = None) -> Cal
 
 
 def day(outcome: str, before: set[str] | None, members: set[str] | None, plan: dict[str, int], **conf: Any) -> Day:
-    """A day on which ada and zoë are wanted, and all went as it had to."""
+    """Return a day on which ada and zoë are wanted, and all went as expected."""
     audience = Audience(4, Counter(blank=1), {"ada", "zoë"})
     found = Day(
         "today", "Today", outcome, before, audience, {"segment_name": "Trial", "propagation_seconds": 0, **conf}
@@ -61,7 +61,7 @@ def told(found: Day) -> list[str]:
     return [str(fact) for fact in facts(found) if not fact.holds]
 
 
-def test_nothing_is_told_of_days_that_were_right(changed: Day, refused: Day):
+def test_correct_days_are_reported_without_problems(changed: Day, refused: Day):
     preview = day("planned", None, None, {**PLAN, "baseline": 0, "add": 2, "remove": 0})
     same = day("unchanged", {"ada", "zoë"}, {"ada", "zoë"}, {**PLAN, "add": 0, "remove": 0})
     assert [told(one) for one in (preview, same, changed, refused)] == [[], [], [], []]
@@ -94,7 +94,7 @@ WRONG: dict[str, tuple[Callable[[Day], object], str]] = {
 
 
 @pytest.mark.parametrize("spoil", WRONG)
-def test_what_is_wrong_is_told(changed: Day, spoil: str):
+def test_each_problem_of_a_day_is_reported(changed: Day, spoil: str):
     change, line = WRONG[spoil]
     change(changed)
     line = f"today: {line}"
@@ -102,18 +102,18 @@ def test_what_is_wrong_is_told(changed: Day, spoil: str):
 
 
 @pytest.mark.parametrize(("error", "digest"), [("", DIGEST), ("2 of 2 members", DIGEST), ("1 of 2 members", "")])
-def test_a_refusal_must_have_numbers_and_a_way_out(refused: Day, error: str, digest: str):
+def test_a_refusal_without_numbers_or_digest_is_reported(refused: Day, error: str, digest: str):
     refused.steps["sync"].error, refused.digest = error, digest
     assert [text[:30] for text in told(refused)] == ["today: the error says '1 of 2 "]
 
 
-def test_what_a_refused_run_sent_is_told(refused: Day):
+def test_a_request_of_a_refused_run_is_reported(refused: Day):
     refused.calls.append(call("update", "remove", 1))
     refused.steps["sync"].calls.append(refused.calls[-1])
     assert told(refused) == ["today: requests with people: [('remove', 1)], not []"]
 
 
-def test_the_table_is_aligned(changed: Day, refused: Day):
+def test_the_table_of_the_report_is_aligned(changed: Day, refused: Day):
     lines = list(table([changed, refused], 4))
     assert len({len(line) for line in lines[: lines.index("")]}) == 1
     assert max(map(len, lines)) <= 120

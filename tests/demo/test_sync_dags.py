@@ -28,7 +28,7 @@ def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fill:
-    """Let the table have these people in these segments."""
+    """Replace the table's users and segments."""
     path = tmp_path / "many.db"
     monkeypatch.setenv("AIRFLOW_CONN_PEOPLE_DB", json.dumps({"conn_type": "sqlite", "host": str(path)}))
 
@@ -59,7 +59,7 @@ def plan(dag_run: Any) -> dict[str, Any]:
     return told
 
 
-def test_one_is_looked_at_filled_left_alone_refused_and_approved(
+def test_the_sync_example_previews_fills_keeps_refuses_and_applies_an_approved_plan(
     example, people: People, walkme_sandbox, connect, stored
 ):
     connect(users_per_request=40)
@@ -97,20 +97,19 @@ def test_one_is_looked_at_filled_left_alone_refused_and_approved(
 
 @pytest.mark.parametrize("name", ["walkme_sync", "walkme_sync_many"])
 @pytest.mark.parametrize("wrong", [{"approve": "yes"}, {"plan_only": "maybe"}])
-def test_a_wrong_param_is_refused_before_anything_is_sent(example, people, walkme_sandbox, wrong, name):
+def test_an_invalid_param_of_a_sync_example_is_refused_before_any_request(example, people, walkme_sandbox, wrong, name):
     with pytest.raises(Exception, match=f"Invalid input for param {next(iter(wrong))}"):
         example(name).test(run_conf={**ONE, **wrong})
     assert walkme_sandbox.counts() == {}
 
 
-def test_each_of_many_gets_its_own_people_also_when_another_comes_before_it(
-    example, fill: Fill, walkme_sandbox, stored
-):
+def test_each_of_many_segments_gets_its_own_users_when_their_indexes_shift(example, fill: Fill, walkme_sandbox, stored):
     dag = example("walkme_sync_many")
     given = {"Beginners": some(0, 30), "Experts": some(20, 60)}
     fill(given)
     assert set(states(dag.test(run_conf=MANY)).values()) == {"success"}
-    # What one has must not be taken for what another had at its place: in the mapping, or in what each remembers.
+    # A segment must not be taken for the one that had its map index before, neither in the mapping nor in what is
+    # remembered.
     given = {"Administrators": some(0, 3), "Beginners": some(0, 31), "Experts": some(20, 60)}
     fill(given)
     before = walkme_sandbox.counts()["walkme.update"]
@@ -127,7 +126,7 @@ def test_each_of_many_gets_its_own_people_also_when_another_comes_before_it(
     assert stored("p030") == []
 
 
-def test_one_of_many_that_is_refused_holds_no_other_up(example, fill: Fill, walkme_sandbox):
+def test_one_refused_segment_of_many_does_not_delay_the_others(example, fill: Fill, walkme_sandbox):
     dag = example("walkme_sync_many")
     fill({"Beginners": some(0, 30), "Experts": some(0, 30)})
     dag.test(run_conf=MANY)
@@ -158,11 +157,11 @@ def test_each_approved_plan_of_many_is_applied_to_its_segment_and_the_others_are
     members = {one.name: walkme_sandbox.members(one.guid) for one in walkme_sandbox.segments()}
     expected = lost | {"Masters": some(0, 30), "Teachers": some(0, 31)}
     assert members == {name: set(users) for name, users in expected.items()}
-    # One digest alone, as it is copied from a message.
+    # A single digest, as it is copied from a message.
     assert states(dag.test(run_conf={**MANY, "approve": digest[2]}))["sync[2]"] == "success"
 
 
-def test_a_name_from_the_table_is_no_template(example, fill: Fill, walkme_sandbox):
+def test_a_segment_name_from_the_table_is_not_rendered(example, fill: Fill, walkme_sandbox):
     fill({"{{ 40 + 2 }}": some(0, 2), "{{": some(2, 4)})
     found = states(example("walkme_sync_many").test(run_conf=MANY))
     assert set(found.values()) == {"success"}

@@ -9,7 +9,7 @@ from typing import Any
 import airflow
 import pytest
 
-# `dag.test()` of Airflow 3.1 calls no callback.
+# `dag.test()` of Airflow 3.1 does not call callbacks.
 CALLS_BACK = pytest.mark.skipif(airflow.__version__.startswith("3.1."), reason="dag.test() calls no callback")
 
 

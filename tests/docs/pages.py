@@ -89,7 +89,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def command_lines(block: Block) -> list[str]:
-    """Return what a user types, with what a backslash continues."""
+    """Return the command lines, with continuation lines joined."""
     text = block.code.replace("\\\n", " ")
     return [line.removeprefix("$ ") for line in text.splitlines() if line.startswith("$ ")]
 

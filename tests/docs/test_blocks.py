@@ -18,12 +18,12 @@ from tests.docs.pages import DOCS, README, Block, blocks, of
 PYTHON = of("python")
 
 
-def test_pages_have_blocks() -> None:
+def test_the_pages_have_code_blocks() -> None:
     assert len(PYTHON) > 20
     assert len(of("console")) > 8
 
 
-def test_no_page_hides_a_block_in_another_language() -> None:
+def test_no_page_has_a_block_in_an_untested_language() -> None:
     known = {"python", "console", "sh", "text"}
     found = {(str(block), block.language) for path in DOCS.rglob("*.md") for block in blocks(path) if block.language}
     assert {(where, language) for where, language in found if language not in known} == set()
@@ -58,7 +58,7 @@ def test_a_script_has_no_syntax_error(block: Block) -> None:
     subprocess.run(["bash", "-n"], input=block.code, text=True, check=True)
 
 
-def test_the_connection_of_the_tutorial_is_the_sandbox_s_own(tmp_path) -> None:
+def test_the_connection_of_the_tutorial_is_that_of_the_sandbox(tmp_path) -> None:
     (script,) = (block for block in blocks(DOCS / "tutorial.md") if block.file == "env.sh")
     (tmp_path / "env.sh").write_text(script.code)
     command = ["bash", "-c", '. ./env.sh; printf %s "$AIRFLOW_CONN_WALKME_DEFAULT"']

@@ -13,12 +13,12 @@ from airflow_segments_provider.testing.sandbox.__main__ import _parser as _sandb
 from tests.docs.pages import README, ROOT, Block, blocks, command_lines, commands, of
 
 CONSOLE = of("console")
-# Of the shell and of Python: they are run by those who follow the tutorial.
+# Commands of the shell and of Python, which the test of the tutorial runs.
 OTHERS = {".", "cat", "curl", "digest=", "echo", "grep", "kill", "pip", "python3", "seq", "sleep", "tail", "["}
 
 
 @pytest.mark.parametrize("block", CONSOLE, ids=str)
-def test_the_arguments_of_each_command_parse(block: Block) -> None:
+def test_the_arguments_of_each_command_are_valid(block: Block) -> None:
     lines = command_lines(block)
     assert lines
     for line in lines:
@@ -47,7 +47,7 @@ def _parse(words: list[str]) -> None:
         assert words[0] in OTHERS, words
 
 
-def test_a_wrong_argument_is_noticed() -> None:
+def test_an_invalid_command_is_noticed() -> None:
     wrong = "$ until [ -s x ]; do python -m airflow_segments_provider ledger aprove walkme 1234; done\n"
     (line,) = command_lines(Block(README, 1, wrong, language="console"))
     (_, words) = commands(line)

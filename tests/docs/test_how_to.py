@@ -1,4 +1,4 @@
-"""The DAGs of the pages, run against the sandbox, and who is a member afterwards."""
+"""The DAGs of the pages, run against the sandbox, and the members afterwards."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EXPECTED = {
     "query": {"Trial users": TRIAL},
     "two-sources": {"Beta testers": TRIAL | FROM_FILE},
 }
-# With a test of its own, and with a segment that is in no sandbox.
+# Pages whose tests are elsewhere, and one whose segment is in no sandbox.
 ELSEWHERE = {"identity", "assets"}
 
 
@@ -74,7 +74,7 @@ def page_of(name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_dag_keeps_its_segments(name: str, load, walkme_sandbox) -> None:
+def test_the_dag_of_a_page_sets_the_members_of_its_segments(name: str, load, walkme_sandbox) -> None:
     if "Existing segment" in EXPECTED[name]:
         walkme_sandbox.create_segment("Existing segment", user_ids=BEFORE)
     run = load(page_of(name)).test()
@@ -93,14 +93,14 @@ def test_each_how_to_page_with_a_dag_is_run() -> None:
     assert pages == EXPECTED.keys() - {"README"} | ELSEWHERE
 
 
-def test_users_are_looked_up_by_address(load, docebo_sandbox) -> None:
+def test_the_dag_of_the_identity_page_looks_users_up_by_address(load, docebo_sandbox) -> None:
     user = docebo_sandbox.add_user("alan", email="alan@example.com")
     assert str(load(page_of("identity")).test().state) == "success"
     assert docebo_sandbox.members("Partners") == {user}
 
 
 @dags.CALLS_BACK
-def test_a_refused_plan_is_an_alert(load, tmp_path, walkme_sandbox, capfd) -> None:
+def test_the_alert_of_the_alerting_page_is_sent_for_a_refused_plan(load, tmp_path, walkme_sandbox, capfd) -> None:
     assert str(load(page_of("alerting")).test().state) == "success"
     with closing(sqlite3.connect(tmp_path / "warehouse.db")) as connection, connection:
         connection.execute("DELETE FROM users")

@@ -43,7 +43,7 @@ def test_each_example_is_on_the_page_of_examples() -> None:
     assert shown == {path.name for path in (ROOT / "example_dags").glob("*.py")}
 
 
-def test_pages_are_for_users_and_link_to_no_file_outside_of_the_site() -> None:
+def test_pages_link_to_no_file_outside_of_the_site() -> None:
     outside = {
         (str(page.relative_to(ROOT)), path)
         for page in PAGES

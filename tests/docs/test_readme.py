@@ -20,16 +20,16 @@ LINES = [line for block in blocks(README) if block.language == "console" for lin
 COMMANDS = [words for line in LINES for words in commands(line)]
 
 
-def test_it_is_short() -> None:
+def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= 120
 
 
-def test_its_commands_are_those_that_a_test_runs() -> None:
-    """`make demo` is run by ``tests/demo``; `make test` is what runs this."""
+def test_the_commands_of_the_readme_are_those_that_a_test_runs() -> None:
+    """`make demo` is run by ``tests/demo``; `make test` runs this test."""
     assert COMMANDS == [["make", "demo"], ["make", "test"], ["pip", "install", "."]]
 
 
-def test_its_refusal_is_the_one_in_the_log() -> None:
+def test_the_refusal_in_the_readme_is_that_of_the_log() -> None:
     key = SegmentKey("walkme", "https://api.walkme.com", "", "1", "People on trial", "walkme_default")
     counts = dict.fromkeys(COUNTED, 0) | {"baseline": 62_000, "after": 9_300, "remove": 52_700, "wanted": 9_300}
     plan = Plan(key, "mirror", 3, 0, counts=counts, new={"add": 0, "remove": 52_700})
@@ -38,13 +38,13 @@ def test_its_refusal_is_the_one_in_the_log() -> None:
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "demo-all", "docs", "help", "test-all"])
-def test_its_targets_of_make_exist(target: str) -> None:
+def test_the_make_targets_in_the_readme_exist(target: str) -> None:
     assert f"`make {target}" in README.read_text() or ["make", target] in COMMANDS
     subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_it_can_be_installed(tmp_path: Path) -> None:
-    """As `pip install .`, without what it depends on, which the environment has."""
+def test_the_package_can_be_installed_as_in_the_readme(tmp_path: Path) -> None:
+    """As `pip install .`, without the dependencies, which are installed."""
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--offline", "--python", sys.executable]
     subprocess.run([".ci/tools"], cwd=ROOT, check=True)
     subprocess.run([".ci/uv", "pip", "install", *options, "--target", tmp_path, "."], cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""The reference has every public name, every parameter with its meaning, every result and every error's remedy."""
+"""The reference has every public name, each parameter, each result and the remedy of each error."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def named(directive: str) -> list[str]:
 
 
 def test_every_public_name_is_in_the_reference() -> None:
-    """The directive shows all that a module offers; ``test_site.py`` looks at the result."""
+    """The directive shows all names of a module; ``test_site.py`` checks the result."""
     assert sorted(named("segments")) == sorted(PUBLIC)
 
 
-def test_options_fixtures_and_commands_are_in_it() -> None:
+def test_options_fixtures_commands_and_connections_are_in_the_reference() -> None:
     used = {block.directive for block in DIRECTIVES}
     assert used >= {"segments-options", "segments-fixtures", "segments-commands"}
     connections = {described["connection-type"] for described in get_provider_info()["connection-types"]}
@@ -49,7 +49,7 @@ def classes() -> list[Any]:
 
 
 @pytest.mark.parametrize("cls", classes(), ids=lambda cls: cls.__name__)
-def test_each_parameter_is_described(cls) -> None:
+def test_each_parameter_of_a_public_class_is_documented(cls) -> None:
     ours = [base for base in cls.__mro__ if base.__module__.startswith(PACKAGE)]
     described = {name for base in ours for name in re.findall(r":param (\w+):", base.__dict__.get("__doc__") or "")}
     taken = {
@@ -63,13 +63,13 @@ def test_each_parameter_is_described(cls) -> None:
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_each_error_says_what_to_do(name: str) -> None:
+def test_each_error_documents_its_remedy(name: str) -> None:
     doc = getattr(errors, name).__doc__
     assert name == "SegmentsError" or "Remedy: " in doc
     assert name in errors.__doc__  # the tree of all errors
 
 
-def test_each_count_of_a_sync_is_described() -> None:
+def test_each_count_of_a_sync_is_documented() -> None:
     page = (REFERENCE / "results.md").read_text()
     table = page.partition("### Counts of a sync")[2].partition("\n## ")[0]
     counts = {
@@ -78,14 +78,14 @@ def test_each_count_of_a_sync_is_described() -> None:
     assert counts == {*COUNTED, "applied", "rejected", "unconfirmed", "deferred"}
 
 
-def test_each_line_of_a_plan_is_explained() -> None:
+def test_each_line_of_a_plan_is_documented() -> None:
     page = (DOCS / "sync.md").read_text().partition("| line of the plan |")[2].partition("\n\n")[0]
     explained = ", ".join(re.findall(r"^\| (.+?) \|", page, re.MULTILINE))
     again = {"to add again, rejected before", "to remove again, rejected before"}
     assert [line for line in _ROWS.values() if line not in explained and line not in again] == []
 
 
-def test_each_result_is_described() -> None:
+def test_each_result_is_documented() -> None:
     found = {
         f"vendors.{vendor}.responses.{name}"
         for vendor in VENDORS

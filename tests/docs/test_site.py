@@ -14,7 +14,7 @@ from tests.docs.pages import ROOT
 from tests.test_public_names import PUBLIC
 
 pytestmark = pytest.mark.slow
-# What a browser loads by itself; a link is followed by the user.
+# What a browser loads by itself; the user follows a link.
 _LOADED = re.compile(
     r"<(?:script|img|iframe|source)[^>]+src=\"([^\"]+)|<link[^>]+href=\"([^\"]+)|url\(['\"]?([^)'\"]+)"
 )
@@ -22,7 +22,7 @@ _LOADED = re.compile(
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of a clean copy of the files that the repository has."""
+    """Return the site of a clean copy of the repository's files."""
     copy = tmp_path_factory.mktemp("clone")
     files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
     for name in files.decode().rstrip("\0").split("\0"):
@@ -37,7 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy / "site"
 
 
-def test_it_loads_nothing_from_a_network(site: Path) -> None:
+def test_the_site_loads_nothing_from_a_network(site: Path) -> None:
     loaded = {
         (path.name, "".join(groups))
         for path in [*site.rglob("*.html"), *site.rglob("*.css")]
@@ -47,7 +47,7 @@ def test_it_loads_nothing_from_a_network(site: Path) -> None:
     assert {(name, url) for name, url in loaded if re.match(r"(https?:)?//", url)} == set()
 
 
-def test_it_has_every_public_name(site: Path) -> None:
+def test_the_site_has_every_public_name(site: Path) -> None:
     inventory = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
     names = {line.split(" ")[0] for line in zlib.decompress(inventory).decode().splitlines()}
     wanted = {f"airflow_segments_provider.{module}.{name}" for module, found in PUBLIC.items() for name in found}
@@ -55,7 +55,7 @@ def test_it_has_every_public_name(site: Path) -> None:
     assert "walkme_sandbox" in names
 
 
-def test_it_has_every_option_and_field(site: Path) -> None:
+def test_the_site_has_every_option_and_field(site: Path) -> None:
     info = get_provider_info()
     page = (site / "reference" / "configuration.html").read_text(encoding="utf-8")
     assert [name for name in info["config"]["segments"]["options"] if name not in page] == []

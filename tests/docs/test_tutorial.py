@@ -1,4 +1,7 @@
-"""The files of the tutorial in its order: first run, a bad day with its alert, approval. Its terminal is elsewhere."""
+"""The files of the tutorial in their order: first run, a bad day with its alert, approval.
+
+Its terminal commands are tested elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ LINES = [line for block in blocks(PAGE) if block.language == "console" for line 
 
 @pytest.fixture
 def folder(airflow_db: Path, segments_ledger: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The directory of the tutorial, whose folder of DAGs is Airflow's; its ledger is not that of the other tests."""
+    """Return the directory of the tutorial; its folder of DAGs is Airflow's, its ledger is a separate one."""
     dags_folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     dags_folder.mkdir(exist_ok=True)
     parent = dags_folder.parent
@@ -37,7 +40,7 @@ def folder(airflow_db: Path, segments_ledger: Path, monkeypatch: pytest.MonkeyPa
 
 
 @dags.CALLS_BACK
-def test_the_tutorial(folder: Path, walkme_sandbox, capsys) -> None:
+def test_the_files_and_commands_of_the_tutorial_work_in_its_order(folder: Path, walkme_sandbox, capsys) -> None:
     for name in ("dags/trial_users.py", "members.py"):
         (folder / name).write_text(FILES[name].replace("http://127.0.0.1:8780", walkme_sandbox.url))
     writes = [line for line in LINES if line.endswith("> users.csv")]
@@ -50,7 +53,7 @@ def test_the_tutorial(folder: Path, walkme_sandbox, capsys) -> None:
 
     def run(write: str = "", **conf: object) -> str:
         subprocess.run(["bash", "-c", write], cwd=folder, check=True)
-        # Loaded for each run, as by a worker: a run renders the fields of its task once.
+        # Loaded for each run, as a worker does: a run renders the fields of its task once.
         (dag,) = dags.load(folder / "dags" / "trial_users.py").values()
         return str(dag.test(run_conf=conf).state)
 

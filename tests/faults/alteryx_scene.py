@@ -42,8 +42,8 @@ class AlteryxScene(Scene):
             run=lambda hook, group, people: hook.get_user_group(group),
             right=lambda group: len(group.members) == 2,
         ),
-        # Who was added by the request whose answer was lost is a member when it is repeated: a failure to the server,
-        # so the members are looked at.
+        # A user whom a request with a lost response added is a member when it is repeated, which the server reports
+        # as a failure, so the members are read.
         "add": Operation(
             "write",
             "alteryx.add_users",
@@ -111,13 +111,13 @@ class AlteryxScene(Scene):
             run=lambda hook, group, people: hook.delete_user_group(name=NAME, force_delete=True),
         ),
     }
-    # The answer to a create is an id as text, so any text is looked up: the list says whether there is a new group.
+    # The response to a create is an ID as text, so any text is checked: the list shows whether there is a new group.
     cells: ClassVar[Mapping[tuple[str, str], str | None]] = {
         (fault, "create"): "TLCLLL UnexpectedReply maybe" for fault in ("login page", "garbage", "JSON too deep")
     } | {
-        # A name that is taken is refused with 400, too.
+        # A name that is in use is refused with 400, too.
         ("400", "create"): "TLCL RejectedRequest",
-        # The removal of one user that fails does not prevent the others.
+        # A removal that fails does not prevent the others.
         ("404", "remove"): "<.> NotFound",
         ("405", "remove"): "<.> RejectedRequest",
         ("409", "remove"): "<.> Conflict",

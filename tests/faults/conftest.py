@@ -14,7 +14,7 @@ from tests.faults.scene import Scene  # noqa: E402
 
 @pytest.fixture
 def masked(monkeypatch) -> list[str]:
-    """What was masked. Airflow's own masker compiles all that it was ever told into one pattern, each time."""
+    """Return what was masked. Airflow's own masker compiles all secrets into one pattern each time."""
     told: list[str] = []
     monkeypatch.setattr("airflow.providers.common.compat.sdk.mask_secret", told.append)
     return told
@@ -22,7 +22,7 @@ def masked(monkeypatch) -> list[str]:
 
 @pytest.fixture
 def set_scene(request, masked) -> Callable[[type[Scene]], Scene]:
-    """Make a vendor's scene."""
+    """Return a vendor's scene."""
 
     def make(kind: type[Scene]) -> Scene:
         scene = kind(request.getfixturevalue(kind.fixture))
@@ -34,12 +34,12 @@ def set_scene(request, masked) -> Callable[[type[Scene]], Scene]:
 
 @pytest.fixture
 def scene(request, set_scene) -> Scene:
-    """The scene of the vendor that the test is parametrized with."""
+    """Return the scene of the vendor that the test is parametrized with."""
     made: Scene = set_scene(request.param)
     return made
 
 
 @pytest.fixture
 def new_hook(scene, monkeypatch) -> Callable[..., Any]:
-    """Make a hook on the scene's sandbox, with these extra fields of its connection."""
+    """Return a hook on the scene's sandbox, with these extra fields of its connection."""
     return lambda **extra: scene.hook(monkeypatch, **extra)

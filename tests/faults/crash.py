@@ -1,4 +1,4 @@
-"""A task that dies right before or right after one of its requests, in a child, and is run again."""
+"""Run a task in a child that dies right before or after one of its requests, and run it again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KILLED, DONE, FAILED = 9, 0, 1
 
 
 def killed(run: Callable[[], object], at: int, when: str) -> bool:
-    """Run it in a child that dies before its request number ``at`` leaves, or after it is answered; tell if it did."""
+    """Run in a child that dies before request ``at`` is sent or after its response; return whether it died."""
     child = os.fork()
     if not child:
         _run_and_die(run, at, when)

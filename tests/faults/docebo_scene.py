@@ -63,7 +63,7 @@ class DoceboScene(Scene):
             wanted="ab12345",
             run=lambda hook, group, people: hook.add_users(people, group_id=group),
         ),
-        # What a removal, a change and a deletion are answered is assumed, so nothing will do.
+        # The responses to a removal, a change and a deletion are assumed, so an empty one is accepted.
         "remove": Operation(
             "write",
             "docebo.remove_members",
@@ -120,7 +120,7 @@ class DoceboScene(Scene):
             run=lambda hook, group, people: hook.delete_group(name=NAME),
         ),
     }
-    # A path that is not there leads to the next form of the call; of an addition it is asked first whose the 404 is.
+    # A path that does not exist leads to the next form of the request; for an addition, the group is read first.
     cells: ClassVar[Mapping[tuple[str, str], str | None]] = {
         ("404", "create"): "TLCC NotFound",
         ("404 as HTML", "create"): "TLCC NotFound",
@@ -131,9 +131,10 @@ class DoceboScene(Scene):
         # Another process may be changing members, which Docebo refuses.
         ("409", "add"): "TAAA Conflict",
         ("409", "remove"): "TRRR Conflict",
-        # Names may repeat: what is done after the next run makes a second one, and nothing sent could prevent it.
+        # Names may repeat: a create that is carried out after the next run creates a second group, which cannot be
+        # prevented.
         ("done late", "create"): "TLCL VendorUnavailable maybe twins",
-        # The list may lag, names may repeat, and a create takes no id: so after a doubt it is not sent again.
+        # The list may lag, names may repeat, and a create has no ID: so a create of unknown outcome is not sent again.
         **{
             (fault, "create"): "TLCL VendorUnavailable maybe"
             for fault in (
@@ -141,7 +142,7 @@ class DoceboScene(Scene):
                 *("reset once", "reset always", "time-out once", "time-out always"),
             )
         },
-        # Once is then as good as always, but for 503, whose own row follows.
+        # Once is the same as always, except for 503, whose own row follows.
         **{(fault, "create"): None for fault in ("500 once", "502 as HTML once", "503 once")},
     }
     rows: ClassVar[list[Any]] = [

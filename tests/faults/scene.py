@@ -1,6 +1,6 @@
-"""What a vendor registers for the fault tests: its operations, the letters of its requests, and who is a member.
+"""What a vendor registers for the fault tests: its operations, the letters of its requests, and its members.
 
-Members are written as text, a character a person: "ab" are there before, "12345" are the people of the operation.
+Members are written as text, a character for a user: "ab" are members before, "12345" are the users of the operation.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ Members = str | None
 
 @dataclass(frozen=True)
 class Operation:
-    """One way to call a vendor, and the request of it that goes wrong.
+    """One method of a hook, and the request of it that the faults affect.
 
-    :param role: what kind of request that is: the table speaks of kinds.
-    :param endpoint: whose faults its rows are about.
-    :param healthy: the letters of a run in which nothing goes wrong; the first of the endpoint is the one struck.
-    :param before: the members before, None where there is no segment, as for the others.
-    :param first: the members when the request struck was carried out and no other.
-    :param run: does it, given the hook, what names the segment, and the people's ids.
-    :param lost: the letters where the request struck is carried out and its answer lost; None: it is sent again, and
-        that is all.
-    :param answer: what the request is answered: JSON, JSON that may be missing, or nothing.
-    :param right: whether the result is what it should be.
-    :param look: the requests by which it is looked at after a doubt, where they are not the scene's.
-    :param put: puts there what it begins with, where that is no segment; ``shown`` tells then who is in it.
+    :param role: The kind of that request, by which the table selects a cell.
+    :param endpoint: The endpoint whose faults affect the request.
+    :param healthy: The letters of a run without a fault; the first one of the endpoint is the faulty request.
+    :param before: The members before the operation; None, also in the other fields, where there is no segment.
+    :param first: The members after the faulty request alone was carried out.
+    :param run: Calls the method with the hook, the name or ID of the segment, and the IDs of the users.
+    :param lost: The letters where the faulty request is carried out and its response is lost; None if the request is
+        only repeated.
+    :param answer: The body of the response: JSON, JSON that may be missing, or none.
+    :param right: Returns whether the result of the method is right.
+    :param look: The requests that look up the outcome of an uncertain request, where they are not the scene's.
+    :param put: Creates what the operation begins with, where that is not a segment; ``shown`` then returns its members.
     """
 
     role: Role
@@ -57,28 +57,28 @@ class Operation:
 
 
 class Scene:
-    """One vendor: its sandbox, hooks on it, and what is true there."""
+    """One vendor: its sandbox, hooks on it, and the true members."""
 
     #: as errors name it
     vendor: ClassVar[str]
     fixture: ClassVar[str]
     #: a letter for each request, by endpoint, or by endpoint and action
     letters: ClassVar[dict[str | tuple[str, str], str]]
-    #: the requests by which a create looks whether it is there
+    #: the requests by which a create looks for the segment
     look: ClassVar[str] = "L"
     operations: ClassVar[dict[str, Operation]]
     #: further operations that are killed
     crashes: ClassVar[dict[str, Operation]] = {}
-    #: where this vendor differs from the table, by fault and operation; None: makes no sense for it
+    #: where this vendor differs from the table, by fault and operation; None: not applicable
     cells: ClassVar[Mapping[tuple[str, str], str | None]] = {}
     #: further rows, with cells by operation
     rows: ClassVar[list[Any]] = []
-    #: further fields of the connection; mostly two people in a request
+    #: further fields of the connection; mostly two users in a request
     extra: ClassVar[dict[str, Any]] = {"users_per_request": 2}
 
     #: of the connection to the sandbox, which the sandbox's fixture has set
     conn_id: ClassVar[str]
-    #: the sandbox's setting that holds the connection's login
+    #: the sandbox's setting with the connection's login
     login_setting: ClassVar[str] = "client_id"
 
     def __init__(self, sandbox: Any) -> None:
@@ -87,87 +87,87 @@ class Scene:
         self.connection: dict[str, Any] = json.loads(os.environ[f"AIRFLOW_CONN_{self.conn_id.upper()}"])
 
     def hook(self, monkeypatch: Any, **extra: object) -> Any:
-        """A new hook with fast retries and these extra fields."""
+        """Return a new hook with fast retries and these extra fields."""
         fields = {**self.connection["extra"], "retry": RETRY, **self.extra, **extra}
         monkeypatch.setenv("AIRFLOW_CONN_FAULTS", json.dumps({**self.connection, "extra": fields}))
         return self.new_hook("faults")
 
     def new_hook(self, conn_id: str) -> Any:
-        """A new hook of this connection."""
+        """Return a new hook of this connection."""
         raise NotImplementedError
 
     def start_over(self, operation: Operation) -> Any:
-        """Put the sandbox into the state that an operation begins with, and return what names the segment."""
+        """Put the sandbox into the state before an operation, and return what names the segment."""
         self.sandbox.reset(**{self.login_setting: self.connection["login"]})
         self.begin()
         return self.put_before(operation)
 
     def put_before(self, operation: Operation) -> Any:
-        """Put there what an operation begins with, and return what names it."""
+        """Create what an operation needs, and return what names it."""
         if operation.put is not None:
             return operation.put(self, operation.before or "")
         return self.nothing() if operation.before is None else self.put(operation.before)
 
     def begin(self) -> None:
-        """Set ``ids``: the people of the tests, as the vendor knows them."""
+        """Set ``ids``: the users of the tests, as the vendor knows them."""
         raise NotImplementedError
 
     def put(self, members: str) -> Any:
-        """Put the segment there, with these members, and return what names it."""
+        """Create the segment with these members, and return what names it."""
         raise NotImplementedError
 
     def shown(self) -> list[list[Any]]:
-        """The ids of the true members of each segment of the name."""
+        """Return the IDs of the true members of each segment of the name."""
         raise NotImplementedError
 
     def credentials(self) -> list[str]:
-        """What proves who calls, in every form in which it is sent."""
+        """Return the credentials, in every form in which they are sent."""
         login, password = self.connection["login"], self.connection["password"]
         return [password, base64.b64encode(f"{login}:{password}".encode()).decode()]
 
     def nothing(self) -> Any:
-        """What names a segment that is not there."""
+        """Return what names a segment that does not exist."""
         raise NotImplementedError
 
     def people(self, members: str) -> list[Any]:
-        """The ids of these people."""
+        """Return the IDs of these users."""
         return [self.ids[person] for person in members]
 
     def members(self, operation: Operation | None = None) -> list[str]:
-        """The true members of each segment of the name; a stranger shows as "!"."""
+        """Return the true members of each segment of the name; an unknown one is "!"."""
         names = {str(number): person for person, number in self.ids.items()}
         shown = operation.shown(self) if operation and operation.shown else self.shown()
         return ["".join(sorted(names.get(str(number), "!") for number in found)) for found in shown]
 
     def trace(self) -> str:
-        """The calls that the sandbox counted, a letter each; one without a letter is a "-"."""
+        """Return the requests that the sandbox counted, a letter each; one without a letter is a "-"."""
         return "".join(self.letter(call.endpoint, call.action) for call in self.sandbox.calls())
 
     @classmethod
     def struck(cls, operation: Operation) -> int:
-        """The place of the request that is struck in a healthy run."""
+        """Return the place of the struck request in a run without faults."""
         letters = [letter for key, letter in cls.letters.items() if operation.endpoint in (key, key[0])]
         return min(operation.healthy.index(letter) for letter in letters if letter in operation.healthy)
 
     def letter(self, endpoint: str, action: str | None) -> str:
-        """The letter of a request."""
+        """Return the letter of a request."""
         return self.letters.get((endpoint, action or "")) or self.letters.get(endpoint, "-")
 
-    def people_in(self, text: str) -> list[str]:
-        """Whose ids stand in a text, as they are or as JSON has them."""
+    def users_in(self, text: str) -> list[str]:
+        """Return the users whose IDs are in a text, as they are or as JSON has them."""
         forms = {form for number in map(str, self.ids.values()) for form in (number, json.dumps(number)[1:-1])}
         return sorted(form for form in forms if re.search(rf"(?<!\w){re.escape(form)}(?!\w)", text))
 
-    def without_people(self, path: str) -> str:
-        """A path of the sandbox's log, as errors show it."""
+    def without_users(self, path: str) -> str:
+        """Return a path of the sandbox's log, as errors show it."""
         people = {"{userId}", *map(str, self.ids.values())}
         return "/".join("{user}" if part in people else part for part in path.split("/"))
 
     def credentials_in(self, text: str, tokens: Iterable[str]) -> list[str]:
-        """Which credentials stand in a text."""
+        """Return the credentials in a text."""
         return [secret for secret in (*self.credentials(), *tokens) if secret in text]
 
 
 def as_list(expected: Members) -> list[str]:
-    """What :meth:`Scene.members` returns where there is one segment with these members, or none."""
+    """Return what :meth:`Scene.members` returns for one segment with these members, or for none."""
     return [] if expected is None else ["".join(sorted(expected))]

@@ -1,11 +1,13 @@
-"""Every fault that a vendor's API may meet, and what must become of each kind of request under it.
+"""The faults that a vendor's API may show, and the expected outcome of each kind of request under each fault.
 
-A cell says by which requests the operation ends, and how. ``<`` stands for the requests before the one that is struck,
-``.`` for that one, ``?`` for the look that a create takes in doubt, ``>`` for the requests after it, ``lost`` for those
-of an answer lost after the work; a capital letter is a request by its name in the vendor's scene. So "<..>" is a
-success after one repeat, and "<... VendorUnavailable maybe effect" a failure after three tries: the error; ``maybe``
-where it must say that the vendor may have carried the request out; ``effect`` where the vendor did carry out the first.
-Two more words for a success: ``emptied`` leaves a segment without members, ``twins`` come of work that is done late.
+A cell states which requests the operation sends and how it ends. ``<`` stands for the requests before the faulty one,
+``.`` for the faulty request, ``?`` for the lookup after a create whose outcome is uncertain, ``>`` for the requests
+after the faulty one, ``lost`` for those sent when the response is lost after the request was carried out; a capital
+letter is a request by its name in the vendor's scene. "<..>" is a success after one repeat;
+"<... VendorUnavailable maybe effect" is a failure after three attempts: the class of the error, then ``maybe`` if the
+error must say that the vendor may have carried out the request, and ``effect`` if the vendor carried out the first
+attempt. For a success, ``emptied`` means that the segment is left without members, and ``twins`` that a late request
+creates a second segment of the same name.
 """
 
 from __future__ import annotations
@@ -24,15 +26,16 @@ ELSEWHERE = "http://127.0.0.1:9/elsewhere"
 
 @dataclass(frozen=True)
 class Fault:
-    """One row: a fault, and a cell for each kind of request that it strikes.
+    """One row: a fault, and a cell for each kind of request that it affects.
 
-    :param kind: of the sandbox's faults, or REFUSED, or empty where ``strike`` does it.
-    :param cells: by role, or by role and answer; in a vendor's own rows, by operation.
-    :param status: that the errors must carry.
-    :param others: further faults, as (endpoint, kind, parameters); "list" is that of the operation of this name.
-    :param brief: the client decides, which all share: one vendor is tried with every operation, the others with one
-        that creates, one that writes and one that deletes.
-    :param slow: takes seconds.
+    :param kind: The kind of the sandbox's fault; or REFUSED, or empty where ``strike`` causes the fault.
+    :param cells: The cells by role, or by role and form of the response; in a vendor's own rows, by operation.
+    :param status: The HTTP status that the errors must have.
+    :param others: Further faults, as (endpoint, kind, parameters); "list" is the endpoint of the operation of this
+        name.
+    :param brief: The shared client handles the fault, so one vendor is tested with every operation, and the others
+        with one operation that creates, one that writes and one that deletes.
+    :param slow: The test takes seconds.
     """
 
     name: str
@@ -50,7 +53,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A cell, read."""
+    """A parsed cell."""
 
     calls: str
     error: type
@@ -84,19 +87,22 @@ def status(code: int, *, times: int | None = 1, **parameters: Any) -> dict[str, 
 ALWAYS: dict[str, Any] = {"times": None}
 HTML = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>"
 ROLES = ("token", "read", "create", "write", "delete")
-# Cells of faults that pass: repeated at once; repeated, but a create only after a look; and the work already done.
+# Cells of temporary faults: repeated at once; repeated, but a create only after a look; and carried out already.
 REPEATED = dict.fromkeys(ROLES, "<..>")
 LOOKED = REPEATED | {"create": "<.?.>"}
 DONE = REPEATED | dict.fromkeys(("create", "write", "delete"), "lost")
 
 
 def only(cells: dict[str, str], *roles: str) -> dict[str, str]:
-    """Some of the cells, where the role makes no difference or each takes its time."""
+    """Return some of the cells, for faults for which the role makes no difference or each takes its time."""
     return {role: cells[role] for role in roles}
 
 
 def each(error: str, calls: str, **others: str) -> dict[str, str]:
-    """Cells of a fault that ends each operation; errors of the token never say ``maybe``, and a read has no effect."""
+    """Return the cells of a fault that ends each operation.
+
+    Errors of the token never say ``maybe``, and a read has no effect.
+    """
     cells = dict.fromkeys(ROLES, f"{calls} {error}")
     cells["token"] = f"{calls} {error.removesuffix(' effect').removesuffix(' maybe')}"
     cells["read"] = f"{calls} {error.removesuffix(' effect')}"
@@ -104,23 +110,23 @@ def each(error: str, calls: str, **others: str) -> dict[str, str]:
 
 
 def at_once(error: str, **others: str) -> dict[str, str]:
-    """Cells of a fault that ends each operation at the first request struck."""
+    """Return the cells of a fault that ends each operation at the first struck request."""
     return each(error, "<.", **others)
 
 
 def at_last(error: str, **others: str) -> dict[str, str]:
-    """Cells of a fault that ends each operation after three tries, a create after a look each."""
+    """Return the cells of a fault that ends each operation after three tries, a create after a look each."""
     return each(error, "<...", **{"create": f"<.?.?.? {error}", **others})
 
 
 def unreadable(**others: str) -> dict[str, str]:
-    """Cells of a 2xx answer that cannot be read although the work is done: a create looks; who needs none succeeds."""
+    """Return the cells of an unreadable 2xx response to an executed request: a create looks for the segment."""
     done = at_once("UnexpectedReply maybe effect", create="lost")
     return done | {"write none": "<.>", "delete none": "<.>"} | others
 
 
 def nonsense(**others: str) -> dict[str, str]:
-    """Cells of a 2xx answer that says nothing of use, with nothing done."""
+    """Return the cells of a 2xx response without a result to a request that was not carried out."""
     return at_once("UnexpectedReply maybe", read="<. UnexpectedReply", create="<.??? UnexpectedReply maybe") | others
 
 
@@ -133,7 +139,7 @@ TABLE = [
     Fault("400", "status", status(400, **ALWAYS), status=400,
           cells=at_once("RejectedRequest", token="<. AuthenticationError"), brief=True),
     Fault("403", "status", status(403, **ALWAYS), status=403, cells=at_once("PermissionDenied"), brief=True),
-    # What is there and "not found" was not deleted: the address is wrong, or a gateway speaks.
+    # "Not found" for an existing segment is not a deletion: the address is wrong, or a gateway responds.
     Fault("404", "status", status(404, **ALWAYS), status=404, cells=at_once("NotFound", delete="<.? NotFound")),
     Fault("404 as HTML", "html", {"status": 404, **ALWAYS}, status=404,
           cells=at_once("NotFound", delete="<.? NotFound"), brief=True),
@@ -172,7 +178,7 @@ TABLE = [
     Fault("503 beyond the cap", "status", status(503, headers={"Retry-After": "3"}, **ALWAYS), status=503,
           retry_after=3.0,
           cells=at_once("VendorUnavailable maybe", create="<.? VendorUnavailable maybe"), brief=True),
-    # The network; "late" is work that is done an hour after its connection broke
+    # The network; "late" is a request that is carried out an hour after its connection broke
     Fault("refused once", REFUSED, {}, cells=dict.fromkeys(ROLES, "<.>"), brief=True),
     Fault("refused always", REFUSED, ALWAYS, cells=dict.fromkeys(ROLES, "< VendorUnavailable"), brief=True),
     Fault("reset once", "reset", {}, cells=LOOKED, brief=True),
@@ -194,7 +200,7 @@ TABLE = [
     Fault("time-out once after the effect", "hang", {"effect": True}, timeout=0.5,
           cells=only(DONE, "create", "write"), brief=True),
     Fault("time-out always", "hang", ALWAYS, timeout=0.5, slow=True, cells=at_last("VendorUnavailable maybe")),
-    # Answers that cannot be read
+    # Unreadable responses
     Fault("truncated JSON", "truncate", ALWAYS, status=200, cells=unreadable()),
     Fault("wrong content type", "wrong_content_type", ALWAYS, status=200, cells=unreadable(), brief=True),
     Fault("empty body", "empty_body", ALWAYS, status=200,

@@ -1,4 +1,4 @@
-"""Every operation, killed between any two of its requests, and then run again."""
+"""Every operation, killed between any two of its requests, and then repeated."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ KILLS = [
 
 
 @pytest.mark.parametrize(("scene", "operation"), KILLS, indirect=["scene"])
-def test_run_again_after_a_kill(scene, operation, new_hook):
-    """It ends as if nothing had happened: one segment, and exactly the members that are wanted."""
+def test_an_operation_that_is_killed_between_requests_succeeds_when_it_is_repeated(scene, operation, new_hook):
+    """It ends as without the kill: one segment with exactly the wanted members."""
     run_again_after_each_kill(scene, operation, new_hook)

@@ -1,4 +1,4 @@
-"""Docebo's own faults: calls that exist in one form only, work in the background, failures in a success."""
+"""Faults of Docebo: requests that exist in one form only, background jobs, failures within a success."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def answer(scene, endpoint, body, **parameters):
 
 @pytest.mark.parametrize("status", [404, 405])
 @pytest.mark.parametrize(("form", "calls"), [("assign_users", "A"), ("put_users", "AA"), ("post_users", "AAA")])
-def test_the_form_of_the_call_is_found_out_once(scene, new_hook, form, calls, status):
-    """Of a 404 it is asked once whether it is the group's."""
+def test_the_form_of_the_add_request_is_found_once(scene, new_hook, form, calls, status):
+    """After a 404, the group is read once, because the 404 may be that of the group."""
     group = scene.put("ab")
     scene.sandbox.settings(add_forms=[form], missing_route_status=status)
     new_hook().add_users(scene.people("123"), group_id=group)
@@ -31,7 +31,7 @@ def test_the_form_of_the_call_is_found_out_once(scene, new_hook, form, calls, st
     assert scene.members() == ["12345ab"]
 
 
-def test_a_form_that_is_gone_is_found_anew(scene, new_hook):
+def test_another_form_of_the_add_request_is_found_when_the_known_one_disappears(scene, new_hook):
     group = scene.put("ab")
     new_hook().add_users(scene.people("12"), group_id=group)
     scene.sandbox.settings(add_forms=["post_users"])
@@ -39,7 +39,7 @@ def test_a_form_that_is_gone_is_found_anew(scene, new_hook):
     assert scene.members() == ["12345ab"]
 
 
-def test_a_group_that_is_gone_is_not_taken_for_a_form_that_is_not_there(scene, new_hook):
+def test_a_deleted_group_is_not_taken_for_a_missing_form_of_the_add_request(scene, new_hook):
     group = scene.put("ab")
     scene.sandbox.delete_group(group)
     with pytest.raises(NotFound) as caught:
@@ -50,14 +50,14 @@ def test_a_group_that_is_gone_is_not_taken_for_a_form_that_is_not_there(scene, n
 
 @pytest.mark.parametrize("spelling", ["singular", "plural"])
 @pytest.mark.parametrize("status", [404, 405])
-def test_a_create_finds_its_path(scene, new_hook, spelling, status):
+def test_the_path_for_creations_is_found_by_the_first_creation(scene, new_hook, spelling, status):
     scene.sandbox.settings(create_paths=spelling, missing_route_status=status)
     new_hook().create_group(NAME, scene.people("12345"))
     assert scene.trace() == ("TLCAAA" if spelling == "singular" else "TLCCAAA")
     assert scene.members() == ["12345"]
 
 
-def test_a_create_whose_other_path_loses_the_answer_makes_one(scene, new_hook):
+def test_a_creation_at_the_second_path_whose_response_is_lost_creates_one_group(scene, new_hook):
     scene.sandbox.settings(create_paths="plural")
     scene.sandbox.fault("docebo.create_group", "lost", skip=1)
     new_hook().create_group(NAME, scene.people("12345"))
@@ -65,7 +65,7 @@ def test_a_create_whose_other_path_loses_the_answer_makes_one(scene, new_hook):
 
 
 @pytest.mark.parametrize("kind", ["lost", "reset_mid_body"])
-def test_a_create_whose_answer_is_lost_and_list_lags_makes_one(scene, new_hook, kind):
+def test_a_creation_whose_response_is_lost_while_the_list_lags_creates_one_group(scene, new_hook, kind):
     scene.sandbox.settings(list_lag=600)
     scene.sandbox.fault("docebo.create_group", kind)
     with pytest.raises(VendorUnavailable, match="Run the task again: it looks first") as caught:
@@ -77,8 +77,8 @@ def test_a_create_whose_answer_is_lost_and_list_lags_makes_one(scene, new_hook, 
     assert scene.members() == ["12345"]
 
 
-def test_the_token_is_refused_after_a_lost_answer_to_a_deletion(scene, new_hook):
-    """A 404 of the token endpoint says nothing of the group, whatever was sent before."""
+def test_a_404_of_the_token_after_a_lost_response_to_a_deletion_is_an_error(scene, new_hook):
+    """A 404 of the token endpoint says nothing about the group, whatever was sent before."""
     group = scene.put("ab")
     scene.sandbox.fault("docebo.delete_group", "status", status=500)
     scene.sandbox.fault("docebo.delete_group", "status", status=401)
@@ -90,7 +90,7 @@ def test_the_token_is_refused_after_a_lost_answer_to_a_deletion(scene, new_hook)
 
 
 @pytest.mark.parametrize("if_missing", ["skip", "fail"])
-def test_a_number_that_has_no_group_is_missing_but_not_if_the_token_is(scene, new_hook, if_missing):
+def test_an_old_id_without_a_group_is_missing_but_a_404_of_the_token_is_an_error(scene, new_hook, if_missing):
     hook = new_hook()
     if if_missing == "skip":
         assert hook.delete_group(group_id=99_999).outcome == "missing"
@@ -104,12 +104,12 @@ def test_a_number_that_has_no_group_is_missing_but_not_if_the_token_is(scene, ne
 
 
 @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 503}])
-def test_a_number_that_has_no_group_was_not_deleted_by_a_look_that_failed_first(scene, new_hook, fault):
+def test_an_old_id_without_a_group_is_missing_after_a_failed_conversion(scene, new_hook, fault):
     scene.sandbox.fault("docebo.get_new_id", "status", **fault)
     assert new_hook().delete_group(group_id=99_999).outcome == "missing"
 
 
-def test_work_in_the_background_is_told(scene, new_hook):
+def test_a_change_in_the_background_is_reported(scene, new_hook):
     group = scene.put("ab")
     scene.sandbox.settings(background_threshold=1)
     change = new_hook().add_users(scene.people("12345"), group_id=group)
@@ -131,7 +131,7 @@ def test_work_in_the_background_is_told(scene, new_hook):
     ],
 )
 @pytest.mark.parametrize("endpoint", [ADD, REMOVE])
-def test_a_failure_in_a_success_is_a_failure(scene, new_hook, endpoint, data):
+def test_a_failure_with_status_200_is_an_error(scene, new_hook, endpoint, data):
     group, hook = scene.put("ab"), new_hook()
     change = hook.add_users if endpoint == ADD else hook.remove_users
     answer(scene, endpoint, {"data": data, "version": "1.0.0", "_links": []})
@@ -141,7 +141,7 @@ def test_a_failure_in_a_success_is_a_failure(scene, new_hook, endpoint, data):
 
 
 @pytest.mark.parametrize("endpoint", [ADD, REMOVE])
-def test_why_rows_failed_is_told_without_people(scene, new_hook, endpoint):
+def test_the_reasons_of_failed_rows_are_named_without_users(scene, new_hook, endpoint):
     group, hook, people = scene.put("ab"), new_hook(), scene.people("12")
     messages = [f"User {people[0]} is locked.", f"User {people[1]} is locked.", ["ada@example.com", "is unknown"], None]
     rows = [{"row_index": index, "success": False, "message": message} for index, message in enumerate(messages)]
@@ -153,11 +153,11 @@ def test_why_rows_failed_is_told_without_people(scene, new_hook, endpoint):
     assert told.count("User [user id] is locked") == 1
     assert "is unknown" in told
     assert "ada@" not in told
-    assert scene.people_in(told) == []
+    assert scene.users_in(told) == []
 
 
 @pytest.mark.parametrize("body", [{"data": "ok"}, {"data": [7]}, {"data": 7}, [], {}, "ok"])
-def test_an_answer_to_an_addition_that_says_nothing_is_no_success(scene, new_hook, body):
+def test_a_response_to_an_addition_without_a_result_is_an_error(scene, new_hook, body):
     group = scene.put("ab")
     answer(scene, ADD, body)
     with pytest.raises(UnexpectedReply) as caught:
@@ -165,7 +165,7 @@ def test_an_answer_to_an_addition_that_says_nothing_is_no_success(scene, new_hoo
     assert caught.value.maybe_done
 
 
-def test_two_of_one_name_are_refused(scene, new_hook):
+def test_two_groups_of_one_name_are_refused(scene, new_hook):
     scene.put("ab")
     scene.put("ab")
     with pytest.raises(Conflict, match="has 2 groups"):
@@ -173,7 +173,7 @@ def test_two_of_one_name_are_refused(scene, new_hook):
     assert scene.members() == ["ab", "ab"]
 
 
-def test_a_change_beside_another_one_waits_and_says_how_to_avoid_it(scene, new_hook):
+def test_a_change_that_conflicts_with_another_one_is_repeated_and_then_names_the_remedy(scene, new_hook):
     group = scene.put("ab")
     scene.sandbox.fault(ADD, "status", status=409)
     new_hook().add_users(scene.people("12"), group_id=group)

@@ -1,4 +1,4 @@
-"""What becomes of every operation under every fault: success or the right error, its calls, the true members."""
+"""The outcome of every operation under every fault: success or the right error, its requests, the true members."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rows() -> Iterator[Any]:
 
 
 def shared(scene: type[Scene], fault: Fault) -> Iterator[Any]:
-    """A row of the common table for one vendor."""
+    """Yield a row of the common table for one vendor."""
     brief = fault.brief and scene is not SCENES[0]
     had = {"token", "read"} if brief else set()
     for name, operation in scene.operations.items():
@@ -45,14 +45,14 @@ def row(scene: type[Scene], fault: Fault, name: str, cell: str) -> Any:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port of our own on which nobody listens."""
+    """Return a port on which nothing listens."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
 
 
 def strike(fault: Fault, operation: Operation, scene: Scene, patch: pytest.MonkeyPatch, port: int) -> None:
-    """Put the fault in force for the operation's endpoint."""
+    """Set the fault for the operation's endpoint."""
     if fault.name == "oversized":
         patch.setattr(transport, "MAX_BODY", 10_000)
     if fault.strike is not None:
@@ -68,7 +68,7 @@ def strike(fault: Fault, operation: Operation, scene: Scene, patch: pytest.Monke
 
 
 def refuse(at: int, times: int | None, patch: pytest.MonkeyPatch, port: int) -> None:
-    """Let the host refuse the connection for the request at this place: once, or from then on."""
+    """Let the host refuse the connection of the request at this place: once, or from then on."""
     send, sent = Transport.send, [0]
 
     def misled(self: Transport, call: Any, url: str, **request: Any) -> Any:
@@ -81,8 +81,10 @@ def refuse(at: int, times: int | None, patch: pytest.MonkeyPatch, port: int) -> 
 
 
 @pytest.mark.parametrize(("scene", "fault", "name", "cell"), list(rows()), indirect=["scene"])
-def test_fault(scene, fault, name, cell, new_hook, masked, monkeypatch, closed_port, caplog):
-    """Success or the right error, by the right calls; the true members; and a second run mends what failed."""
+def test_each_operation_under_each_fault_ends_with_the_expected_outcome(
+    scene, fault, name, cell, new_hook, masked, monkeypatch, closed_port, caplog
+):
+    """The error is the right one after the right requests; the members are right; a second run repairs what failed."""
     caplog.set_level("DEBUG")
     operation = scene.operations[name]
     expected = Outcome.read(cell, operation, type(scene))
@@ -115,18 +117,18 @@ def test_fault(scene, fault, name, cell, new_hook, masked, monkeypatch, closed_p
         assert sorted(scene.members(operation)) == sorted(wanted + late)
     assert hook.client._used_tokens <= set(masked)
     told = "".join(traceback.format_exception(error))
-    assert scene.people_in(told + logged(caplog, but="urllib3")) == []
+    assert scene.users_in(told + logged(caplog, but="urllib3")) == []
     assert scene.credentials_in(told + logged(caplog), hook.client._used_tokens) == []
 
 
 def logged(caplog: pytest.LogCaptureFixture, but: str = " ") -> str:
-    """What was logged; not by the tests' own calls to the sandbox, and not by the loggers whose name begins so."""
+    """Return what was logged, without the tests' own requests to the sandbox and the loggers whose name begins so."""
     lines = [caplog.handler.format(record) for record in caplog.records if not record.name.startswith(but)]
     return "\n".join(line for line in lines if "/_sandbox/" not in line)
 
 
 def check_fields(error: VendorError, fault: Fault, operation: Operation, scene: Scene, *, maybe_done: bool) -> None:
-    """The message names vendor, connection, method and path and nobody; the fields are what the vendor said."""
+    """Check that the message has vendor, connection, method and path and no user, and check the fields."""
     assert (error.retry_after, error.maybe_done) == (fault.retry_after, maybe_done)
     assert error.vendor == scene.vendor
     assert error.vendor in str(error)
@@ -135,7 +137,7 @@ def check_fields(error: VendorError, fault: Fault, operation: Operation, scene: 
     struck = [call for call in scene.sandbox.calls() if call.endpoint == operation.endpoint]
     said = (error.method, error.path, error.status, error.request_id)
     if fault.status is None:
-        assert not struck or said in [(call.method, scene.without_people(call.path), None, None) for call in struck]
+        assert not struck or said in [(call.method, scene.without_users(call.path), None, None) for call in struck]
     else:
-        assert said in [(call.method, scene.without_people(call.path), call.status, call.request_id) for call in struck]
+        assert said in [(call.method, scene.without_users(call.path), call.status, call.request_id) for call in struck]
         assert str(error.status)[0] == str(fault.status)[0]

@@ -1,4 +1,4 @@
-"""WalkMe's own ways to be killed: a GUID that must be found, a segment that is emptied, and many people."""
+"""Kills that only WalkMe has: a GUID that must be looked up, a segment that is emptied, and many users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("scene", [WalkMeScene], indirect=True, ids=
 
 
 @pytest.mark.parametrize("guid_in", ["location", "external_id_only", "none"])
-def test_a_killed_create_whose_guid_must_be_found_goes_on(scene, new_hook, guid_in):
+def test_a_killed_create_whose_guid_must_be_looked_up_is_continued(scene, new_hook, guid_in):
     healthy = "TLCAA" if guid_in == "location" else "TLCLAA"
 
     def put(scene: WalkMeScene, members: str) -> str:
@@ -28,7 +28,7 @@ def test_a_killed_create_whose_guid_must_be_found_goes_on(scene, new_hook, guid_
     run_again_after_each_kill(scene, replace(CREATE, healthy=healthy, put=put), new_hook)
 
 
-def test_a_killed_delete_that_empties_is_completed(scene, new_hook):
+def test_a_killed_delete_that_empties_the_segment_is_completed(scene, new_hook):
     def put(scene: WalkMeScene, members: str) -> str:
         scene.sandbox.settings(delete_supported="route_404")
         return scene.put(members)
@@ -37,8 +37,8 @@ def test_a_killed_delete_that_empties_is_completed(scene, new_hook):
     run_again_after_each_kill(scene, replace(delete, healthy="TLDLO", put=put, wanted=""), new_hook)
 
 
-def test_an_override_is_never_more_than_one_request(scene, new_hook):
-    """Each request of an override replaces all members: with several, only the last one's people would be left."""
+def test_an_override_of_more_than_one_request_is_refused(scene, new_hook):
+    """Each request of an override replaces all members: of several, only the last one's users would be left."""
     scene.put("ab")
     people = scene.people("12345")
     for run in (
@@ -52,8 +52,8 @@ def test_an_override_is_never_more_than_one_request(scene, new_hook):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("at", [3, pytest.param(4, marks=pytest.mark.slow), pytest.param(5, marks=pytest.mark.slow)])
-def test_sixty_thousand_people_survive_a_kill(scene, new_hook, at, when):
-    """The real limit of 25,000 a request: TLCAA."""
+def test_a_create_of_sixty_thousand_users_that_is_killed_is_continued(scene, new_hook, at, when):
+    """With the real limit of 25,000 users a request: TLCAA."""
 
     def run():
         return new_hook(users_per_request=25_000).create_segment(NAME, CROWD)

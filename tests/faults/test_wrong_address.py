@@ -1,4 +1,4 @@
-"""A 404 may come of a wrong address or a gateway: that is no sign that anything is missing."""
+"""A 404 may come from a wrong address or a gateway: it does not prove that a segment is missing."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ DELETES = [
 
 @pytest.mark.parametrize(("scene", "operation", "struck"), DELETES, indirect=["scene"])
 @pytest.mark.parametrize("kind", ["status", "html"])
-def test_a_404_on_the_way_to_a_deletion_is_an_error(scene, operation, struck, kind, new_hook):
-    """Neither "missing" nor "deleted": nothing was asked of the segment itself."""
+def test_a_404_before_the_request_of_a_deletion_is_an_error(scene, operation, struck, kind, new_hook):
+    """The outcome is neither "missing" nor "deleted", because no response about the segment itself was received."""
     key = scene.put_before(operation)
     scene.sandbox.fault(scene.operations[struck].endpoint, kind, status=404, times=None)
     with pytest.raises(NotFound, match="'faults'"):

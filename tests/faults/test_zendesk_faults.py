@@ -1,4 +1,4 @@
-"""Zendesk's own faults: warnings in a header, jobs that fill all places, people whom an answer does not show."""
+"""Faults of Zendesk: warnings in a header, too many jobs, users whom a response does not show."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def segment_of(scene, number, **fields):
 
 
 @pytest.mark.parametrize("strict", [True, False])
-def test_a_warning_of_what_was_dropped(scene, new_hook, strict, caplog):
+def test_a_dropped_field_is_an_error_or_a_warning_without_users(scene, new_hook, strict, caplog):
     segment = scene.put("ab")
     body = segment_of(scene, segment, added_user_ids=scene.people("ab12345"))
     headers = {"x-zendesk-api-warn": f'{{"unpermitted_keys": ["added_ids"]}} for {scene.ids["1"]}'}
@@ -39,26 +39,26 @@ def test_a_warning_of_what_was_dropped(scene, new_hook, strict, caplog):
         with pytest.raises(UnexpectedReply, match=r"added_ids.*'faults'") as caught:
             hook.add_users(scene.people("12345"), user_segment_id=segment)
         assert caught.value.maybe_done
-        assert scene.people_in(str(caught.value)) == []
+        assert scene.users_in(str(caught.value)) == []
     else:
         hook.add_users(scene.people("12345"), user_segment_id=segment)
         assert "added_ids" in caplog.text
         told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-        assert scene.people_in("".join(told)) == []
+        assert scene.users_in("".join(told)) == []
 
 
 @pytest.mark.parametrize("who", ["ab", "ab1234", ""])
-def test_people_whom_the_answer_lacks_are_an_error(scene, new_hook, who):
+def test_a_response_that_lacks_added_users_is_an_error(scene, new_hook, who):
     segment = scene.put("ab")
     body = segment_of(scene, segment, added_user_ids=scene.people(who))
     scene.sandbox.fault(UPDATE, "status", status=200, body=body)
     with pytest.raises(UnexpectedReply, match="lacks") as caught:
         new_hook().add_users(scene.people("12345"), user_segment_id=segment)
     assert caught.value.maybe_done
-    assert scene.people_in(str(caught.value)) == []
+    assert scene.users_in(str(caught.value)) == []
 
 
-def test_people_who_are_still_there_after_a_removal_are_an_error(scene, new_hook):
+def test_a_response_that_still_has_removed_users_is_an_error(scene, new_hook):
     segment = scene.put("ab1")
     body = segment_of(scene, segment, added_user_ids=scene.people("ab1"))
     scene.sandbox.fault(UPDATE, "status", status=200, body=body)
@@ -66,8 +66,8 @@ def test_people_who_are_still_there_after_a_removal_are_an_error(scene, new_hook
         new_hook().remove_users(scene.people("1"), user_segment_id=segment)
 
 
-def test_nobody_is_changed_where_the_people_are_not_shown(scene, new_hook):
-    """Whoever is not sent again would be removed."""
+def test_a_change_is_refused_if_zendesk_does_not_show_the_users(scene, new_hook):
+    """A user who is not sent again would be removed."""
     segment = scene.put("ab")
     scene.sandbox.settings(absent_fields=["added_user_ids"])
     for change in (new_hook().add_users, new_hook().remove_users):
@@ -77,7 +77,7 @@ def test_nobody_is_changed_where_the_people_are_not_shown(scene, new_hook):
 
 
 @pytest.mark.parametrize("shown", ["all", {"1": 1}, [None], ["x"], 7])
-def test_people_of_another_form_are_not_taken_for_nobody(scene, new_hook, shown):
+def test_an_invalid_list_of_users_is_not_taken_for_an_empty_one(scene, new_hook, shown):
     segment = scene.put("ab")
     scene.sandbox.fault(
         "zendesk.get_segment", "status", status=200, body=segment_of(scene, segment, added_user_ids=shown), times=None
@@ -87,7 +87,7 @@ def test_people_of_another_form_are_not_taken_for_nobody(scene, new_hook, shown)
     assert scene.members() == ["ab"]
 
 
-def test_no_write_where_nothing_changes(scene, new_hook):
+def test_a_change_without_effect_writes_nothing(scene, new_hook):
     segment = scene.put("ab12345")
     new_hook().add_users(scene.people("12345"), user_segment_id=segment)
     assert scene.trace() == "TG"
@@ -95,7 +95,7 @@ def test_no_write_where_nothing_changes(scene, new_hook):
     assert scene.trace() == "TG" + "L"
 
 
-def test_a_job_waits_for_a_place(scene, new_hook, monkeypatch):
+def test_a_job_waits_for_a_free_place(scene, new_hook, monkeypatch):
     monkeypatch.setattr(zendesk_jobs, "INTERVAL", 0.01)
     scene.sandbox.fault("zendesk.update_users", "status", status=429, body=TOO_MANY, times=4)
     update = new_hook().update_users(scene.people("12345"), {"tags": ["fault-tag"]})
@@ -103,7 +103,7 @@ def test_a_job_waits_for_a_place(scene, new_hook, monkeypatch):
     assert len(update.jobs) == 1
 
 
-def test_a_job_waits_no_longer_than_the_connection_says(scene, new_hook, monkeypatch):
+def test_a_job_waits_for_a_free_place_as_long_as_the_connection_allows(scene, new_hook, monkeypatch):
     monkeypatch.setattr(zendesk_jobs, "INTERVAL", 0.01)
     scene.sandbox.fault("zendesk.update_users", "status", status=429, body=TOO_MANY, times=None)
     retry = {"max_attempts": 2, "base_delay": 0.01, "max_delay": 0.02, "max_total": 0.5, "retry_after_cap": 2}
@@ -111,7 +111,7 @@ def test_a_job_waits_no_longer_than_the_connection_says(scene, new_hook, monkeyp
         new_hook(retry=retry).update_users(scene.people("12345"), {"tags": ["fault-tag"]})
 
 
-def test_a_job_that_fails_for_some_is_told_by_reason(scene, new_hook):
+def test_failed_users_of_a_job_are_counted_by_reason(scene, new_hook):
     people = scene.people("12345")
     scene.sandbox.settings(failing_user_ids=people[:2])
     update = new_hook().update_users(people, {"tags": ["fault-tag"]})
@@ -119,10 +119,10 @@ def test_a_job_that_fails_for_some_is_told_by_reason(scene, new_hook):
     (job,) = new_hook().get_job_statuses([update.jobs[0].job_id])
     assert job.finished
     assert sum(job.failed.values()) == 2
-    assert scene.people_in(job.model_dump_json()) == []
+    assert scene.users_in(job.model_dump_json()) == []
 
 
-def test_a_refusal_of_a_rule_is_told_with_its_field(scene, new_hook):
+def test_the_error_for_a_rejected_rule_names_its_field(scene, new_hook):
     body = {"errors": {"user_type": ["value is invalid; must be either staff or signed_in_users"]}}
     scene.sandbox.fault("zendesk.create_segment", "status", status=400, body=body)
     with pytest.raises(RejectedRequest, match=r"user_type.*must be either"):

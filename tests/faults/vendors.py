@@ -1,4 +1,4 @@
-"""The vendors under test; a new one registers its scene here."""
+"""The vendors under test; register a new one's scene here."""
 
 from __future__ import annotations
 

@@ -123,17 +123,17 @@ class WalkMeScene(Scene):
             run=lambda hook, guid, people: hook.delete_segment(name=NAME),
         ),
     }
-    # Deleting is not published: these mean that WalkMe cannot, and the segment is emptied.
+    # The deletion is not published: these mean that WalkMe has none, and the segment is emptied.
     cells: ClassVar[Mapping[tuple[str, str], str | None]] = {
         ("400", "delete"): "TDO emptied",
         ("404", "delete"): "TDLO emptied",
         ("404 as HTML", "delete"): "TDLO emptied",
         ("405", "delete"): "TDO emptied",
         ("501", "delete"): "TDO emptied",
-        # A list without segments may be spelled so.
+        # A list without segments may be returned so.
         ("JSON null", "list"): "<.>",
         ("204 for nothing", "list"): "<.>",
-        # The first people went with the create, and nothing says that they did not.
+        # The first users were sent with the create, and may have been added.
         ("empty body", "create"): "TLCLAA",
         # Each takes its time.
         ("time-out once", "remove"): None,

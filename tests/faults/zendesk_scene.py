@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 from tests.faults.scene import NAME, OTHERS, PEOPLE, Operation, Scene
 from tests.faults.table import Fault, status
 
-# Operations that read who was added, and write all of them.
+# Operations that read the added users, and write all of them.
 ADDED = ("add", "remove")
-# The table's faults by what they mean for those, and for a create: nothing is done and the vendor says so, nothing is
-# done but that is not known, the work is done and its answer lost, and nothing is ever done.
+# The table's faults for these operations and for a create: not carried out, and the vendor says so; not
+# carried out, but unknown; carried out with a lost response; and never carried out.
 WAITING = (
     "408 once", "429 with seconds", "429 with a date", "429 without Retry-After", "429 as plain text",
 )  # fmt: skip
@@ -36,7 +36,7 @@ def _tag(scene: ZendeskScene, members: str) -> int:
 
 
 def _tagged(scene: ZendeskScene) -> list[list[int]]:
-    """Who has the tag when every background job is done."""
+    """Return the users who have the tag when every background job is done."""
     scene.sandbox.advance(60)
     return [[user.id for user in scene.sandbox.iter_users() if "fault-tag" in user.tags]]
 
@@ -44,7 +44,7 @@ def _tagged(scene: ZendeskScene) -> list[list[int]]:
 class ZendeskScene(Scene):
     """Token, List, Get, Create, Update, Delete; a tag added (V), removed (X), shown (W); many users (B).
 
-    What a segment in use is looked for in: sections, topics, articles.
+    The places where a segment in use is searched: sections, topics, articles.
     """
 
     vendor, fixture = "Zendesk", "zendesk_sandbox"
@@ -176,22 +176,23 @@ class ZendeskScene(Scene):
         ),
     }
     cells: ClassVar[Mapping[tuple[str, str], str | None]] = {
-        # Any refusal of a deletion may mean that the segment is in use, so it is looked for where.
+        # Any refusal of a deletion may mean that the segment is in use, so its use is searched.
         **{(fault, "delete"): "TGDsta Conflict" for fault in ("400", "405", "409", "413", "418")},
         ("403", "delete"): "TGDsta PermissionDenied",
-        # Other people's jobs may fill all places; waiting for that has a test of its own.
+        # Jobs of other clients may use all places; waiting for a place is tested separately.
         ("429 always", "many"): None,
-        # An answer without tags leads to a look at them.
+        # A response without tags is followed by a read of them.
         ("JSON null", "tag"): "TVW UnexpectedReply maybe",
         ("204 for nothing", "tag"): "TVW UnexpectedReply maybe",
-        # Names may repeat: a create that may still be under way is not sent again. What is done later than Airflow's
-        # next try makes a second one, and nothing could prevent it.
+        # Names may repeat: a create that may be under way is not sent again. One that is carried out later than
+        # Airflow's next try creates a second segment, which cannot be prevented.
         ("done late", "create"): f"{IN_DOUBT} twins",
         **dict.fromkeys(((fault, "create") for fault in ("reset once", "time-out once", *ALWAYS)), IN_DOUBT),
-        # These are of success; a row of our own has the status.
+        # These are the words of a success; a row of this vendor has the status.
         **dict.fromkeys((fault, "create") for fault in ("500 once", "502 as HTML once", "503 once")),
         **dict.fromkeys(((fault, "create") for fault in SHAPELESS), "<.? UnexpectedReply maybe"),
-        # Who was added is read again before each repeat: it may be done, or changed by somebody else.
+        # The added users are read again before each repeat: the change may be done, or another client may have changed
+        # them.
         **dict.fromkeys(((fault, name) for fault in WAITING + PASSING + ("done late",) for name in ADDED), "<.G."),
         **dict.fromkeys(((fault, name) for fault in DONE for name in ADDED), "<.G"),
         **dict.fromkeys(((fault, name) for fault in ALWAYS for name in ADDED), "<.G.G. VendorUnavailable maybe"),

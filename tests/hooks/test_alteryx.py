@@ -1,4 +1,4 @@
-"""The Alteryx Server hook's methods, over a socket, against the sandbox."""
+"""Tests of the Alteryx Server hook against the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ connect = connections.alteryx
 
 @pytest.fixture
 def hook(connect):
-    """A hook that adds at most ten users a request."""
+    """Return a hook that adds at most ten users per request."""
     return connect(users_per_request=10)
 
 
@@ -57,7 +57,7 @@ def test_a_create_adds_the_users_in_requests_of_the_limit(connect, alteryx_sandb
 
 
 @pytest.mark.parametrize("existing", ["reported", "silent", "counted"])
-def test_creating_twice_makes_one_and_members_again_are_no_failure(hook, alteryx_sandbox, people, existing):
+def test_a_repeated_create_reuses_the_group_and_accepts_users_who_are_members(hook, alteryx_sandbox, people, existing):
     alteryx_sandbox.settings(existing_member=existing)
     first = hook.create_user_group("Analysts", people[:5])
     second = hook.create_user_group("Analysts", people)
@@ -67,7 +67,7 @@ def test_creating_twice_makes_one_and_members_again_are_no_failure(hook, alteryx
     assert alteryx_sandbox.members("Analysts") == set(people)
 
 
-def test_update_makes_role_and_members_exactly_these(hook, alteryx_sandbox, people):
+def test_a_create_with_if_exists_update_sets_role_and_members(hook, alteryx_sandbox, people):
     hook.create_user_group("Analysts", people[:10], role="Viewer")
     change = hook.create_user_group("Analysts", people[5:15], role="Member", if_exists="update")
 
@@ -82,7 +82,7 @@ def test_update_makes_role_and_members_exactly_these(hook, alteryx_sandbox, peop
     assert calls == ["alteryx.add_users"] * 2 + ["alteryx.remove_user"] * 5
 
 
-def test_fail_refuses_an_existing_group(hook, alteryx_sandbox, people):
+def test_a_create_with_if_exists_fail_refuses_an_existing_group(hook, alteryx_sandbox, people):
     hook.create_user_group("Analysts")
     with pytest.raises(Conflict, match="exists"):
         hook.create_user_group("Analysts", people, if_exists="fail")
@@ -91,7 +91,7 @@ def test_fail_refuses_an_existing_group(hook, alteryx_sandbox, people):
 
 @pytest.mark.parametrize("kind", ["lost", "truncate", "reset_mid_body", "html", "empty_body"])
 @pytest.mark.parametrize("duplicates", ["refuse", "allow"])
-def test_a_create_whose_answer_is_lost_makes_one(hook, alteryx_sandbox, people, kind, duplicates):
+def test_a_create_whose_response_is_lost_creates_one_group(hook, alteryx_sandbox, people, kind, duplicates):
     alteryx_sandbox.settings(duplicate_names=duplicates)
     effect = {"effect": True} if kind == "html" else {}
     alteryx_sandbox.fault("alteryx.create_group", kind, **effect)
@@ -116,7 +116,7 @@ def test_two_groups_of_one_name_are_refused_by_every_look_up_by_name(hook, alter
     assert writes(alteryx_sandbox) == {}
 
 
-def test_a_partial_failure_is_a_failure_unless_told_otherwise(hook, alteryx_sandbox, people):
+def test_a_partial_failure_of_an_addition_is_an_error_unless_on_refused_is_skip(hook, alteryx_sandbox, people):
     with pytest.raises(RejectedRequest, match="refused to add 1 of 24 users") as caught:
         hook.create_user_group("Analysts", [*people, NOBODY])
     assert NOBODY not in str(caught.value)
@@ -127,7 +127,7 @@ def test_a_partial_failure_is_a_failure_unless_told_otherwise(hook, alteryx_sand
     assert NOBODY not in change.model_dump_json()
 
 
-def test_all_problems_come_in_one_message_before_the_first_call(hook, alteryx_sandbox):
+def test_all_problems_are_named_in_one_message_before_the_first_request(hook, alteryx_sandbox):
     with pytest.raises(InvalidInput) as caught:
         hook.create_user_group("x" * 256, ["", "y" * 256], role="Boss", if_exists="perhaps")
     for part in ("`name`", "`role`", "`if_exists`", "1 user ID is blank", "longer than 255"):
@@ -136,7 +136,7 @@ def test_all_problems_come_in_one_message_before_the_first_call(hook, alteryx_sa
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_users_are_removed_one_call_each(connect, alteryx_sandbox, people, concurrency):
+def test_users_are_removed_with_one_request_each(connect, alteryx_sandbox, people, concurrency):
     hook = connect(max_concurrency=concurrency)
     group = hook.create_user_group("Analysts", people)
     change = hook.remove_users([*people[:20], NOBODY], user_group=group)
@@ -146,7 +146,7 @@ def test_users_are_removed_one_call_each(connect, alteryx_sandbox, people, concu
     assert alteryx_sandbox.counts()["alteryx.remove_user"] == 21
 
 
-def test_a_removal_that_fails_says_how_far_it_came_and_can_be_run_again(connect, alteryx_sandbox, people):
+def test_a_removal_that_fails_says_how_many_users_were_removed_and_can_be_repeated(connect, alteryx_sandbox, people):
     hook = connect(max_concurrency=2)
     hook.create_user_group("Analysts", people)
     alteryx_sandbox.fault("alteryx.remove_user", "status", status=403, skip=5)
@@ -160,9 +160,12 @@ def test_a_removal_that_fails_says_how_far_it_came_and_can_be_run_again(connect,
     assert alteryx_sandbox.members("Analysts") == set()
 
 
-def test_of_several_errors_the_first_in_the_order_of_the_users_is_raised(connect, alteryx_sandbox, people, monkeypatch):
+def test_of_several_errors_of_a_removal_the_first_in_the_order_of_the_users_is_raised(
+    connect, alteryx_sandbox, people, monkeypatch
+):
     connect().create_user_group("Analysts", people[:10])
-    # The later of two errors comes first; and not before all are under way, as none is begun after an error.
+    # The later of the two errors arrives first. It waits until all requests are under way, because none is sent after
+    # an error.
     others, later = threading.Barrier(9), threading.Event()
 
     class Gate(Relay):
@@ -185,7 +188,7 @@ def test_of_several_errors_the_first_in_the_order_of_the_users_is_raised(connect
     assert alteryx_sandbox.members("Analysts") == {people[3], people[5]}
 
 
-def test_after_an_error_no_removal_is_begun(connect, alteryx_sandbox, people):
+def test_after_an_error_no_further_removal_is_sent(connect, alteryx_sandbox, people):
     hook = connect(max_concurrency=1)
     hook.create_user_group("Analysts", people)
     alteryx_sandbox.fault("alteryx.remove_user", "status", status=403, skip=4)
@@ -196,25 +199,25 @@ def test_after_an_error_no_removal_is_begun(connect, alteryx_sandbox, people):
 
 
 class TestUserGroup:
-    def test_every_role(self, hook, alteryx_sandbox):
+    def test_a_group_can_be_created_with_every_role(self, hook, alteryx_sandbox):
         for role in get_args(Role):
             group = hook.create_user_group(role, role=role)
             assert hook.get_user_group(user_group=group).role == role
         assert len(alteryx_sandbox.groups()) == 6
 
-    def test_update_keeps_what_is_not_given(self, hook, alteryx_sandbox, people):
+    def test_an_update_keeps_the_fields_that_are_not_set(self, hook, alteryx_sandbox, people):
         group = hook.create_user_group("Analysts", people, role="Viewer")
         hook.update_user_group(user_group=group, role="Curator")
         hook.update_user_group(user_group_id=group.user_group_id, new_name="Data people")
         assert [(group.name, group.role) for group in alteryx_sandbox.groups()] == [("Data people", "Curator")]
         assert alteryx_sandbox.members("Data people") == set(people)
 
-    def test_update_of_nothing_is_refused(self, hook, alteryx_sandbox):
+    def test_an_update_without_changes_is_refused(self, hook, alteryx_sandbox):
         with pytest.raises(InvalidInput, match="One of `new_name` and `role`"):
             hook.update_user_group(name="Analysts")
         assert alteryx_sandbox.counts() == {}
 
-    def test_get_and_list(self, hook, people):
+    def test_a_group_is_read_by_name_or_id_and_listed(self, hook, people):
         group = hook.create_user_group("Analysts", people)
         assert hook.get_user_group(name="Analysts").members == set(people)
         assert [found.user_group_id for found in hook.get_user_groups()] == [group.user_group_id]
@@ -223,7 +226,7 @@ class TestUserGroup:
             hook.get_user_group(NOBODY)
         assert str(people[0]) not in repr(hook.get_user_group(name="Analysts"))
 
-    def test_delete(self, hook, alteryx_sandbox, people):
+    def test_a_group_with_members_is_deleted_only_with_force_delete(self, hook, alteryx_sandbox, people):
         hook.create_user_group("Analysts", people)
         with pytest.raises(RejectedRequest, match="force_delete=True"):
             hook.delete_user_group(name="Analysts")
@@ -234,12 +237,12 @@ class TestUserGroup:
         with pytest.raises(NotFound, match="if_missing"):
             hook.delete_user_group(user_group_id=NOBODY, if_missing="fail")
 
-    def test_a_deletion_whose_answer_was_lost_is_a_deletion(self, hook, alteryx_sandbox):
+    def test_a_deletion_whose_response_was_lost_counts_as_deleted(self, hook, alteryx_sandbox):
         group = hook.create_user_group("Analysts")
         alteryx_sandbox.fault("alteryx.delete_group", "lost")
         assert hook.delete_user_group(user_group=group, if_missing="fail").outcome == "deleted"
 
-    def test_active_directory_groups(self, hook, alteryx_sandbox):
+    def test_active_directory_groups_are_added_and_removed_by_their_sid(self, hook, alteryx_sandbox):
         alteryx_sandbox.settings(windows_authentication=True)
         hook.create_user_group("Analysts")
         hook.add_active_directory_group("S-1-5-21-1004", name="Analysts")
@@ -252,7 +255,7 @@ class TestUserGroup:
 
 class TestSharing:
     @pytest.mark.parametrize("kind", ["collection", "credential", "data_connection"])
-    def test_share_and_unshare(self, hook, alteryx_sandbox, kind):
+    def test_a_resource_is_shared_with_a_group_and_unshared(self, hook, alteryx_sandbox, kind):
         resource = getattr(alteryx_sandbox, f"create_{kind}")("Sales")
         group = hook.create_user_group("Analysts")
         hook.share(kind, resource, user_group=group)
@@ -260,7 +263,7 @@ class TestSharing:
         hook.unshare(kind, resource, user_group=group)
         assert alteryx_sandbox.shares("Analysts") == []
 
-    def test_permissions_of_a_collection(self, hook, alteryx_sandbox):
+    def test_the_permissions_of_a_group_in_a_collection_are_set(self, hook, alteryx_sandbox):
         resource = alteryx_sandbox.create_collection("Sales")
         hook.create_user_group("Analysts")
         hook.share("collection", resource, name="Analysts", permissions={"can_add_assets": True})
@@ -275,7 +278,7 @@ class TestSharing:
             hook.update_permissions(NOBODY, permissions, name="Analysts")
         assert alteryx_sandbox.counts() == {}
 
-    def test_permissions_are_for_collections_only(self, hook, alteryx_sandbox):
+    def test_permissions_are_refused_for_anything_but_a_collection(self, hook, alteryx_sandbox):
         with pytest.raises(InvalidInput, match="for `resource_type` collection only"):
             hook.share("credential", NOBODY, name="Analysts", permissions={"is_admin": True})
         assert alteryx_sandbox.counts() == {}

@@ -1,4 +1,4 @@
-"""Answers of an Alteryx Server that nothing public shows: removals, refusals and their reasons, over a socket."""
+"""Responses of an Alteryx Server that public documents do not show: removals, rejections and their reasons."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FAILURES = {
 
 
 class Answering(Relay):
-    """Has the sandbox remove users, and answers in its own way; that of some users is another one, without effect."""
+    """Relay that replaces the responses to removals; the removals of ``refused`` users are not carried out."""
 
     def __init__(self, behind: str, answer, refused=(), refusal=None) -> None:
         super().__init__(behind)
@@ -62,7 +62,7 @@ def connect(sandbox, monkeypatch, url: str, **extra: object) -> AlteryxServerHoo
 
 
 @pytest.mark.parametrize("answer", SUCCESSES)
-def test_a_removal_succeeds_in_every_form(alteryx_sandbox, monkeypatch, answer):
+def test_a_removal_succeeds_with_every_form_of_a_successful_response(alteryx_sandbox, monkeypatch, answer):
     users = alteryx_sandbox.seed_users(3)
     alteryx_sandbox.create_group(NAME, "Viewer", [])
     with Answering(alteryx_sandbox.url, SUCCESSES[answer]).running() as relay:
@@ -93,7 +93,7 @@ def test_a_removal_that_fails_does_not_prevent_the_others(alteryx_sandbox, monke
     assert not any(user in str(caught.value) for user in users)
 
 
-def test_a_user_who_is_still_shown_was_not_removed(alteryx_sandbox, monkeypatch):
+def test_a_user_who_is_still_in_the_response_was_not_removed(alteryx_sandbox, monkeypatch):
     users = alteryx_sandbox.seed_users(2)
     group_id = alteryx_sandbox.create_group(NAME, "Viewer", users)
     group = {"id": group_id, "name": NAME, "members": [{"userId": users[0].upper()}]}
@@ -112,7 +112,7 @@ def test_a_user_who_is_still_shown_was_not_removed(alteryx_sandbox, monkeypatch)
         ((403, JSON, b"{}"), PermissionDenied, 1),
     ],
 )
-def test_removals_end_where_all_of_them_would_fail(alteryx_sandbox, monkeypatch, refusal, kind, most):
+def test_removals_stop_when_all_of_them_would_fail(alteryx_sandbox, monkeypatch, refusal, kind, most):
     users = alteryx_sandbox.seed_users(200)
     alteryx_sandbox.create_group(NAME, "Viewer", users)
     with Answering(alteryx_sandbox.url, refusal).running() as relay:
@@ -122,21 +122,21 @@ def test_removals_end_where_all_of_them_would_fail(alteryx_sandbox, monkeypatch,
     assert relay.removals <= most
 
 
-def test_a_400_says_which_field_is_wrong(alteryx_sandbox):
+def test_the_error_for_a_400_names_the_invalid_field(alteryx_sandbox):
     alteryx_sandbox.create_group(NAME, "Viewer", [])
     with pytest.raises(RejectedRequest, match="userIds") as caught:
         AlteryxServerHook().add_users(["not-an-id"], name=NAME)
     assert "not-an-id" not in str(caught.value)
 
 
-def test_a_403_names_the_role_that_is_needed(alteryx_sandbox):
+def test_the_error_for_a_403_names_the_role_that_is_needed(alteryx_sandbox):
     alteryx_sandbox.settings(caller_is_curator=False, not_curator_status=403)
     with pytest.raises(PermissionDenied, match="Curator"):
         AlteryxServerHook().get_user_groups()
     assert "Curator" in AlteryxServerHook().test_connection()[1]
 
 
-def test_reasons_of_refusals_reveal_neither_secret_nor_user(alteryx_sandbox, monkeypatch):
+def test_reasons_of_rejections_contain_neither_secret_nor_user(alteryx_sandbox, monkeypatch):
     users = alteryx_sandbox.seed_users(40)
     group_id = alteryx_sandbox.create_group(NAME, "Viewer", [])
     secret = alteryx_sandbox.api_secret
@@ -155,7 +155,7 @@ def test_reasons_of_refusals_reveal_neither_secret_nor_user(alteryx_sandbox, mon
 
 
 @pytest.mark.parametrize("if_missing", ["skip", "fail"])
-def test_a_group_in_upper_case_is_not_missing(alteryx_sandbox, monkeypatch, if_missing):
+def test_a_group_id_in_upper_case_is_not_taken_for_a_missing_group(alteryx_sandbox, monkeypatch, if_missing):
     group_id = alteryx_sandbox.create_group(NAME, "Viewer", [])
     with Answering(alteryx_sandbox.url, (404, JSON, b'{"message": "no"}')).running() as relay:
         hook = connect(alteryx_sandbox, monkeypatch, relay.url)

@@ -1,4 +1,4 @@
-"""How an Alteryx Server is reached: its address, who calls, TLS, and what is accepted."""
+"""Connections to Alteryx Server: the address, the credentials, TLS, and the accepted fields."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def hook(connect):
 
 
 class TestConnection:
-    def test_all_is_well(self, hook):
+    def test_the_connection_test_reports_the_number_of_groups(self, hook):
         works, message = hook.test_connection()
         assert works, message
         assert "user groups on the server: 0" in message
 
-    def test_the_caller_must_be_a_curator(self, hook, alteryx_sandbox):
+    def test_the_connection_test_fails_if_the_caller_is_not_a_curator(self, hook, alteryx_sandbox):
         alteryx_sandbox.settings(caller_is_curator=False)
         works, message = hook.test_connection()
         assert not works
@@ -46,7 +46,7 @@ class TestConnection:
         with pytest.raises(AuthenticationError, match="Curator"):
             hook.get_user_groups()
 
-    def test_the_credentials(self, connect, alteryx_sandbox):
+    def test_the_connection_test_names_wrong_credentials(self, connect, alteryx_sandbox):
         hook = connect()
         alteryx_sandbox.settings(api_secret="another")
         works, message = hook.test_connection()
@@ -60,33 +60,33 @@ class TestConnection:
         assert not works
         assert "`login` (API access key) is missing. `password` (API access secret) is missing." in message
 
-    def test_the_gallery_is_beside_the_api(self, connect, alteryx_sandbox):
+    def test_the_link_leads_to_the_gallery_beside_the_api_or_to_gallery_url(self, connect, alteryx_sandbox):
         assert connect().ui_url == f"{alteryx_sandbox.url}/gallery/"
         assert connect(gallery_url="https://gallery.example.com").ui_url == "https://gallery.example.com"
 
 
 class TestAddress:
     @pytest.mark.parametrize("end", ["", "/", "//"])
-    def test_the_sub_path_is_kept_for_token_and_calls(self, connect, alteryx_sandbox, end):
+    def test_the_sub_path_of_the_host_is_kept_for_token_and_requests(self, connect, alteryx_sandbox, end):
         assert connect(alteryx_sandbox.base_url + end).get_user_groups() == []
         paths = [call.path for call in alteryx_sandbox.calls()]
         assert paths == ["/alteryx/webapi/oauth2/token", "/alteryx/webapi/v3/usergroups"]
 
-    def test_a_missing_sub_path_is_an_error_that_names_it(self, connect, alteryx_sandbox):
+    def test_the_connection_test_names_a_host_without_its_sub_path(self, connect, alteryx_sandbox):
         works, message = connect(alteryx_sandbox.url).test_connection()
         assert not works
         assert message.startswith("Host:")
 
 
 class TestToken:
-    def test_the_key_goes_by_basic_unless_told_otherwise(self, connect, alteryx_sandbox):
+    def test_the_key_is_sent_by_basic_authentication_by_default(self, connect, alteryx_sandbox):
         alteryx_sandbox.settings(client_auth="basic")
         assert connect().get_user_groups() == []
         (token, call) = alteryx_sandbox.calls()
         assert token.headers["authorization"] == "Basic"
         assert call.headers["authorization"] == "Bearer"
 
-    def test_or_in_the_body(self, connect, alteryx_sandbox):
+    def test_the_key_is_sent_in_the_body_with_client_auth_body(self, connect, alteryx_sandbox):
         alteryx_sandbox.settings(client_auth="body")
         assert connect(client_auth="body").get_user_groups() == []
         assert "authorization" not in alteryx_sandbox.calls()[0].headers
@@ -94,20 +94,20 @@ class TestToken:
             connect(client_auth="basic").get_user_groups()
 
     @pytest.mark.parametrize("expires_in", ["number", "string", "absent"])
-    def test_one_is_fetched_for_many_calls(self, connect, alteryx_sandbox, expires_in):
+    def test_one_token_is_fetched_for_many_requests(self, connect, alteryx_sandbox, expires_in):
         alteryx_sandbox.settings(expires_in_as=expires_in)
         for _ in range(3):
             connect().get_user_groups()
         assert alteryx_sandbox.counts() == {"alteryx.token": 1, "alteryx.list_groups": 3}
 
-    def test_one_that_ended_is_fetched_anew(self, hook, alteryx_sandbox):
+    def test_an_expired_token_is_fetched_again(self, hook, alteryx_sandbox):
         hook.get_user_groups()
         alteryx_sandbox.expire_tokens()
         hook.get_user_groups()
         assert alteryx_sandbox.counts()["alteryx.token"] == 2
 
 
-def test_json_is_asked_for_in_every_call(connect, alteryx_sandbox):
+def test_json_is_requested_in_every_request(connect, alteryx_sandbox):
     alteryx_sandbox.settings(xml_for="all")
     people = alteryx_sandbox.seed_users(2)
     hook = connect()
@@ -121,32 +121,32 @@ def test_json_is_asked_for_in_every_call(connect, alteryx_sandbox):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
-    """Key and certificate of a server that nobody has vouched for, in one file."""
+    """Create the key and the self-signed certificate of a server in one file."""
     return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
 def https(alteryx_sandbox, certificate):
-    """The sandbox's Alteryx Server by https, its address."""
+    """Serve the sandbox's Alteryx Server by https, and yield its address."""
     with Relay(alteryx_sandbox.url, certificate).running() as relay:
         yield alteryx_sandbox.base_url.replace(alteryx_sandbox.url, relay.url)
 
 
 class TestVerify:
-    def test_a_certificate_that_nobody_vouches_for_is_refused(self, connect, https, alteryx_sandbox):
+    def test_an_untrusted_certificate_is_refused_before_any_request(self, connect, https, alteryx_sandbox):
         for verify in (True, "true"):
             with pytest.raises(ConfigurationError, match="is not trusted, so nothing was sent"):
                 connect(https, verify=verify).get_user_groups()
         assert alteryx_sandbox.counts() == {}
 
-    def test_unless_it_is_known(self, connect, https, certificate):
+    def test_a_certificate_named_by_verify_is_trusted(self, connect, https, certificate):
         assert connect(https, verify=str(certificate)).get_user_groups() == []
 
     @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
     @pytest.mark.parametrize("verify", [False, "false"])
-    def test_or_told_not_to_look(self, connect, https, verify):
+    def test_an_untrusted_certificate_is_accepted_with_verify_false(self, connect, https, verify):
         assert connect(https, verify=verify).get_user_groups() == []
 
-    def test_a_path_that_leads_to_no_certificates(self, connect, https, tmp_path):
+    def test_a_verify_path_without_certificates_is_a_configuration_error(self, connect, https, tmp_path):
         with pytest.raises(ConfigurationError, match="`verify`"):
             connect(https, verify=str(tmp_path / "none.pem")).get_user_groups()

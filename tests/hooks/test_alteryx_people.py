@@ -1,4 +1,4 @@
-"""Users of an Alteryx Server are found: one by address or name, and many before a write."""
+"""Look-ups of Alteryx Server users: one by e-mail address or name, and many before a write."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ connect = connections.alteryx
 
 @pytest.fixture
 def hook(connect):
-    """A hook that adds at most ten users a request."""
+    """Return a hook that adds at most ten users per request."""
     return connect(users_per_request=10)
 
 
 @pytest.fixture
 def people(alteryx_sandbox):
-    """The ids of some users by their addresses."""
+    """Return the IDs of some users by their e-mail addresses."""
     ids = set(alteryx_sandbox.seed_users(23))
     return {user.email: user.id for user in alteryx_sandbox.users() if user.id in ids}
 
@@ -47,7 +47,7 @@ def changes(sandbox) -> list[str]:
 
 
 @pytest.mark.parametrize("matching", ["contains", "exact"])
-def test_people_go_by_their_addresses(hook, alteryx_sandbox, people, matching):
+def test_users_are_created_added_and_removed_by_e_mail_address(hook, alteryx_sandbox, people, matching):
     alteryx_sandbox.settings(email_filter=matching)
     emails = list(people)
     made = hook.create_user_group("Analysts", [email.upper() for email in emails[:15]], identify_by="email")
@@ -65,7 +65,7 @@ def test_people_go_by_their_addresses(hook, alteryx_sandbox, people, matching):
     assert lookups(alteryx_sandbox) == 15 + 8 + 20
 
 
-def test_an_update_makes_the_members_exactly_those_with_these_addresses(hook, alteryx_sandbox, people):
+def test_an_update_sets_the_members_to_the_users_with_these_addresses(hook, alteryx_sandbox, people):
     emails = list(people)
     hook.create_user_group("Analysts", emails[:10], identify_by="email")
     change = hook.create_user_group("Analysts", emails[5:15], identify_by="email", if_exists="update")
@@ -81,7 +81,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_somebody_unknown_refuses_all_before_any_change(hook, alteryx_sandbox, people, write):
+def test_an_unmatched_user_refuses_a_write_before_any_change(hook, alteryx_sandbox, people, write):
     alteryx_sandbox.create_user("twin@example.com")
     alteryx_sandbox.create_user("Twin@example.com")
     alteryx_sandbox.create_group("Others")
@@ -94,7 +94,7 @@ def test_somebody_unknown_refuses_all_before_any_change(hook, alteryx_sandbox, p
     assert changes(alteryx_sandbox) == []
 
 
-def test_those_unknown_can_be_left_out(hook, alteryx_sandbox, people):
+def test_unmatched_users_are_skipped_and_counted_with_on_unmatched_skip(hook, alteryx_sandbox, people):
     emails = [*people, "nobody@example.com"]
     made = hook.create_user_group("Analysts", emails, identify_by="email", on_unmatched="skip")
     assert alteryx_sandbox.members("Analysts") == set(people.values())
@@ -107,21 +107,21 @@ def test_those_unknown_can_be_left_out(hook, alteryx_sandbox, people):
     assert alteryx_sandbox.members("Analysts") == set()
 
 
-def test_an_address_given_twice_is_one_person(hook, alteryx_sandbox, people):
+def test_an_address_that_occurs_twice_is_one_user(hook, alteryx_sandbox, people):
     email = next(iter(people))
     made = hook.create_user_group("Analysts", [email, email, email.title()], identify_by="email")
     assert made.users_sent == 1
     assert alteryx_sandbox.members("Analysts") == {people[email]}
 
 
-def test_odd_addresses_reach_the_server_as_they_are(hook, alteryx_sandbox):
+def test_special_characters_of_an_address_reach_the_server_unchanged(hook, alteryx_sandbox):
     odd = ["a+b&role=Curator@example.com", "o'hara=100%@example.com", "jörg@example.com", "x#y?z@example.com"]
     ids = {alteryx_sandbox.create_user(email) for email in odd}
     hook.create_user_group("Analysts", odd, identify_by="email")
     assert alteryx_sandbox.members("Analysts") == ids
 
 
-def test_what_is_wrong_is_told_before_the_first_call(hook, alteryx_sandbox):
+def test_invalid_parameters_and_ids_are_named_before_the_first_request(hook, alteryx_sandbox):
     with pytest.raises(InvalidInput) as caught:
         hook.add_users(["", "x" * 321, None], name="Analysts", identify_by="phone", on_unmatched="perhaps")
     for part in ("`identify_by`", "`on_unmatched`", "2 user IDs are blank"):
@@ -131,7 +131,7 @@ def test_what_is_wrong_is_told_before_the_first_call(hook, alteryx_sandbox):
     assert alteryx_sandbox.counts() == {}
 
 
-def test_nobody_makes_no_call(hook, alteryx_sandbox):
+def test_an_empty_list_of_users_sends_no_request(hook, alteryx_sandbox):
     made = hook.create_user_group("Analysts", [], identify_by="email")
     before = alteryx_sandbox.counts()
     hook.add_users([], user_group=made, identify_by="email")
@@ -147,7 +147,7 @@ def test_users_are_looked_up_before_the_group_is_read(hook, alteryx_sandbox):
     assert set(alteryx_sandbox.counts()) == {"alteryx.token", "alteryx.list_users"}
 
 
-def test_a_rejected_write_names_its_group_and_the_connection(hook):
+def test_a_refused_write_names_its_group_and_the_connection(hook):
     with pytest.raises(InvalidInput) as caught:
         hook.add_users(["nobody@example.com"], name="Analysts", identify_by="email")
     assert str(caught.value).startswith(
@@ -160,8 +160,10 @@ def test_a_rejected_write_names_its_group_and_the_connection(hook):
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_so_many_look_ups_at_once_as_the_connection_allows(connect, alteryx_sandbox, people, monkeypatch, concurrency):
-    # Each waits until all that may be under way are: with fewer at once, none is ever answered.
+def test_as_many_look_ups_run_at_once_as_the_connection_allows(
+    connect, alteryx_sandbox, people, monkeypatch, concurrency
+):
+    # Each request waits until `concurrency` requests are under way; with fewer at once, none would get a response.
     together, most, under_way, lock = threading.Barrier(concurrency), [0], [0], threading.Lock()
 
     class Gate(Relay):
@@ -197,7 +199,7 @@ def test_a_look_up_that_fails_ends_the_others_and_changes_nothing(connect, alter
 
 
 @pytest.mark.parametrize("kind", ["lost", "truncate", "html", "empty_body"])
-def test_a_look_up_whose_answer_is_damaged_is_never_somebody_unknown(connect, alteryx_sandbox, people, kind):
+def test_a_damaged_response_to_a_look_up_is_not_taken_for_an_unmatched_user(connect, alteryx_sandbox, people, kind):
     hook = connect(max_concurrency=1)
     alteryx_sandbox.fault("alteryx.list_users", kind, times=None)
     with pytest.raises(VendorError, match="nothing was changed"):
@@ -206,7 +208,7 @@ def test_a_look_up_whose_answer_is_damaged_is_never_somebody_unknown(connect, al
 
 
 @pytest.mark.parametrize("wrong", [{"email": 7}, {"id": None}, {"id": 7}, {"firstName": ["Ada"]}])
-def test_a_list_that_cannot_be_read_names_nobody(hook, alteryx_sandbox, wrong):
+def test_the_error_for_an_invalid_list_of_users_contains_no_user(hook, alteryx_sandbox, wrong):
     answer = [{"id": "0123456789abcdef01234567", "email": "ada@example.com", **wrong}]
     alteryx_sandbox.fault("alteryx.list_users", "status", status=200, body=answer, times=None)
     with pytest.raises(
@@ -217,7 +219,7 @@ def test_a_list_that_cannot_be_read_names_nobody(hook, alteryx_sandbox, wrong):
     assert not caught.value.maybe_done
 
 
-def test_a_stopped_task_looks_nobody_up_any_more(hook, alteryx_sandbox, people):
+def test_a_stopped_task_looks_no_user_up(hook, alteryx_sandbox, people):
     assert hook.find_user(next(iter(people)))
     hook.stop()
     with pytest.raises(Stopped):
@@ -225,7 +227,7 @@ def test_a_stopped_task_looks_nobody_up_any_more(hook, alteryx_sandbox, people):
     assert lookups(alteryx_sandbox) == 1
 
 
-def test_nobody_is_in_a_log(hook, alteryx_sandbox, people, caplog):
+def test_look_ups_log_no_user(hook, alteryx_sandbox, people, caplog):
     alteryx_sandbox.fault("alteryx.list_users", "status", status=503, body=next(iter(people)))
     with caplog.at_level(logging.INFO):
         hook.create_user_group("Analysts", [*people, "x@example.com"], identify_by="email", on_unmatched="skip")
@@ -234,9 +236,9 @@ def test_nobody_is_in_a_log(hook, alteryx_sandbox, people, caplog):
     assert not any(person in caplog.text for person in people.values())
 
 
-class TestOne:
+class TestSingleUsers:
     @pytest.mark.parametrize("matching", ["contains", "exact"])
-    def test_by_exactly_that_address(self, hook, alteryx_sandbox, matching):
+    def test_a_user_is_found_by_exactly_that_address(self, hook, alteryx_sandbox, matching):
         alteryx_sandbox.settings(email_filter=matching)
         alteryx_sandbox.create_user("not.ada@example.com")
         wanted = alteryx_sandbox.create_user("ada@example.com")
@@ -245,7 +247,7 @@ class TestOne:
         assert hook.find_user("da@example.com") is None
         assert not re.search(r"\bada\b", repr(found))
 
-    def test_two_with_one_address(self, hook, alteryx_sandbox):
+    def test_an_address_of_two_users_is_a_conflict(self, hook, alteryx_sandbox):
         for email in ("ada@example.com", "Ada@example.com"):
             alteryx_sandbox.create_user(email)
         with pytest.raises(Conflict, match="2 users with that e-mail address") as caught:
@@ -253,7 +255,7 @@ class TestOne:
         assert "ada@" not in str(caught.value)
 
     @pytest.mark.parametrize("matching", ["contains", "exact"])
-    def test_by_exactly_these_names(self, hook, alteryx_sandbox, matching):
+    def test_users_are_found_by_exactly_these_names(self, hook, alteryx_sandbox, matching):
         alteryx_sandbox.settings(name_filter=matching)
         wanted = {
             alteryx_sandbox.create_user(f"{number}@example.com", first_name="Ada", last_name="Lamb") for number in "12"
@@ -262,7 +264,7 @@ class TestOne:
         assert {user.user_id for user in hook.find_users("ada", " LAMB")} == wanted
         assert hook.find_users("Ad", "Lamb") == []
 
-    def test_by_the_servers_own_filters(self, hook, alteryx_sandbox):
+    def test_users_are_listed_by_the_filters_of_the_server(self, hook, alteryx_sandbox):
         gone = alteryx_sandbox.create_user("gone@example.com", is_active=False, role="Member")
         assert gone in {user.user_id for user in hook.get_users(active="false", role="Member")}
         assert gone not in {user.user_id for user in hook.get_users(active="true")}

@@ -1,4 +1,4 @@
-"""Users who are given by what they are known by: in any case, but never another user of a similar name."""
+"""Look-ups of users ignore case, but never find another user with a similar identity."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_segments_provider.hooks.alteryx import AlteryxServerHook
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 
-# What a user has, and what is asked for: another one.
+# The identity of an existing user, and a similar one that is looked up and must not be found.
 OTHERS = [
     ("k.straße@x.example", "k.strasse@x.example"),
     ("k.strasse@x.example", "k.straße@x.example"),
@@ -27,31 +27,31 @@ class TestDocebo:
     @pytest.mark.parametrize("by", ["email", "username"])
     @pytest.mark.parametrize("others", [[], MANY], ids=["one by one", "by the list of all users"])
     @pytest.mark.parametrize(("held", "asked"), OTHERS)
-    def test_another_user(self, docebo_sandbox, by, others, held, asked):
-        # The search finds the user by the first name, as a lenient database would by the address.
+    def test_docebo_does_not_find_a_user_with_a_similar_name(self, docebo_sandbox, by, others, held, asked):
+        # The search matches the first name, as a lenient database would match the address.
         number = docebo_sandbox.add_user(held, email=held, firstname=asked)
         found = DoceboHook().find_users([asked, *others], by=by)
         assert (found.found, found.unmatched) == ({}, [asked, *others])
         assert DoceboHook().find_users([held, *others], by=by).found == {held: str(number)}
-        # In the list of all users, or by one search or two for each.
+        # By the list of all users, or by one or two searches for each user.
         assert docebo_sandbox.counts()["docebo.list_users"] <= 3
 
     @pytest.mark.parametrize("others", [[], MANY], ids=["one by one", "by the list of all users"])
     @pytest.mark.parametrize(("held", "asked"), SAME)
-    def test_the_same_user_in_another_case(self, docebo_sandbox, others, held, asked):
+    def test_docebo_finds_a_user_in_another_case(self, docebo_sandbox, others, held, asked):
         number = docebo_sandbox.add_user(held, email=held)
         assert DoceboHook().find_users([asked, *others]).found == {asked: str(number)}
 
     @pytest.mark.parametrize("by", ["email", "username"])
     @pytest.mark.parametrize(("held", "asked"), OTHERS)
-    def test_a_lenient_search_is_checked(self, docebo_sandbox, by, held, asked):
+    def test_a_similar_user_in_a_docebo_response_is_not_matched(self, docebo_sandbox, by, held, asked):
         items = [{"user_id": "1", "username": held, "email": held}]
         body = {"data": {"items": items, "has_more_data": False}}
         docebo_sandbox.fault("docebo.list_users", "status", status=200, body=body, times=None)
         assert DoceboHook().find_users([asked], by=by).unmatched == [asked]
         assert DoceboHook().find_users([held], by=by).found == {held: "1"}
 
-    def test_two_spellings_are_one_user(self, docebo_sandbox):
+    def test_two_spellings_of_an_address_are_one_docebo_user(self, docebo_sandbox):
         number = docebo_sandbox.add_user("Ada.Park@x.example")
         spelt = ["ada.park@x.example", "ADA.park@x.example", "Ada.Park@x.example"]
         change = DoceboHook().create_group("Trial users", spelt, identify_by="email")
@@ -63,7 +63,7 @@ class TestDocebo:
 
 class TestZendesk:
     @pytest.mark.parametrize(("held", "asked"), OTHERS)
-    def test_another_user(self, zendesk_sandbox, held, asked):
+    def test_zendesk_does_not_find_a_user_with_a_similar_name(self, zendesk_sandbox, held, asked):
         number = zendesk_sandbox.create_user("Somebody", held, external_id=held)
         hook = ZendeskHelpCenterHook()
         for by in ("email", "external_id"):
@@ -71,7 +71,7 @@ class TestZendesk:
             assert hook.find_users([held], by=by).found == {held: number}
 
     @pytest.mark.parametrize(("held", "asked"), OTHERS)
-    def test_a_lenient_search_is_checked(self, zendesk_sandbox, held, asked):
+    def test_a_similar_user_in_a_zendesk_response_is_not_matched(self, zendesk_sandbox, held, asked):
         body = {"users": [{"id": 1, "email": held, "external_id": held}], "next_page": None}
         zendesk_sandbox.fault("zendesk.search_users", "status", status=200, body=body, times=None)
         zendesk_sandbox.fault("zendesk.show_users", "status", status=200, body=body, times=None)
@@ -80,7 +80,7 @@ class TestZendesk:
             assert ZendeskHelpCenterHook().find_users([held], by=by).found == {held: 1}
 
     @pytest.mark.parametrize(("held", "asked"), SAME)
-    def test_the_same_user_in_another_case(self, zendesk_sandbox, held, asked):
+    def test_zendesk_finds_a_user_in_another_case(self, zendesk_sandbox, held, asked):
         number = zendesk_sandbox.create_user("Somebody", held, external_id=held)
         for by in ("email", "external_id"):
             assert ZendeskHelpCenterHook().find_users([asked], by=by).found == {asked: number}
@@ -88,7 +88,7 @@ class TestZendesk:
 
 class TestAlteryx:
     @pytest.mark.parametrize(("held", "asked"), OTHERS)
-    def test_another_user(self, alteryx_sandbox, held, asked):
+    def test_alteryx_does_not_find_a_user_with_a_similar_name(self, alteryx_sandbox, held, asked):
         alteryx_sandbox.create_user(held)
         hook = AlteryxServerHook()
         assert hook.find_user(asked) is None
@@ -97,7 +97,7 @@ class TestAlteryx:
             hook.create_user_group("Analysts", [asked], identify_by="email", on_unmatched="skip")
 
     @pytest.mark.parametrize(("held", "asked"), OTHERS)
-    def test_a_lenient_filter_is_checked(self, alteryx_sandbox, held, asked):
+    def test_a_similar_user_in_an_alteryx_response_is_not_matched(self, alteryx_sandbox, held, asked):
         body = [{"id": "1", "email": held, "firstName": held, "lastName": "x"}]
         alteryx_sandbox.fault("alteryx.list_users", "status", status=200, body=body, times=None)
         hook = AlteryxServerHook()
@@ -106,7 +106,7 @@ class TestAlteryx:
         assert len(hook.find_users(held, "X")) == 1
 
     @pytest.mark.parametrize(("held", "asked"), SAME)
-    def test_the_same_user_in_another_case(self, alteryx_sandbox, held, asked):
+    def test_alteryx_finds_a_user_in_another_case(self, alteryx_sandbox, held, asked):
         user_id = alteryx_sandbox.create_user(held)
         found = AlteryxServerHook().find_user(asked)
         assert found is not None

@@ -1,4 +1,4 @@
-"""Credentials and addresses of a connection: stripped or rejected before a call, and never shown."""
+"""Credentials and addresses of a connection: stripped or refused before a request, and never shown."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def error_of(hook, vendor):
 
 @VENDORS
 @pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\t\n\n"])
-def test_white_space_at_the_ends_of_credentials_is_not_sent(server, monkeypatch, vendor, end):
+def test_white_space_around_credentials_is_not_sent(server, monkeypatch, vendor, end):
     extra = CASES[vendor].with_token_url(server.url + TOKEN_PATH + end)
     fields = {"host": server.url + end, "login": f"{end}client{end}", "password": f"{end}{SECRET}{end}", "extra": extra}
     hook = hook_of(vendor, monkeypatch, **fields)
@@ -53,7 +53,7 @@ def test_white_space_at_the_ends_of_credentials_is_not_sent(server, monkeypatch,
 @VENDORS
 @pytest.mark.parametrize("field", ["login", "password"])
 @pytest.mark.parametrize("inner", ["\n", "\r", "\0", "\x7f", "\u2028", "\u202e"])
-def test_a_control_character_in_credentials_is_rejected_before_any_call(server, monkeypatch, vendor, field, inner):
+def test_a_control_character_in_credentials_is_rejected_before_any_request(server, monkeypatch, vendor, field, inner):
     hook = hook_of(vendor, monkeypatch, host=server.url, **{field: f"odd-{inner}SECRET"})
     error = error_of(hook, vendor)
     assert isinstance(error, ConfigurationError)
@@ -98,7 +98,7 @@ def test_a_host_that_parsers_may_read_differently_is_rejected(monkeypatch, vendo
 
 @pytest.mark.parametrize("vendor", [vendor for vendor, case in CASES.items() if case.with_token_url("")])
 @pytest.mark.parametrize("url", [*BAD_HOSTS, "http://odd-SECRET.example\\@127.0.0.1/token"])
-def test_a_token_url_is_checked_alike(server, monkeypatch, vendor, url):
+def test_a_token_url_that_parsers_may_read_differently_is_rejected(server, monkeypatch, vendor, url):
     error = error_of(hook_of(vendor, monkeypatch, host=server.url, extra={"token_url": url}), vendor)
     assert isinstance(error, ConfigurationError)
     assert not server.requests
@@ -115,7 +115,7 @@ def test_a_token_url_is_checked_alike(server, monkeypatch, vendor, url):
         "http://x:odd-SECRET",
     ],
 )
-def test_a_proxy_that_is_no_address_is_rejected(server, monkeypatch, vendor, proxy):
+def test_a_proxy_that_is_not_an_address_is_rejected(server, monkeypatch, vendor, proxy):
     error = error_of(hook_of(vendor, monkeypatch, host=server.url, extra={"proxies": {"http": proxy}}), vendor)
     assert isinstance(error, ConfigurationError)
     assert "is not the address of a proxy" in str(error)

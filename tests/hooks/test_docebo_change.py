@@ -1,4 +1,4 @@
-"""How the Docebo hook changes and deletes groups, and their rules, over a socket, against the sandbox."""
+"""Changes and deletions of groups and their rules by the Docebo hook against the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def people(docebo_sandbox):
 
 @pytest.fixture
 def sales(docebo_sandbox):
-    """The branch of that name, which has a branch below."""
+    """Return the ID of the branch of that name, which has a branch below it."""
     return next(branch.idst for branch in docebo_sandbox.branches() if branch.name == "Sales")
 
 
@@ -49,7 +49,7 @@ def by_branch(branch, **below):
 
 
 class TestRules:
-    def test_an_automatic_group_is_made_and_filled_by_its_rules(self, hook, docebo_sandbox, sales):
+    def test_an_automatic_group_is_created_and_filled_by_its_rules(self, hook, docebo_sandbox, sales):
         change = hook.create_group(
             "Sellers",
             type="automatic",
@@ -64,13 +64,13 @@ class TestRules:
         assert writes(docebo_sandbox) == {"docebo.create_group": 1}
 
     @pytest.mark.parametrize("pending", ["PENDING", "PROCESSING"])
-    def test_the_status_is_docebos_own_word(self, hook, docebo_sandbox, sales, pending):
+    def test_the_status_of_rules_is_the_word_of_docebo(self, hook, docebo_sandbox, sales, pending):
         docebo_sandbox.settings(pending_status=pending)
         made = hook.create_group("Sellers", type="automatic", ruleset=by_branch(sales))
         assert hook.get_population(group=made).ruleset_status == pending
 
     @pytest.mark.parametrize("others", ["nobody", "everybody"])
-    def test_rules_of_unknown_types_pass_untouched(self, hook, docebo_sandbox, sales, others):
+    def test_rules_of_unknown_types_are_sent_unchanged(self, hook, docebo_sandbox, sales, others):
         docebo_sandbox.settings(other_rules=others)
         rules = [
             {"type": "BranchMembership", "payload": {"branch_ids": [sales], "branch_ids_descendants": [sales]}},
@@ -82,13 +82,13 @@ class TestRules:
         assert [{"type": rule["type"], "payload": rule["payload"]} for rule in shown["sets"][0]["rules"]] == rules
         assert shown["operator"] == "OR"
 
-    def test_a_rule_that_docebo_refuses_is_told(self, hook, docebo_sandbox):
+    def test_a_rule_that_docebo_rejects_is_an_error_with_its_reason(self, hook, docebo_sandbox):
         docebo_sandbox.settings(other_rules="refuse")
         ruleset = Ruleset(sets=[RuleSet(rules=[Rule(type="SomethingElse", payload={})])])
         with pytest.raises(RejectedRequest, match="no such type of rule"):
             hook.create_group("Sellers", type="automatic", ruleset=ruleset)
 
-    def test_rules_in_all_may_be_limited_by_docebo(self, hook, docebo_sandbox, sales):
+    def test_more_rules_than_docebo_accepts_are_an_error_with_its_reason(self, hook, docebo_sandbox, sales):
         docebo_sandbox.settings(rules_limit="in_all")
         ruleset = Ruleset(sets=[RuleSet(rules=[BranchRule(branch_ids=[sales])] * 6)] * 2)
         with pytest.raises(RejectedRequest, match="at most 10 rules in all"):
@@ -116,13 +116,13 @@ class TestRules:
             ({"branch_ids": [1], "if_exists": "update"}, "cannot be used with `branch_ids`"),
         ],
     )
-    def test_what_cannot_be_is_refused_before_the_first_call(self, hook, docebo_sandbox, given, problem):
+    def test_invalid_rules_are_refused_before_the_first_request(self, hook, docebo_sandbox, given, problem):
         with pytest.raises(InvalidInput) as caught:
             hook.create_group("Sellers", **given)
         assert problem in str(caught.value)
         assert docebo_sandbox.counts() == {}
 
-    def test_the_same_rules_again_do_not_empty_the_group(self, hook, docebo_sandbox, sales):
+    def test_sending_the_same_rules_again_does_not_empty_the_group(self, hook, docebo_sandbox, sales):
         given = {"type": "automatic", "ruleset": by_branch(sales, descendants=True), "if_exists": "update"}
         hook.create_group("Sellers", **given)
         docebo_sandbox.advance(3600)
@@ -131,21 +131,21 @@ class TestRules:
         assert docebo_sandbox.member_count("Sellers") == 4
         assert writes(docebo_sandbox) == {"docebo.create_group": 1}
 
-    def test_other_rules_empty_the_group_and_fill_it_again(self, hook, docebo_sandbox, sales, people):
+    def test_changed_rules_empty_the_group_and_fill_it_again(self, hook, docebo_sandbox, sales, people):
         change = hook.create_group("Sellers", people[:1], type="automatic", ruleset=by_branch(sales))
         docebo_sandbox.advance(3600)
         assert docebo_sandbox.member_count("Sellers") == 3
         hook.create_group(
             "Sellers", type="automatic", ruleset=by_branch(sales, descendants=[sales]), if_exists="update"
         )
-        # Who was put there by hand stays, whatever the rules say.
+        # Users added by hand stay members, whatever the rules are.
         assert docebo_sandbox.members("Sellers") == {people[0]}
         docebo_sandbox.advance(3600)
         assert hook.get_population(group=change).members == 5
 
 
 class TestUpdate:
-    def test_it_keeps_what_is_not_given(self, hook, docebo_sandbox):
+    def test_an_update_keeps_the_fields_that_are_not_set(self, hook, docebo_sandbox):
         change = hook.update_group(name="Support team", new_name="Helpers")
         assert (change.outcome, change.name, change.type) == ("updated", "Helpers", "manual")
         hook.update_group(group=change, description="Who help")
@@ -159,17 +159,17 @@ class TestUpdate:
             "docebo.update_group": 2,
         }
 
-    def test_nothing_new_is_refused(self, hook, docebo_sandbox):
+    def test_an_update_without_changes_is_refused(self, hook, docebo_sandbox):
         with pytest.raises(InvalidInput, match="One of `new_name`, `description`"):
             hook.update_group(name="Support team")
         assert docebo_sandbox.counts() == {}
 
-    def test_a_manual_group_gets_no_rules(self, hook, docebo_sandbox, sales):
+    def test_rules_for_a_manual_group_are_refused(self, hook, docebo_sandbox, sales):
         with pytest.raises(InvalidInput, match="a manual group has no `ruleset`"):
             hook.update_group(name="Support team", ruleset=by_branch(sales))
         assert writes(docebo_sandbox) == {}
 
-    def test_rules_as_docebo_shows_them_can_be_changed_and_sent_back(self, hook, docebo_sandbox, sales):
+    def test_rules_can_be_read_changed_and_sent_back(self, hook, docebo_sandbox, sales):
         ruleset = hook.get_group(name="Everyone in sales").ruleset
         set_id = ruleset["sets"][0]["id"]
         ruleset["sets"][0]["rules"][0]["payload"] = {"branch_ids": [sales]}
@@ -179,18 +179,18 @@ class TestUpdate:
         assert shown["sets"][0]["id"] == set_id
         assert shown["sets"][0]["rules"][0]["payload"] == {"branch_ids": [sales]}
 
-    def test_the_exclusion_of_deactivated_users(self, hook, docebo_sandbox):
+    def test_an_update_changes_whether_deactivated_users_are_excluded(self, hook, docebo_sandbox):
         hook.update_group(name="Everyone in sales", exclude_deactivated_users=False)
         assert [group.exclude_deactivated_users for group in named(docebo_sandbox, "Everyone in sales")] == [False]
 
-    def test_a_lost_answer_is_no_matter(self, hook, docebo_sandbox):
+    def test_an_update_whose_response_is_lost_is_repeated(self, hook, docebo_sandbox):
         docebo_sandbox.fault("docebo.update_group", "lost")
         hook.update_group(name="Support team", new_name="Helpers")
         assert named(docebo_sandbox, "Helpers")
 
 
 class TestDelete:
-    def test_deleting_twice_is_fine_unless_told_otherwise(self, hook, docebo_sandbox):
+    def test_a_repeated_deletion_succeeds_unless_if_missing_is_fail(self, hook, docebo_sandbox):
         made = hook.create_group("Trial users")
         assert hook.delete_group(group=made).outcome == "deleted"
         assert named(docebo_sandbox, "Trial users") == []
@@ -204,17 +204,17 @@ class TestDelete:
             with pytest.raises(NotFound, match="if_missing"):
                 hook.delete_group(**missing, if_missing="fail")
 
-    def test_a_deletion_whose_answer_was_lost_is_a_deletion(self, hook, docebo_sandbox):
+    def test_a_deletion_whose_response_was_lost_counts_as_deleted(self, hook, docebo_sandbox):
         docebo_sandbox.fault("docebo.delete_group", "lost")
         assert hook.delete_group(name="Support team", if_missing="fail").outcome == "deleted"
         assert docebo_sandbox.counts()["docebo.delete_group"] == 2
 
     @pytest.mark.parametrize("body", [None, {"data": {"success": True}}, {"data": {}}])
-    def test_any_2xx_will_do(self, hook, docebo_sandbox, body):
+    def test_any_2xx_response_to_a_deletion_counts_as_deleted(self, hook, docebo_sandbox, body):
         docebo_sandbox.fault("docebo.delete_group", "status", status=200, body=body, effect=True)
         assert hook.delete_group(name="Support team").outcome == "deleted"
 
-    def test_but_for_one_that_says_no(self, hook, docebo_sandbox):
+    def test_a_2xx_response_that_reports_a_failed_deletion_is_an_error(self, hook, docebo_sandbox):
         docebo_sandbox.fault("docebo.delete_group", "status", status=200, body={"data": {"success": False}})
         with pytest.raises(RejectedRequest, match="reports a failure"):
             hook.delete_group(name="Support team")

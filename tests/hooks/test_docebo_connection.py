@@ -1,4 +1,4 @@
-"""How a Docebo connection proves itself, and what its Test button says, over a socket, against the sandbox."""
+"""Authentication of a Docebo connection and its Test button, against the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def public_pem():
 
 @pytest.fixture
 def connect(docebo_sandbox, monkeypatch):
-    """A hook whose connection has this grant; ``fields`` are those of the connection itself."""
+    """Return a function that makes a hook with this grant; ``fields`` are those of the connection itself."""
 
     def set_up(grant="client_credentials", fields=None, **extra: object) -> DoceboHook:
         given = {
@@ -80,14 +80,14 @@ class TestGrants:
             {"jwt_claims": ["iss", "sub", "aud", "iat", "exp"], "jwt_audience": "127.0.0.1"},
         ],
     )
-    def test_each_gets_one_token_for_all_hooks(self, connect, docebo_sandbox, grant, settings):
+    def test_each_grant_fetches_one_token_for_all_hooks(self, connect, docebo_sandbox, grant, settings):
         docebo_sandbox.settings(**settings)
         for _ in range(2):
             assert len(list(connect(grant).get_groups())) == 2
         assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.list_groups": 2}
 
     @pytest.mark.parametrize("grant", GRANTS)
-    def test_a_token_that_ended_is_renewed_once(self, connect, docebo_sandbox, grant):
+    def test_an_expired_token_is_renewed_once(self, connect, docebo_sandbox, grant):
         hook = connect(grant)
         list(hook.get_groups())
         docebo_sandbox.expire_tokens()
@@ -101,7 +101,9 @@ class TestGrants:
     @pytest.mark.parametrize("grant", GRANTS)
     @pytest.mark.parametrize("status", [400, 401])
     @pytest.mark.parametrize("body", ["oauth", "docebo"])
-    def test_a_grant_that_is_refused_is_an_error_of_the_credentials(self, connect, docebo_sandbox, grant, status, body):
+    def test_a_refused_grant_is_an_authentication_error_without_secrets(
+        self, connect, docebo_sandbox, grant, status, body
+    ):
         hook = connect(grant)
         docebo_sandbox.settings(token_error_status=status, token_error_body=body, client_secret="another")
         with pytest.raises(AuthenticationError, match="refused") as caught:
@@ -111,25 +113,25 @@ class TestGrants:
         assert docebo_sandbox.counts() == {"docebo.get_token": 1}
 
     @pytest.mark.parametrize("grant", GRANTS)
-    def test_a_grant_that_is_not_enabled(self, connect, docebo_sandbox, grant):
+    def test_a_grant_that_is_not_enabled_is_an_authentication_error(self, connect, docebo_sandbox, grant):
         docebo_sandbox.settings(grants=["refresh_token"])
         with pytest.raises(AuthenticationError, match="unsupported_grant_type"):
             list(connect(grant).get_groups())
 
-    def test_the_assertion_is_for_the_platforms_host_unless_told_otherwise(self, connect, docebo_sandbox):
+    def test_the_assertion_names_the_host_or_jwt_audience(self, connect, docebo_sandbox):
         docebo_sandbox.settings(jwt_audience="https://elsewhere.example.com")
         with pytest.raises(AuthenticationError):
             list(connect("jwt_bearer").get_groups())
         assert list(connect("jwt_bearer", jwt_audience="https://elsewhere.example.com").get_groups())
 
-    def test_a_key_on_one_line_will_do(self, connect):
+    def test_a_private_key_on_one_line_is_accepted(self, connect):
         for between in ("\\n", " ", ""):
             assert list(connect("jwt_bearer", private_key=pem().replace("\n", between)).get_groups())
 
-    def test_tokens_may_come_from_elsewhere(self, connect, docebo_sandbox):
+    def test_tokens_are_fetched_from_token_url(self, connect, docebo_sandbox):
         assert list(connect(token_url=f"{docebo_sandbox.docebo_url}/oauth2/token").get_groups())
 
-    def test_the_scope_can_be_another(self, connect):
+    def test_the_scope_of_the_token_can_be_set(self, connect):
         with pytest.raises(AuthenticationError, match="scope must be api"):
             list(connect(scope="other").get_groups())
 
@@ -152,7 +154,7 @@ class TestFields:
             ({"user_passwort": "SECRET"}, "`user_passwort` is not known"),
         ],
     )
-    def test_what_is_wrong_is_named_before_any_call(self, connect, docebo_sandbox, extra, problem):
+    def test_an_invalid_field_is_named_before_any_request(self, connect, docebo_sandbox, extra, problem):
         with pytest.raises(ConfigurationError) as caught:
             connect(**extra).get_group("x")
         assert problem in str(caught.value)
@@ -160,23 +162,23 @@ class TestFields:
         assert "SECRET" not in str(caught.value)
         assert docebo_sandbox.counts() == {}
 
-    def test_all_fields_are_named_at_once(self, connect):
+    def test_all_invalid_fields_are_named_in_one_message(self, connect):
         with pytest.raises(ConfigurationError) as caught:
             connect(fields={"login": "", "host": ""}, page_size=201, create_path="x").get_group("x")
         for field in ("`host`", "`login`", "`page_size`", "`create_path`"):
             assert field in str(caught.value)
 
-    def test_a_uri_connection_works(self, docebo_sandbox, monkeypatch):
+    def test_a_connection_as_uri_works(self, docebo_sandbox, monkeypatch):
         host = docebo_sandbox.docebo_url.replace("/", "%2F").replace(":", "%3A")
         uri = f"docebo://{docebo_sandbox.client_id}:{docebo_sandbox.client_secret}@{host}/?page_size=1&read_only=false"
         monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", uri)
         assert len(list(DoceboHook().get_groups())) == 2
         assert docebo_sandbox.counts()["docebo.list_groups"] == 2
 
-    def test_the_platform(self, connect, docebo_sandbox):
+    def test_the_link_leads_to_the_platform(self, connect, docebo_sandbox):
         assert connect().ui_url == docebo_sandbox.docebo_url
 
-    def test_no_secret_is_shown(self, connect):
+    def test_the_text_of_the_connection_fields_contains_no_secret(self, connect):
         fields = connect("jwt_bearer", user_password="SECRET").fields
         assert "SECRET" not in repr(fields)
         assert pem().splitlines()[1] not in repr(fields)
@@ -184,20 +186,20 @@ class TestFields:
 
 class TestCheck:
     @pytest.mark.parametrize("grant", GRANTS)
-    def test_all_is_well(self, check, docebo_sandbox, grant):
+    def test_the_connection_test_reports_the_number_of_groups(self, check, docebo_sandbox, grant):
         works, message = check(grant)
         assert works, message
         assert message.startswith("Host and credentials are right (groups on the platform: 2).")
         assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.list_groups": 1}
 
     @pytest.mark.parametrize("settings", [{"list_totals": False}, {"list_form": "bare"}])
-    def test_totals_need_not_be_told(self, check, docebo_sandbox, settings):
+    def test_the_connection_test_succeeds_without_a_total_of_groups(self, check, docebo_sandbox, settings):
         docebo_sandbox.settings(**settings)
         works, message = check()
         assert works, message
         assert message.startswith("Host and credentials are right.")
 
-    def test_a_read_only_connection(self, check):
+    def test_the_connection_test_says_that_the_connection_is_read_only(self, check):
         works, message = check(read_only=True)
         assert works
         assert "read-only" in message
@@ -210,20 +212,20 @@ class TestCheck:
             ("jwt_bearer", "BEGIN PUBLIC KEY"),
         ],
     )
-    def test_the_credentials(self, check, docebo_sandbox, grant, where):
+    def test_the_connection_test_names_wrong_credentials(self, check, docebo_sandbox, grant, where):
         works, message = check(grant, {"password": "another"})
         assert not works
         assert message.startswith("Credentials: Docebo refuses the")
         assert where in message
 
-    def test_a_key_that_docebo_does_not_know(self, check, connect, docebo_sandbox):
+    def test_the_connection_test_says_that_docebo_does_not_have_the_public_key(self, check, connect, docebo_sandbox):
         hook = connect("jwt_bearer")
         docebo_sandbox.set_public_key("")
         works, message = hook.test_connection()
         assert not works
         assert "must have the public key" in message
 
-    def test_the_permission(self, check, docebo_sandbox):
+    def test_the_connection_test_names_the_permission_that_is_needed(self, check, docebo_sandbox):
         docebo_sandbox.add_user("nobody@example.com")
         docebo_sandbox.settings(username="nobody@example.com")
         works, message = check()
@@ -231,7 +233,7 @@ class TestCheck:
         assert message.startswith("Permission: Docebo denies the list of groups")
         assert "must be a Superadmin" in message
 
-    def test_the_host_is_not_there(self, check):
+    def test_the_connection_test_names_a_host_that_refuses_connections(self, check):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -240,12 +242,12 @@ class TestCheck:
         assert message.startswith("Host:")
         assert "refused the connection" in message
 
-    def test_the_host_is_something_else(self, check, docebo_sandbox):
+    def test_the_connection_test_names_a_host_that_is_not_docebo(self, check, docebo_sandbox):
         works, message = check("client_credentials", {"host": docebo_sandbox.url})
         assert not works
         assert message.startswith("Host: this does not look like Docebo's API")
 
-    def test_a_wrong_field(self, check):
+    def test_the_connection_test_names_each_invalid_field(self, check):
         works, message = check(timeout="soon", grant_type="magic")
         assert not works
         assert message.startswith("Connection:")
@@ -254,7 +256,7 @@ class TestCheck:
 
     @pytest.mark.parametrize("endpoint", ["docebo.get_token", "docebo.list_groups"])
     @pytest.mark.parametrize("kind", ["html", "truncate", "empty_body", "wrong_content_type", "reset", "lost"])
-    def test_no_mishap_raises(self, check, docebo_sandbox, endpoint, kind):
+    def test_the_connection_test_returns_every_failure_without_raising(self, check, docebo_sandbox, endpoint, kind):
         docebo_sandbox.fault(endpoint, kind, times=None)
         works, message = check(retry={"max_attempts": 1})
         assert not works

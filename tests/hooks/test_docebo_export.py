@@ -1,4 +1,4 @@
-"""The export of a Docebo group's members by the hook, over a socket, against the sandbox."""
+"""Export of the members of a Docebo group by the hook against the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def answered(sandbox, text, content_type="text/csv; charset=utf-8"):
 
 @pytest.mark.parametrize("bom", [True, False])
 @pytest.mark.parametrize("line_end", ["lf", "crlf"])
-def test_the_file_is_the_same_however_docebo_writes_it(hook, docebo_sandbox, path, bom, line_end):
+def test_the_exported_file_is_the_same_for_every_byte_order_mark_and_line_end(
+    hook, docebo_sandbox, path, bom, line_end
+):
     docebo_sandbox.settings(export_bom=bom, export_line_end=line_end)
     export = hook.export_users(str(path), name="Support team")
     assert path.read_bytes() == SUPPORT.encode()
@@ -50,7 +52,7 @@ def test_the_file_is_the_same_however_docebo_writes_it(hook, docebo_sandbox, pat
     assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.list_groups": 1, "docebo.export_members": 1}
 
 
-def test_columns_header_and_delimiter(hook, docebo_sandbox, path):
+def test_an_export_takes_columns_header_and_delimiter(hook, docebo_sandbox, path):
     group = docebo_sandbox.create_group("Odd people")
     odd = [('O\'Brien; "Bob"', "日本"), ("", "two\nlines"), ("=1+1", "\ufeffmark")]
     for number, (first, last) in enumerate(odd):
@@ -69,13 +71,13 @@ def test_columns_header_and_delimiter(hook, docebo_sandbox, path):
 
 
 @pytest.mark.parametrize("header", [True, False])
-def test_a_group_without_members(hook, docebo_sandbox, path, header):
+def test_the_export_of_a_group_without_members_is_empty(hook, docebo_sandbox, path, header):
     group = docebo_sandbox.create_group("Nobody")
     assert hook.export_users(str(path), include_header=header, group_id=group).users == 0
     assert path.read_text() == ("userid,email\n" if header else "")
 
 
-def test_many_members_are_one_call(hook, docebo_sandbox, path):
+def test_many_members_are_exported_with_one_request(hook, docebo_sandbox, path):
     group = docebo_sandbox.create_group("Many")
     people = docebo_sandbox.seed_users(5000)
     docebo_sandbox.add_members(group, people)
@@ -85,18 +87,18 @@ def test_many_members_are_one_call(hook, docebo_sandbox, path):
     assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.export_members": 1}
 
 
-def test_what_is_there_is_replaced(hook, path):
+def test_an_export_replaces_an_existing_file(hook, path):
     path.write_text("x" * 10_000)
     hook.export_users(str(path), name="Support team")
     assert path.read_text() == SUPPORT
 
 
-def test_a_file_url_will_do(hook, path):
+def test_an_export_writes_to_a_file_url(hook, path):
     hook.export_users(f"file://{path}", name="Support team")
     assert path.read_text() == SUPPORT
 
 
-def test_json_in_place_of_a_file_is_an_error(hook, docebo_sandbox, path):
+def test_json_in_place_of_an_exported_file_is_an_error(hook, docebo_sandbox, path):
     docebo_sandbox.settings(export_reply="json")
     with pytest.raises(UnexpectedReply, match=r"it is application/json.*Nothing was written.*'docebo_default'"):
         hook.export_users(str(path), name="Support team")
@@ -118,7 +120,7 @@ def test_json_in_place_of_a_file_is_an_error(hook, docebo_sandbox, path):
         ("", "text/csv", "a file that breaks off"),
     ],
 )
-def test_what_is_not_the_whole_file_is_not_written(hook, docebo_sandbox, path, text, content_type, why):
+def test_an_incomplete_export_is_not_written(hook, docebo_sandbox, path, text, content_type, why):
     answered(docebo_sandbox, text, content_type)
     if why is None:
         assert hook.export_users(str(path), name="Support team").users == 3
@@ -129,7 +131,7 @@ def test_what_is_not_the_whole_file_is_not_written(hook, docebo_sandbox, path, t
     assert not path.exists()
 
 
-def test_one_column_may_be_empty(hook, docebo_sandbox, path):
+def test_empty_values_of_the_only_column_are_exported(hook, docebo_sandbox, path):
     answered(docebo_sandbox, "email\nada@example.com\n\nbob@example.com\n")
     assert hook.export_users(str(path), columns=("email",), name="Support team").users == 3
     with path.open(newline="") as file:
@@ -137,7 +139,7 @@ def test_one_column_may_be_empty(hook, docebo_sandbox, path):
 
 
 @pytest.mark.parametrize("username", ["日本", "日本語", "x"])
-def test_a_file_cut_in_half_is_an_error(hook, docebo_sandbox, path, username):
+def test_an_export_that_is_cut_off_is_an_error(hook, docebo_sandbox, path, username):
     group = docebo_sandbox.create_group("Odd people")
     docebo_sandbox.add_members(group, [docebo_sandbox.add_user(username)])
     docebo_sandbox.fault("docebo.export_members", "truncate")
@@ -147,7 +149,7 @@ def test_a_file_cut_in_half_is_an_error(hook, docebo_sandbox, path, username):
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset_mid_body", "lost", "html"])
-def test_a_download_that_breaks_is_begun_anew(hook, docebo_sandbox, path, kind):
+def test_a_download_that_breaks_off_is_started_again(hook, docebo_sandbox, path, kind):
     docebo_sandbox.fault("docebo.export_members", kind)
     assert hook.export_users(str(path), name="Support team").users == 3
     assert path.read_text() == SUPPORT
@@ -157,7 +159,7 @@ def test_a_download_that_breaks_is_begun_anew(hook, docebo_sandbox, path, kind):
     assert path.read_text() == SUPPORT
 
 
-def test_what_cannot_be_is_refused_before_the_first_call(hook, docebo_sandbox, path):
+def test_invalid_parameters_of_an_export_are_refused_before_the_first_request(hook, docebo_sandbox, path):
     with pytest.raises(InvalidInput) as caught:
         hook.export_users("nowhere://bucket/key", columns=["userid", "age"], delimiter="ab", name="Support team")
     for field in ("`path`: leads nowhere", "`columns.1`", "`delimiter`"):
@@ -175,7 +177,7 @@ def test_a_path_that_cannot_be_written(hook, tmp_path):
             hook.export_users(str(path), name="Support team")
 
 
-def test_a_missing_group(hook, path):
+def test_the_export_of_a_group_that_does_not_exist_is_an_error(hook, path):
     with pytest.raises(NotFound):
         hook.export_users(str(path), group_id=99)
     assert not path.exists()

@@ -1,4 +1,4 @@
-"""The members of Docebo groups by the hook, over a socket, against the sandbox."""
+"""Changes of the members of Docebo groups by the hook against the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ connect = connections.docebo
 
 @pytest.fixture
 def hook(connect):
-    """A hook that sends at most ten users a request."""
+    """Return a hook that sends at most ten users per request."""
     return connect(users_per_request=10)
 
 
@@ -40,7 +40,7 @@ def people(docebo_sandbox):
 
 @pytest.fixture
 def group(docebo_sandbox):
-    """The uuid of a manual group without members."""
+    """Return the UUID of a manual group without members."""
     return docebo_sandbox.create_group("Trial users")
 
 
@@ -49,24 +49,24 @@ def actions(sandbox) -> list[str]:
 
 
 class TestAdd:
-    def test_in_requests_of_the_limit(self, hook, docebo_sandbox, group, people):
+    def test_users_are_added_in_requests_of_the_limit(self, hook, docebo_sandbox, group, people):
         change = hook.add_users((str(person) for person in people), group_id=group)
         assert docebo_sandbox.members(group) == set(people)
         assert (change.group_id, change.outcome, change.users_sent) == (group, "updated", 23)
         assert [call.user_ids for call in docebo_sandbox.calls("docebo.add_members")] == [10, 10, 3]
         assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.add_members": 3}
 
-    def test_again_changes_nothing(self, hook, docebo_sandbox, group, people):
+    def test_a_repeated_addition_changes_nothing(self, hook, docebo_sandbox, group, people):
         for _ in range(2):
             hook.add_users(people, group={"group_id": group})
             assert docebo_sandbox.members(group) == set(people)
 
-    def test_nobody_makes_no_call(self, hook, docebo_sandbox, group):
+    def test_an_empty_list_of_users_sends_no_request(self, hook, docebo_sandbox, group):
         hook.add_users([], group_id=group)
         hook.remove_users(group_id=group)
         assert docebo_sandbox.counts() == {}
 
-    def test_many_go_on_in_the_background(self, connect, docebo_sandbox, group):
+    def test_an_addition_of_many_users_continues_in_the_background(self, connect, docebo_sandbox, group):
         people = docebo_sandbox.seed_users(1200)
         change = connect().add_users(people, group_id=group)
         assert [call.user_ids for call in docebo_sandbox.calls("docebo.add_members")] == [1000, 200]
@@ -75,14 +75,16 @@ class TestAdd:
         docebo_sandbox.advance(60)
         assert docebo_sandbox.members(group) == set(people)
 
-    def test_or_they_do_not(self, connect, docebo_sandbox, group):
+    def test_an_addition_of_many_users_is_complete_where_docebo_has_no_background_jobs(
+        self, connect, docebo_sandbox, group
+    ):
         docebo_sandbox.settings(background_threshold=None)
         people = docebo_sandbox.seed_users(1200)
         assert not connect().add_users(people, group_id=group).background_job
         assert docebo_sandbox.members(group) == set(people)
 
     @pytest.mark.parametrize("below", [True, False])
-    def test_the_people_of_branches_and_groups(self, hook, docebo_sandbox, group, below):
+    def test_members_of_branches_and_groups_are_added(self, hook, docebo_sandbox, group, below):
         docebo_sandbox.settings(branch_descendants=below)
         branches = {branch.name: branch.idst for branch in docebo_sandbox.branches()}
         support = next(known for known in docebo_sandbox.groups() if known.name == "Support team")
@@ -92,29 +94,29 @@ class TestAdd:
         want = {user.idst for user in docebo_sandbox.users() if user.branch in in_sales}
         assert docebo_sandbox.members(group) == want | docebo_sandbox.members(support.uuid)
         assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.get_old_id": 2, "docebo.add_members": 1}
-        # Only this form of the call is published for branches and groups.
+        # Docebo documents only this form of the request for branches and groups.
         assert actions(docebo_sandbox) == ["put_users"]
 
-    def test_users_branches_and_old_ids_of_groups_together(self, hook, docebo_sandbox, group, people):
+    def test_users_branches_and_groups_by_old_id_are_added_together(self, hook, docebo_sandbox, group, people):
         support = next(known for known in docebo_sandbox.groups() if known.name == "Support team")
         hook.add_users(people, group_ids=[str(support.idst)], group_id=group)
         assert docebo_sandbox.members(group) == {*people, *docebo_sandbox.members(support.uuid)}
         assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.add_members": 4}
 
-    def test_by_hand_into_an_automatic_group(self, hook, docebo_sandbox, people):
+    def test_users_can_be_added_to_an_automatic_group(self, hook, docebo_sandbox, people):
         hook.add_users(people, name="Everyone in sales")
         assert docebo_sandbox.members("Everyone in sales", "manual") == set(people)
 
-    def test_where_that_is_not_allowed_docebo_says_so(self, hook, docebo_sandbox, people):
+    def test_an_automatic_group_that_accepts_no_users_is_an_error_with_the_reason(self, hook, docebo_sandbox, people):
         docebo_sandbox.settings(manual_in_automatic="refuse")
         with pytest.raises(RejectedRequest, match="its rules' affair"):
             hook.add_users(people, name="Everyone in sales")
 
-    def test_strangers_are_passed_over(self, hook, docebo_sandbox, group, people):
+    def test_unknown_ids_that_docebo_ignores_do_not_fail_an_addition(self, hook, docebo_sandbox, group, people):
         hook.add_users([*people, 99_999_999], group_id=group)
         assert docebo_sandbox.members(group) == set(people)
 
-    def test_or_refused_without_a_word_of_who(self, hook, docebo_sandbox, group, people):
+    def test_unknown_ids_that_docebo_rejects_are_an_error_without_the_ids(self, hook, docebo_sandbox, group, people):
         docebo_sandbox.settings(unknown_ids="refuse")
         docebo_sandbox.fault(
             "docebo.add_members",
@@ -130,14 +132,16 @@ class TestAdd:
         with pytest.raises(RejectedRequest, match="some ids are nobody's"):
             hook.add_users([99_999_999], group_id=group)
 
-    def test_more_ids_than_a_call_takes(self, connect, docebo_sandbox, group, people):
+    def test_more_ids_than_docebo_accepts_in_a_request_are_an_error(self, connect, docebo_sandbox, group, people):
         docebo_sandbox.settings(max_user_ids=10)
         with pytest.raises(RejectedRequest, match="user_ids holds more than 10 ids"):
             connect().add_users(people, group_id=group)
         connect(users_per_request=10).add_users(people, group_id=group)
         assert docebo_sandbox.members(group) == set(people)
 
-    def test_half_way_it_says_how_far_it_came_and_can_be_run_again(self, hook, docebo_sandbox, group, people):
+    def test_an_addition_that_fails_half_way_says_how_many_were_sent_and_can_be_repeated(
+        self, hook, docebo_sandbox, group, people
+    ):
         docebo_sandbox.fault("docebo.add_members", "status", status=403, skip=1)
         with pytest.raises(PermissionDenied, match="Before it, 10 of 23 users were sent to group") as caught:
             hook.add_users(people, group_id=group)
@@ -147,7 +151,7 @@ class TestAdd:
         assert docebo_sandbox.members(group) == set(people)
 
     @pytest.mark.parametrize("kind", ["lost", "reset_mid_body", "html"])
-    def test_a_lost_answer_is_no_matter(self, hook, docebo_sandbox, group, people, kind):
+    def test_an_addition_whose_response_is_lost_is_repeated(self, hook, docebo_sandbox, group, people, kind):
         docebo_sandbox.fault("docebo.add_members", kind)
         hook.add_users(people, group_id=group)
         assert docebo_sandbox.members(group) == set(people)
@@ -162,7 +166,7 @@ class TestAdd:
             (None, UnexpectedReply),
         ],
     )
-    def test_a_200_that_is_no_success(self, hook, docebo_sandbox, group, people, body, error):
+    def test_a_200_response_that_is_not_a_success_is_an_error(self, hook, docebo_sandbox, group, people, body, error):
         docebo_sandbox.fault("docebo.add_members", "status", status=200, body=body, times=None)
         with pytest.raises(error, match="'docebo_default'") as caught:
             hook.add_users(people, group_id=group)
@@ -174,17 +178,21 @@ class TestAddRoute:
     @pytest.mark.parametrize(
         ("form", "tries"), [("assign_users", ["assign_users"]), ("put_users", ["assign_users", "put_users"])]
     )
-    def test_it_is_found_out_once(self, connect, docebo_sandbox, group, people, form, tries, status):
+    def test_the_form_of_the_add_request_is_found_once(
+        self, connect, docebo_sandbox, group, people, form, tries, status
+    ):
         docebo_sandbox.settings(add_forms={form}, missing_route_status=status)
         connect().add_users(people[:20], group_id=group)
         connect().add_users(people[20:], group_id=group)
         assert docebo_sandbox.members(group) == set(people)
         assert actions(docebo_sandbox) == [*tries, form]
-        # A 404 could mean the group, a 405 cannot.
+        # A 404 may refer to the group, a 405 cannot.
         looks = 1 if status == 404 and len(tries) > 1 else 0
         assert docebo_sandbox.counts().get("docebo.get_group", 0) == looks
 
-    def test_the_last_form_is_found_and_serves_all_batches(self, hook, docebo_sandbox, group, people):
+    def test_the_last_form_of_the_add_request_is_found_and_used_for_all_batches(
+        self, hook, docebo_sandbox, group, people
+    ):
         docebo_sandbox.settings(add_forms={"post_users"})
         hook.add_users(people, group_id=group)
         assert docebo_sandbox.members(group) == set(people)
@@ -192,7 +200,9 @@ class TestAddRoute:
         assert docebo_sandbox.counts()["docebo.get_group"] == 1
 
     @pytest.mark.parametrize("known", [True, False])
-    def test_a_missing_group_is_not_found_and_teaches_nothing(self, hook, docebo_sandbox, group, people, known):
+    def test_a_group_that_does_not_exist_is_an_error_and_keeps_the_form_of_the_add_request(
+        self, hook, docebo_sandbox, group, people, known
+    ):
         if known:
             hook.add_users(people, group_id=group)
         with pytest.raises(NotFound, match="no such group"):
@@ -201,7 +211,9 @@ class TestAddRoute:
         assert set(actions(docebo_sandbox)) == {"assign_users"}
         assert docebo_sandbox.counts()["docebo.get_group"] == 1
 
-    def test_a_platform_that_changes_its_mind_is_followed(self, hook, docebo_sandbox, group, people):
+    def test_another_form_of_the_add_request_is_found_when_the_known_one_disappears(
+        self, hook, docebo_sandbox, group, people
+    ):
         hook.add_users(people[:5], group_id=group)
         docebo_sandbox.settings(add_forms={"put_users"})
         hook.add_users(people[5:10], group_id=group)
@@ -210,7 +222,9 @@ class TestAddRoute:
         assert actions(docebo_sandbox) == ["assign_users", "assign_users", "put_users", "put_users"]
 
     @pytest.mark.parametrize("status", [404, 405])
-    def test_none_is_there(self, hook, docebo_sandbox, group, people, status):
+    def test_a_platform_without_any_form_of_the_add_request_is_an_error(
+        self, hook, docebo_sandbox, group, people, status
+    ):
         docebo_sandbox.settings(add_forms=set(), missing_route_status=status)
         with pytest.raises(VendorError, match="None of the known forms") as caught:
             hook.add_users(people, group_id=group)
@@ -218,7 +232,7 @@ class TestAddRoute:
         assert docebo_sandbox.counts()["docebo.add_members"] == 3
 
     @pytest.mark.parametrize("form", ["assign_users", "put_users", "post_users"])
-    def test_the_connection_can_say_which(self, connect, docebo_sandbox, group, people, form):
+    def test_the_connection_can_set_the_form_of_the_add_request(self, connect, docebo_sandbox, group, people, form):
         docebo_sandbox.settings(add_forms={form})
         connect(add_route=form).add_users(people, branch_ids=[docebo_sandbox.branches()[0].idst], group_id=group)
         assert set(people) <= docebo_sandbox.members(group)
@@ -229,8 +243,8 @@ class TestAddRoute:
         assert actions(docebo_sandbox) == [form, form, form]
 
 
-class TestOneAtATime:
-    def test_changes_wait_for_one_another_within_a_process(self, connect, docebo_sandbox, people):
+class TestConcurrentChanges:
+    def test_changes_of_one_process_are_sent_one_after_the_other(self, connect, docebo_sandbox, people):
         groups = [docebo_sandbox.create_group(f"Group {number}") for number in range(4)]
         docebo_sandbox.fault("docebo.add_members", "latency", seconds=0.05, times=None)
         with ThreadPoolExecutor(4) as pool:
@@ -239,7 +253,9 @@ class TestOneAtATime:
         assert {call.status for call in docebo_sandbox.calls("docebo.add_members")} == {200}
 
     @pytest.mark.parametrize("change", ["add_users", "remove_users"])
-    def test_another_process_is_waited_for(self, hook, docebo_sandbox, group, people, change):
+    def test_a_change_that_conflicts_with_another_process_is_tried_again(
+        self, hook, docebo_sandbox, group, people, change
+    ):
         endpoint = {"add_users": "docebo.add_members", "remove_users": "docebo.remove_members"}[change]
         docebo_sandbox.fault(endpoint, "status", status=409)
         getattr(hook, change)(people[:5], group_id=group)
@@ -252,14 +268,14 @@ class TestOneAtATime:
 
 
 class TestRemove:
-    def test_by_their_ids(self, hook, docebo_sandbox, group, people):
+    def test_users_are_removed_by_their_ids(self, hook, docebo_sandbox, group, people):
         docebo_sandbox.add_members(group, people)
         change = hook.remove_users([*people[:20], 99_999_999], group_id=group)
         assert docebo_sandbox.members(group) == set(people[20:])
         assert (change.outcome, change.users_sent) == ("updated", 21)
         assert docebo_sandbox.counts() == {"docebo.get_token": 1, "docebo.remove_members": 3}
 
-    def test_everybody(self, hook, docebo_sandbox, group, people):
+    def test_all_users_are_removed_with_user_all(self, hook, docebo_sandbox, group, people):
         docebo_sandbox.add_members(group, people)
         hook.remove_users(user_all=True, group_id=group)
         assert docebo_sandbox.members(group) == set()
@@ -275,33 +291,37 @@ class TestRemove:
             ("both", ["learner", "nothing"]),
         ],
     )
-    def test_whom_a_search_finds(self, hook, docebo_sandbox, people, required, form, filters):
+    def test_users_found_by_a_search_are_removed(self, hook, docebo_sandbox, people, required, form, filters):
         docebo_sandbox.settings(user_filters_as=form, user_ids_required=required)
         others = docebo_sandbox.members("Support team")
         docebo_sandbox.add_members("Support team", people)
         hook.remove_users(user_all=True, user_filters=filters, name="Support team")
         assert docebo_sandbox.members("Support team") == others
 
-    def test_a_form_that_the_platform_does_not_take_is_its_refusal(self, hook, docebo_sandbox, group):
+    def test_a_form_of_user_filters_that_docebo_rejects_is_an_error_without_the_search(
+        self, hook, docebo_sandbox, group
+    ):
         docebo_sandbox.settings(user_filters_as="array")
         with pytest.raises(RejectedRequest, match="user_filters must be") as caught:
             hook.remove_users(user_filters={"search": "ada@example.com"}, group_id=group)
         assert "ada@" not in str(caught.value)
 
     @pytest.mark.parametrize("filters", [{}, [], [" "], {"search": ""}, {"search": None}, ["a", ""]])
-    def test_a_search_for_nothing_would_find_everybody(self, hook, docebo_sandbox, group, filters):
+    def test_an_empty_search_for_users_to_remove_is_refused(self, hook, docebo_sandbox, group, filters):
         with pytest.raises(InvalidInput, match="which would find all members"):
             hook.remove_users(user_all=True, user_filters=filters, group_id=group)
         assert docebo_sandbox.counts() == {}
 
-    def test_many_go_on_in_the_background(self, connect, docebo_sandbox, group):
+    def test_a_removal_of_many_users_continues_in_the_background(self, connect, docebo_sandbox, group):
         people = docebo_sandbox.seed_users(600)
         docebo_sandbox.add_members(group, people)
         assert connect().remove_users(people, group_id=group).background_job
         docebo_sandbox.advance(60)
         assert docebo_sandbox.members(group) == set()
 
-    def test_half_way_it_says_how_far_it_came_and_can_be_run_again(self, hook, docebo_sandbox, group, people):
+    def test_a_removal_that_fails_half_way_says_how_many_were_removed_and_can_be_repeated(
+        self, hook, docebo_sandbox, group, people
+    ):
         docebo_sandbox.add_members(group, people)
         docebo_sandbox.fault("docebo.remove_members", "status", status=400, skip=1)
         with pytest.raises(RejectedRequest, match="10 of 23 users were removed from group"):
@@ -310,7 +330,7 @@ class TestRemove:
         assert docebo_sandbox.members(group) == set()
 
     @pytest.mark.parametrize("status", [200, 204])
-    def test_an_empty_2xx_will_do(self, hook, docebo_sandbox, group, people, status):
+    def test_an_empty_2xx_response_to_a_removal_is_a_success(self, hook, docebo_sandbox, group, people, status):
         docebo_sandbox.add_members(group, people[:3])
         docebo_sandbox.fault("docebo.remove_members", "status", status=status, body=None, effect=True)
         hook.remove_users(people[:3], group_id=group)
@@ -318,7 +338,7 @@ class TestRemove:
 
 
 class TestIds:
-    def test_user_ids_must_be_whole_numbers(self, hook, docebo_sandbox, group):
+    def test_user_ids_that_are_not_whole_numbers_are_refused_without_the_ids(self, hook, docebo_sandbox, group):
         bad = ["ada", "1.0", 1.5, None, " ", "-3", 0, True, "\uff11", "9" * 19, "1" * 400, "x\x00", "\ud800"]
         with pytest.raises(InvalidInput) as caught:
             hook.add_users([*bad, 7], group_id=group)
@@ -334,7 +354,7 @@ class TestIds:
         assert not re.search(r"\bada\b", str(caught.value))
         assert docebo_sandbox.counts() == {}
 
-    def test_those_that_are_none_can_be_left_out_and_counted(self, hook, docebo_sandbox, group, people):
+    def test_invalid_user_ids_are_skipped_and_counted_with_on_invalid_skip(self, hook, docebo_sandbox, group, people):
         given = [f" {people[0]} ", f"00{people[1]}", "ada", None, 2**63]
         change = hook.add_users(given, group_id=group, on_invalid="skip")
         assert docebo_sandbox.members(group) == set(people[:2])
@@ -342,19 +362,19 @@ class TestIds:
         assert change.users_sent == 2
 
     @pytest.mark.parametrize("ids", ["12", 12, None])
-    def test_what_is_no_list_is_refused(self, hook, docebo_sandbox, group, ids):
+    def test_user_ids_that_are_not_a_list_are_refused(self, hook, docebo_sandbox, group, ids):
         with pytest.raises(InvalidInput, match="the user IDs are"):
             hook.add_users(ids, group_id=group)
         assert docebo_sandbox.counts() == {}
 
-    def test_nothing_of_people_or_secrets_is_logged(self, hook, docebo_sandbox, group, people, caplog):
+    def test_changes_log_neither_users_nor_secrets(self, hook, docebo_sandbox, group, people, caplog):
         caplog.set_level(logging.INFO)
         addresses = [user.email for user in docebo_sandbox.users() if user.idst in people]
         docebo_sandbox.fault("docebo.add_members", "status", status=503, body={"message": [addresses[0]]})
         hook.create_group("Others", addresses, identify_by="email")
         hook.remove_users(people[:5], name="Others")
         assert "Others" in caplog.text
-        # Request ids and group ids are random, and a short number can be a part of one.
+        # IDs of requests and groups are random and may contain a short number by chance.
         text = re.sub(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "", caplog.text)
         for secret in (docebo_sandbox.client_secret, *addresses, *map(str, people)):
             assert secret not in text
@@ -364,7 +384,7 @@ class TestRead:
     @pytest.mark.parametrize("count", [0, 1, 10, 23])
     @pytest.mark.parametrize("form", ["envelope", "bare"])
     @pytest.mark.parametrize("spelled", ["number", "string"])
-    def test_every_member_once(self, connect, docebo_sandbox, group, people, count, form, spelled):
+    def test_each_member_is_listed_once(self, connect, docebo_sandbox, group, people, count, form, spelled):
         docebo_sandbox.settings(list_form=form, idst_as=spelled)
         docebo_sandbox.add_members(group, people[:count])
         members = list(connect(page_size=10).get_members(group_id=group))
@@ -372,7 +392,7 @@ class TestRead:
         pages = {0: 1, 1: 1, 10: 1, 23: 3}[count] + (1 if form == "bare" and count else 0)
         assert docebo_sandbox.counts()["docebo.list_members"] == pages
 
-    def test_what_is_known_of_a_member_is_not_shown(self, hook, docebo_sandbox):
+    def test_the_text_of_a_member_shows_no_personal_data(self, hook, docebo_sandbox):
         docebo_sandbox.settings(relation_names=["by hand", "by rule"])
         member = next(hook.get_members(name="Support team", sort_attr="userid", search_text="emre"))
         (user,) = [user for user in docebo_sandbox.users() if user.firstname == "Emre"]
@@ -386,21 +406,21 @@ class TestRead:
         }
         assert repr(member) == "Member(relation_type='by hand')"
 
-    def test_search_and_sort(self, hook, docebo_sandbox):
+    def test_members_are_searched_and_sorted(self, hook, docebo_sandbox):
         given = {"name": "Support team", "sort_attr": "firstname", "sort_dir": "desc"}
         assert [member.first_name for member in hook.get_members(**given)] == ["Goran", "Faye", "Emre"]
         assert [member.first_name for member in hook.get_members(**given, search_text="LINDQVIST")] == ["Faye"]
         with pytest.raises(InvalidInput, match="`sort_attr`"):
             hook.get_members(name="Support team", sort_attr="age")
 
-    def test_a_search_for_a_person_is_not_quoted(self, hook, docebo_sandbox, group):
+    def test_the_error_of_a_search_for_members_does_not_quote_it(self, hook, docebo_sandbox, group):
         body = {"message": ["nothing for Emre Novak"], "name": "Bad Request", "code": 1, "status": 400}
         docebo_sandbox.fault("docebo.list_members", "status", status=400, body=body)
         with pytest.raises(RejectedRequest, match=r"nothing for \[user id\]"):
             list(hook.get_members(group_id=group, search_text="Emre Novak"))
 
     @pytest.mark.parametrize(("totals", "calls"), [(True, 1), (False, 3)])
-    def test_the_population_is_one_call_where_totals_are_told(
+    def test_the_number_of_members_takes_one_request_if_docebo_returns_totals(
         self, connect, docebo_sandbox, group, people, totals, calls
     ):
         docebo_sandbox.settings(list_totals=totals)
@@ -411,7 +431,7 @@ class TestRead:
         assert docebo_sandbox.counts()["docebo.get_group"] == 1
 
     @pytest.mark.parametrize("body", [{"data": {"items": [{"userid": "ada"}]}}, {"data": {"items": [7]}}])
-    def test_a_member_without_number_is_an_error_without_the_person(self, hook, docebo_sandbox, group, body):
+    def test_a_member_without_an_id_is_an_error_without_personal_data(self, hook, docebo_sandbox, group, body):
         docebo_sandbox.fault("docebo.list_members", "status", status=200, body=body)
         with pytest.raises(UnexpectedReply, match="a member without idst") as caught:
             list(hook.get_members(group_id=group))

@@ -1,4 +1,4 @@
-"""What the Docebo hook reads of groups, their old ids, and what goes wrong, over a socket, against the sandbox."""
+"""Reads of Docebo groups by the hook: groups, their old IDs, and errors; against the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def people(docebo_sandbox):
 
 @pytest.fixture
 def sales(docebo_sandbox):
-    """The branch of that name, which has a branch below."""
+    """Return the ID of the branch of that name, which has a branch below it."""
     return next(branch.idst for branch in docebo_sandbox.branches() if branch.name == "Sales")
 
 
@@ -49,7 +49,7 @@ def by_branch(branch, **below):
 
 
 class TestRead:
-    def test_one_group(self, hook, docebo_sandbox):
+    def test_a_group_is_read_by_uuid_old_id_or_name(self, hook, docebo_sandbox):
         (record,) = named(docebo_sandbox, "Everyone in sales")
         for group in (
             hook.get_group(record.uuid),
@@ -68,7 +68,7 @@ class TestRead:
             "docebo.list_groups": 1,
         }
 
-    def test_no_such_group(self, hook, docebo_sandbox):
+    def test_a_group_that_does_not_exist_is_an_error_that_names_the_connection(self, hook, docebo_sandbox):
         assert hook.find_group("No such") is None
         for missing in ({"group_id": NOWHERE}, {"group_id": 99}, {"name": "No such"}):
             with pytest.raises(NotFound, match="connection"):
@@ -83,11 +83,11 @@ class TestRead:
             ({}, 0),
             ({"list_totals": False}, 0),
             ({"list_cursor": True}, 0),
-            # An array does not say whether there is more of it: one call more, for a page without items.
+            # A bare array does not show whether more items follow: one more request reads an empty page.
             ({"list_form": "bare"}, 1),
         ],
     )
-    def test_every_page_is_read_and_none_twice(self, connect, docebo_sandbox, count, settings, more):
+    def test_each_page_of_groups_is_read_once(self, connect, docebo_sandbox, count, settings, more):
         for group in docebo_sandbox.groups():
             docebo_sandbox.delete_group(group.uuid)
         ids = [docebo_sandbox.create_group(f"Group {number}") for number in range(count)]
@@ -97,7 +97,7 @@ class TestRead:
         pages = -(-count // 3) + more if count else 1
         assert docebo_sandbox.counts()["docebo.list_groups"] == pages
 
-    def test_only_one_page_is_held(self, connect, docebo_sandbox):
+    def test_groups_are_fetched_one_page_at_a_time(self, connect, docebo_sandbox):
         for number in range(5):
             docebo_sandbox.create_group(f"Group {number}")
         groups = connect(page_size=2).get_groups()
@@ -105,18 +105,18 @@ class TestRead:
         next(groups)
         assert docebo_sandbox.counts()["docebo.list_groups"] == 1
 
-    def test_a_smaller_page_than_asked_for_is_not_the_last(self, connect, docebo_sandbox):
+    def test_a_page_that_docebo_made_smaller_is_not_taken_for_the_last(self, connect, docebo_sandbox):
         docebo_sandbox.settings(max_page_size=2, large_page_size="clamp", list_form="bare")
         ids = [docebo_sandbox.create_group(f"Group {number}") for number in range(5)]
         assert [group.group_id for group in connect().get_groups(search_text="Group")] == ids
 
-    def test_a_page_size_above_docebos_is_its_refusal(self, connect, docebo_sandbox):
+    def test_a_page_size_that_docebo_rejects_is_an_error(self, connect, docebo_sandbox):
         docebo_sandbox.settings(max_page_size=50)
         with pytest.raises(RejectedRequest, match="page_size must be at most 50"):
             list(connect().get_groups())
         assert list(connect(page_size=50).get_groups())
 
-    def test_search_and_sort(self, hook, docebo_sandbox):
+    def test_groups_are_searched_and_sorted(self, hook, docebo_sandbox):
         for name in ("Beta", "alpha", "Gamma"):
             docebo_sandbox.create_group(name, description="Greek")
         found = hook.get_groups(search_text="greek", sort_attr="name", sort_dir="desc")
@@ -126,21 +126,21 @@ class TestRead:
         assert "`sort_attr`" in str(caught.value)
         assert "`sort_dir`" in str(caught.value)
 
-    def test_a_list_without_end_is_refused(self, hook, docebo_sandbox):
+    def test_a_list_that_repeats_a_page_with_more_data_is_an_error(self, hook, docebo_sandbox):
         page = {"items": [{"uuid": NOWHERE, "name": "Again"}], "has_more_data": True, "current_page": 1}
         docebo_sandbox.fault("docebo.list_groups", "status", status=200, body={"data": page}, times=None)
         with pytest.raises(UnexpectedReply, match="has no end"):
             list(hook.get_groups())
         assert docebo_sandbox.counts()["docebo.list_groups"] == 2
 
-    def test_a_page_that_comes_again_as_the_last_is_refused_too(self, hook, docebo_sandbox):
+    def test_a_list_that_repeats_a_page_as_the_last_is_an_error(self, hook, docebo_sandbox):
         for more in (True, False):
             page = {"items": [{"uuid": NOWHERE, "name": "Again"}], "has_more_data": more}
             docebo_sandbox.fault("docebo.list_groups", "status", status=200, body={"data": page})
         with pytest.raises(UnexpectedReply, match="as an earlier page"):
             list(hook.get_groups())
 
-    def test_an_array_that_comes_again_was_the_whole_list(self, hook, docebo_sandbox):
+    def test_an_array_that_is_repeated_is_read_as_the_whole_list(self, hook, docebo_sandbox):
         body = {"data": [{"uuid": NOWHERE, "name": "Alone"}]}
         docebo_sandbox.fault("docebo.list_groups", "status", status=200, body=body, times=None)
         assert [group.name for group in hook.get_groups()] == ["Alone"]
@@ -154,7 +154,7 @@ class TestRead:
         "body",
         [{}, {"data": None}, {"data": "x"}, {"data": {}}, {"data": {"items": {}}}, {"data": ["x"]}, "text", 7],
     )
-    def test_what_is_no_list_is_an_error_that_names_the_connection(self, hook, docebo_sandbox, body):
+    def test_a_response_that_is_not_a_list_is_an_error_that_names_the_connection(self, hook, docebo_sandbox, body):
         docebo_sandbox.fault(
             "docebo.list_groups",
             "status",
@@ -165,7 +165,7 @@ class TestRead:
         with pytest.raises(UnexpectedReply, match="connection is 'docebo_default'"):
             list(hook.get_groups())
 
-    def test_the_history_of_conditions(self, connect, docebo_sandbox, sales):
+    def test_the_history_of_rules_is_read_on_all_pages(self, connect, docebo_sandbox, sales):
         hook = connect()
         docebo_sandbox.settings(page_size=1)
         hook.update_group(name="Everyone in sales", ruleset=by_branch(sales))
@@ -180,7 +180,7 @@ class TestRead:
 
 
 class TestOldIds:
-    def test_wherever_a_group_is_named_its_old_id_works(self, hook, docebo_sandbox, people, tmp_path):
+    def test_the_old_id_of_a_group_works_in_every_method(self, hook, docebo_sandbox, people, tmp_path):
         (record,) = named(docebo_sandbox, "Support team")
         (rules,) = named(docebo_sandbox, "Everyone in sales")
         hook.add_users(people, group_id=record.idst)
@@ -196,7 +196,7 @@ class TestOldIds:
         assert counts["docebo.get_new_id"] == 9
         assert "docebo.other" not in counts
 
-    def test_ids_are_converted_both_ways_in_their_order(self, hook, docebo_sandbox):
+    def test_group_ids_are_converted_in_both_directions_and_in_their_order(self, hook, docebo_sandbox):
         groups = docebo_sandbox.groups()
         asked = [groups[0].idst, groups[1].uuid, str(groups[1].idst), groups[0].uuid]
         found = hook.convert_group_ids(asked)
@@ -205,7 +205,7 @@ class TestOldIds:
         counts = docebo_sandbox.counts()
         assert (counts["docebo.get_new_id"], counts["docebo.get_old_id"]) == (2, 2)
 
-    def test_all_that_are_unknown_are_named(self, hook, docebo_sandbox):
+    def test_all_unknown_group_ids_are_named(self, hook, docebo_sandbox):
         known = docebo_sandbox.groups()[0].uuid
         with pytest.raises(NotFound) as caught:
             hook.convert_group_ids([99, known, NOWHERE])
@@ -214,17 +214,17 @@ class TestOldIds:
         assert known not in str(caught.value)
 
     @pytest.mark.parametrize("data", [77, "77", {"group_id": 77}, {"name": "x", "id": "77"}])
-    def test_the_number_is_found_wherever_it_stands(self, hook, docebo_sandbox, data):
+    def test_the_old_id_is_read_from_every_form_of_response(self, hook, docebo_sandbox, data):
         docebo_sandbox.fault("docebo.get_old_id", "status", status=200, body={"data": data})
         assert hook.convert_group_ids([NOWHERE])[0].legacy_id == 77
 
     @pytest.mark.parametrize("data", [NOWHERE, {"audience_uuid": NOWHERE}])
-    def test_so_is_the_uuid(self, hook, docebo_sandbox, data):
+    def test_the_uuid_is_read_from_every_form_of_response(self, hook, docebo_sandbox, data):
         docebo_sandbox.fault("docebo.get_new_id", "status", status=200, body={"data": data})
         assert hook.convert_group_ids([77])[0].group_id == NOWHERE
 
     @pytest.mark.parametrize(("given", "endpoint"), [(77, "docebo.get_new_id"), (NOWHERE, "docebo.get_old_id")])
-    def test_an_answer_without_the_other_id_is_an_error(self, hook, docebo_sandbox, given, endpoint):
+    def test_a_response_without_the_other_id_is_an_error(self, hook, docebo_sandbox, given, endpoint):
         docebo_sandbox.fault(endpoint, "status", status=200, body={"data": {"success": True}})
         with pytest.raises(UnexpectedReply, match="not with the group's other ID"):
             hook.convert_group_ids([given])
@@ -234,7 +234,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         "odd", ["a/b", "..", ".", "../../manage/v1/user", "%2e%2e", "50%", "?x=1", "#y", "日本", " ", "x" * 300, True]
     )
-    def test_an_odd_id_leads_nowhere_else(self, hook, docebo_sandbox, people, odd):
+    def test_special_characters_of_a_group_id_lead_to_no_other_path(self, hook, docebo_sandbox, people, odd):
         for attempt in (
             lambda: hook.get_group(odd),
             lambda: hook.add_users(people, group_id=odd),
@@ -247,14 +247,14 @@ class TestErrors:
         assert [call for call in docebo_sandbox.calls() if call.effect and call.endpoint != "docebo.get_token"] == []
 
     @pytest.mark.parametrize("name", ["a/b", "..", "100%", "?x=1#y", 'say "x"', "a\\b", "it's <b>", "x" * 255, "1234"])
-    def test_an_odd_name_is_a_name(self, hook, docebo_sandbox, name):
+    def test_special_characters_of_a_group_name_are_kept(self, hook, docebo_sandbox, name):
         made = hook.create_group(name)
         assert hook.find_group(name).group_id == made.group_id
         assert hook.create_group(name).outcome == "reused"
         assert hook.delete_group(name=name).outcome == "deleted"
 
     @pytest.mark.parametrize("message_as", ["array", "string"])
-    def test_docebos_words_are_quoted(self, hook, docebo_sandbox, message_as):
+    def test_errors_quote_the_message_of_docebo(self, hook, docebo_sandbox, message_as):
         docebo_sandbox.settings(message_as=message_as)
         with pytest.raises(NotFound) as caught:
             hook.get_group(NOWHERE)
@@ -267,7 +267,7 @@ class TestErrors:
         with pytest.raises(VendorError, match=r"connection (is )?'docebo_default'"):
             list(hook.get_groups())
 
-    def test_a_user_who_may_not_is_told_who_may(self, hook, docebo_sandbox):
+    def test_the_error_for_a_user_without_permission_names_the_role_that_is_needed(self, hook, docebo_sandbox):
         docebo_sandbox.add_user("nobody@example.com")
         docebo_sandbox.settings(username="nobody@example.com")
         with pytest.raises(PermissionDenied, match="must be a Superadmin"):

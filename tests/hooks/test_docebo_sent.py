@@ -1,4 +1,4 @@
-"""What the Docebo hook sends, over a socket: nothing that neither the caller gave nor Docebo's article has."""
+"""Requests of the Docebo hook contain only what the caller passed or Docebo documents; over a socket."""
 
 from __future__ import annotations
 
@@ -46,14 +46,16 @@ def queries(relay, last: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("given", [{}, {"rules_operator": "AND"}])
-def test_a_set_has_an_operator_only_if_it_was_given(connect, relay, given):
+def test_a_set_of_rules_is_sent_with_an_operator_only_if_it_has_one(connect, relay, given):
     ruleset = {"operator": "OR", "sets": [{**given, "rules": [RULE]}]}
     connect().create_group("Ruled", type="automatic", ruleset=ruleset)
     assert bodies(relay, "POST") == [{"name": "Ruled", "type": "automatic", "ruleset": ruleset}]
 
 
 @pytest.mark.parametrize("cursor", [False, True])
-def test_the_history_is_asked_for_whole_and_paged_where_docebo_pages(connect, docebo_sandbox, relay, cursor):
+def test_the_history_is_requested_without_paging_parameters_and_then_page_by_page(
+    connect, docebo_sandbox, relay, cursor
+):
     hook = connect()
     sets = [{"rules": [RULE]}]
     made = hook.create_group("Ruled", type="automatic", ruleset={"operator": "OR", "sets": sets})
@@ -69,7 +71,7 @@ def test_the_history_is_asked_for_whole_and_paged_where_docebo_pages(connect, do
     assert len(queries(relay, "/conditions-history")) == 4
 
 
-def test_a_removal_has_only_what_was_given(connect, docebo_sandbox, relay):
+def test_a_removal_sends_only_the_parameters_that_were_set(connect, docebo_sandbox, relay):
     group = docebo_sandbox.create_group("Trial", user_ids=docebo_sandbox.seed_users(3))
     hook = connect()
     hook.remove_users(user_filters=["learner"], group_id=group)
@@ -82,7 +84,7 @@ def test_a_removal_has_only_what_was_given(connect, docebo_sandbox, relay):
 
 @pytest.mark.parametrize("limit", ["set", "group"])
 @pytest.mark.parametrize("way", ["create", "update"])
-def test_the_connection_says_what_the_limit_of_rules_counts(connect, docebo_sandbox, relay, limit, way):
+def test_the_connection_sets_whether_rules_are_limited_per_set_or_per_group(connect, docebo_sandbox, relay, limit, way):
     docebo_sandbox.settings(rules_limit={"set": "per_set", "group": "in_all"}[limit])
     ten = {"operator": "OR", "sets": [{"rules": [RULE] * 5}] * 2}
     eleven = {"operator": "OR", "sets": [{"rules": [RULE] * 5}, {"rules": [RULE] * 6}]}
@@ -104,7 +106,7 @@ def test_the_connection_says_what_the_limit_of_rules_counts(connect, docebo_sand
     assert len(relay.seen) == before
 
 
-def test_an_addition_that_names_no_users_is_refused_before_any_call(connect, relay):
+def test_an_addition_without_users_is_refused_before_any_request(connect, relay):
     hook = connect()
     with pytest.raises(InvalidInput, match=NO_ONE):
         hook.add_users(name="Support team")
@@ -114,7 +116,7 @@ def test_an_addition_that_names_no_users_is_refused_before_any_call(connect, rel
 
 
 @pytest.mark.parametrize("given", [{"user_ids": []}, {"branch_ids": []}, {"group_ids": "[]"}])
-def test_an_empty_list_adds_nobody(connect, docebo_sandbox, relay, given):
+def test_an_addition_of_an_empty_list_sends_no_request(connect, docebo_sandbox, relay, given):
     group = docebo_sandbox.create_group("Trial")
     connect()
     DoceboAddGroupUsersOperator(task_id="add", group_id=group, **given).execute(cast("Context", context()))
@@ -123,14 +125,14 @@ def test_an_empty_list_adds_nobody(connect, docebo_sandbox, relay, given):
 
 @pytest.mark.parametrize("route", sorted(FORMS))
 @pytest.mark.parametrize("status", [404, 405])
-def test_a_wrong_add_route_is_found_before_a_group_is_made(connect, docebo_sandbox, relay, route, status):
+def test_a_wrong_add_route_is_noticed_before_a_group_is_created(connect, docebo_sandbox, relay, route, status):
     people = docebo_sandbox.seed_users(2)
     docebo_sandbox.settings(add_forms=FORMS - {route}, missing_route_status=status)
     with pytest.raises(ConfigurationError, match=f"`add_route` of connection 'docebo_default' is '{route}'"):
         connect(add_route=route).create_group("Trial", people)
     assert not [group for group in docebo_sandbox.groups() if group.name == "Trial"]
 
-    # Without users, it is not needed; on an existing group, it is what fails.
+    # Without users the route is not used; adding users to an existing group fails.
     group = connect(add_route=route).create_group("Trial").group_id
     with pytest.raises((NotFound, RejectedRequest), match=f"`add_route` of connection 'docebo_default' is '{route}'"):
         connect(add_route=route).add_users(people, group_id=group)
@@ -138,7 +140,7 @@ def test_a_wrong_add_route_is_found_before_a_group_is_made(connect, docebo_sandb
 
 
 def answer_404(monkeypatch, methods: tuple[str, ...]) -> None:
-    """Have calls of what is missing answered alike."""
+    """Replace every 404 response to a request with one of these methods by the same body."""
     asked = Relay.ask
 
     def ask(relay, method, path, headers, body):
@@ -160,7 +162,7 @@ def test_a_right_add_route_is_checked_once(connect, docebo_sandbox, monkeypatch,
     assert docebo_sandbox.counts()["docebo.add_members"] == 3
 
 
-def test_a_platform_that_says_the_same_of_all_that_is_missing_is_tried(connect, docebo_sandbox, monkeypatch):
+def test_an_add_route_that_cannot_be_checked_is_used(connect, docebo_sandbox, monkeypatch):
     people = docebo_sandbox.seed_users(2)
     answer_404(monkeypatch, ("GET", "PUT", "POST"))
     connect(add_route="put_users").create_group("One", people)
@@ -172,7 +174,7 @@ def test_a_platform_that_says_the_same_of_all_that_is_missing_is_tried(connect, 
 
 @pytest.mark.parametrize("path", ["audience", "audiences"])
 @pytest.mark.parametrize("status", [404, 405])
-def test_a_wrong_create_path_is_named(connect, docebo_sandbox, path, status):
+def test_a_wrong_create_path_is_named_in_the_error(connect, docebo_sandbox, path, status):
     other = {"audience": "plural", "audiences": "singular"}[path]
     docebo_sandbox.settings(create_paths=other, missing_route_status=status)
     with pytest.raises((NotFound, RejectedRequest), match=f"`create_path` of connection 'docebo_default' is '{path}'"):
@@ -180,7 +182,7 @@ def test_a_wrong_create_path_is_named(connect, docebo_sandbox, path, status):
     assert not [group for group in docebo_sandbox.groups() if group.name == "Trial"]
 
 
-def test_the_reasons_of_a_failed_addition_reveal_neither_secret_nor_user(connect, docebo_sandbox, relay):
+def test_the_reasons_of_a_failed_addition_contain_neither_secret_nor_user(connect, docebo_sandbox, relay):
     people = docebo_sandbox.seed_users(3)
     group = docebo_sandbox.create_group("Trial")
     secret = docebo_sandbox.client_secret

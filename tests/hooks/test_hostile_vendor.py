@@ -1,6 +1,6 @@
-"""Hostile answers to every vendor's hook at DEBUG: no secret and no user ID in a log, an output or an exception chain.
+"""Hostile responses to every vendor's hook at DEBUG: no secret and no user ID is logged, printed or in an error.
 
-The answers echo what they should not, in every encoding, in the body, in headers, in redirects, and in answers that the
+The responses echo secrets and IDs in every encoding, in the body, in headers, in redirects, and in responses that the
 HTTP library cannot read.
 """
 
@@ -38,7 +38,7 @@ TYPE = "Content-Type"
 
 @dataclass(frozen=True)
 class Ask:
-    """A call of a hook, and the user IDs that it sends."""
+    """A call of a hook's method, and the user IDs that it sends."""
 
     call: Callable[[Any], Any]
     ids: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ class Case:
 
 
 IDS = (EMAIL, "emp/0042 é", "CORP\\O'Brien-77")
-# Named, or the tracebacks would quote it as the source of these tests.
+# A constant: a traceback, which quotes the source of these tests, would show a literal.
 HEX_ID = "5f00a1b2c3d4"
 NUMBERS = ("4242424242", "4343434343")
 CASES = {
@@ -112,7 +112,7 @@ def error(status: int, kind: str = "text/plain") -> Callable[[Received, str], An
 
 
 def one_line(said: str) -> str:
-    """What a header can hold."""
+    """Return the text as one line, as a header can hold it."""
     return " ".join(said.split()).encode("latin-1", "ignore").decode("latin-1")[:4000]
 
 
@@ -156,7 +156,7 @@ HOSTILE: dict[str, Callable[[Received, str], Answer]] = {
 
 
 class HostileVendor(Vendor):
-    """Answers every call alike, or every request for a token; it echoes the secrets and what IDs it was sent."""
+    """Server that returns one response to every request or token request; it echoes the secrets and the sent IDs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ def hostile() -> Iterator[HostileVendor]:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and whatever hangs on it, shown or not."""
+    """Return an error and all errors linked to it, shown or not."""
     while error is not None:
         yield error
         if error.__cause__ is not None and error.__context__ not in (None, error.__cause__):
@@ -200,12 +200,12 @@ def texts_of(error: BaseException) -> list[str]:
 
 @pytest.fixture
 def ask(hostile, monkeypatch, caplog, capfd) -> Callable[[Case, Ask], list[str]]:
-    """Let a hook call, and return where secrets or IDs are found."""
+    """Return a function that calls a hook and returns where secrets or IDs were found."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
-    # Another vendor of these tests may have had this port, and its token be kept.
+    # Another test may have used this port for a vendor, whose token is still cached.
     monkeypatch.setattr(token, "_states", {})
-    # Airflow's own masking must not be what hides them.
+    # Airflow's own masking must not hide a leak.
     monkeypatch.setattr("airflow.providers.common.compat.sdk.mask_secret", lambda secret: None)
 
     def call(case: Case, ask: Ask) -> list[str]:
@@ -221,7 +221,7 @@ def ask(hostile, monkeypatch, caplog, capfd) -> Callable[[Case, Ask], list[str]]
         caplog.clear()
         capfd.readouterr()
         texts: list[str] = []
-        # An answer may be read as one without a result; whatever else happens is an error of ours.
+        # A response may be read as one without a result; any error must be one of the package's.
         try:
             ask.call(hook)
         except SegmentsError as raised:
@@ -236,8 +236,8 @@ def ask(hostile, monkeypatch, caplog, capfd) -> Callable[[Case, Ask], list[str]]
 
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("vendor", CASES)
-def test_no_answer_to_a_call_reveals_anything(hostile, ask, vendor, kind):
-    """Each call and each group of encodings, but not all pairs: one function reads all responses."""
+def test_no_response_to_a_request_reveals_a_secret_or_a_user(hostile, ask, vendor, kind):
+    """Test each method and each group of encodings, but not all pairs: one function reads all responses."""
     hostile.hostile = HOSTILE[kind]
     asks = CASES[vendor].asks
     assert len(GROUPS) >= len(asks)
@@ -250,7 +250,7 @@ def test_no_answer_to_a_call_reveals_anything(hostile, ask, vendor, kind):
 
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("vendor", CASES)
-def test_no_answer_to_the_request_for_a_token_reveals_anything(hostile, ask, vendor, kind):
+def test_no_response_to_a_token_request_reveals_a_secret(hostile, ask, vendor, kind):
     hostile.hostile, hostile.tokens_too = HOSTILE[kind], True
     for names in GROUPS:
         hostile.encodings = names
@@ -258,8 +258,8 @@ def test_no_answer_to_the_request_for_a_token_reveals_anything(hostile, ask, ven
     assert not hostile.calls
 
 
-def test_the_search_finds_what_is_there(hostile, ask):
-    """The other tests fail where something leaks: in a log of the HTTP library, and in each encoding."""
+def test_the_search_for_leaks_finds_each_encoding(hostile, ask):
+    """Show that the other tests fail if something leaks, in a log of the HTTP library and in each encoding."""
     case = CASES["zendesk"]
     for encode in ENCODINGS.values():
 
@@ -270,7 +270,7 @@ def test_the_search_finds_what_is_there(hostile, ask):
 
 
 @pytest.mark.parametrize("vendor", CASES)
-def test_what_is_called_is_logged_at_debug_without_users(hostile, ask, caplog, vendor):
+def test_requests_are_logged_at_debug_without_users(hostile, ask, caplog, vendor):
     for one in CASES[vendor].asks:
         with suppress(SegmentsError):
             assert ask(CASES[vendor], one) == []

@@ -1,4 +1,4 @@
-"""Long operations of each kind show their progress; here every step is long enough to be shown."""
+"""Progress of long operations of each kind; in these tests every step is long enough to be reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def every_step(monkeypatch):
     monkeypatch.setattr(progress, "EVERY", 0.0)
 
 
-def test_look_ups_one_by_one_and_removals(alteryx, alteryx_sandbox, caplog):
+def test_look_ups_and_removals_log_their_progress(alteryx, alteryx_sandbox, caplog):
     caplog.set_level(logging.INFO)
     hook, ids = alteryx(), alteryx_sandbox.seed_users(12)
     group = hook.create_user_group("Analysts", ids)
@@ -30,7 +30,7 @@ def test_look_ups_one_by_one_and_removals(alteryx, alteryx_sandbox, caplog):
     assert not any(user in caplog.text for user in [*ids, *emails])
 
 
-def test_pages(docebo, docebo_sandbox, caplog):
+def test_a_list_of_several_pages_logs_its_progress(docebo, docebo_sandbox, caplog):
     caplog.set_level(logging.INFO)
     hook, users = docebo(page_size=5), docebo_sandbox.seed_users(12)
     group = hook.create_group("Partners", [str(user) for user in users])

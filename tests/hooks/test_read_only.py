@@ -1,4 +1,4 @@
-"""Hooks on a read-only connection: every method that writes is refused, every other works."""
+"""Hooks on a read-only connection: every method that writes is refused, every other one works."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_segments_provider.http import HttpClient
 from tests.conftest import RETRY
 
 NAME = "Trial users"
-# What the hooks have besides reads and writes of their own.
+# Public methods of the hooks that send no request of their own.
 OTHER = {
     *("api", "check", "client_at", "get_conn", "get_connection_form_widgets", "get_ui_field_behaviour"),
     *("mask", "prepare", "segment_url", "stop", "user_rules"),
@@ -25,9 +25,9 @@ OTHER = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A vendor's hook, and the calls of its methods by their names; several where one writes in several ways.
+    """A vendor's hook, and calls of its methods by name; several calls where a method writes in several ways.
 
-    :param token: the endpoint whose POST is not a write.
+    :param token: The endpoint of token requests, whose POST is not a write.
     """
 
     hook: Any
@@ -133,7 +133,7 @@ def zendesk(sandbox: Any, hook: Any, folder: str) -> Scene:
     one, two = sandbox.seed_users(2, tags=["vip"])
     segment = sandbox.create_segment(NAME, added_user_ids=[one])
     article, topic = sandbox.create_article("How to", [segment]), sandbox.create_topic("Ideas", [segment])
-    # A job that can be looked at, begun by a connection that may write.
+    # A job can be looked up; a connection that may write has started it.
     job = type(hook)("writing").update_users([one], {"notes": "x"}).jobs[0].job_id
     writes = {
         "create_user_segment": [
@@ -198,7 +198,7 @@ def scene(request, sandbox, monkeypatch, tmp_path) -> Scene:
 
 
 def methods(hook: Any) -> Iterator[str]:
-    """The public methods that this package gives a hook."""
+    """Return the public methods that this package adds to a hook."""
     for kind in type(hook).__mro__:
         if kind.__module__.startswith("airflow_segments_provider."):
             yield from (name for name, value in vars(kind).items() if name[0] != "_" and callable(value))
@@ -208,7 +208,7 @@ def test_each_public_method_is_in_the_tables(scene):
     assert {*methods(scene.hook)} - OTHER == {*scene.writes, *scene.reads}
 
 
-def test_a_write_fails_before_the_first_request(scene, sandbox):
+def test_a_write_on_a_read_only_connection_fails_before_the_first_request(scene, sandbox):
     before = sandbox.counts()
     for calls in scene.writes.values():
         for write in calls:
@@ -217,8 +217,8 @@ def test_a_write_fails_before_the_first_request(scene, sandbox):
     assert sandbox.counts() == before
 
 
-def test_the_client_alone_refuses_each_write(scene, sandbox, monkeypatch):
-    """With no check in advance, look-ups are sent, and then the write is not."""
+def test_the_client_of_a_read_only_connection_refuses_each_write(scene, sandbox, monkeypatch):
+    """Without a check in advance, look-ups are sent, but the write is not."""
     check, begun = HttpClient.check_writable, len(sandbox.calls())
 
     def only_requests(client: HttpClient, write: str) -> None:
@@ -235,7 +235,7 @@ def test_the_client_alone_refuses_each_write(scene, sandbox, monkeypatch):
     assert {call.method for call in sandbox.calls()[begun:] if call.endpoint != scene.token} == {"GET"}
 
 
-def test_every_read_works(scene, sandbox):
+def test_every_read_works_on_a_read_only_connection(scene, sandbox):
     begun = len(sandbox.calls())
     for read in scene.reads.values():
         assert read() is not None

@@ -1,4 +1,4 @@
-"""Members are not removed by the dozen because a list turned out short: the guard's rule, where members are listed."""
+"""The guard of the hooks: a write whose list is unexpectedly short does not remove many members."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NAME = "Trial users"
 class Exact:
     """A write that makes the members exactly its users.
 
-    :param begin: make the group with these members.
-    :param write: make the members exactly these.
-    :param about: what else the write changes of the group.
+    :param begin: Creates the group with these members.
+    :param write: Makes the members exactly these.
+    :param about: Returns what else the write changes of the group.
     """
 
     sandbox: Any
@@ -111,7 +111,7 @@ def exact(request):
         (100, 79, {}, True),
         (100, 79, {"max_removed_fraction": "0.21"}, False),
         (100, 99, {"max_removed_fraction": 0}, True),
-        # Below 100: more than 10 and more than half.
+        # Below 100 members: more than 10 and more than half.
         (99, 50, {}, False),
         (99, 49, {}, True),
         (10, 0, {}, False),
@@ -119,7 +119,9 @@ def exact(request):
         (20, 9, {"max_removed_fraction": 0.55}, False),
     ],
 )
-def test_as_the_guard_has_it(exact, members, kept, options, refused):
+def test_a_write_that_removes_more_members_than_the_limit_is_refused_without_a_change(
+    exact, members, kept, options, refused
+):
     before = exact.users[:members]
     wanted = [*before[:kept], *exact.users[150:]]
     exact.begin(before)
@@ -138,7 +140,7 @@ def test_as_the_guard_has_it(exact, members, kept, options, refused):
     assert writes == []
 
 
-def test_an_empty_list_is_a_matter_of_allow_empty(exact):
+def test_an_empty_list_of_members_is_refused_unless_allow_empty(exact):
     exact.begin(exact.users[:120])
     with pytest.raises(InvalidInput, match="allow_empty"):
         exact.write([])
@@ -147,20 +149,20 @@ def test_an_empty_list_is_a_matter_of_allow_empty(exact):
     assert exact.members() == set()
 
 
-def test_the_same_again_removes_nobody(exact):
+def test_a_repeated_write_removes_no_member(exact):
     exact.begin(exact.users[:120])
     for _ in range(2):
         exact.write(exact.users[:120], max_removed_fraction=0)
     assert exact.members() == set(exact.users[:120])
 
 
-def test_a_limit_that_is_none(exact):
+def test_a_max_removed_fraction_that_is_not_a_fraction_is_refused(exact):
     exact.begin(exact.users[:5])
     with pytest.raises(InvalidInput, match="`max_removed_fraction`"):
         exact.write(exact.users[:5], max_removed_fraction=2)
 
 
-def test_a_segment_that_an_earlier_try_renamed_is_found(zendesk_sandbox):
+def test_the_limit_of_removals_counts_for_a_segment_that_an_earlier_try_renamed(zendesk_sandbox):
     users = list(zendesk_sandbox.seed_users(120))
     zendesk_sandbox.create_segment("New name", added_user_ids=users)
 
@@ -176,7 +178,7 @@ def test_a_segment_that_an_earlier_try_renamed_is_found(zendesk_sandbox):
     assert set(zendesk_sandbox.segments()[0].added_user_ids) == set(users[:110])
 
 
-def test_members_that_a_list_does_not_show_are_asked_for(zendesk_sandbox):
+def test_the_limit_of_removals_counts_members_that_the_list_of_segments_lacks(zendesk_sandbox):
     users = list(zendesk_sandbox.seed_users(120))
     segment = zendesk_sandbox.create_segment(NAME, added_user_ids=users)
     entry = {"id": segment, "name": NAME, "built_in": False}
@@ -188,7 +190,7 @@ def test_members_that_a_list_does_not_show_are_asked_for(zendesk_sandbox):
         hook.set_users(users[:50], name=NAME)
 
 
-def test_an_empty_list_is_refused_before_docebo_lists_everybody(docebo_sandbox, monkeypatch):
+def test_an_empty_list_is_refused_before_docebo_lists_all_members(docebo_sandbox, monkeypatch):
     docebo_sandbox.create_group(NAME, user_ids=docebo_sandbox.seed_users(120))
     monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", docebo_sandbox.connection_json(page_size=10))
     with pytest.raises(InvalidInput, match="allow_empty"):

@@ -1,4 +1,4 @@
-"""A vendor may spell ids otherwise than the source: a user who is to stay is not taken for another and removed."""
+"""A vendor may spell IDs differently from the source: a user who is to stay is not removed because of that."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NUMBERS = {
 
 
 class Respelled(Relay):
-    """Spells ids in the answers to reads in another way, and takes this in paths.
+    """Relay that spells IDs in the responses to reads differently, and accepts that spelling in paths.
 
-    :param paths: of these answers, as a pattern.
+    :param paths: Pattern of the paths of these responses.
     """
 
     def __init__(self, behind: str, paths: str, ids: bytes, spell: Callable[[re.Match[bytes]], bytes]) -> None:
@@ -45,7 +45,7 @@ class Respelled(Relay):
 
 @pytest.fixture
 def respelled(monkeypatch):
-    """Put a relay between a sandbox and its Airflow connection."""
+    """Return a function that puts a relay between a sandbox and its Airflow connection."""
     running = []
 
     def begin(sandbox, connection: str, *how) -> None:
@@ -65,7 +65,7 @@ ALTERYX = ("ALTERYX_SERVER_DEFAULT", "/usergroups/", rb'"(5f[0-9a-f]{22})"')
 
 @pytest.mark.parametrize("on_refused", ["fail", "skip"])
 @pytest.mark.parametrize("existing", ["reported", "silent", "counted"])
-def test_alteryx_users_in_upper_case_are_those_who_are_there(alteryx_sandbox, on_refused, existing):
+def test_alteryx_members_whose_ids_the_source_has_in_upper_case_stay(alteryx_sandbox, on_refused, existing):
     alteryx_sandbox.settings(existing_member=existing)
     users = alteryx_sandbox.seed_users(4)
     alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
@@ -78,7 +78,7 @@ def test_alteryx_users_in_upper_case_are_those_who_are_there(alteryx_sandbox, on
 
 
 @pytest.mark.parametrize("spelling", TEXTS)
-def test_alteryx_may_spell_members_in_another_way(alteryx_sandbox, respelled, spelling):
+def test_alteryx_members_whose_ids_the_server_spells_otherwise_stay(alteryx_sandbox, respelled, spelling):
     users = alteryx_sandbox.seed_users(4)
     alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
     respelled(alteryx_sandbox, *ALTERYX, TEXTS[spelling])
@@ -90,7 +90,9 @@ def test_alteryx_may_spell_members_in_another_way(alteryx_sandbox, respelled, sp
 
 @pytest.mark.parametrize("existing", ["reported", "silent", "counted"])
 @pytest.mark.parametrize("shown", ["all", "one"])
-def test_alteryx_removes_nobody_where_those_who_were_added_have_other_ids(alteryx_sandbox, respelled, existing, shown):
+def test_alteryx_removes_no_member_if_the_added_users_are_listed_with_other_ids(
+    alteryx_sandbox, respelled, existing, shown
+):
     alteryx_sandbox.settings(existing_member=existing)
     users = alteryx_sandbox.seed_users(4)
     alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
@@ -101,7 +103,7 @@ def test_alteryx_removes_nobody_where_those_who_were_added_have_other_ids(altery
     assert alteryx_sandbox.members(NAME) == set(users)
 
 
-def test_alteryx_removes_nobody_where_it_does_not_show_who_it_added(alteryx_sandbox, respelled):
+def test_alteryx_removes_no_member_if_the_added_users_are_not_listed(alteryx_sandbox, respelled):
     alteryx_sandbox.settings(existing_member="counted")
     users = alteryx_sandbox.seed_users(4)
     alteryx_sandbox.create_group(NAME, "Viewer", users[:3])
@@ -112,7 +114,7 @@ def test_alteryx_removes_nobody_where_it_does_not_show_who_it_added(alteryx_sand
     assert alteryx_sandbox.members(NAME) == set(users)
 
 
-def test_alteryx_users_who_are_unknown_keep_nobody_in_the_group(alteryx_sandbox):
+def test_unknown_alteryx_users_do_not_prevent_the_removal_of_members(alteryx_sandbox):
     users = alteryx_sandbox.seed_users(3)
     alteryx_sandbox.create_group(NAME, "Viewer", users[:2])
     unknown = ["0123456789abcdef01234567", users[2]]
@@ -122,7 +124,7 @@ def test_alteryx_users_who_are_unknown_keep_nobody_in_the_group(alteryx_sandbox)
 
 
 @pytest.mark.parametrize("spelling", NUMBERS)
-def test_docebo_may_spell_numbers_in_another_way(docebo_sandbox, respelled, spelling):
+def test_docebo_members_whose_ids_docebo_spells_otherwise_stay(docebo_sandbox, respelled, spelling):
     users = docebo_sandbox.seed_users(4)
     docebo_sandbox.create_group(NAME, user_ids=users[:3])
     respelled(docebo_sandbox, "DOCEBO_DEFAULT", "/users", rb'(?<="idst": )(\d+)', NUMBERS[spelling])
@@ -133,20 +135,20 @@ def test_docebo_may_spell_numbers_in_another_way(docebo_sandbox, respelled, spel
 
 
 @pytest.mark.parametrize(("threshold", "kept"), [(None, True), (0, False)])
-def test_docebo_removes_nobody_where_it_shows_none_of_those_who_were_added(docebo_sandbox, threshold, kept):
+def test_docebo_removes_no_member_if_none_of_the_added_users_is_listed(docebo_sandbox, threshold, kept):
     docebo_sandbox.settings(background_threshold=threshold)
     users = docebo_sandbox.seed_users(3)
     docebo_sandbox.create_group(NAME, user_ids=users)
     if kept:
         with pytest.raises(UnexpectedReply, match="No user was removed"):
             DoceboHook().create_group(NAME, [1, 2], if_exists="update")
-    else:  # what goes on in the background cannot be seen yet
+    else:  # The result of a background job is not visible yet.
         assert DoceboHook().create_group(NAME, [1, 2], if_exists="update").background_job
         docebo_sandbox.advance(60)
     assert docebo_sandbox.members(NAME) == (set(users) if kept else set())
 
 
-def test_docebo_may_replace_all_members(docebo_sandbox):
+def test_all_members_of_a_docebo_group_can_be_replaced(docebo_sandbox):
     users = docebo_sandbox.seed_users(4)
     docebo_sandbox.create_group(NAME, user_ids=users[:2])
     change = DoceboHook().create_group(NAME, [1, *users[2:]], if_exists="update")
@@ -155,7 +157,7 @@ def test_docebo_may_replace_all_members(docebo_sandbox):
 
 
 @pytest.mark.parametrize("spelling", NUMBERS)
-def test_zendesk_may_spell_numbers_in_another_way(zendesk_sandbox, respelled, spelling):
+def test_zendesk_users_whose_ids_zendesk_spells_otherwise_stay(zendesk_sandbox, respelled, spelling):
     users = list(zendesk_sandbox.seed_users(4))
     segment = zendesk_sandbox.create_segment(NAME, added_user_ids=users[:3])
     ids = "|".join(map(str, users)).encode()
@@ -168,7 +170,7 @@ def test_zendesk_may_spell_numbers_in_another_way(zendesk_sandbox, respelled, sp
 
 
 @pytest.mark.parametrize("spelling", ["upper", "plain"])
-def test_walkme_may_spell_the_segment_in_another_way(walkme_sandbox, respelled, spelling):
+def test_a_walkme_segment_whose_external_id_is_spelled_otherwise_is_found(walkme_sandbox, respelled, spelling):
     first = WalkMeHook().create_segment(NAME, ["ADA", "ada", "007"])
     spell = {"upper": bytes.upper, "plain": lambda text: text.replace(b"-", b"")}[spelling]
     respelled(
@@ -180,6 +182,6 @@ def test_walkme_may_spell_the_segment_in_another_way(walkme_sandbox, respelled, 
     )
     change = WalkMeHook().create_segment(NAME, ["ADA", "7"], if_exists="update")
 
-    # Users' ids are the caller's own, and WalkMe takes them as they are.
+    # The caller chooses the users' IDs, and WalkMe does not change them.
     assert walkme_sandbox.members(NAME) == {"ADA", "7"}
     assert (change.outcome, change.segment_guid) == ("updated", first.segment_guid)

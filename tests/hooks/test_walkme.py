@@ -1,4 +1,4 @@
-"""The hook's methods, over a socket, against the sandbox."""
+"""Methods of the WalkMe hook against the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ PEOPLE = [f"user{number}" for number in range(25)]
 
 
 def writes(sandbox) -> dict[str, int]:
-    """The calls that could have changed something."""
+    """Return the requests that may have changed something."""
     return {name: count for name, count in sandbox.counts().items() if name not in ("walkme.token", "walkme.list")}
 
 
-def test_a_create_sends_the_people_in_requests_of_the_limit(hook, walkme_sandbox):
+def test_a_create_sends_the_users_in_requests_of_the_limit(hook, walkme_sandbox):
     change = hook.create_segment("Trial users", iter(PEOPLE))
 
     assert walkme_sandbox.members("Trial users") == set(PEOPLE)
@@ -35,7 +35,7 @@ def test_a_create_sends_the_people_in_requests_of_the_limit(hook, walkme_sandbox
     assert [call.user_ids for call in walkme_sandbox.calls("walkme.update")] == [10, 5]
 
 
-def test_the_external_id_is_sent_always_and_is_the_same_for_the_same_name(hook, walkme_sandbox):
+def test_the_external_id_is_always_sent_and_depends_on_the_name(hook, walkme_sandbox):
     change = hook.create_segment("Trial users")
 
     expected = str(uuid.uuid5(uuid.UUID(walkme_sandbox.system_guid), "Trial users"))
@@ -43,7 +43,7 @@ def test_the_external_id_is_sent_always_and_is_the_same_for_the_same_name(hook, 
     assert [segment.external_id for segment in hook.get_segments()] == [expected]
 
 
-def test_creating_twice_makes_one_and_removes_nobody(hook, walkme_sandbox):
+def test_a_repeated_create_reuses_the_segment_and_removes_no_member(hook, walkme_sandbox):
     first = hook.create_segment("Trial users", PEOPLE)
     second = hook.create_segment("Trial users", ["somebody.else"])
 
@@ -53,7 +53,7 @@ def test_creating_twice_makes_one_and_removes_nobody(hook, walkme_sandbox):
     assert len(hook.get_segments()) == 1
 
 
-def test_update_of_an_existing_segment_makes_its_members_exactly_these(hook, walkme_sandbox):
+def test_a_create_with_if_exists_update_sets_the_members(hook, walkme_sandbox):
     hook.create_segment("Trial users", ["gone"])
     change = hook.create_segment("Trial users", ["a", "b"], if_exists="update")
 
@@ -61,7 +61,7 @@ def test_update_of_an_existing_segment_makes_its_members_exactly_these(hook, wal
     assert walkme_sandbox.members("Trial users") == {"a", "b"}
 
 
-def test_update_of_an_existing_segment_by_nobody_needs_a_word(hook, walkme_sandbox):
+def test_an_update_without_users_is_refused_unless_allow_empty(hook, walkme_sandbox):
     hook.create_segment("Trial users", ["a"])
 
     with pytest.raises(InvalidInput, match="allow_empty"):
@@ -72,14 +72,14 @@ def test_update_of_an_existing_segment_by_nobody_needs_a_word(hook, walkme_sandb
     assert walkme_sandbox.members("Trial users") == set()
 
 
-def test_update_with_more_than_one_request_is_refused_before_it_begins(hook, walkme_sandbox):
+def test_an_update_of_more_users_than_one_request_is_refused_before_any_request(hook, walkme_sandbox):
     with pytest.raises(InvalidInput, match="cannot be one request"):
         hook.create_segment("Trial users", PEOPLE, if_exists="update")
     assert walkme_sandbox.counts() == {}
     assert hook.create_segment("Nobody yet", [], if_exists="update").outcome == "created"
 
 
-def test_fail_refuses_an_existing_segment_and_changes_nothing(hook, walkme_sandbox):
+def test_a_create_with_if_exists_fail_refuses_an_existing_segment(hook, walkme_sandbox):
     hook.create_segment("Trial users", ["a"])
     before = writes(walkme_sandbox)
 
@@ -89,7 +89,7 @@ def test_fail_refuses_an_existing_segment_and_changes_nothing(hook, walkme_sandb
 
 
 @pytest.mark.parametrize("made_with", [None, "theirs"])
-def test_a_segment_made_by_hand_is_found_by_its_name(hook, walkme_sandbox, made_with):
+def test_a_segment_that_was_created_by_hand_is_found_by_its_name(hook, walkme_sandbox, made_with):
     guid = walkme_sandbox.create_segment("Trial users", external_id=made_with)
     change = hook.create_segment("Trial users", ["a"])
 
@@ -97,7 +97,7 @@ def test_a_segment_made_by_hand_is_found_by_its_name(hook, walkme_sandbox, made_
     assert len(hook.get_segments()) == 1
 
 
-def test_a_name_that_another_external_id_has_is_refused_unless_told_otherwise(hook, walkme_sandbox):
+def test_a_name_that_another_external_id_has_is_refused_unless_allow_duplicate_name(hook, walkme_sandbox):
     walkme_sandbox.create_segment("Trial users", external_id="theirs")
 
     with pytest.raises(Conflict, match="allow_duplicate_name"):
@@ -131,7 +131,7 @@ def test_an_external_id_that_belongs_to_another_name_is_refused(hook, walkme_san
     assert writes(walkme_sandbox) == {}
 
 
-def test_all_problems_come_in_one_message_before_the_first_call(hook, walkme_sandbox):
+def test_all_problems_are_named_in_one_message_before_the_first_request(hook, walkme_sandbox):
     with pytest.raises(InvalidInput) as caught:
         hook.create_segment(
             " ", ["", "a" * 101, "right", None, 1.5], external_id="x" * 101, if_exists="perhaps", system_guid="nope"
@@ -145,20 +145,20 @@ def test_all_problems_come_in_one_message_before_the_first_call(hook, walkme_san
     assert walkme_sandbox.counts() == {}
 
 
-def test_an_unknown_action_is_refused_before_the_first_call(hook, walkme_sandbox):
+def test_an_unknown_action_is_refused_before_the_first_request(hook, walkme_sandbox):
     with pytest.raises(InvalidInput, match="'add', 'remove' or 'override'"):
         hook.update_segment("replace", ["a"], segment_guid=str(uuid.uuid4()))
     assert walkme_sandbox.counts() == {}
 
 
-def test_invalid_ids_can_be_left_out_and_are_counted_by_reason(hook, walkme_sandbox):
+def test_invalid_ids_are_skipped_and_counted_by_reason_with_on_invalid_skip(hook, walkme_sandbox):
     change = hook.create_segment("Trial users", [" a ", "", None, "b" * 101, "c\x00d"], on_invalid="skip")
 
     assert walkme_sandbox.members("Trial users") == {"a"}
     assert change.users_rejected == {"blank": 2, "too long": 1, "control characters": 1}
 
 
-def test_a_source_that_breaks_half_way_has_sent_nothing(hook, walkme_sandbox):
+def test_a_source_that_breaks_half_way_sends_no_request(hook, walkme_sandbox):
     def source():
         yield from PEOPLE
         raise OSError("the query was cancelled")
@@ -169,7 +169,7 @@ def test_a_source_that_breaks_half_way_has_sent_nothing(hook, walkme_sandbox):
 
 
 @pytest.mark.parametrize("on_invalid", ["fail", "skip"])
-def test_a_source_that_is_refused_half_way_has_sent_nothing(hook, walkme_sandbox, on_invalid):
+def test_a_source_that_is_refused_half_way_sends_no_request(hook, walkme_sandbox, on_invalid):
     def source():
         yield ""
         yield from PEOPLE
@@ -180,13 +180,13 @@ def test_a_source_that_is_refused_half_way_has_sent_nothing(hook, walkme_sandbox
     assert walkme_sandbox.counts() == {}
 
 
-def test_the_moment_of_a_change_is_never_before_the_change(hook):
+def test_the_time_of_a_change_is_not_before_the_change(hook):
     before = datetime.now(UTC)
     change = hook.create_segment("Trial users", ["a"])
     assert before <= change.changed_at <= datetime.now(UTC)
 
 
-def test_a_vendor_whose_clock_is_ahead_is_believed(hook):
+def test_the_time_of_a_vendor_whose_clock_is_ahead_is_used(hook):
     from airflow_segments_provider.vendors.walkme.api import moment_of
 
     class Ahead:
@@ -195,14 +195,14 @@ def test_a_vendor_whose_clock_is_ahead_is_believed(hook):
     assert moment_of(Ahead()) == Ahead.date  # type: ignore[arg-type]
 
 
-def test_override_above_one_request_is_refused_with_the_way_out(connect, walkme_sandbox):
+def test_an_override_of_more_users_than_the_api_accepts_is_refused_with_the_remedy(connect, walkme_sandbox):
     connect()
     with pytest.raises(InvalidInput, match=r"cannot be one request.*`remove`.*`add`"):
         WalkMeHook().override_users((str(number) for number in range(25_001)), segment_guid=str(uuid.uuid4()))
     assert walkme_sandbox.counts() == {}
 
 
-def test_override_by_a_connection_with_smaller_requests_is_refused_too(hook, walkme_sandbox):
+def test_an_override_of_more_users_than_the_connection_allows_is_refused(hook, walkme_sandbox):
     with pytest.raises(InvalidInput, match="cannot be one request"):
         hook.override_users(PEOPLE, segment_guid=str(uuid.uuid4()))
     assert walkme_sandbox.counts() == {}
@@ -212,7 +212,7 @@ def test_override_by_a_connection_with_smaller_requests_is_refused_too(hook, wal
     ("action", "ids", "left"),
     [("add", ["b", "c"], {"a", "b", "c"}), ("remove", ["a", "z"], {"b"}), ("override", ["z"], {"z"})],
 )
-def test_the_three_actions(hook, walkme_sandbox, action, ids, left):
+def test_the_actions_add_remove_and_override_change_the_members(hook, walkme_sandbox, action, ids, left):
     segment = hook.create_segment("Trial users", ["a", "b"])
     change = hook.update_segment(action, ids, segment=segment)
 
@@ -221,14 +221,14 @@ def test_the_three_actions(hook, walkme_sandbox, action, ids, left):
 
 
 @pytest.mark.parametrize("action", ["add", "remove"])
-def test_adding_or_removing_nobody_makes_no_call(hook, walkme_sandbox, action):
+def test_adding_or_removing_an_empty_list_sends_no_request(hook, walkme_sandbox, action):
     change = hook.update_segment(action, [], segment_guid=str(uuid.uuid4()))
 
     assert change.requests == 0
     assert walkme_sandbox.counts() == {}
 
 
-def test_a_segment_is_found_by_each_of_its_names(hook):
+def test_a_segment_is_found_by_guid_external_id_and_name(hook):
     made = hook.create_segment("Trial users", external_id="ours")
     compact = made.segment_guid.replace("-", "").upper()
 
@@ -238,14 +238,14 @@ def test_a_segment_is_found_by_each_of_its_names(hook):
     assert hook.find_segment(name="No such") is None
 
 
-def test_an_update_of_a_segment_that_is_not_there_says_so(hook):
+def test_an_update_of_a_segment_that_does_not_exist_is_an_error(hook):
     with pytest.raises(NotFound, match="lists no segment 'No such'"):
         hook.add_users(["a"], name="No such")
     with pytest.raises(NotFound, match="does not know system"):
         hook.add_users(["a"], segment_guid=str(uuid.uuid4()))
 
 
-def test_the_system_of_a_result_is_used_for_what_follows(hook, walkme_sandbox):
+def test_the_system_of_a_result_is_used_for_further_changes(hook, walkme_sandbox):
     other = str(uuid.uuid4())
     walkme_sandbox.settings(systems=[walkme_sandbox.system_guid, other])
     made = hook.create_segment("Elsewhere", ["a"], system_guid=other.replace("-", "").upper())
@@ -256,24 +256,24 @@ def test_the_system_of_a_result_is_used_for_what_follows(hook, walkme_sandbox):
 
 
 class TestDelete:
-    def test_deletes(self, hook):
+    def test_a_segment_is_deleted(self, hook):
         made = hook.create_segment("Trial users", ["a"])
         assert hook.delete_segment(segment=made).outcome == "deleted"
         assert hook.get_segments() == []
 
-    def test_twice_is_fine_by_default(self, hook):
+    def test_a_repeated_deletion_succeeds_by_default(self, hook):
         made = hook.create_segment("Trial users", ["a"])
         hook.delete_segment(segment=made)
         assert hook.delete_segment(segment=made).outcome == "missing"
         assert hook.delete_segment(name="Trial users").outcome == "missing"
 
-    def test_a_missing_one_can_be_an_error(self, hook):
+    def test_a_deletion_of_a_missing_segment_fails_with_if_missing_fail(self, hook):
         for key in ({"name": "No such"}, {"segment_guid": str(uuid.uuid4())}):
             with pytest.raises(NotFound, match="if_missing"):
                 hook.delete_segment(**key, if_missing="fail")
 
     @pytest.mark.parametrize("answer", ["route_404", "route_405"])
-    def test_a_segment_is_emptied_where_the_api_has_no_deletion(self, hook, walkme_sandbox, answer):
+    def test_a_segment_is_emptied_if_the_api_has_no_deletion(self, hook, walkme_sandbox, answer):
         walkme_sandbox.settings(delete_supported=answer)
         made = hook.create_segment("Trial users", ["a"])
 
@@ -281,7 +281,7 @@ class TestDelete:
         assert walkme_sandbox.members("Trial users") == set()
 
     @pytest.mark.parametrize("answer", ["route_404", "route_405"])
-    def test_or_kept_if_that_is_not_wanted(self, hook, walkme_sandbox, answer):
+    def test_a_segment_is_kept_with_if_unsupported_fail_if_the_api_has_no_deletion(self, hook, walkme_sandbox, answer):
         walkme_sandbox.settings(delete_supported=answer)
         made = hook.create_segment("Trial users", ["a"])
 
@@ -302,7 +302,9 @@ class TestDelete:
             (501, ""),
         ],
     )
-    def test_a_gateway_that_does_not_know_the_operation(self, hook, walkme_sandbox, caplog, status, body):
+    def test_a_segment_is_emptied_if_the_gateway_does_not_know_the_deletion(
+        self, hook, walkme_sandbox, caplog, status, body
+    ):
         made = hook.create_segment("Trial users", ["a"])
         walkme_sandbox.fault("walkme.delete", "status", status=status, body=body, times=None)
 
@@ -322,7 +324,7 @@ class TestDelete:
             (500, {}),
         ],
     )
-    def test_a_refusal_of_the_deletion_itself_empties_nothing(self, hook, walkme_sandbox, status, body):
+    def test_a_refused_deletion_does_not_empty_the_segment(self, hook, walkme_sandbox, status, body):
         made = hook.create_segment("Trial users", ["a"])
         walkme_sandbox.fault("walkme.delete", "status", status=status, body=body, times=None)
 
@@ -331,7 +333,7 @@ class TestDelete:
         assert caught.value.status == status
         assert walkme_sandbox.members("Trial users") == {"a"}
 
-    def test_a_segment_that_cannot_be_emptied_either(self, hook, walkme_sandbox):
+    def test_a_segment_that_can_neither_be_deleted_nor_emptied_is_an_error(self, hook, walkme_sandbox):
         walkme_sandbox.settings(delete_supported="route_405", empty_override_allowed=False)
         made = hook.create_segment("Trial users", ["a"])
 
@@ -339,7 +341,7 @@ class TestDelete:
             hook.delete_segment(segment=made)
         assert walkme_sandbox.members("Trial users") == {"a"}
 
-    def test_a_missing_segment_is_missing_where_the_api_has_no_deletion(self, hook, walkme_sandbox):
+    def test_a_missing_segment_is_reported_as_missing_if_the_api_has_no_deletion(self, hook, walkme_sandbox):
         walkme_sandbox.settings(delete_supported="route_405")
         gone = str(uuid.uuid4())
 
@@ -347,17 +349,19 @@ class TestDelete:
         with pytest.raises(NotFound, match="if_missing"):
             hook.delete_segment(segment_guid=gone, if_missing="fail")
 
-    def test_a_deletion_whose_answer_was_lost_is_a_deletion(self, hook, walkme_sandbox):
+    def test_a_deletion_whose_response_was_lost_counts_as_deleted(self, hook, walkme_sandbox):
         made = hook.create_segment("Trial users", ["a"])
         walkme_sandbox.fault("walkme.delete", "lost")
 
         assert hook.delete_segment(segment=made, if_missing="fail").outcome == "deleted"
 
 
-class TestAnswersNotPublished:
+class TestUndocumentedResponses:
     @pytest.mark.parametrize("list_reply", ["array", "segments", "data"])
     @pytest.mark.parametrize("create_reply", ["guid", "segment_guid", "id", "location", "none", "external_id_only"])
-    def test_every_likely_form_is_understood(self, hook, walkme_sandbox, create_reply, list_reply):
+    def test_every_likely_form_of_a_create_and_a_list_response_is_read(
+        self, hook, walkme_sandbox, create_reply, list_reply
+    ):
         walkme_sandbox.settings(create_reply=create_reply, list_reply=list_reply)
         change = hook.create_segment("Trial users", PEOPLE)
 
@@ -365,14 +369,14 @@ class TestAnswersNotPublished:
 
     @pytest.mark.parametrize("update_reply", ["200", "200_empty", "202", "204"])
     @pytest.mark.parametrize("guid_form", ["hex32", "hyphenated", "upper"])
-    def test_updates(self, hook, walkme_sandbox, update_reply, guid_form):
+    def test_every_likely_form_of_an_update_response_is_read(self, hook, walkme_sandbox, update_reply, guid_form):
         walkme_sandbox.settings(update_reply=update_reply, guid_form=guid_form)
         change = hook.create_segment("Trial users", PEOPLE)
         hook.remove_users(PEOPLE[:1], segment=change)
 
         assert walkme_sandbox.members("Trial users") == set(PEOPLE[1:])
 
-    def test_a_list_that_lags_is_waited_for(self, hook, walkme_sandbox, monkeypatch):
+    def test_a_create_waits_for_a_list_that_lags(self, hook, walkme_sandbox, monkeypatch):
         walkme_sandbox.settings(create_reply="none", list_lag=60)
         slept: list[float] = []
 
@@ -385,7 +389,7 @@ class TestAnswersNotPublished:
         assert walkme_sandbox.members("Trial users") == set(PEOPLE)
         assert len(slept) == 1
 
-    def test_a_list_that_lags_for_long_is_an_error_that_a_retry_mends(self, hook, walkme_sandbox):
+    def test_a_list_that_lags_for_long_is_an_error_and_a_later_run_succeeds(self, hook, walkme_sandbox):
         walkme_sandbox.settings(list_lag=600)
         hook.create_segment("Trial users", ["a"])
         with pytest.raises(UnexpectedReply, match=r"409.*run the task again"):
@@ -398,13 +402,13 @@ class TestAnswersNotPublished:
 
 
 class TestConnection:
-    def test_a_system_guid_is_needed_somewhere(self, connect, walkme_sandbox):
+    def test_a_method_without_any_system_guid_is_refused(self, connect, walkme_sandbox):
         connect(system_guid=None)
         with pytest.raises(InvalidInput, match="neither here nor in connection 'walkme_default'"):
             WalkMeHook().get_segments()
         assert WalkMeHook().get_segments(walkme_sandbox.system_guid) == []
 
-    def test_a_uri_connection_works_and_its_texts_count_as_what_they_mean(self, walkme_sandbox, monkeypatch):
+    def test_a_connection_as_uri_works_and_its_texts_are_converted(self, walkme_sandbox, monkeypatch):
         uri = walkme_sandbox.connection_uri(read_only="true", timeout="30", verify="false", rate_limit="600")
         monkeypatch.setenv("AIRFLOW_CONN_WALKME_DEFAULT", uri)
         hook = WalkMeHook()
@@ -423,7 +427,7 @@ class TestConnection:
             ("gateway.example.com/walkme/", "eu", "https://gateway.example.com/walkme", ""),
         ],
     )
-    def test_regions_by_name_beside_a_free_base_url(self, monkeypatch, host, region, base, admin):
+    def test_the_base_url_and_the_link_follow_the_region_or_the_host(self, monkeypatch, host, region, base, admin):
         import json
 
         fields = {"conn_type": "walkme", "host": host, "login": "id", "password": "secret", "extra": {"region": region}}
@@ -431,7 +435,7 @@ class TestConnection:
         hook = WalkMeHook()
         assert (hook.client.base_url, hook.ui_url) == (base, admin)
 
-    def test_every_wrong_field_is_named_with_the_connection_and_no_value(self, monkeypatch):
+    def test_every_invalid_field_is_named_with_the_connection_and_without_its_value(self, monkeypatch):
         import json
 
         extra = {"read_onyl": True, "timeout": "soon", "system_guid": "x-secret-x", "retry": '{"max_attempts": 0}'}
@@ -445,7 +449,7 @@ class TestConnection:
             assert part in message
         assert "x-secret-x" not in message
 
-    def test_a_broken_extra_does_not_count_as_none(self, monkeypatch):
+    def test_an_extra_that_is_not_json_is_an_error(self, monkeypatch):
         from airflow_segments_provider.vendors.base.connection import read_fields
         from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
 
@@ -457,7 +461,7 @@ class TestConnection:
 
 
 @pytest.mark.parametrize(("distinct", "sent"), [(False, 4), (True, 2)])
-def test_an_id_may_be_kept_from_standing_twice_in_a_request(connect, walkme_sandbox, distinct, sent):
+def test_an_id_is_sent_once_with_distinct_users(connect, walkme_sandbox, distinct, sent):
     connect(distinct_users=distinct)
     assert WalkMeHook().create_segment("Trial users", ["a", "b", " a", "b"]).users_sent == sent
     assert walkme_sandbox.members("Trial users") == {"a", "b"}

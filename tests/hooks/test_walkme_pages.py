@@ -1,4 +1,4 @@
-"""A paged list of segments is followed to its end, in each common form, or it is an error; over a socket."""
+"""Paged lists of WalkMe segments in each common form are read to the end, or are an error; over a socket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ONE, TWO, THREE = (
 
 @pytest.fixture
 def listed(monkeypatch):
-    """List the segments of a server that gives these responses in turn; return their names and the queries."""
+    """List the segments of a server that returns these responses in turn; return their names and the queries."""
 
     def run(*responses: Any) -> tuple[list[str], list[dict[str, str]]]:
         with Vendor() as vendor:
@@ -80,7 +80,7 @@ COMPLETE = {
 
 
 @pytest.mark.parametrize("response", COMPLETE.values(), ids=COMPLETE)
-def test_a_list_of_one_page(listed, response):
+def test_a_list_of_one_page_is_read_with_one_request(listed, response):
     names, asked = listed(response)
     assert names == ["One", "Two"][: len(names)]
     assert asked == [{}]
@@ -182,7 +182,7 @@ FOLLOWED: dict[str, tuple[list[Any], list[dict[str, str]]]] = {
 
 
 @pytest.mark.parametrize(("responses", "queries"), FOLLOWED.values(), ids=FOLLOWED)
-def test_a_list_that_is_followed(listed, responses, queries):
+def test_a_paged_list_is_followed_to_its_end(listed, responses, queries):
     names, asked = listed(*responses)
     entries = [name for name in ("One", "Two", "Three") if f'"{name}"' in json.dumps(responses)]
     assert names == entries
@@ -237,12 +237,12 @@ INCOMPLETE: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize("responses", INCOMPLETE.values(), ids=INCOMPLETE)
-def test_a_list_that_is_not_whole_is_an_error(listed, responses):
+def test_an_incomplete_list_is_an_error(listed, responses):
     with pytest.raises(UnexpectedReply, match=r"incomplete.*connection is|no end.*connection is"):
         listed(*responses)
 
 
-def test_a_list_that_never_ends_is_stopped(listed, monkeypatch):
+def test_a_list_without_end_is_stopped(listed, monkeypatch):
     monkeypatch.setattr(walkme_pages, "MOST_PAGES", 3)
     endless = [page({**ONE, "guid": f"{number:032x}"}, nextCursor=f"c{number}") for number in range(9)]
     with pytest.raises(UnexpectedReply, match="incomplete: it goes on after 3 pages"):
@@ -258,6 +258,6 @@ def test_a_list_that_reports_a_failure_is_an_error(listed, failure):
     assert listed(page({**ONE, "status": "invalid"}))[0] == ["One"]
 
 
-def test_a_page_that_cannot_be_fetched_now_can_be_tried_again(listed):
+def test_a_page_that_is_unavailable_is_an_error_that_can_be_retried(listed):
     with pytest.raises(VendorUnavailable):
         listed(page(ONE, next="?p=2"), *[({}, {"status": "503"})] * 3)

@@ -1,4 +1,4 @@
-"""The Zendesk Help Center hook's user segments, over a socket, against the sandbox."""
+"""User segments of the Zendesk Help Center hook against the sandbox, over a socket."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NAME = "Trial users"
 
 
 def counts(sandbox) -> dict[str, int]:
-    """The calls by endpoint, without tokens."""
+    """Return the number of requests by endpoint, without those for tokens."""
     return {name.removeprefix("zendesk."): n for name, n in sandbox.counts().items() if name != "zendesk.create_token"}
 
 
 def added(sandbox, segment: int | str = NAME) -> set[int]:
-    """The people who were truly added to a segment."""
+    """Return the users added to a segment, as the sandbox has them."""
     (found,) = [one for one in sandbox.segments(built_in=True) if segment in (one.id, one.name)]
     return set(found.added_user_ids)
 
@@ -41,7 +41,7 @@ def hook(connect):
 
 
 class TestCreate:
-    def test_all_of_it_in_one_look_and_one_request(self, hook, zendesk_sandbox):
+    def test_a_create_takes_one_look_up_and_one_request(self, hook, zendesk_sandbox):
         change = hook.create_user_segment(
             NAME,
             [FARAH, str(HANA), f" {HANA} "],
@@ -72,7 +72,7 @@ class TestCreate:
             "requests": 2,
         }
 
-    def test_twice_makes_one_and_adds_only_who_is_missing(self, hook, zendesk_sandbox):
+    def test_a_repeated_create_reuses_the_segment_and_adds_only_missing_users(self, hook, zendesk_sandbox):
         first = hook.create_user_segment(NAME, [FARAH], tags=["vip"])
         second = hook.create_user_segment(NAME, [HANA], tags=["other"])
         third = hook.create_user_segment(NAME, [FARAH, HANA])
@@ -83,7 +83,7 @@ class TestCreate:
         assert (segment.tags, set(segment.added_user_ids)) == (["vip"], {FARAH, HANA})
         assert counts(zendesk_sandbox) == {"list_segments": 3, "create_segment": 1, "update_segment": 1}
 
-    def test_update_makes_it_exactly_as_given(self, hook, zendesk_sandbox):
+    def test_a_create_with_if_exists_update_sets_rules_and_users(self, hook, zendesk_sandbox):
         hook.create_user_segment(NAME, [FARAH, HANA], tags=["vip"], organization_ids=[370_000_001])
         change = hook.create_user_segment(NAME, [HANA, ISAK], user_type="staff", or_tags=["x"], if_exists="update")
         (segment,) = zendesk_sandbox.segments()
@@ -91,7 +91,7 @@ class TestCreate:
         assert (segment.organization_ids, set(segment.added_user_ids)) == ([], {HANA, ISAK})
         assert (change.outcome, change.users_added, change.users_removed) == ("updated", 1, 1)
 
-    def test_fail_refuses_one_that_exists(self, hook, zendesk_sandbox):
+    def test_a_create_with_if_exists_fail_refuses_an_existing_segment(self, hook, zendesk_sandbox):
         hook.create_user_segment(NAME)
         with pytest.raises(Conflict, match="exists"):
             hook.create_user_segment(NAME, [FARAH], if_exists="fail")
@@ -99,7 +99,7 @@ class TestCreate:
 
     @pytest.mark.parametrize("kind", ["lost", "truncate", "reset_mid_body", "html", "empty_body", "wrong_content_type"])
     @pytest.mark.parametrize("if_exists", ["reuse", "fail"])
-    def test_one_whose_answer_is_lost_is_made_once(self, hook, zendesk_sandbox, kind, if_exists):
+    def test_a_create_whose_response_is_lost_creates_one_segment(self, hook, zendesk_sandbox, kind, if_exists):
         effect = {"effect": True} if kind == "html" else {}
         zendesk_sandbox.fault("zendesk.create_segment", kind, **effect)
         change = hook.create_user_segment(NAME, [FARAH], if_exists=if_exists)
@@ -108,14 +108,16 @@ class TestCreate:
         assert counts(zendesk_sandbox) == {"list_segments": 2, "create_segment": 1}
 
     @pytest.mark.parametrize("body", [{}, [], {"user_segment": None}, {"user_segment": {"name": NAME}}])
-    def test_an_answer_that_names_no_segment_is_looked_after(self, hook, zendesk_sandbox, body):
+    def test_a_create_whose_response_names_no_segment_looks_for_it(self, hook, zendesk_sandbox, body):
         zendesk_sandbox.fault("zendesk.create_segment", "status", status=201, body=body, effect=True)
         assert hook.create_user_segment(NAME, [FARAH]).outcome == "created"
         assert len(zendesk_sandbox.segments()) == 1
 
     @pytest.mark.parametrize("kind", ["reset", "html"])
-    def test_one_whose_answer_is_lost_and_that_is_not_found_is_left_to_the_next_run(self, hook, zendesk_sandbox, kind):
-        """It may still be under way, and Zendesk takes a second one of the same name."""
+    def test_a_create_whose_response_is_lost_without_a_segment_is_left_to_the_next_run(
+        self, hook, zendesk_sandbox, kind
+    ):
+        """A create with an unknown outcome is not repeated: Zendesk accepts a second segment of the same name."""
         zendesk_sandbox.fault("zendesk.create_segment", kind)
         with pytest.raises(VendorUnavailable, match="Run the task again: it looks first") as caught:
             hook.create_user_segment(NAME, [FARAH])
@@ -123,19 +125,19 @@ class TestCreate:
         assert counts(zendesk_sandbox) == {"list_segments": 2, "create_segment": 1}
         assert hook.create_user_segment(NAME, [FARAH]).outcome == "created"
 
-    def test_the_built_in_ones_names_are_free(self, hook, zendesk_sandbox):
+    def test_a_custom_segment_may_have_the_name_of_a_built_in_one(self, hook, zendesk_sandbox):
         change = hook.create_user_segment("Signed-in users", [FARAH])
         assert change.user_segment_id != SIGNED_IN
         assert added(zendesk_sandbox, change.user_segment_id) == {FARAH}
 
     @pytest.mark.parametrize("name", ["grüße 日本", "a/b", "..", "100%", "?x=1#y", '"quoted"', "\u202eodd", "💥"])
-    def test_odd_names(self, hook, zendesk_sandbox, name):
+    def test_special_characters_of_a_segment_name_are_kept(self, hook, zendesk_sandbox, name):
         first, second = hook.create_user_segment(name), hook.create_user_segment(f" {name} ")
         assert second.user_segment_id == first.user_segment_id
         assert [segment.name for segment in zendesk_sandbox.segments()] == [name]
         assert hook.delete_user_segment(name=name).outcome == "deleted"
 
-    def test_all_problems_come_in_one_message_before_the_first_call(self, hook, zendesk_sandbox):
+    def test_all_problems_are_named_in_one_message_before_the_first_request(self, hook, zendesk_sandbox):
         with pytest.raises(InvalidInput) as caught:
             hook.create_user_segment(
                 "x" * 256,
@@ -162,13 +164,13 @@ class TestCreate:
         assert "secret" not in str(caught.value)
         assert zendesk_sandbox.counts() == {}
 
-    def test_unusable_ids_can_be_left_out(self, hook, zendesk_sandbox):
+    def test_invalid_ids_are_skipped_and_counted_with_on_invalid_skip(self, hook, zendesk_sandbox):
         change = hook.create_user_segment(NAME, [FARAH, "ada@example.com", ""], on_invalid="skip")
         assert change.users_rejected == {"not a whole number": 1, "blank": 1}
         assert added(zendesk_sandbox) == {FARAH}
 
     @pytest.mark.parametrize("plan", ["team", "growth"])
-    def test_the_plan_decides_whether_there_are_custom_segments(self, hook, zendesk_sandbox, plan):
+    def test_a_plan_without_custom_segments_is_an_error_that_names_the_plan(self, hook, zendesk_sandbox, plan):
         zendesk_sandbox.settings(plan=plan)
         if plan == "growth":
             assert hook.create_user_segment(NAME).outcome == "created"
@@ -176,7 +178,7 @@ class TestCreate:
         with pytest.raises(PermissionDenied, match="plan that has them"):
             hook.create_user_segment(NAME)
 
-    def test_a_limit_of_the_vendors_is_told_in_its_words(self, hook, zendesk_sandbox):
+    def test_a_limit_of_zendesk_is_an_error_with_its_message(self, hook, zendesk_sandbox):
         zendesk_sandbox.settings(max_segments=2)
         with pytest.raises(RejectedRequest, match="There are 2 user segments already"):
             hook.create_user_segment(NAME)
@@ -185,7 +187,7 @@ class TestCreate:
         assert len(zendesk_sandbox.segments()[0].tags) == 60
 
     @pytest.mark.parametrize("strict", [True, False])
-    def test_unknown_people_are_for_zendesk_to_judge(self, hook, zendesk_sandbox, strict):
+    def test_unknown_users_are_accepted_or_rejected_by_zendesk(self, hook, zendesk_sandbox, strict):
         zendesk_sandbox.settings(strict_ids=strict)
         if not strict:
             assert hook.create_user_segment(NAME, [NOBODY]).users_added == 1
@@ -194,7 +196,7 @@ class TestCreate:
             hook.create_user_segment(NAME, [NOBODY])
         assert str(NOBODY) not in str(caught.value)
 
-    def test_two_of_one_name_are_refused_by_every_look_up_by_name(self, hook, zendesk_sandbox):
+    def test_two_segments_of_one_name_are_refused_by_every_look_up_by_name(self, hook, zendesk_sandbox):
         ids = [zendesk_sandbox.create_segment(NAME) for _ in range(2)]
         for attempt in (
             lambda: hook.create_user_segment(NAME, [FARAH]),
@@ -221,7 +223,7 @@ class TestWarnings:
             "zendesk.update_segment", "status", status=200, body={"user_segment": segment}, headers=self.HEADERS
         )
 
-    def test_a_dropped_field_is_an_error_where_the_connection_says_so(self, hook, zendesk_sandbox):
+    def test_a_field_that_an_update_dropped_is_an_error_with_warnings_are_errors(self, hook, zendesk_sandbox):
         made = zendesk_sandbox.create_segment(NAME)
         self.fault(zendesk_sandbox, made)
         with pytest.raises(UnexpectedReply, match=r"user_segment\.or_tags") as caught:
@@ -229,7 +231,7 @@ class TestWarnings:
         assert caught.value.maybe_done
         assert "zendesk_help_center_default" in str(caught.value)
 
-    def test_of_a_new_segment_too(self, hook, zendesk_sandbox):
+    def test_a_field_that_a_create_dropped_is_an_error_with_warnings_are_errors(self, hook, zendesk_sandbox):
         segment = {"id": 7, "name": NAME, "user_type": "staff", "added_user_ids": []}
         zendesk_sandbox.fault(
             "zendesk.create_segment", "status", status=201, body={"user_segment": segment}, headers=self.HEADERS,
@@ -239,7 +241,7 @@ class TestWarnings:
             hook.create_user_segment(NAME, or_tags=["x"])
         assert counts(zendesk_sandbox) == {"list_segments": 1, "create_segment": 1}
 
-    def test_and_else_a_warning_that_names_it(self, connect, zendesk_sandbox, caplog):
+    def test_a_dropped_field_is_a_logged_warning_without_warnings_are_errors(self, connect, zendesk_sandbox, caplog):
         made = zendesk_sandbox.create_segment(NAME)
         self.fault(zendesk_sandbox, made)
         connect(warnings_are_errors=False).update_user_segment(user_segment_id=made, or_tags=["x"])
@@ -247,7 +249,7 @@ class TestWarnings:
         assert warning.levelname == "WARNING"
 
     @pytest.mark.parametrize("half", ["both", "support", "none"])
-    def test_what_we_send_is_known_to_zendesk(self, hook, zendesk_sandbox, half):
+    def test_zendesk_warns_of_none_of_the_fields_that_are_sent(self, hook, zendesk_sandbox, half):
         zendesk_sandbox.settings(warn_of_unknown_fields=half)
         made = hook.create_user_segment(NAME, [FARAH], tags=["a"], or_tags=["b"], organization_ids=[1], group_ids=[2])
         hook.update_user_segment(user_segment=made, new_name="Testers", user_type="staff", tags=[])
@@ -266,7 +268,7 @@ class TestWarnings:
         {"user_segments": [{"id": 1, "tags": "x"}]},
     ],
 )
-def test_a_list_that_is_none_is_an_error_and_no_empty_list(hook, zendesk_sandbox, body):
+def test_a_response_that_is_not_a_list_is_an_error_and_not_an_empty_list(hook, zendesk_sandbox, body):
     body = {**body, "meta": {"has_more": False}} if isinstance(body, dict) else body
     zendesk_sandbox.fault("zendesk.list_segments", "status", status=200, body=body, content_type="application/json")
     with pytest.raises(UnexpectedReply, match="zendesk_help_center_default"):
@@ -276,7 +278,7 @@ def test_a_list_that_is_none_is_an_error_and_no_empty_list(hook, zendesk_sandbox
 
 @pytest.mark.parametrize("kind", ["html", "truncate", "empty_body", "wrong_content_type", "redirect"])
 @pytest.mark.parametrize("endpoint", ["get_segment", "update_segment"])
-def test_whatever_zendesk_answers_is_an_error_or_right(hook, zendesk_sandbox, kind, endpoint):
+def test_a_damaged_response_to_an_addition_is_an_error(hook, zendesk_sandbox, kind, endpoint):
     made = zendesk_sandbox.create_segment(NAME)
     parameters = {"location": "https://elsewhere.example.com/"} if kind == "redirect" else {}
     zendesk_sandbox.fault(f"zendesk.{endpoint}", kind, times=None, **parameters)

@@ -1,4 +1,4 @@
-"""Answers of Zendesk as they were recorded, and of accounts that differ, over a socket."""
+"""Recorded responses of Zendesk, and responses of unusual accounts, over a socket."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ connect = connections.zendesk
 
 @pytest.fixture
 def through(zendesk_sandbox, monkeypatch):
-    """A hook on the sandbox through a relay."""
+    """Return a relay to the sandbox, and a function that makes a hook on it."""
     with Relay(zendesk_sandbox.url).running() as relay:
 
         def connect(**extra):
@@ -47,7 +47,7 @@ ROWS = {
 
 
 @pytest.mark.parametrize("kind", ROWS)
-def test_rows_of_every_kind_of_job(through, kind):
+def test_the_results_of_every_kind_of_job_are_counted(through, kind):
     relay, connect = through
     results, failed = ROWS[kind]
     job = {"id": JOB, "job_type": "Bulk", "url": "x", "total": 2, "progress": 2, "status": "completed", "message": "m",
@@ -58,7 +58,7 @@ def test_rows_of_every_kind_of_job(through, kind):
 
 
 @pytest.mark.parametrize("at", ["begin", "look"])
-def test_a_jobs_message_and_reasons_reveal_neither_secret_nor_user(through, zendesk_sandbox, at):
+def test_the_message_and_reasons_of_a_job_contain_neither_secret_nor_user(through, zendesk_sandbox, at):
     relay, connect = through
     secret = zendesk_sandbox.client_secret
     said = f"Failed at user {FARAH} or {HANA}: {secret.upper()}"
@@ -75,7 +75,9 @@ def test_a_jobs_message_and_reasons_reveal_neither_secret_nor_user(through, zend
 
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("lifetime", [1800, None])
-def test_a_token_may_not_say_how_long_it_lives(connect, zendesk_sandbox, told, lifetime):
+def test_a_token_without_a_lifetime_in_its_response_is_renewed_when_it_has_expired(
+    connect, zendesk_sandbox, told, lifetime
+):
     zendesk_sandbox.settings(default_expires_in=lifetime, expires_in_reply=told)
     hook = connect()
     assert hook.get_user_segments().segments
@@ -84,7 +86,7 @@ def test_a_token_may_not_say_how_long_it_lives(connect, zendesk_sandbox, told, l
     assert hook.get_user_segments().segments
 
 
-def test_a_token_without_a_life_is_renewed_within_half_an_hour(connect, zendesk_sandbox):
+def test_a_token_without_a_lifetime_is_renewed_within_half_an_hour(connect, zendesk_sandbox):
     zendesk_sandbox.settings(expires_in_reply=False)
     before = time.monotonic()
     assert connect().client.token().renew_at < before + 1800
@@ -108,10 +110,10 @@ def test_an_agent_can_list_the_segments_of_a_user(connect, zendesk_sandbox, may_
 
 @pytest.mark.parametrize("name", ["Signed-in users", "Agents and managers"])
 @pytest.mark.parametrize("filtered", [True, False])
-def test_built_in_segments_are_those_that_say_so(through, zendesk_sandbox, name, filtered):
+def test_only_segments_that_say_so_are_built_in_whatever_their_name(through, zendesk_sandbox, name, filtered):
     relay, connect = through
     hook = connect()
-    if not filtered:  # an account that passes the filter over
+    if not filtered:  # An account that ignores the filter.
         ask = relay.ask
         relay.ask = lambda method, path, *rest: ask(method, path.replace("built_in=false", ""), *rest)
     assert hook.find_user_segment(name) is None
@@ -126,7 +128,7 @@ def test_built_in_segments_are_those_that_say_so(through, zendesk_sandbox, name,
 
 @pytest.mark.parametrize("form", [RUBY, JSON])
 @pytest.mark.parametrize("dropped", [True, False])
-def test_a_warning_is_read_in_both_forms(connect, zendesk_sandbox, caplog, form, dropped):
+def test_a_warning_of_dropped_fields_is_read_in_both_forms(connect, zendesk_sandbox, caplog, form, dropped):
     made = zendesk_sandbox.create_segment(NAME)
     named = ('"user_segment.or_tags", "user_segment.x\\"y"', '"z"') if dropped else ("", "")
     zendesk_sandbox.fault(

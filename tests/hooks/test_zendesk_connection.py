@@ -1,4 +1,4 @@
-"""Every way to log in to Zendesk, what the Test button says, and what of a connection is refused before any call."""
+"""Zendesk connections: every way to log in, the Test button, and fields that are refused before any request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RIGHT = "Host and credentials are right: user segments can be managed"
 
 @pytest.fixture
 def connect(zendesk_sandbox, monkeypatch):
-    """A hook on a connection with these fields."""
+    """Return a function that makes a hook on a connection with these fields."""
 
     def set_up(extra: object = None, **fields: object) -> ZendeskHelpCenterHook:
         given = {"retry": RETRY, **extra} if isinstance(extra, dict) else extra or {"retry": RETRY}
@@ -33,7 +33,7 @@ def connect(zendesk_sandbox, monkeypatch):
 
 @pytest.fixture
 def token(zendesk_sandbox, connect):
-    """An access token that somebody else fetched."""
+    """Return an access token that was fetched elsewhere."""
     return connect().client.token().value
 
 
@@ -43,7 +43,7 @@ def _warn_anew():
 
 
 class TestOAuth:
-    def test_a_token_is_fetched_as_json_with_a_life_and_a_scope(self, connect, zendesk_sandbox):
+    def test_a_token_is_requested_as_json_with_its_lifetime_and_scope(self, connect, zendesk_sandbox):
         hook = connect({"scope": ["hc:read", "hc:write"], "expires_in": "301"})
         hook.create_user_segment(NAME)
         (call,) = zendesk_sandbox.calls("zendesk.create_token")
@@ -53,20 +53,20 @@ class TestOAuth:
 
     @pytest.mark.parametrize("status", [200, 201])
     @pytest.mark.parametrize("told", [True, False])
-    def test_whatever_the_answer_looks_like(self, connect, zendesk_sandbox, status, told):
+    def test_every_form_of_a_token_response_is_read(self, connect, zendesk_sandbox, status, told):
         zendesk_sandbox.settings(token_status=status, expires_in_reply=told)
         hook = connect()
         assert len(hook.get_user_segments().segments) == len(hook.get_user_segments().segments) == 2
         assert zendesk_sandbox.counts() == {"zendesk.create_token": 1, "zendesk.list_segments": 2}
 
-    def test_a_token_that_ended_is_renewed_once(self, connect, zendesk_sandbox):
+    def test_an_expired_token_is_renewed_once(self, connect, zendesk_sandbox):
         hook = connect()
         hook.get_user_segments()
         zendesk_sandbox.advance(7201)
         hook.get_user_segments()
         assert zendesk_sandbox.counts() == {"zendesk.create_token": 2, "zendesk.list_segments": 3}
 
-    def test_a_401_that_stays_may_be_a_plan_without_a_help_center(self, connect, zendesk_sandbox):
+    def test_a_401_that_stays_is_an_error_that_names_a_plan_without_a_help_center(self, connect, zendesk_sandbox):
         zendesk_sandbox.settings(guide_enabled=False)
         with pytest.raises(AuthenticationError, match="plan has no Help Center") as caught:
             connect().get_user_segments()
@@ -74,13 +74,13 @@ class TestOAuth:
         assert zendesk_sandbox.counts() == {"zendesk.create_token": 2, "zendesk.list_segments": 2}
         assert connect().get_user_tags(FARAH) == ["vip", "trial"]
 
-    def test_the_secret_is_refused(self, connect, zendesk_sandbox):
+    def test_a_refused_client_secret_is_an_authentication_error_without_the_secret(self, connect, zendesk_sandbox):
         with pytest.raises(AuthenticationError, match="client id and secret") as caught:
             connect(password="another-secret").get_user_segments()
         assert "another-secret" not in str(caught.value)
 
     @pytest.mark.parametrize("body", ["flat", "nested", "text"])
-    def test_a_scope_that_is_too_small(self, connect, zendesk_sandbox, body):
+    def test_a_scope_that_is_too_small_is_an_error_that_names_the_scope(self, connect, zendesk_sandbox, body):
         zendesk_sandbox.settings(forbidden_body=body)
         hook = connect({"scope": "hc:read users:read"})
         hook.get_user_segments()
@@ -89,7 +89,7 @@ class TestOAuth:
         with pytest.raises(PermissionDenied, match="users:read users:write"):
             hook.add_user_tags(FARAH, ["x"])
 
-    def test_a_connection_as_uri(self, zendesk_sandbox, monkeypatch):
+    def test_a_connection_as_uri_works(self, zendesk_sandbox, monkeypatch):
         from urllib.parse import quote
 
         host = quote(zendesk_sandbox.zendesk_url, safe="")
@@ -101,9 +101,9 @@ class TestOAuth:
         assert hook.test_connection()[0]
 
 
-class TestOtherWays:
+class TestBearerAndApiTokens:
     @pytest.mark.parametrize("place", ["token", "password"])
-    def test_a_bearer_token_is_used_as_it_is_and_not_renewed(self, connect, zendesk_sandbox, token, place):
+    def test_a_bearer_token_is_sent_unchanged_and_not_renewed(self, connect, zendesk_sandbox, token, place):
         extra = {"auth": "bearer", **({"token": token} if place == "token" else {})}
         hook = connect(extra, login=None, password=token if place == "password" else None)
         hook.create_user_segment(NAME, [FARAH])
@@ -131,7 +131,7 @@ class TestOtherWays:
         assert secret not in warning.getMessage()
 
     @pytest.mark.parametrize("reason", ["ended", "inactive", "idle", "wrong"])
-    def test_an_api_token_that_no_longer_works(self, connect, zendesk_sandbox, reason):
+    def test_an_api_token_that_no_longer_works_is_an_error_without_the_token(self, connect, zendesk_sandbox, reason):
         extra = {"auth": "api_token", "email": ADA, "token": zendesk_sandbox.api_token}
         if reason == "ended":
             zendesk_sandbox.settings(api_token_ends_at=zendesk_sandbox.now() - 1)
@@ -154,7 +154,7 @@ class TestOtherWays:
 
 
 class TestOfficialType:
-    """A connection that was made for the official provider's hook."""
+    """A connection of the official provider's hook."""
 
     @pytest.fixture
     def official(self, connect, zendesk_sandbox):
@@ -163,7 +163,7 @@ class TestOfficialType:
 
         return set_up
 
-    def test_its_ways_to_log_in(self, official, zendesk_sandbox, token):
+    def test_the_ways_to_log_in_of_the_official_connection_type_work(self, official, zendesk_sandbox, token):
         secret = zendesk_sandbox.api_token
         ways: list[tuple[dict[str, object], dict[str, object]]] = [
             ({"use_token": True}, {"login": ADA, "password": secret}),
@@ -177,12 +177,14 @@ class TestOfficialType:
             assert hook.fields.warnings_are_errors
         assert len(zendesk_sandbox.segments()) == 4
 
-    def test_our_own_words_work_in_it(self, official, zendesk_sandbox):
+    def test_the_auth_field_works_in_the_official_connection_type(self, official, zendesk_sandbox):
         hook = official({"auth": "oauth"}, login=zendesk_sandbox.client_id, password=zendesk_sandbox.client_secret)
         assert hook.test_connection()[0]
 
     @pytest.mark.parametrize("extra", [{}, {"use_token": False}, {"use_token": "false"}])
-    def test_a_password_is_refused_with_the_reason(self, official, zendesk_sandbox, extra):
+    def test_a_password_in_the_official_connection_type_is_refused_with_the_reason(
+        self, official, zendesk_sandbox, extra
+    ):
         hook = official(extra, login=ADA, password="a-password")
         with pytest.raises(ConfigurationError, match="January 2026") as caught:
             hook.get_user_segments()
@@ -198,7 +200,7 @@ class TestOfficialType:
             ({"tokn": 1}, {}, "`tokn`"),
         ],
     )
-    def test_what_it_lacks(self, official, extra, fields, lacking):
+    def test_a_field_that_the_official_connection_type_lacks_is_named(self, official, extra, fields, lacking):
         with pytest.raises(ConfigurationError, match=lacking):
             official(extra, **fields).get_user_segments()
 
@@ -221,7 +223,9 @@ class TestRefused:
             ({"read_only": "perhaps"}, {"host": None}, ["`read_only`", "`host`"]),
         ],
     )
-    def test_with_all_that_is_wrong_in_one_message_and_no_value(self, connect, zendesk_sandbox, extra, fields, parts):
+    def test_all_invalid_fields_are_named_in_one_message_without_their_values(
+        self, connect, zendesk_sandbox, extra, fields, parts
+    ):
         hook = connect(extra, **fields)
         with pytest.raises(ConfigurationError) as caught:
             hook.get_user_segments()
@@ -233,7 +237,7 @@ class TestRefused:
         assert zendesk_sandbox.counts() == {}
 
     @pytest.mark.parametrize("extra", ["{", "[]"])
-    def test_an_extra_that_is_none(self, connect, zendesk_sandbox, extra):
+    def test_an_extra_that_is_not_a_json_object_is_an_error(self, connect, zendesk_sandbox, extra):
         for conn_type in ("zendesk_help_center", "zendesk"):
             with pytest.raises(ConfigurationError):
                 connect(extra=extra, conn_type=conn_type).get_user_segments()
@@ -242,7 +246,7 @@ class TestRefused:
     @pytest.mark.parametrize(
         "host", ["http://acme.zendesk.com", "acme.zendesk.com?x", "me@acme.zendesk.com", "https://"]
     )
-    def test_a_host_that_is_none(self, connect, host):
+    def test_a_host_that_is_not_an_address_is_an_error(self, connect, host):
         with pytest.raises(ConfigurationError, match="'zendesk_help_center_default'"):
             connect(host=host).get_user_segments()
 
@@ -258,7 +262,7 @@ class TestRefused:
         ("localhost", "https://localhost"),
     ],
 )
-def test_the_host_in_every_form(connect, host, base_url):
+def test_the_base_url_follows_from_every_form_of_the_host(connect, host, base_url):
     hook = connect(host=host)
     assert hook.client.base_url == base_url
     assert hook.ui_url == f"{base_url}/knowledge/user_segments"
@@ -275,11 +279,11 @@ def test_the_host_in_every_form(connect, host, base_url):
         ({"auth": "bearer", "token": "t"}, {"auth": "bearer", "token": "t"}),
     ],
 )
-def test_a_connection_of_the_official_type(extra, ours):
+def test_the_fields_of_the_official_connection_type_are_translated(extra, ours):
     assert zendesk_connection.from_official(extra, "me", "secret") == ours
 
 
-def test_no_secret_is_shown_by_what_holds_it(connect, zendesk_sandbox):
+def test_the_text_of_fields_and_credentials_contains_no_secret(connect, zendesk_sandbox):
     hook = connect({"auth": "api_token", "email": ADA, "token": zendesk_sandbox.api_token})
     shown = f"{hook.fields!r} {hook.client._credentials!r}"
     assert zendesk_sandbox.api_token not in shown
@@ -287,19 +291,19 @@ def test_no_secret_is_shown_by_what_holds_it(connect, zendesk_sandbox):
 
 
 class TestTheTestButton:
-    def test_all_is_well(self, connect, zendesk_sandbox):
+    def test_the_connection_test_succeeds_with_three_reads(self, connect, zendesk_sandbox):
         assert connect().test_connection() == (True, f"{RIGHT}. Writing was not tried.")
         assert counts(zendesk_sandbox) == {"get_me": 1, "list_segments": 1, "get_segment": 1}
 
     @pytest.mark.parametrize("anonymous", [None, 0, 360_000_999_999])
-    def test_an_anonymous_200_is_a_failure(self, connect, zendesk_sandbox, anonymous):
+    def test_the_connection_test_fails_on_an_anonymous_200(self, connect, zendesk_sandbox, anonymous):
         zendesk_sandbox.settings(anonymous_user_id=anonymous)
         works, message = connect({"auth": "bearer", "token": "stale"}).test_connection()
         assert not works
         assert message.startswith("Credentials: Zendesk refuses the bearer token")
         assert counts(zendesk_sandbox) == {"get_me": 1}
 
-    def test_a_token_that_zendesk_has_ended_is_renewed_once(self, connect, zendesk_sandbox):
+    def test_the_connection_test_renews_a_token_that_zendesk_has_ended_once(self, connect, zendesk_sandbox):
         hook = connect()
         hook.client.token()
         zendesk_sandbox.expire_tokens()
@@ -307,7 +311,7 @@ class TestTheTestButton:
         assert counts(zendesk_sandbox) == {"get_me": 2, "list_segments": 1, "get_segment": 1}
         assert zendesk_sandbox.counts()["zendesk.create_token"] == 2
 
-    def test_an_anonymous_user_whatever_the_token(self, connect, zendesk_sandbox):
+    def test_the_connection_test_fails_if_every_token_is_anonymous(self, connect, zendesk_sandbox):
         body = {"user": {"id": 5, "name": "Anonymous user", "role": "end-user"}}
         zendesk_sandbox.fault("zendesk.get_me", "status", status=200, body=body, times=None)
         works, message = connect().test_connection()
@@ -315,7 +319,7 @@ class TestTheTestButton:
         assert message.startswith("Credentials: Zendesk refuses the OAuth client id and secret")
         assert zendesk_sandbox.counts() == {"zendesk.create_token": 2, "zendesk.get_me": 2}
 
-    def test_a_secret_that_has_ended_with_the_token(self, connect, zendesk_sandbox):
+    def test_the_connection_test_names_a_secret_that_ended_with_the_token(self, connect, zendesk_sandbox):
         hook = connect()
         hook.client.token()
         zendesk_sandbox.expire_tokens()
@@ -325,48 +329,48 @@ class TestTheTestButton:
         assert message.startswith("Credentials: Zendesk refuses the OAuth client id and secret")
         assert counts(zendesk_sandbox) == {"get_me": 1}
 
-    def test_the_secret(self, connect):
+    def test_the_connection_test_names_a_wrong_secret_without_it(self, connect):
         works, message = connect(password="another-secret").test_connection()
         assert not works
         assert message.startswith("Credentials: Zendesk refuses the OAuth client id and secret")
         assert "another-secret" not in message
 
-    def test_a_plan_without_a_help_center(self, connect, zendesk_sandbox):
+    def test_the_connection_test_names_a_plan_without_a_help_center(self, connect, zendesk_sandbox):
         zendesk_sandbox.settings(guide_enabled=False)
         works, message = connect().test_connection()
         assert not works
         assert message.startswith("Help Center: the credentials are right")
 
-    def test_a_scope_of_the_help_center_only(self, connect):
+    def test_the_connection_test_says_that_a_help_center_scope_excludes_users(self, connect):
         works, message = connect({"scope": "hc:read hc:write"}).test_connection()
         assert works
         assert "but not users, tags and jobs" in message
 
-    def test_a_scope_without_the_help_center(self, connect):
+    def test_the_connection_test_names_a_scope_without_the_help_center(self, connect):
         works, message = connect({"scope": "users:read users:write"}).test_connection()
         assert not works
         assert message.startswith("Permission:")
 
     @pytest.mark.parametrize("read_only", [True, False])
-    def test_a_scope_to_read(self, connect, read_only):
+    def test_the_connection_test_accepts_a_read_scope_only_on_a_read_only_connection(self, connect, read_only):
         works, message = connect({"scope": "read", "read_only": read_only}).test_connection()
         assert works == read_only
         assert ("read-only" if read_only else "lacks hc:write") in message
 
-    def test_an_agent_who_is_no_manager(self, connect, zendesk_sandbox):
+    def test_the_connection_test_names_the_permission_that_an_agent_lacks(self, connect, zendesk_sandbox):
         zendesk_sandbox.settings(client_user="bruno.lindqvist@example.com")
         works, message = connect().test_connection()
         assert not works
         assert message.startswith("Permission: these credentials may not read user segments")
 
-    def test_an_end_user(self, connect, zendesk_sandbox):
+    def test_the_connection_test_names_an_end_user_without_the_address(self, connect, zendesk_sandbox):
         zendesk_sandbox.settings(client_user="farah.haddad@example.com")
         works, message = connect().test_connection()
         assert not works
         assert message.startswith("Permission: the credentials are those of an end user")
         assert "farah" not in message
 
-    def test_the_host_is_not_there(self, connect):
+    def test_the_connection_test_names_a_host_that_refuses_connections(self, connect):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -374,27 +378,27 @@ class TestTheTestButton:
         assert not works
         assert message.startswith("Host:")
 
-    def test_the_host_is_something_else(self, connect, zendesk_sandbox):
+    def test_the_connection_test_names_a_host_that_is_not_zendesk(self, connect, zendesk_sandbox):
         works, message = connect(host=f"{zendesk_sandbox.url}/walkme").test_connection()
         assert not works
         assert message.startswith("Host:")
 
     @pytest.mark.parametrize("endpoint", ["create_token", "get_me", "list_segments", "get_segment"])
     @pytest.mark.parametrize("kind", ["html", "truncate", "empty_body", "wrong_content_type", "lost"])
-    def test_no_mishap_raises(self, connect, zendesk_sandbox, endpoint, kind):
+    def test_the_connection_test_returns_every_failure_without_raising(self, connect, zendesk_sandbox, endpoint, kind):
         zendesk_sandbox.fault(f"zendesk.{endpoint}", kind, times=None)
         works, message = connect().test_connection()
         assert not works
         assert message.startswith("Host:")
 
     @pytest.mark.parametrize("body", [[], {}, {"user": None}, {"user": []}])
-    def test_a_user_who_is_none(self, connect, zendesk_sandbox, body):
+    def test_the_connection_test_fails_on_a_response_without_a_user(self, connect, zendesk_sandbox, body):
         zendesk_sandbox.fault("zendesk.get_me", "status", status=200, body=body)
         works, message = connect().test_connection()
         assert not works
         assert message.startswith("Host:")
 
-    def test_too_many_calls(self, connect, zendesk_sandbox):
+    def test_the_connection_test_says_how_long_to_wait_after_too_many_requests(self, connect, zendesk_sandbox):
         zendesk_sandbox.fault("zendesk.get_me", "status", status=429, headers={"Retry-After": "3600"})
         works, message = connect().test_connection()
         assert not works

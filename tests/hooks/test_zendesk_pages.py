@@ -1,4 +1,4 @@
-"""Lists of both halves of Zendesk's API: no page, one, many; and what could lead astray."""
+"""Lists of both halves of Zendesk's API: no page, one page, many pages, and misleading responses."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def hook(zendesk_sandbox, monkeypatch):
 
 
 class TestCounts:
-    """How many calls a list of so many entries takes."""
+    """The number of requests for a list of so many entries."""
 
     @pytest.mark.parametrize(("entries", "calls"), [(0, 1), (1, 1), (100, 1), (101, 2), (250, 3)])
-    def test_by_cursor_on_the_help_center(self, hook, zendesk_sandbox, entries, calls):
+    def test_segments_are_listed_by_cursor(self, hook, zendesk_sandbox, entries, calls):
         zendesk_sandbox.settings(max_segments=None, link_origin="https://elsewhere.example.com")
         names = [f"Segment {number}" for number in range(entries)]
         for name in names:
@@ -34,7 +34,9 @@ class TestCounts:
         assert counts(zendesk_sandbox) == {"list_segments": calls}
 
     @pytest.mark.parametrize(("entries", "calls"), [(0, 1), (91, 1), (92, 2), (191, 2)])
-    def test_by_cursor_on_support_where_the_last_page_has_a_next_link(self, hook, zendesk_sandbox, entries, calls):
+    def test_users_are_listed_by_cursor_although_the_last_page_has_a_next_link(
+        self, hook, zendesk_sandbox, entries, calls
+    ):
         zendesk_sandbox.settings(link_origin="https://elsewhere.example.com")
         if entries:
             zendesk_sandbox.seed_users(entries)
@@ -42,7 +44,7 @@ class TestCounts:
         assert counts(zendesk_sandbox) == {"list_users": calls}
 
     @pytest.mark.parametrize(("entries", "calls"), [(0, 1), (1, 1), (100, 1), (101, 2), (250, 3)])
-    def test_by_offset_on_support(self, hook, zendesk_sandbox, entries, calls):
+    def test_users_are_searched_by_page_number(self, hook, zendesk_sandbox, entries, calls):
         zendesk_sandbox.settings(link_origin="https://elsewhere.example.com")
         if entries:
             zendesk_sandbox.seed_users(entries, tags=["many"])
@@ -50,15 +52,15 @@ class TestCounts:
         assert counts(zendesk_sandbox) == {"search_users": calls}
 
     @pytest.mark.parametrize(("entries", "calls"), [(0, 1), (1, 1), (100, 1), (101, 2)])
-    def test_by_cursor_of_topics(self, hook, zendesk_sandbox, entries, calls):
+    def test_topics_are_listed_by_cursor(self, hook, zendesk_sandbox, entries, calls):
         made = zendesk_sandbox.create_segment(NAME)
         for number in range(entries):
             zendesk_sandbox.create_topic(f"Topic {number}", [made])
         assert len(list(hook.get_topics(user_segment_id=made))) == entries
         assert counts(zendesk_sandbox) == {"list_segment_topics": calls}
 
-    def test_by_offset_on_the_help_center(self, hook, zendesk_sandbox):
-        """The sandbox has one section; the second page is told here."""
+    def test_sections_are_listed_by_page_number(self, hook, zendesk_sandbox):
+        """The sandbox has one section, so a fault returns a first page that announces a second one."""
         first = {"sections": [{"id": 1}] * 100, "page": 1, "page_count": 2, "per_page": 100, "count": 101,
                  "next_page": "https://elsewhere.example.com/api/v2/x?page=2&per_page=100"}  # fmt: skip
         zendesk_sandbox.fault("zendesk.list_segment_sections", "status", status=200, body=first)
@@ -70,12 +72,12 @@ class TestCounts:
         assert counts(zendesk_sandbox) == {"list_segment_sections": 2}
 
 
-class TestAstray:
+class TestMisleadingPaging:
     def answer(self, sandbox, body, *, endpoint="list_segments", times=1):
         sandbox.fault(f"zendesk.{endpoint}", "status", status=200, body=body, times=times)
 
     @pytest.mark.parametrize("told", ["meta", "links"])
-    def test_a_list_that_goes_round_in_circles_is_refused(self, hook, zendesk_sandbox, told):
+    def test_a_cursor_that_is_repeated_is_an_error(self, hook, zendesk_sandbox, told):
         link = "https://elsewhere.example.com/x?page%5Bafter%5D=abc"
         meta = {"has_more": True, **({"after_cursor": "abc"} if told == "meta" else {})}
         body = {"user_segments": [SEGMENT], "meta": meta, "links": {"next": link}}
@@ -84,14 +86,14 @@ class TestAstray:
             hook.get_user_segments()
         assert counts(zendesk_sandbox) == {"list_segments": 2}
 
-    def test_pages_by_number_too(self, hook, zendesk_sandbox):
+    def test_a_page_number_that_is_repeated_is_an_error(self, hook, zendesk_sandbox):
         body = {"users": [USER], "next_page": "https://elsewhere.example.com/x?page=1"}
         self.answer(zendesk_sandbox, body, endpoint="search_users", times=None)
         with pytest.raises(UnexpectedReply, match="no end"):
             list(hook.get_users("tags:vip"))
         assert counts(zendesk_sandbox) == {"search_users": 1}
 
-    def test_zendesk_may_page_by_number_where_a_cursor_was_asked_for(self, hook, zendesk_sandbox):
+    def test_page_numbers_are_followed_although_a_cursor_was_requested(self, hook, zendesk_sandbox):
         body = {"user_segments": [SEGMENT], "next_page": "https://elsewhere.example.com/x?page=2", "count": 2}
         self.answer(zendesk_sandbox, body)
         self.answer(zendesk_sandbox, {**body, "next_page": None})
@@ -112,13 +114,13 @@ class TestAstray:
             {"next_page": {}},
         ],
     )
-    def test_a_list_that_does_not_tell_where_it_goes_on(self, hook, zendesk_sandbox, more):
+    def test_a_list_with_contradictory_paging_is_an_error(self, hook, zendesk_sandbox, more):
         self.answer(zendesk_sandbox, {"user_segments": [SEGMENT], **more})
         with pytest.raises(UnexpectedReply, match="continues"):
             hook.get_user_segments()
 
     @pytest.mark.parametrize(("entries", "right"), [(1, True), (99, True), (100, False), (101, False)])
-    def test_a_list_without_any_word_of_it_is_whole_where_it_is_no_full_page(
+    def test_a_list_without_paging_is_complete_only_if_its_page_is_not_full(
         self, hook, zendesk_sandbox, entries, right
     ):
         self.answer(zendesk_sandbox, {"user_segments": [SEGMENT] * entries})
@@ -129,13 +131,13 @@ class TestAstray:
             hook.get_user_segments()
 
     @pytest.mark.parametrize("size", ["clamp", "refuse"])
-    def test_no_page_is_larger_than_zendesk_gives(self, hook, zendesk_sandbox, size):
+    def test_no_page_larger_than_zendesk_allows_is_requested(self, hook, zendesk_sandbox, size):
         zendesk_sandbox.settings(over_page_size=size)
         assert len(hook.get_user_segments().segments) == 2
 
 
 class TestRate:
-    """Zendesk tells its limits in the headers of each half, and counts them apart."""
+    """Zendesk returns its limits in the headers of each half of the API, and counts them separately."""
 
     @pytest.mark.parametrize(
         ("headers", "seconds"),
@@ -154,11 +156,11 @@ class TestRate:
             ({"x-rate-limit": "600", "x-rate-limit-remaining": "²"}, 0),
         ],
     )
-    def test_what_is_left_of_a_minute_is_spread_over_it(self, headers, seconds):
+    def test_the_rest_of_the_budget_is_spread_over_the_rest_of_the_minute(self, headers, seconds):
         assert hold_after(headers) == seconds
 
     @pytest.mark.parametrize("spelling", ["ratelimit", "rate-limit"])
-    def test_the_halves_rest_apart(self, hook, zendesk_sandbox, monkeypatch, spelling):
+    def test_the_two_halves_of_the_api_have_separate_rate_limits(self, hook, zendesk_sandbox, monkeypatch, spelling):
         zendesk_sandbox.settings(rate_limit=10, support_rate_headers=spelling)
         rests = []
 
@@ -180,7 +182,7 @@ class TestRate:
 
     @pytest.mark.parametrize("body", ["text", "json"])
     @pytest.mark.parametrize("half", ["help_center", "support"])
-    def test_a_429_is_waited_out_whatever_it_looks_like(self, hook, zendesk_sandbox, monkeypatch, body, half):
+    def test_a_429_of_every_form_is_waited_for(self, hook, zendesk_sandbox, monkeypatch, body, half):
         zendesk_sandbox.settings(rate_limit=2, rate_limit_body=body)
         monkeypatch.setattr("airflow_segments_provider.vendors.zendesk.connection.LOW", -1)
         monkeypatch.setattr(hook.client, "sleep", zendesk_sandbox.advance)
@@ -193,13 +195,13 @@ class TestRate:
             call()
         assert [one.status for one in zendesk_sandbox.calls(endpoint)] == [200, 200, 429, 200]
 
-    def test_a_wait_that_is_too_long_says_how_long(self, hook, zendesk_sandbox):
+    def test_a_429_with_a_wait_above_the_limit_is_an_error_that_names_the_wait(self, hook, zendesk_sandbox):
         zendesk_sandbox.fault("zendesk.list_segments", "status", status=429, body="Number of allowed API requests",
                               content_type="text/plain", headers={"Retry-After": "93"})  # fmt: skip
         with pytest.raises(RateLimited, match="93 s"):
             hook.get_user_segments()
 
-    def test_without_limits_nothing_rests(self, hook, zendesk_sandbox, monkeypatch):
+    def test_without_a_rate_limit_no_request_waits(self, hook, zendesk_sandbox, monkeypatch):
         zendesk_sandbox.settings(rate_limit="none")
         rests: list[float] = []
         monkeypatch.setattr(hook.client, "sleep", rests.append)
@@ -208,7 +210,7 @@ class TestRate:
         assert rests == []
 
 
-def test_lists_and_their_people_are_in_no_log(hook, zendesk_sandbox, caplog):
+def test_logs_and_errors_of_lists_contain_no_user(hook, zendesk_sandbox, caplog):
     with caplog.at_level(logging.INFO):
         list(hook.get_users("email:farah.haddad@example.com"))
         zendesk_sandbox.fault(

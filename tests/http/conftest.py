@@ -1,4 +1,4 @@
-"""A vendor, and a clock that only sleeping moves."""
+"""Fixtures: a vendor, and a clock that advances only when the client sleeps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def vendor() -> Iterator[Vendor]:
 
 
 class Clock:
-    """Stands in for the module ``time``."""
+    """Replacement of the module ``time``."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -35,7 +35,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
-    """What the client takes for the time; the others in this process, servers too, go by the real one."""
+    """Replace the clock of the client; other code in this process, such as servers, uses the real one."""
     clock = Clock()
     monkeypatch.setattr(client, "time", clock)
     monkeypatch.setattr(pace, "time", clock)

@@ -1,4 +1,4 @@
-"""A check right before each try, which may prevent it."""
+"""A check directly before each attempt, which may prevent it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAST = RetryPolicy(max_attempts=3, base_delay=0, max_delay=0)
 
 
 class Check:
-    """Notes what the vendor had been sent at each call, and raises from a given one on."""
+    """Records how many requests the vendor had received at each call, and raises after ``passes`` calls."""
 
     def __init__(self, vendor, error=None, passes=0):
         self.vendor = vendor
@@ -28,7 +28,7 @@ class Check:
 
 
 @pytest.mark.parametrize(("statuses", "tokens"), [([], [1]), ([429], [1, 1]), ([401], [1, 2]), ([502, 401], [1, 1, 2])])
-def test_it_is_called_once_a_try_when_the_token_is_at_hand(vendor, statuses, tokens):
+def test_the_check_is_called_once_before_each_try_when_the_token_was_fetched(vendor, statuses, tokens):
     vendor.answers.extend(Answer(status) for status in statuses)
     client = vendor.client(retry=FAST)
     client.before_try = check = Check(vendor)
@@ -37,7 +37,7 @@ def test_it_is_called_once_a_try_when_the_token_is_at_hand(vendor, statuses, tok
     assert check.tokens == tokens
 
 
-def test_it_is_called_after_the_wait_for_the_pace(vendor, clock):
+def test_the_check_is_called_after_the_wait_for_the_rate_limit(vendor, clock):
     client, times = vendor.client(rate_limit=60), []
     client.before_try = lambda: times.append(clock.now)
     for _ in range(2):
@@ -47,7 +47,7 @@ def test_it_is_called_after_the_wait_for_the_pace(vendor, clock):
 
 @pytest.mark.parametrize("error", [LedgerError("taken over"), KeyError("x"), VendorUnavailable("no", vendor="Acme")])
 @pytest.mark.parametrize("statuses", [[], [429], [401], [502]])
-def test_what_it_raises_prevents_the_try_and_ends_the_call(vendor, error, statuses):
+def test_an_error_of_the_check_prevents_the_try_and_ends_the_request(vendor, error, statuses):
     vendor.answers.extend(Answer(status) for status in statuses)
     client, said = vendor.client(retry=FAST), str(error)
     client.before_try = check = Check(vendor, error, passes=len(statuses))

@@ -1,4 +1,4 @@
-"""Answers: redirects, bodies of every kind, and how much of an answer is waited for."""
+"""Responses: redirects, bodies of every kind, and the limits of reading a response."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_a_redirect_elsewhere_is_not_followed_and_carries_nothing_there(vendor, 
         ("http://127.0.0.1.:{port}/", r"another host \(127.0.0.1.\);"),
     ],
 )
-def test_the_message_names_what_differs(vendor, place, said):
+def test_the_error_for_a_redirect_names_the_scheme_host_or_port_that_differs(vendor, place, said):
     place = place.format(port=vendor.url.rpartition(":")[2])
     with pytest.raises(UnexpectedReply, match=said):
         get(vendor, Answer(307, headers={"Location": place}))
 
 
-# For some parser the host of each is the vendor, for another the other server.
+# Parsers differ on whether the host of each is the vendor or the other server.
 CONFUSING = [
     "http://{other}\\@{good}/x",
     "//{other}\\@{good}/x",
@@ -84,7 +84,7 @@ CONFUSING = [
 
 @pytest.mark.parametrize("place", CONFUSING)
 @pytest.mark.parametrize("target", ["read", "write", "token"])
-def test_no_parser_is_led_to_another_host(vendor, place, target):
+def test_an_ambiguous_redirect_address_leads_to_no_other_host(vendor, place, target):
     with Vendor() as other:
         good, evil = (server.url.removeprefix("http://") for server in (vendor, other))
         redirect = Answer(307, headers={"Location": place.format(good=good, other=evil)})
@@ -105,7 +105,7 @@ def test_a_redirect_of_the_token_is_never_followed(vendor, status, place):
 
 
 @pytest.mark.parametrize("place", ["", "http://[", "http://127.0.0.1:port/", "ftp://127.0.0.1/", "/x", "/ä", "/a b"])
-def test_a_redirect_that_leads_nowhere_is_an_error(vendor, place):
+def test_a_redirect_to_an_invalid_address_is_an_error(vendor, place):
     with pytest.raises(UnexpectedReply, match=r"redirect \(307\) that cannot be followed"):
         get(vendor, Answer(307, headers={"Location": place}))
 
@@ -124,10 +124,10 @@ def test_a_write_follows_no_redirect(vendor, method, status):
     with pytest.raises(UnexpectedReply, match="only reads follow a redirect") as caught:
         vendor.client(retry=ONCE).request(method, ["x"], body=b"{}")
     assert len(vendor.calls) == 1
-    assert caught.value.maybe_done == (status == 303)  # "see other": the work is done
+    assert caught.value.maybe_done == (status == 303)  # "See other": the request was carried out.
 
 
-def test_redirects_that_do_not_end_are_given_up(vendor):
+def test_a_chain_of_redirects_ends_with_an_error(vendor):
     vendor.answers.extend(Answer(307, headers={"Location": f"/{number}"}) for number in range(9))
     with pytest.raises(UnexpectedReply, match="redirects that do not end"):
         vendor.client(retry=ONCE).request("GET", ["x"])
@@ -139,7 +139,7 @@ def test_redirects_that_do_not_end_are_given_up(vendor):
     [(b'{"a": "\xc3\xa4"}', "application/json"), (b'{"a": "\xc3\xa4"}', "application/json; charset=utf-8"),
      (b'\n {"a": "\\u00e4"}', "application/problem+json"), (b'{"a": "\xc3\xa4"}', "APPLICATION/JSON")],
 )  # fmt: skip
-def test_json_is_read_where_the_type_says_so(vendor, body, kind):
+def test_json_is_read_if_the_content_type_says_so(vendor, body, kind):
     assert get(vendor, Answer(200, body, {TYPE: kind})).json == {"a": "ä"}
 
 
@@ -147,7 +147,7 @@ def test_json_is_read_where_the_type_says_so(vendor, body, kind):
     ("body", "value"),
     [
         (b'\xef\xbb\xbf{"a": 1}', 1),
-        (rb'{"a": "Trial \ud83d"}', "Trial \ud83d"),  # a name that the vendor cut within an emoji
+        (rb'{"a": "Trial \ud83d"}', "Trial \ud83d"),  # A name that the vendor cut within an emoji.
         (rb'{"a": "Trial \ud83d\ude00"}', "Trial \U0001f600"),
         (b'{"a": 12345678901234567890123}', 12345678901234567890123),
     ],
@@ -161,7 +161,7 @@ def test_a_compressed_body_is_read(vendor):
     assert get(vendor, Answer(200, body, {"Content-Encoding": "gzip"})).json == {"a": list(range(9999))}
 
 
-def test_a_body_in_pieces_is_read(vendor):
+def test_a_chunked_body_is_read(vendor):
     chunks = b'5\r\n{"a":\r\n3\r\n 1}\r\n0\r\n\r\n'
     assert get(vendor, Answer(200, chunks, {"Transfer-Encoding": "chunked", "Content-Length": ""})).json == {"a": 1}
 
@@ -179,7 +179,7 @@ def test_a_body_in_pieces_is_read(vendor):
         (Answer(200, "[" * 100_000), "damaged or cut short"),
     ],
 )
-def test_a_2xx_that_is_no_json_may_have_been_done_and_is_named(vendor, answer, words):
+def test_a_2xx_response_without_json_is_an_error_that_may_have_been_done(vendor, answer, words):
     with pytest.raises(UnexpectedReply, match=words) as caught:
         get(vendor, answer)
     error = caught.value
@@ -188,23 +188,23 @@ def test_a_2xx_that_is_no_json_may_have_been_done_and_is_named(vendor, answer, w
 
 
 @pytest.mark.parametrize("answer", [Answer(204, ""), Answer(200, ""), Answer(202, " ", {TYPE: "text/html"})])
-def test_an_empty_answer_is_a_success_where_it_may_be(vendor, answer):
+def test_an_empty_response_is_a_success_if_the_caller_allows_it(vendor, answer):
     assert get(vendor, answer, may_be_empty=True).json is None
 
 
-def test_the_error_of_a_page_says_its_words_and_the_vendors_request_id(vendor):
+def test_the_error_for_a_page_quotes_its_text_and_the_request_id(vendor):
     page = "<html><style>b{}</style><h1>Bad &amp; gone</h1><script>alert(1)</script></html>"
     with pytest.raises(RejectedRequest, match=r"status 418 \(request id r-17\). It says: Bad & gone") as caught:
         get(vendor, Answer(418, page, {TYPE: "text/html", "X-Correlation-Id": "r-17"}))
     assert caught.value.request_id == "r-17"
 
 
-def test_an_error_without_a_body_says_so(vendor):
+def test_the_error_for_a_response_without_a_body_says_so(vendor):
     with pytest.raises(RejectedRequest, match="It says nothing more"):
         get(vendor, Answer(418, ""))
 
 
-def test_a_body_beyond_the_limit_is_given_up(vendor, monkeypatch):
+def test_a_body_above_the_limit_is_an_error(vendor, monkeypatch):
     monkeypatch.setattr(transport, "MAX_BODY", 1 << 20)
     with pytest.raises(UnexpectedReply, match="more than 1 MiB") as caught:
         get(vendor, Answer(200, b" " * (1 << 21)))
@@ -215,8 +215,8 @@ def test_a_body_beyond_the_limit_is_given_up(vendor, monkeypatch):
 
 
 @pytest.mark.parametrize("status", [200, 307, 500])
-def test_a_body_that_drips_is_given_up_in_time(vendor, status):
-    """Each byte comes within the read time-out; all of them would take minutes."""
+def test_a_body_that_arrives_too_slowly_is_an_error(vendor, status):
+    """Each byte arrives within the read time-out; all of them would take minutes."""
     gone = threading.Event()
     vendor.answers.append(Answer(status, b" " * 10_000, {"Location": "/x?y"}, drips=gone))
     client = vendor.client(retry=ONCE, transport=TransportSettings(read_timeout=0.05))
@@ -229,36 +229,36 @@ def test_a_body_that_drips_is_given_up_in_time(vendor, status):
     assert gone.wait(30)
 
 
-def test_a_body_that_is_no_gzip_breaks_off(vendor):
+def test_a_body_that_is_not_gzip_as_announced_is_an_error(vendor):
     with pytest.raises(VendorUnavailable, match="the connection broke"):
         get(vendor, Answer(200, b"no gzip", {"Content-Encoding": "gzip"}))
 
 
-def test_a_body_shorter_than_announced_breaks_off(vendor):
+def test_a_body_shorter_than_announced_is_an_error(vendor):
     with pytest.raises(VendorUnavailable, match="the connection broke") as caught:
         get(vendor, Answer(200, b'{"a": 1}', {"Content-Length": "20", "Connection": "close"}))
     assert caught.value.maybe_done
 
 
-def test_a_reply_tells_the_vendors_clock(vendor):
+def test_a_response_has_the_date_of_the_vendor(vendor):
     reply = get(vendor, Answer(headers={"Date": "Wed, 04 Mar 2026 05:06:07 GMT"}))
     assert reply.date == datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
     assert get(vendor, Answer(headers={"Date": "soon"})).date is None
     assert get(vendor, Answer()).date is None
 
 
-def test_a_reply_tells_how_many_requests_it_took(vendor):
+def test_a_response_has_the_number_of_requests_that_were_sent(vendor):
     vendor.answers.append(Answer(503))
     client = vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0))
     assert [client.request("GET", ["x"]).sent, client.request("GET", ["x"]).sent] == [2, 3]
 
 
-def test_the_host_of_a_redirect_reveals_no_token(vendor):
+def test_the_error_for_a_redirect_to_a_host_with_a_token_hides_the_token(vendor):
     with pytest.raises(UnexpectedReply, match=r"another host \(\*\*\*.example\)"):
         get(vendor, Answer(307, headers={"Location": f"http://token-1.example:{vendor.url.rpartition(':')[2]}/"}))
 
 
-def test_a_user_in_the_path_is_not_quoted(vendor):
+def test_the_error_of_a_request_hides_a_user_id_of_its_path(vendor):
     vendor.answers.append(Answer(418, "no EMP%2D00042 here"))
     with pytest.raises(RejectedRequest, match=r"no \[user id\] here"):
         vendor.client(retry=ONCE).request("GET", [UserId("emp-00042")])

@@ -1,4 +1,4 @@
-"""What a message may quote of an answer: neither secrets nor people, and not too much."""
+"""Messages that quote a response: no secrets, no users, and a limited length."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from airflow_segments_provider.http.redact import READ, SHOWN, clean
 from tests.secrets.encodings import ENCODINGS, found_in
 
-# What ids are made of, but for the characters of "[user id]", which could form one by chance.
+# The characters of IDs, without those of "[user id]", which could form an ID by chance.
 letters = st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="[]… ")
 ids = st.text(letters, min_size=4, max_size=40).filter(lambda text: text.strip() == text and text not in "[user id]***")
 
 
 @given(ids, st.text(max_size=60), st.text(max_size=60), st.lists(ids, max_size=3))
-def test_no_sent_id_survives_in_a_text_that_holds_it(person, before, after, others):
+def test_no_sent_id_survives_in_a_text_that_contains_it(person, before, after, others):
     assert person not in clean(f"{before}{person}{after}", user_ids=[person, *others]).replace("[user id]", "")
 
 
@@ -46,25 +46,25 @@ def test_no_sent_id_survives_in_json_whichever_way_it_is_escaped(person, key, li
         {"message": json.dumps({"userIds": ["CORP\\ada"]})},
     ],
 )
-def test_an_id_with_a_backslash_is_found_in_every_form(said):
+def test_an_id_with_a_backslash_is_removed_in_every_form(said):
     assert "ada" not in clean(json.dumps(said), user_ids=["CORP\\ada"])
 
 
-def test_an_id_is_found_in_a_page_that_escapes_it_and_across_its_lines():
+def test_an_id_is_removed_from_a_page_that_escapes_it_or_breaks_it_over_lines():
     assert clean("<p>o&#39;brien&amp;co</p>", user_ids=["o'brien&co"]) == "[user id]"
     assert "Lovelace" not in clean("<p>Ada\n  Lovelace</p>", user_ids=["Ada Lovelace"])
 
 
-def test_the_longest_id_is_taken_first():
+def test_the_longest_of_several_matching_ids_is_removed():
     assert clean("ada, ada-lovelace!", user_ids=["ada", "ada-lovelace"]) == "[user id], [user id]!"
 
 
-def test_a_short_id_is_taken_only_where_it_stands_alone():
+def test_a_short_id_is_removed_only_as_a_whole_word():
     said = clean("user 1 of 2,100 in batch 11: '1' and id=1, v1.1", user_ids=["1"])
     assert said == "user [user id] of 2,100 in batch 11: '[user id]' and id=[user id], v1.[user id]"
 
 
-def test_e_mail_addresses_go_even_if_they_were_not_sent():
+def test_e_mail_addresses_are_removed_even_if_they_were_not_sent():
     assert clean("mail ada@example.com or eve.b+c@sub.example.org, please") == "mail [user id] or [user id], please"
 
 
@@ -79,11 +79,11 @@ def test_e_mail_addresses_go_even_if_they_were_not_sent():
         ('["pa\\"ss\\\\word"]', '["***"]'),
     ],
 )
-def test_secrets_are_starred(text, cleaned):
+def test_secrets_are_replaced_by_asterisks(text, cleaned):
     assert clean(text, secrets=["s3cr3t", 'pa"ss\\word', ""]) == cleaned
 
 
-def test_a_longer_secret_is_starred_whole():
+def test_a_secret_that_contains_another_one_is_replaced_whole():
     assert clean("abc abcdef", secrets=["abc", "abcdef"]) == "*** ***"
 
 
@@ -100,11 +100,11 @@ def test_a_longer_secret_is_starred_whole():
         ("[" * 50_000, None),
     ],
 )
-def test_what_a_person_would_read_is_kept(text, cleaned):
+def test_the_readable_message_of_a_response_is_kept(text, cleaned):
     assert clean(text) == ("[" * (SHOWN - 1) + "…" if cleaned is None else cleaned)
 
 
-def test_cleaning_comes_before_cutting():
+def test_a_text_is_cleaned_before_it_is_cut():
     text = "x" * (SHOWN - 5) + " ada-lovelace"
     cleaned = clean(text, user_ids=["ada-lovelace"])
     assert "ada" not in cleaned
@@ -112,8 +112,8 @@ def test_cleaning_comes_before_cutting():
 
 
 @pytest.mark.parametrize("filler", [" ", "<p>", "<script", "<!--", "é ", "x"])
-def test_a_huge_answer_to_a_full_request_is_cleaned_at_once_and_shows_nobody(filler):
-    """25,000 ids in megabytes of anything: what is not looked at is not shown, and no half of an id either."""
+def test_a_very_long_response_to_a_full_request_is_cleaned_at_once_and_shows_no_user(filler):
+    """25,000 IDs in a response of megabytes: the unsearched rest is not shown, and no part of an ID either."""
     people = [f"person-{number:05}-ä" for number in range(25_000)]
     for cut in (0, 3, 7):
         text = filler * ((READ - cut) // len(filler)) + "".join(people[:100]) + filler * 500_000
@@ -155,7 +155,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_secret_is_found_in_every_spelling(spelling):
+def test_a_secret_is_removed_in_every_encoding(spelling):
     said = clean(f"bad {SPELLINGS[spelling]} here", secrets=[SECRET])
     shown = said.replace("***", "")
     assert not any(part in shown.lower() for part in ("s3cr3t", "w0rd", SPELLINGS[spelling].lower()[-9:-1]))
@@ -177,32 +177,32 @@ def test_a_secret_is_found_in_every_spelling(spelling):
         (base64.b64encode("no user émile-77!".encode()).decode(), "émile-77"),
     ],
 )
-def test_a_user_is_found_in_every_spelling(text, user):
+def test_a_user_id_is_removed_in_every_encoding(text, user):
     said = clean(text, user_ids=[user])
     assert "[user id]" in said
     assert not any(part in said.lower() for part in ("ada", "lovelace", "0042", "a1", "b2c3", "jos", "w1pb"))
 
 
-def test_control_and_direction_characters_go():
+def test_control_and_direction_characters_are_removed():
     said = clean("\x1b[2J\x1b[31mALL GOOD \x07\u202e evil \x9b31m\r\n[2026] INFO fake&#10;line%0d%0a\u2066x\ufeff")
     assert said == "[2J[31mALL GOOD evil 31m [2026] INFO fake line x"
 
 
-def test_what_is_encoded_too_many_times_is_not_shown():
+def test_a_text_that_is_encoded_too_many_times_is_not_shown():
     text = SECRET
     for _ in range(12):
         text = quote(text, safe="")
     assert "3cr3t" not in clean(text, secrets=[SECRET])
 
 
-def test_what_only_looks_encoded_is_kept():
+def test_a_text_that_only_looks_encoded_is_kept():
     text = "100% of 25%; see https://x.example/a?b=c&d=e and C:\\temp, Zm9vYmFyYmF6 or deadbeefdeadbeef"
     assert clean(text, secrets=[SECRET], user_ids=["ada@example.com"]) == text
 
 
 @pytest.mark.parametrize("before", ["Bearer ", "basic ", "eyJ0.", "ada@example.com,", "a@", "token=", ""])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_no_part_of_a_secret_is_left_behind_what_looks_like_a_token_or_an_address(encoding, before):
+def test_no_part_of_a_secret_is_left_beside_a_token_or_an_address(encoding, before):
     secret = 'client-"SECRET"/+&=%é\\-3fd81a6c07'
     cleaned = clean(f"Refused: {before}{ENCODINGS[encoding](secret)} at 10:42", secrets=[secret])
     parts = tuple(secret[start : start + 8] for start in range(len(secret) - 7))

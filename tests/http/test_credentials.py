@@ -1,4 +1,4 @@
-"""Each kind of credentials, by what reaches the vendor."""
+"""Each kind of credentials, tested by what the vendor receives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def key() -> rsa.RSAPrivateKey:
 
 
 def fetched(vendor, credentials):
-    """The token request that came of a call with these credentials."""
+    """Return the token request that these credentials cause."""
     vendor.client(credentials=credentials).request("GET", ["x"])
     request, call = vendor.requests
     assert (request.method, call.headers["Authorization"]) == ("POST", "Bearer token-1")
@@ -34,7 +34,7 @@ def fetched(vendor, credentials):
 
 
 @pytest.mark.parametrize("scope", [None, "a b"])
-def test_client_credentials_in_basic(vendor, scope):
+def test_client_credentials_are_sent_by_basic_authentication(vendor, scope):
     request = fetched(vendor, ClientCredentials(vendor.url + TOKEN_PATH, "me", "s e&c", scope=scope))
     assert request.headers["Authorization"] == "Basic " + base64.b64encode(b"me:s e&c").decode()
     assert request.headers["Content-Type"] == FORM
@@ -43,14 +43,14 @@ def test_client_credentials_in_basic(vendor, scope):
     )
 
 
-def test_client_credentials_in_a_form(vendor):
+def test_client_credentials_are_sent_in_a_form(vendor):
     request = fetched(vendor, ClientCredentials(vendor.url + TOKEN_PATH, "me", "s e&c", placement="body"))
     assert "Authorization" not in request.headers
     sent = {"grant_type": ["client_credentials"], "client_id": ["me"], "client_secret": ["s e&c"]}
     assert parse_qs(request.body.decode()) == sent
 
 
-def test_client_credentials_in_json(vendor):
+def test_client_credentials_are_sent_as_json(vendor):
     credentials = ClientCredentials(
         vendor.url + TOKEN_PATH, "me", "grüße", scope="read write", placement="json", expires_in=7200
     )
@@ -66,7 +66,7 @@ def test_client_credentials_in_json(vendor):
     }
 
 
-def test_a_password(vendor):
+def test_a_password_grant_sends_the_password_in_a_form(vendor):
     credentials = PasswordGrant(vendor.url + TOKEN_PATH, "me", "secret", "ada", "pa ss", scope="api")
     request = fetched(vendor, credentials)
     assert request.headers["Content-Type"] == FORM
@@ -80,7 +80,7 @@ def test_a_password(vendor):
     }
 
 
-def test_a_signed_assertion(vendor, key):
+def test_a_jwt_bearer_grant_sends_a_signed_assertion(vendor, key):
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
@@ -96,7 +96,7 @@ def test_a_signed_assertion(vendor, key):
     assert again != assertion
 
 
-def test_a_fixed_authorization_is_sent_as_it_is_and_a_401_is_final(vendor):
+def test_a_fixed_authorization_is_sent_unchanged_and_not_renewed_after_a_401(vendor):
     credentials = FixedAuthorization("Basic", "YWRhOnNlY3JldA==", "API token", hidden=("secret",))
     client = vendor.client(credentials=credentials)
     client.request("GET", ["x"])
@@ -108,7 +108,7 @@ def test_a_fixed_authorization_is_sent_as_it_is_and_a_401_is_final(vendor):
     assert "secret" not in str(caught.value)
 
 
-def test_what_was_refused_is_named_and_never_shown(vendor, key):
+def test_the_error_for_refused_credentials_names_their_kind_without_secrets(vendor, key):
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
@@ -128,7 +128,7 @@ def test_what_was_refused_is_named_and_never_shown(vendor, key):
             assert not any(secret in text for text in shown), named
 
 
-def test_two_kinds_of_credentials_never_share_a_token():
+def test_different_credentials_never_share_a_token():
     url = "https://x/token"
     keys = [
         ClientCredentials(url, "me", "s").key,

@@ -1,4 +1,4 @@
-"""Budgets that a vendor counts apart, what only one thread may do at a time, and what was learnt."""
+"""Rate budgets that a vendor counts separately, operations limited to one thread at a time, and learnt limits."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from tests.http.vendor import Answer
 QUICK = RetryPolicy(base_delay=0, max_delay=0)
 
 
-def test_each_lane_has_its_own_rate(vendor, clock):
+def test_each_rate_bucket_has_its_own_rate(vendor, clock):
     client = vendor.client()
     for lane in ("users", "users", "segments", "users"):
         client.request("GET", ["x"], rate_buckets={lane: 60})
     assert clock.now == 1002
 
 
-def test_a_call_keeps_the_rate_of_all_its_lanes_and_of_the_connection(vendor, clock):
+def test_a_request_keeps_the_rates_of_all_its_buckets_and_of_the_connection(vendor, clock):
     client = vendor.client(rate_limit=120)
     for number in range(4):
         client.request("GET", ["x"], rate_buckets={"account": 60, f"user {number % 2}": 20})
-    # The token first, then by user: 0.5, 1.5, 3.5, 4.5.
+    # The token first, then the requests by user: 0.5, 1.5, 3.5, 4.5.
     assert clock.now == pytest.approx(1004.5)
 
 
-def test_a_429_holds_its_lanes_and_no_other(vendor, clock):
+def test_a_429_delays_only_the_buckets_of_its_request(vendor, clock):
     client = vendor.client(retry=QUICK)
     client.token()
     vendor.answers.append(Answer(429, headers={"Retry-After": "50"}))
@@ -44,7 +44,7 @@ def test_a_429_holds_its_lanes_and_no_other(vendor, clock):
     assert clock.now == 1050
 
 
-def test_what_an_answer_says_of_the_budget_is_kept(vendor, clock):
+def test_a_response_header_can_delay_the_next_request_of_its_bucket(vendor, clock):
     client = vendor.client(hold_after=lambda headers: 30.0 if headers.get("Remaining") == "0" else 0.0)
     vendor.answers.extend([Answer(headers={"Remaining": "1"}), Answer(headers={"Remaining": "0"})])
     for _ in range(2):
@@ -56,7 +56,7 @@ def test_what_an_answer_says_of_the_budget_is_kept(vendor, clock):
     assert clock.now == 1030
 
 
-def test_very_many_lanes_are_forgotten():
+def test_the_number_of_rate_buckets_in_memory_is_limited():
     state = ConnectionState()
     first = state.pace("0")
     for number in range(MAX_RATE_BUCKETS + 1):
@@ -65,7 +65,7 @@ def test_very_many_lanes_are_forgotten():
     assert len(state._paces) == MAX_RATE_BUCKETS
 
 
-def test_what_is_exclusive_is_done_by_one_thread_at_a_time_whatever_its_client(vendor):
+def test_an_exclusive_section_is_entered_by_one_thread_at_a_time_across_clients(vendor):
     inside, most = 0, 0
     ready = threading.Barrier(8)
 
@@ -85,7 +85,7 @@ def test_what_is_exclusive_is_done_by_one_thread_at_a_time_whatever_its_client(v
     assert len(vendor.calls) == 8
 
 
-def test_a_stop_ends_the_wait_for_what_is_exclusive(vendor):
+def test_a_stop_ends_the_wait_for_an_exclusive_section(vendor):
     holder, waiter = vendor.client(), vendor.client()
     with holder.exclusive("members"), waiter.exclusive("something else"):
         waiter.stop()
@@ -95,7 +95,7 @@ def test_a_stop_ends_the_wait_for_what_is_exclusive(vendor):
         pass
 
 
-def test_what_was_learnt_is_known_to_other_clients_of_the_same_credentials(vendor):
+def test_discovered_facts_are_shared_by_clients_of_the_same_credentials(vendor):
     vendor.client().discovered["route"] = "put"
     assert vendor.client().discovered == {"route": "put"}
     vendor.secret = "another"

@@ -1,4 +1,4 @@
-"""How much of an answer is taken in, and for how long: compressed, endless and slow ones, in memory and into a file."""
+"""Limits of reading a response: compressed, endless and slow ones, in memory and into a file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TOKEN = FixedAuthorization("Bearer", "the-token", "token")
 
 @contextmanager
 def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server whose answers are bytes of any kind."""
+    """Serve responses of arbitrary bytes."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -46,7 +46,7 @@ def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def ask(url: str, into: IO[bytes] | None = None, **settings: float) -> VendorError:
-    """The error of a read."""
+    """Return the error of a read."""
     client = HttpClient("Acme", url, TOKEN, retry=ONCE, transport=TransportSettings(**settings))  # type: ignore[arg-type]
     with pytest.raises(VendorError) as caught:
         client.request("GET", ["x"], into=into)
@@ -86,7 +86,7 @@ SLOW = {
 
 @pytest.mark.parametrize("into_file", [False, True])
 @pytest.mark.parametrize("part", SLOW)
-def test_an_answer_that_drips_in_any_part_is_given_up(part, into_file):
+def test_a_response_that_arrives_too_slowly_in_any_part_is_an_error(part, into_file):
     """Each byte arrives within the read time-out."""
     with raw_server(SLOW[part]) as url:
         error = ask(url, io.BytesIO() if into_file else None, read_timeout=0.1)
@@ -97,7 +97,7 @@ def test_an_answer_that_drips_in_any_part_is_given_up(part, into_file):
 
 
 @pytest.mark.parametrize("status", [200, 404, 307])
-def test_a_body_without_end_is_given_up(status, monkeypatch):
+def test_a_body_without_end_is_an_error(status, monkeypatch):
     monkeypatch.setattr(transport, "MAX_BODY", 2 * MIB)
     head = b"HTTP/1.1 %d X\r\nLocation: /y\r\nContent-Type: text/plain\r\n\r\n" % status
     with raw_server(after(head, repeated(b"a" * 65536))) as url:
@@ -105,7 +105,7 @@ def test_a_body_without_end_is_given_up(status, monkeypatch):
     assert ("more than 2 MiB" in str(error)) == (status == 200)
 
 
-def test_a_file_without_end_is_given_up(monkeypatch):
+def test_a_download_without_end_is_an_error(monkeypatch):
     monkeypatch.setattr(transport, "MAX_FILE", 4 * MIB)
     file = io.BytesIO()
     with raw_server(after(b"HTTP/1.1 200 OK\r\n\r\n", repeated(b"a" * 65536))) as url:
@@ -117,7 +117,7 @@ def test_a_file_without_end_is_given_up(monkeypatch):
 
 @cache
 def bomb(encoding: str, size: int = 256 * MIB) -> bytes:
-    """So many bytes of nothing, compressed to a thousandth."""
+    """Return this many zero bytes, compressed to about a thousandth."""
     packer = zlib.compressobj(9, zlib.DEFLATED, {"gzip": 31, "x-gzip": 31, "deflate": 15}[encoding])
     block = bytes(MIB)
     return b"".join(packer.compress(block) for _ in range(size >> 20)) + packer.flush()
@@ -125,8 +125,8 @@ def bomb(encoding: str, size: int = 256 * MIB) -> bytes:
 
 @pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "deflate", "GZIP"])
 @pytest.mark.parametrize("into_file", [False, True])
-def test_a_bomb_is_given_up_with_little_memory(vendor, monkeypatch, encoding, into_file):
-    """In memory no more than the limit, into a file no more than a piece."""
+def test_a_compressed_bomb_is_an_error_and_takes_little_memory(vendor, monkeypatch, encoding, into_file):
+    """In memory the growth is at most the limit, into a file at most one chunk."""
     monkeypatch.setattr(transport, "MAX_BODY", 8 * MIB)
     monkeypatch.setattr(transport, "MAX_FILE", 64 * MIB)
     body = bomb(encoding.lower())
@@ -146,7 +146,7 @@ def test_a_bomb_is_given_up_with_little_memory(vendor, monkeypatch, encoding, in
 
 
 @pytest.mark.parametrize("status", [400, 503])
-def test_a_bomb_as_an_error_is_read_in_part(vendor, status):
+def test_a_compressed_bomb_in_an_error_response_is_read_in_part(vendor, status):
     body = bomb("gzip")
     vendor.answers.append(Answer(status, body, {"Content-Encoding": "gzip", "Content-Type": "text/plain"}))
     client = vendor.client(retry=ONCE)
@@ -162,21 +162,21 @@ def test_a_bomb_as_an_error_is_read_in_part(vendor, status):
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, gzip", "gzip,br", "identity, gzip", "nonsense"])
 @pytest.mark.parametrize("into_file", [False, True])
-def test_a_compression_that_was_not_asked_for_is_refused(vendor, encoding, into_file):
+def test_a_compression_that_was_not_requested_is_an_error(vendor, encoding, into_file):
     vendor.answers.append(Answer(200, gzip.compress(b"{}"), {"Content-Encoding": encoding}))
     with pytest.raises(UnexpectedReply, match="a compression that was not requested") as caught:
         vendor.client(retry=ONCE).request("GET", ["x"], into=io.BytesIO() if into_file else None)
     assert (caught.value.status, caught.value.maybe_done) == (200, True)
 
 
-def test_only_gzip_is_asked_for(vendor):
+def test_only_gzip_is_requested_as_compression(vendor):
     vendor.client().request("GET", ["x"])
     assert {request.headers["Accept-Encoding"] for request in vendor.requests} == {"gzip"}
 
 
 @pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, 3 * MIB])
 @pytest.mark.parametrize("members", [1, 3])
-def test_what_is_compressed_is_read_whole(vendor, size, members):
+def test_a_compressed_download_is_read_whole(vendor, size, members):
     part = bytes(range(256)) * (size // 256 + 1)
     body = gzip.compress(part[:size]) * members
     vendor.answers.append(Answer(200, body, {"Content-Encoding": "gzip"}))
@@ -192,13 +192,13 @@ def test_compressed_data_that_is_cut_short_is_an_error_although_its_length_is_ri
         vendor.client(retry=ONCE).request("GET", ["x"], into=io.BytesIO())
 
 
-def test_an_answer_without_a_body_may_name_any_compression(vendor):
+def test_a_response_without_a_body_may_name_any_compression(vendor):
     vendor.answers.extend([Answer(204, "", {"Content-Encoding": "br"}), Answer(204, "", {"Content-Encoding": "gzip"})])
     client = vendor.client()
     assert [client.request("DELETE", ["x"]).json for _ in range(2)] == [None, None]
 
 
-def test_a_write_of_the_file_that_fails_is_not_taken_for_the_vendors_failure(vendor):
+def test_an_error_while_writing_the_file_is_not_taken_for_an_error_of_the_vendor(vendor):
     class Full(io.BytesIO):
         def write(self, data: object) -> int:
             raise OSError(28, "No space left on device")
@@ -207,7 +207,7 @@ def test_a_write_of_the_file_that_fails_is_not_taken_for_the_vendors_failure(ven
         vendor.client(retry=ONCE).request("GET", ["x"], into=Full())
 
 
-def test_of_an_error_the_beginning_is_read(vendor):
+def test_of_a_long_error_response_only_the_beginning_is_read(vendor):
     vendor.answers.append(Answer(418, "a teapot. " * MIB, {"Content-Type": "text/plain"}))
     with pytest.raises(RejectedRequest, match="a teapot"):
         vendor.client(retry=ONCE).request("GET", ["x"])

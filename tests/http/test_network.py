@@ -1,4 +1,4 @@
-"""How requests travel: proxies, certificates, what the environment may change, and what breaks."""
+"""Network: proxies, certificates, environment variables, and connections that break."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BROKEN = RetryPolicy(max_attempts=3, base_delay=0, max_delay=0)
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """A certificate authority of our own, and a server's certificate for 127.0.0.1 by it."""
+    """Create a certificate authority, and a server certificate for 127.0.0.1 signed by it."""
     folder = tmp_path_factory.mktemp("authority")
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
@@ -71,7 +71,7 @@ def call(vendor, retry=ONCE, **settings):
     return vendor.client(retry=retry, transport=TransportSettings(**settings)).request("GET", ["x"]).status
 
 
-def test_verify_takes_the_path_of_a_private_authority(tls_vendor, authority):
+def test_verify_accepts_the_path_of_a_private_authority(tls_vendor, authority):
     assert call(tls_vendor, verify=str(authority / "ca.pem")) == 200
 
 
@@ -82,14 +82,16 @@ def test_an_unknown_authority_is_a_configuration_error_that_names_verify_at_once
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_verify_may_be_switched_off_and_the_environment_does_not_switch_it_on(tls_vendor, monkeypatch):
+def test_verify_false_is_not_overridden_by_the_environment(tls_vendor, monkeypatch):
     import certifi
 
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
     assert call(tls_vendor, verify=False) == 200
 
 
-def test_the_environments_authorities_do_not_stand_in_for_the_connections_path(tls_vendor, authority, monkeypatch):
+def test_the_authorities_of_the_environment_do_not_replace_the_path_of_the_connection(
+    tls_vendor, authority, monkeypatch
+):
     import certifi
 
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
@@ -99,7 +101,7 @@ def test_the_environments_authorities_do_not_stand_in_for_the_connections_path(t
         call(tls_vendor, verify=certifi.where())
 
 
-def test_the_environments_authorities_count_where_the_connection_names_none(tls_vendor, authority, monkeypatch):
+def test_the_authorities_of_the_environment_apply_if_the_connection_names_none(tls_vendor, authority, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority / "ca.pem"))
     assert call(tls_vendor) == 200
 
@@ -111,7 +113,7 @@ def test_a_path_that_no_file_can_have_is_a_configuration_error(vendor, path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate\n"])
-def test_a_path_without_certificates_is_a_configuration_error_before_any_call(vendor, tmp_path, content):
+def test_a_verify_path_without_certificates_is_a_configuration_error_before_any_request(vendor, tmp_path, content):
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)
@@ -119,13 +121,13 @@ def test_a_path_without_certificates_is_a_configuration_error_before_any_call(ve
         vendor.client(transport=TransportSettings(verify=str(path)))
 
 
-def test_a_path_of_the_environment_that_is_not_there_is_a_configuration_error(tls_vendor, monkeypatch):
+def test_a_missing_path_of_authorities_in_the_environment_is_a_configuration_error(tls_vendor, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with pytest.raises(ConfigurationError, match="REQUESTS_CA_BUNDLE"):
         call(tls_vendor, BROKEN)
 
 
-def test_verify_takes_a_directory_of_authorities(tls_vendor, authority, tmp_path):
+def test_verify_accepts_a_directory_of_authorities(tls_vendor, authority, tmp_path):
     ca = authority / "ca.pem"
     name = subprocess.run(
         ["openssl", "x509", "-noout", "-subject_hash", "-in", ca], check=True, capture_output=True, text=True
@@ -134,8 +136,8 @@ def test_verify_takes_a_directory_of_authorities(tls_vendor, authority, tmp_path
     assert call(tls_vendor, verify=str(tmp_path)) == 200
 
 
-def test_requests_go_through_the_connections_proxy(vendor, monkeypatch):
-    """Even to a host that the environment excepts from proxies."""
+def test_requests_go_through_the_proxy_of_the_connection(vendor, monkeypatch):
+    """Also for a host that the environment exempts from proxies."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Vendor() as proxy:
         assert call(vendor, proxies={"http": proxy.url.replace("//", "//user:pass%20word@")}) == 200
@@ -144,7 +146,7 @@ def test_requests_go_through_the_connections_proxy(vendor, monkeypatch):
     assert not vendor.requests
 
 
-def test_the_environments_proxy_counts_where_the_connection_names_none(vendor, monkeypatch):
+def test_the_proxy_of_the_environment_applies_if_the_connection_names_none(vendor, monkeypatch):
     with Vendor() as proxy:
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
@@ -154,7 +156,7 @@ def test_the_environments_proxy_counts_where_the_connection_names_none(vendor, m
     assert not vendor.requests
 
 
-def test_a_dead_proxy_is_named_without_its_password_and_nothing_was_done(vendor, unused_port):
+def test_a_proxy_that_is_down_is_named_without_its_password_and_nothing_was_done(vendor, unused_port):
     with pytest.raises(VendorUnavailable, match="the proxy") as caught:
         call(vendor, proxies={"http": f"http://user:proxy-password@127.0.0.1:{unused_port}"})
     assert not caught.value.maybe_done
@@ -162,13 +164,13 @@ def test_a_dead_proxy_is_named_without_its_password_and_nothing_was_done(vendor,
 
 
 @pytest.mark.parametrize("proxy", ["http://[", "gopher://x:1", "http://", "socks5://127.0.0.1:1"])
-def test_a_proxy_that_is_none_is_an_error_of_ours(vendor, proxy):
+def test_a_proxy_that_is_not_an_address_is_an_error_before_any_request(vendor, proxy):
     with pytest.raises((ConfigurationError, VendorUnavailable)):
         call(vendor, proxies={"http": proxy})
     assert not vendor.requests
 
 
-def test_proxies_have_no_repr():
+def test_the_text_of_the_settings_does_not_contain_the_password_of_a_proxy():
     assert "password" not in repr(TransportSettings(proxies={"https": "http://user:password@proxy"}))
 
 
@@ -192,14 +194,14 @@ def test_a_netrc_entry_does_not_replace_the_token(vendor, monkeypatch, tmp_path)
     assert vendor.calls[0].headers["Authorization"] == "Bearer token-1"
 
 
-def test_each_request_names_its_sender_and_wants_json(vendor):
+def test_each_request_names_this_package_and_accepts_json(vendor):
     call(vendor)
     for request in vendor.requests:
         assert request.headers["User-Agent"].startswith("airflow-provider-segments/")
         assert request.headers["Accept"] == "application/json"
 
 
-def test_one_connection_serves_many_requests(vendor):
+def test_one_connection_is_used_for_many_requests(vendor):
     accepted = []
     original = vendor._server.process_request
 
@@ -224,32 +226,32 @@ def unused_port() -> Iterator[int]:
         yield bound.getsockname()[1]
 
 
-def test_a_refused_connection_did_nothing(vendor, unused_port):
+def test_a_refused_connection_is_an_error_and_nothing_was_done(vendor, unused_port):
     message = rf"\(127\.0\.0\.1:{unused_port}\) could not be reached by .*: the host refused the connection\."
     with pytest.raises(VendorUnavailable, match=message) as caught:
         vendor.client(f"http://127.0.0.1:{unused_port}", retry=ONCE).request("GET", ["x"])
     assert (caught.value.maybe_done, caught.value.status) == (False, None)
 
 
-def test_a_name_that_does_not_exist_did_nothing(vendor):
+def test_a_host_name_that_does_not_exist_is_an_error_and_nothing_was_done(vendor):
     with pytest.raises(VendorUnavailable, match=r"\(does-not-exist\.invalid\) .* has no known address") as caught:
         vendor.client("https://does-not-exist.invalid", retry=ONCE).request("GET", ["x"])
     assert not caught.value.maybe_done
 
 
-def test_a_host_without_tls_is_named_and_did_nothing(vendor):
+def test_a_host_without_tls_is_named_and_nothing_was_done(vendor):
     with pytest.raises(VendorUnavailable, match="not answer with TLS, so it may be one for http") as caught:
         vendor.client(vendor.url.replace("http:", "https:"), retry=ONCE).request("POST", ["x"])
     assert (caught.value.maybe_done, vendor.calls) == (False, [])
 
 
-def test_a_host_with_tls_that_is_called_without(vendor, tls_vendor):
+def test_the_error_for_a_host_that_requires_https_says_so(vendor, tls_vendor):
     client = vendor.client(tls_vendor.url.replace("https:", "http:"), retry=ONCE)
     with pytest.raises(VendorUnavailable, match="; the host may require https"):
         client.request("GET", ["x"])
 
 
-def test_a_host_that_accepts_no_connection_in_time_did_nothing(vendor):
+def test_a_host_that_accepts_no_connection_in_time_is_an_error_and_nothing_was_done(vendor):
     """A listener whose queue is full lets further connections wait."""
     with socket.socket() as full, socket.socket() as one, socket.socket() as two:
         full.bind(("127.0.0.1", 0))
@@ -265,7 +267,7 @@ def test_a_host_that_accepts_no_connection_in_time_did_nothing(vendor):
 
 
 class Interrupted:
-    """A server that answers a request without TLS, after a handshake that has succeeded."""
+    """Server that responds without TLS after a successful handshake."""
 
     def __init__(self, authority, version: ssl.TLSVersion) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -296,7 +298,7 @@ class Interrupted:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_an_answer_without_tls_to_a_request_leaves_open_whether_it_was_carried_out(authority, version):
+def test_a_response_without_tls_to_a_sent_request_leaves_its_outcome_unknown(authority, version):
     with Interrupted(authority, version) as server:
         transport = Transport(TransportSettings(verify=str(authority / "ca.pem")))
         with pytest.raises(VendorUnavailable) as caught:
@@ -306,12 +308,12 @@ def test_an_answer_without_tls_to_a_request_leaves_open_whether_it_was_carried_o
     assert str(caught.value).endswith("Whether it was carried out is not known.")
 
 
-def test_a_handshake_that_fails_did_nothing():
+def test_a_failed_tls_handshake_is_an_error_and_nothing_was_done():
     def serve(listener: socket.socket) -> None:
         accepted, _ = listener.accept()
         with accepted:
             accepted.recv(65536)
-            accepted.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # a fatal alert: handshake failure
+            accepted.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # A fatal alert: handshake failure.
             accepted.recv(65536)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,4 +1,4 @@
-"""How fast requests follow each other; the time is not the real one."""
+"""The pace of requests, with a simulated clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.http.vendor import Answer
 
 
 class TimedPace(RateLimit):
-    """A pace that tells when it let a request go, in seconds since the start."""
+    """Pace that records when it let each request go, in seconds since the start."""
 
     def __init__(self, clock):
         super().__init__()
@@ -26,23 +26,23 @@ def pace(clock):
     return TimedPace(clock)
 
 
-def test_without_a_limit_nobody_waits(pace):
+def test_without_a_rate_limit_no_request_waits(pace):
     assert [pace.moment(None) for _ in range(3)] == [0, 0, 0]
 
 
-def test_a_limit_spreads_requests_evenly(pace):
+def test_a_rate_limit_spreads_requests_evenly(pace):
     assert [pace.moment(30) for _ in range(4)] == [0, 2, 4, 6]
 
 
-def test_time_that_passed_counts(pace, clock):
+def test_time_since_the_last_request_counts_and_is_not_saved_up(pace, clock):
     pace.moment(30)
     clock.now += 1.5
     assert pace.moment(30) == 2
     clock.now += 100
-    assert [pace.moment(30), pace.moment(30)] == [102, 104]  # what was not used is not saved up
+    assert [pace.moment(30), pace.moment(30)] == [102, 104]  # Unused budget is not saved up.
 
 
-def test_a_hold_holds_everybody(pace):
+def test_a_hold_delays_every_request(pace):
     pace.moment(30)
     pace.hold(60)
     assert [pace.moment(30), pace.moment(30), pace.moment(None)] == [60, 62, 64]
@@ -54,14 +54,14 @@ def test_a_shorter_hold_does_not_end_a_longer_one(pace):
     assert pace.moment(None) == 60
 
 
-def test_the_limit_of_a_connection_counts_every_request_of_all_its_clients(vendor, clock):
+def test_the_rate_limit_of_a_connection_counts_every_request_of_all_its_clients(vendor, clock):
     for _ in range(3):
         vendor.client(rate_limit=60).request("GET", ["x"])
-    assert len(vendor.requests) == 4  # the token's, too
+    assert len(vendor.requests) == 4  # The token request counts, too.
     assert clock.now == pytest.approx(1003)
 
 
-def test_a_429_holds_other_clients_of_the_connection(vendor, clock):
+def test_a_429_delays_other_clients_of_the_connection(vendor, clock):
     first, second = vendor.client(retry=RetryPolicy(base_delay=0, max_delay=0)), vendor.client()
     first.token()
     vendor.answers.append(Answer(429, headers={"Retry-After": "50"}))

@@ -1,4 +1,4 @@
-"""Paging: one page at a time, and never round in circles."""
+"""Paging: one page at a time, without loops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_segments_provider.http.pages import pages
 
 
 def of(book):
-    """Page through ``book``: by cursor, the next cursor; return the cursors fetched, and the iterator."""
+    """Page through ``book``, which maps each cursor to the next one; return the fetched cursors and the iterator."""
     fetched: list[object] = []
 
     def fetch(cursor):
@@ -26,7 +26,7 @@ def test_pages_come_in_order_until_the_vendor_names_no_next(length):
     assert list(found) == fetched == list(range(1, length + 1))
 
 
-def test_no_first_page_is_no_call():
+def test_a_list_without_a_first_page_sends_no_request():
     fetched: list[object] = []
 
     def fetch(cursor):
@@ -37,7 +37,7 @@ def test_no_first_page_is_no_call():
     assert (found, fetched) == ([], [])
 
 
-def test_a_page_is_fetched_when_it_is_asked_for():
+def test_a_page_is_fetched_when_it_is_read():
     fetched, found = of({1: 2, 2: 3})
     assert fetched == []
     next(found)
@@ -45,19 +45,19 @@ def test_a_page_is_fetched_when_it_is_asked_for():
 
 
 @pytest.mark.parametrize("book", [{1: 1}, {1: 2, 2: 1}, {1: 2, 2: 3, 3: 2}])
-def test_a_cursor_that_comes_again_is_refused_before_it_is_fetched(book):
+def test_a_repeated_cursor_is_an_error_before_it_is_fetched(book):
     fetched, found = of(book)
     with pytest.raises(UnexpectedReply, match="the list has no end"):
         list(found)
     assert len(fetched) == len(set(fetched)) == len(book)
 
 
-def test_a_cursor_of_zero_is_a_cursor():
+def test_a_cursor_of_zero_is_followed():
     fetched, found = of({1: 0})
     assert list(found) == fetched == [1, 0]
 
 
-def test_cursors_that_never_end_are_given_up(monkeypatch):
+def test_a_list_of_too_many_pages_is_an_error(monkeypatch):
     monkeypatch.setattr(module, "MOST_PAGES", 50)
     fetched, found = of({number: number + 1 for number in range(1, 60)})
     with pytest.raises(UnexpectedReply, match="goes on after 50 pages"):

@@ -1,4 +1,4 @@
-"""A read-only client sends reads and nothing else."""
+"""A read-only client sends only reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def client(vendor):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "post", "get", "QUERY"])
-def test_a_write_is_refused_before_a_token_is_fetched(client, vendor, method):
+def test_a_write_of_a_read_only_client_is_refused_before_a_token_is_fetched(client, vendor, method):
     with pytest.raises(ConfigurationError) as caught:
         client.request(method, ["groups", "7", "users", UserId("ada@example.com")], body=b'["ada@example.com"]')
     assert str(caught.value) == (
@@ -26,7 +26,7 @@ def test_a_write_is_refused_before_a_token_is_fetched(client, vendor, method):
     assert (vendor.requests, client.requests_sent) == ([], 0)
 
 
-def test_a_write_may_be_checked_in_advance(client, vendor):
+def test_a_write_of_a_read_only_client_can_be_checked_in_advance(client, vendor):
     with pytest.raises(
         ConfigurationError, match="The sync of a segment: Airflow connection 'acme_default' is read-only"
     ):
@@ -35,7 +35,7 @@ def test_a_write_may_be_checked_in_advance(client, vendor):
     assert vendor.requests == []
 
 
-def test_reads_pass(client, vendor):
+def test_a_read_only_client_sends_reads(client, vendor):
     assert {"GET", "HEAD"} == READS
     assert client.request("GET", ["x"], query={"page": "2"}).json == {"ok": True}
     vendor.answers.append(Answer(body=""))
@@ -44,13 +44,13 @@ def test_reads_pass(client, vendor):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirected_read_stays_a_read(client, vendor, status):
+def test_a_redirected_read_of_a_read_only_client_stays_a_read(client, vendor, status):
     vendor.answers.append(Answer(status, headers={"Location": "/elsewhere"}))
     client.request("GET", ["x"])
     assert [(call.method, call.target) for call in vendor.calls] == [("GET", "/x"), ("GET", "/elsewhere")]
 
 
-def test_a_token_is_renewed(client, vendor):
+def test_a_read_only_client_renews_its_token(client, vendor):
     vendor.answers.append(Answer(401))
     assert client.request("GET", ["x"]).status == 200
     assert vendor.tokens_fetched == 2

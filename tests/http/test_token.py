@@ -1,4 +1,4 @@
-"""Access tokens: one for all, in time, and never shown."""
+"""Access tokens: shared by all clients, renewed in time, and never shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.http.vendor import Answer
 ONCE = RetryPolicy(max_attempts=1)
 
 
-def test_sixteen_threads_with_clients_of_their_own_fetch_one_token(vendor):
+def test_sixteen_threads_with_their_own_clients_fetch_one_token(vendor):
     told: list[str] = []
     barrier = threading.Barrier(16)
 
@@ -30,10 +30,10 @@ def test_sixteen_threads_with_clients_of_their_own_fetch_one_token(vendor):
         assert list(pool.map(call, range(16))) == [200] * 16
     assert vendor.tokens_fetched == 1
     assert len(vendor.calls) == 16
-    assert told == ["token-1"] * 16  # each client masks what it uses
+    assert told == ["token-1"] * 16  # Each client masks the token that it uses.
 
 
-def test_other_credentials_get_a_token_of_their_own(vendor):
+def test_other_credentials_get_another_token(vendor):
     vendor.client().token()
     vendor.secret = "another"
     vendor.client().token()
@@ -41,7 +41,7 @@ def test_other_credentials_get_a_token_of_their_own(vendor):
 
 
 @pytest.mark.parametrize(("lifetime", "kept"), [(3600, 3539), (100, 89), (1, 0.8)])
-def test_a_token_is_renewed_a_minute_or_a_tenth_before_its_end(vendor, clock, lifetime, kept):
+def test_a_token_is_renewed_a_minute_or_a_tenth_of_its_lifetime_before_its_end(vendor, clock, lifetime, kept):
     vendor.tokens.append(Answer(body={"access_token": "first", "expires_in": lifetime}))
     client = vendor.client()
     client.token()
@@ -51,7 +51,7 @@ def test_a_token_is_renewed_a_minute_or_a_tenth_before_its_end(vendor, clock, li
     assert client.token().value == "token-2"
 
 
-def test_a_401_renews_once_and_repeats_the_call(vendor):
+def test_a_401_renews_the_token_once_and_repeats_the_request(vendor):
     vendor.answers.append(Answer(401))
     assert vendor.client().request("GET", ["x"]).status == 200
     assert [call.headers["Authorization"] for call in vendor.calls] == ["Bearer token-1", "Bearer token-2"]
@@ -68,7 +68,7 @@ def test_a_token_that_another_client_has_renewed_is_not_renewed_again(vendor):
     early, late = vendor.client(), vendor.client()
 
     def expired(request):
-        # While this call is on its way, another client finds the token refused and renews it.
+        # While this request is under way, another client gets a 401 and renews the token.
         late.token(refused="token-1")
         return Answer(401)
 
@@ -102,7 +102,7 @@ def test_refused_credentials_are_an_authentication_error_at_once(vendor, status)
         ({}, None),
     ],
 )
-def test_whatever_is_beside_the_token_it_is_used_for_a_while(vendor, answer, scope):
+def test_a_token_is_used_whatever_other_fields_its_response_has(vendor, answer, scope):
     vendor.tokens.append(Answer(body={"access_token": "the-token", **answer}))
     client = vendor.client(retry=ONCE)
     assert client.token().scope == scope
@@ -128,7 +128,7 @@ def test_whatever_is_beside_the_token_it_is_used_for_a_while(vendor, answer, sco
         "oddly",
     ],
 )
-def test_an_answer_without_a_usable_token_is_named_and_not_quoted(vendor, body):
+def test_a_response_without_a_usable_token_is_an_error_that_does_not_quote_it(vendor, body):
     vendor.tokens.append(Answer(body=body if isinstance(body, dict | list) else f'"{body}"'))
     with pytest.raises(UnexpectedReply) as caught:
         vendor.client(retry=ONCE).request("GET", ["x"])
@@ -138,14 +138,14 @@ def test_an_answer_without_a_usable_token_is_named_and_not_quoted(vendor, body):
     assert not vendor.calls
 
 
-def test_a_token_and_the_credentials_have_no_repr(vendor):
+def test_the_texts_of_a_token_and_of_credentials_contain_no_secret(vendor):
     client = vendor.client()
     assert "token-1" not in repr(client.token())
     assert vendor.secret not in repr(client._credentials)
     assert vendor.secret not in client._credentials.key
 
 
-def test_an_error_that_echoes_the_request_shows_no_secret(vendor):
+def test_an_error_that_echoes_the_request_contains_no_secret(vendor):
     def echo(request):
         return Answer(422, {"message": f"cannot read {dict(request.headers)} {request.body!r}"})
 
@@ -161,8 +161,8 @@ def test_an_error_that_echoes_the_request_shows_no_secret(vendor):
     assert vendor.requests[0].headers["Authorization"].split()[1] not in str(refused.value)
 
 
-def test_a_forked_child_waits_for_no_lock_of_its_parent_and_fetches_its_own_token(vendor):
-    """Copied while a thread of the parent holds the lock, a child would wait for ever."""
+def test_a_forked_child_does_not_wait_for_a_lock_of_its_parent_and_fetches_its_own_token(vendor):
+    """A child that is forked while a thread of the parent holds the lock would wait for ever."""
     holding, done = threading.Event(), threading.Event()
 
     def slow(request):
@@ -180,7 +180,7 @@ def test_a_forked_child_waits_for_no_lock_of_its_parent_and_fetches_its_own_toke
         assert holding.wait(30)
         child = os.fork()
         if not child:
-            # A child that waits for ever ends by this alarm, and not by the handler that it has of its parent.
+            # Ends a child that waits for ever; the handler inherited from the parent is removed.
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(20)
             try:

@@ -1,4 +1,4 @@
-"""A small vendor on a real socket that answers what a test tells it, and remembers what it was sent."""
+"""A small vendor on a real socket that returns the responses of a test and records the requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN_PATH = "/token"
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came."""
+    """A request as it was received."""
 
     method: str
     target: str
@@ -31,9 +31,9 @@ class Received:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer; a body that is neither text nor bytes goes as JSON. An empty header is left out.
+    """A response; a body that is neither text nor bytes is sent as JSON. An empty header is left out.
 
-    :param drips: the body goes byte by byte; set when the client has gone.
+    :param drips: The body is sent byte by byte; the event is set when the client has disconnected.
     """
 
     status: int = 200
@@ -49,9 +49,9 @@ class Answer:
 
 
 class Vendor:
-    """Answers each call with the next of ``answers``, then with ``{"ok": true}``; each token is another one.
+    """Server that returns the next of ``answers``, then ``{"ok": true}``; each token is a new one.
 
-    :param tls: serves https.
+    :param tls: Serve https.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -64,7 +64,8 @@ class Vendor:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = 1 << 16  # headers and body in one packet: else each answer waits 40 ms for an acknowledgement
+            # Headers and body in one packet: otherwise each response waits 40 ms for an acknowledgement.
+            wbufsize = 1 << 16
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -91,7 +92,7 @@ class Vendor:
             do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = handle_any
 
             def log_message(self, *args: Any) -> None:
-                """Keep quiet."""
+                """Do not log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -118,7 +119,7 @@ class Vendor:
         return answer(request) if callable(answer) else answer
 
     def client(self, base_url: str = "", **options: Any) -> HttpClient:
-        """A client of this vendor; all of one test share their token."""
+        """Return a client of this vendor; all clients of one test share their token."""
         base_url = base_url or self.url
         credentials = options.pop("credentials", None) or ClientCredentials(
             f"{base_url}{TOKEN_PATH}", "the-client", self.secret
@@ -127,7 +128,7 @@ class Vendor:
 
     @property
     def calls(self) -> list[Received]:
-        """The requests other than those for tokens."""
+        """Return the requests other than those for tokens."""
         return [request for request in self.requests if not request.target.endswith(TOKEN_PATH)]
 
     @property

@@ -1,4 +1,4 @@
-"""Airflow as the newcomer's standalone runs it: its API, its pages in a browser, its logs."""
+"""Airflow as started by the tutorial's `airflow standalone`: its API, its pages in a browser, its logs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ DIALOG = "[...document.querySelectorAll('[role=dialog]')].at(-1)"
 TRIGGER = "document.querySelector('[data-testid=trigger-dag-button]')"
 SUBMIT = "document.querySelector('[data-testid=trigger-dag-submit]')"
 WIDTH = 1280
-# Of the view of a log: the navigation and the grid of runs are left of it.
+# The horizontal range of the log view; the navigation and the grid of runs are to its left.
 LEFT, RIGHT = 348, 1252
-# An entry of the log by a part of its text: the lines as shown, the boxes that the browser made of them, the size of a
-# character, and where the view ends.
+# Find an entry of the log by a part of its text: its lines, the boxes that the browser made of them, the size of a
+# character, and the right end of the view.
 _ENTRY = """
 (() => {
   const view = document.querySelector("[data-testid=virtualized-list]");
@@ -47,7 +47,7 @@ _ENTRY = """
   return {lines: text.innerText.split("\\n"), boxes, character, right: view.getBoundingClientRect().right, top, bottom};
 })()
 """
-# Names of this machine become those of any other.
+# Replace names of this machine by neutral ones.
 _HIDE = """
 (() => {
   const letters = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -55,7 +55,7 @@ _HIDE = """
     for (const [old, other] of %s) letters.currentNode.data = letters.currentNode.data.replaceAll(old, other);
 })()
 """
-# What a line of a log begins with, without the process that wrote it, and an error in it.
+# The prefix of a log line without the process that wrote it, and an error in a line.
 _LINE = re.compile(r"^(?:[\w-]+ +\| )?(?P<line>.*)$", re.MULTILINE)
 _ERROR = re.compile(
     r"\[(?:error|critical) *\]|\"level\": ?\"(?:error|critical)\"|\b(?:ERROR|CRITICAL)\b|Traceback \(most"
@@ -67,9 +67,9 @@ _REFUSED = re.compile(r"The plan was refused, nothing was sent|Task failed with 
 class Entry:
     """An entry of a log as the browser shows it.
 
-    :param fits: the characters that fit into the view, in the first line and in the others.
-    :param rows: how many rows of the view it takes.
-    :param top: its place in the window.
+    :param fits: The number of characters that fit into the view, in the first line and in the others.
+    :param rows: The number of rows of the view that the entry takes.
+    :param top: The position of the entry in the window.
     """
 
     lines: list[str]
@@ -80,11 +80,11 @@ class Entry:
 
 
 class Deployment:
-    """An Airflow at work.
+    """A running Airflow.
 
-    :param url: of its API server.
-    :param folder: the directory of the newcomer.
-    :param pictures: where pictures go.
+    :param url: The URL of its API server.
+    :param folder: The directory of the newcomer.
+    :param pictures: The directory of the pictures.
     """
 
     def __init__(self, url: str, folder: Path, page: Page, pictures: Path) -> None:
@@ -92,7 +92,7 @@ class Deployment:
         page.resize(WIDTH, 1400)
 
     def call(self, path: str, method: str = "GET", body: object = None) -> Any:
-        """Call its API."""
+        """Send a request to the API."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(
             f"{self.url}/api/v2/{path}", data, {"content-type": "application/json"}, method=method
@@ -101,18 +101,18 @@ class Deployment:
             return json.load(answer)
 
     def connect(self, conn_id: str, connection: Mapping[str, Any]) -> None:
-        """Set a connection, as its form does."""
+        """Set a connection, as the form does."""
         fields = {"connection_id": conn_id, **connection, "extra": json.dumps(connection.get("extra", {}))}
         action = {"action": "create", "entities": [fields], "action_on_existence": "overwrite"}
         done = self.call("connections", "PATCH", {"actions": [action]})
         assert not done["create"]["errors"], done
 
     def pause(self, dag_id: str, paused: bool) -> None:
-        """Switch a DAG off or on."""
+        """Pause or unpause a DAG."""
         self.call(f"dags/{dag_id}", "PATCH", {"is_paused": paused})
 
     def trigger(self, dag_id: str, **conf: object) -> str:
-        """Start a run, and return its ID."""
+        """Trigger a run, and return its ID."""
         body = {"logical_date": None, "conf": conf}
         return str(self.call(f"dags/{dag_id}/dagRuns", "POST", body)["dag_run_id"])
 
@@ -122,7 +122,7 @@ class Deployment:
         return {run["dag_run_id"]: run["state"] for run in found}
 
     def wait(self, dag_id: str, run: str = "", meanwhile: Callable[[], object] = lambda: None) -> str:
-        """Wait until a run has ended, its only one if none is named, and return its state."""
+        """Wait until a run has ended (by default the only run of the DAG), and return its state."""
         end = time.monotonic() + 240
         while True:
             found = self.runs(dag_id)
@@ -139,7 +139,7 @@ class Deployment:
         return "\n".join(f"{log}\n{log.read_text()}" for log in sorted(logs))
 
     def run_that_logged(self, dag_id: str, text: str) -> str:
-        """Return the last run of a DAG in whose log there is a text."""
+        """Return the last run of a DAG whose log contains the text."""
         logs = self.folder.glob(f"airflow/logs/dag_id={dag_id}/**/*.log")
         found = sorted((log.stat().st_mtime, str(log)) for log in logs if text in log.read_text())
         assert found, f"{text}\n{self.tasks(dag_id)}"
@@ -149,12 +149,12 @@ class Deployment:
     # In the browser
 
     def open_log(self, dag_id: str, run: str, text: str, task: str = "sync") -> Entry:
-        """Open the log of a task, and return the entry with a text."""
+        """Open the log of a task, and return the entry that contains the text."""
         self.page.open(f"{self.url}/dags/{dag_id}/runs/{quote(run)}/tasks/{task}")
         entry = _ENTRY % json.dumps(text)
         self.page.wait_for("document.querySelector('[data-testid=virtualized-list]')")
         self.page.wait_for(entry)
-        time.sleep(1)  # it scrolls to the end once
+        time.sleep(1)  # The view scrolls to its end once.
         found = self.page.evaluate(entry)
         left, right = min(box[0] for box in found["boxes"]), found["right"]
         first = int((right - found["boxes"][0][0]) / found["character"])
@@ -191,14 +191,14 @@ class Deployment:
             self.page.fill(f"{DIALOG}?.querySelector('[name={name}]')", str(value))
 
     def open_section(self, title: str) -> None:
-        """Open a section of the open form, and wait until it has unfolded."""
+        """Open a section of the open form, and wait until it is expanded."""
         button = f"[...{DIALOG}.querySelectorAll('button')].find(one => one.innerText === {json.dumps(title)})"
         self.page.wait_for(button)
-        # It ignores a click without the focus, which a user's click has.
+        # The button ignores a click without the focus, which the click of a user sets.
         self.page.evaluate(f"{button}.focus()")
         self.page.click(button)
         self.page.wait_for(f"{button}.ariaExpanded === 'true'")
-        time.sleep(1)  # it unfolds slowly
+        time.sleep(1)  # The section expands slowly.
 
     def save(self) -> None:
         """Save the open form."""
@@ -206,14 +206,14 @@ class Deployment:
         self.page.wait_for("!document.querySelector('[role=dialog] [name=connection_id]')")
 
     def open_trigger_form(self, dag_id: str, **values: object) -> None:
-        """Open the form of a DAG, and fill these params."""
+        """Open the trigger form of a DAG, and fill in these params."""
         self.page.open(f"{self.url}/dags/{dag_id}")
         self.page.click(TRIGGER)
         self.page.wait_for(f"{SUBMIT} && !{SUBMIT}.disabled")
         self.fill(**{f"element_{name}": value for name, value in values.items()})
 
     def submit(self, dag_id: str) -> str:
-        """Submit the form of a DAG, and return the ID of the run."""
+        """Submit the trigger form of a DAG, and return the ID of the run."""
         before = self.runs(dag_id)
         self.page.wait_for(f"!{SUBMIT}.disabled")
         self.page.click(SUBMIT)
@@ -224,7 +224,7 @@ class Deployment:
     # Its logs
 
     def errors(self) -> list[str]:
-        """Return the error lines of all logs, but those of a refused plan."""
+        """Return the error lines of all logs, except those of a refused plan."""
         logs = [self.folder / "standalone.log", *sorted((self.folder / "airflow" / "logs").rglob("*.log"))]
         return [f"{log.relative_to(self.folder)}: {line}" for log in logs for line in error_lines(log.read_text())]
 

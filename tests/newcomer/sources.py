@@ -1,4 +1,4 @@
-"""The users whom the how-to pages and the examples read, and the vendors that have them."""
+"""The users that the how-to pages and the examples read, and the vendors that have them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["BEFORE", "EXPECTED", "TRIAL", "Sandbox", "Warehouse", "connections_i
 
 @dataclass
 class Sandbox:
-    """The sandbox that the newcomer has started, without being restarted: `World` takes it for a server of its own."""
+    """Client of the sandbox that the newcomer has started, which is not restarted as that of `World` is."""
 
     url: str
 
@@ -38,7 +38,7 @@ class Sandbox:
 
     @contextmanager
     def scene(self, name: str, folder: Path) -> Iterator[tuple[Scene, dict[str, Any]]]:
-        """Seed what an example needs, and return its scene with the connections to it."""
+        """Create what an example needs, and return its scene with the connections to it."""
         self.client.reset()
         folder.mkdir()
         with pytest.MonkeyPatch.context() as patch:
@@ -59,7 +59,7 @@ class Sandbox:
 class Warehouse:
     """The database of the how-to pages.
 
-    :param folder: where the pages have ``/data``.
+    :param folder: The directory that stands for ``/data`` of the pages.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -74,13 +74,13 @@ class Warehouse:
         (folder / "partners" / "all.csv").write_text("user_id\n" + "\n".join(FROM_FILE))
 
     def have(self, users: list[tuple[str, str, str, str]]) -> None:
-        """Let these be the users."""
+        """Replace the users by these."""
         with closing(sqlite3.connect(self.database)) as connection, connection:
             connection.execute("DELETE FROM users")
             connection.executemany("INSERT INTO users VALUES (?, ?, ?, ?)", users)
 
     def have_trial(self, count: int) -> set[str]:
-        """Let these many users be on trial, and return them."""
+        """Put this many users on trial, and return them."""
         users = [f"user-{number}" for number in range(count)]
         self.have([(user, f"{user}@example.com", "trial", "Trial users") for user in users])
         return set(users)

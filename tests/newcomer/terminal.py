@@ -1,4 +1,4 @@
-"""A terminal in which a user types the commands of a page."""
+"""A terminal in which the commands of a page are typed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from types import TracebackType
 
 import psutil
 
-# Python as a user's machine has it, not that of the environment of the tests, and the usual commands.
+# Python as installed on a user's machine, not the environment of the tests, and the usual commands.
 _PATH = os.pathsep.join([f"{sys.base_prefix}/bin", "/usr/local/bin", "/usr/bin", "/bin"])
 _MARK = "NEWCOMER"
 
 
 class Terminal:
-    """A bash with jobs, in an empty directory with an empty home; nothing of the checkout can be imported.
+    """A bash with job control, in an empty directory with an empty home; nothing of the checkout can be imported.
 
-    :param folder: the directory.
-    :param home: the home.
-    :param replaced: texts of the pages that are written otherwise, such as a port that is taken.
+    :param folder: The directory.
+    :param home: The home directory.
+    :param replaced: Texts of the pages to replace, such as a port that is in use.
     """
 
     def __init__(self, folder: Path, home: Path, replaced: Mapping[str, str], more: Mapping[str, str]) -> None:
@@ -38,7 +38,7 @@ class Terminal:
             "PATH": _PATH,
             "HOME": str(home),
             "LANG": "C.UTF-8",
-            # All that pip needs is there: it must not fetch.
+            # All that pip needs is installed: it must not download anything.
             "PIP_NO_INDEX": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "NO_PROXY": "127.0.0.1,localhost",
@@ -51,7 +51,7 @@ class Terminal:
         modes[1] &= ~termios.OPOST
         termios.tcsetattr(screen, termios.TCSANOW, modes)
         self._shell = subprocess.Popen(
-            # With jobs, each of which is a group of processes, as a terminal has them.
+            # With job control each job is a process group, as in a terminal.
             ["setsid", "--ctty", "bash", "--noprofile", "--norc", "-m", f"/dev/fd/{script}"],
             cwd=folder,
             env=self.environment,
@@ -67,7 +67,7 @@ class Terminal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """End whatever was started here, and only that."""
+        """End the processes started here, and no others."""
         os.close(self._commands)
         for number, seconds in ((signal.SIGTERM, 15), (signal.SIGKILL, 5)):
             left = self.processes()
@@ -78,14 +78,14 @@ class Terminal:
         os.close(self._screen)
 
     def processes(self) -> list[psutil.Process]:
-        """Return the processes that were started here and are at work."""
+        """Return the running processes that were started here."""
         return [process for process in psutil.process_iter() if self._is_own(process)]
 
     def _is_own(self, process: psutil.Process) -> bool:
         try:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
-            # Airflow's servers write their name over their environment, its tasks have sessions of their own.
+            # Airflow's servers write their name over their environment, and its tasks have sessions of their own.
             return os.getsid(process.pid) == self._shell.pid or process.environ().get(_MARK) == str(self.folder)
         except (psutil.Error, ProcessLookupError):
             return False
@@ -103,7 +103,7 @@ class Terminal:
         path.write_text(self.literal(text), encoding="utf-8")
 
     def run(self, line: str, seconds: float = 180) -> str:
-        """Type a line, wait until it has ended, and return what it printed; a status other than 0 is an error."""
+        """Type a line, wait until it has ended, and return its output; an exit status other than 0 is an error."""
         line, mark = self.literal(line), f"=== {time.monotonic_ns()} "
         os.write(self._commands, f"{line}\nprintf '\\n%s%s\\n' '{mark}' $?\n".encode())
         shown, end = "", time.monotonic() + seconds

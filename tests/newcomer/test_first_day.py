@@ -1,6 +1,6 @@
-"""A newcomer's first day: the pages, followed literally with the built wheel alone, in a real `airflow standalone`.
+"""A newcomer's first day: the pages, followed literally with only the built wheel, in a real `airflow standalone`.
 
-With ``PICTURES`` in the environment, the pictures of the pages go into that directory (`make screenshots`).
+With ``PICTURES`` in the environment, the pictures of the pages are written to that directory (`make screenshots`).
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ LINE = 18
 
 @pytest.fixture
 def day(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
-    """An empty directory with the wheel, and a terminal in it."""
+    """Prepare an empty directory with the wheel, and a terminal in it."""
     if BROWSER is None:
         pytest.fail(MISSING, pytrace=False)
     ports = {port: port if is_free(port) else free_port() for port in (8080, 8780)}
     replaced = {f":{old}": f":{new}" for old, new in ports.items() if old != new}
-    # No page has the ports of the log servers.
+    # No page mentions the ports of the log servers.
     settings = {f"AIRFLOW__LOGGING__{name}_LOG_SERVER_PORT": str(free_port()) for name in ("WORKER", "TRIGGER")}
     if ports[8080] != 8080:
         settings["AIRFLOW__API__PORT"] = str(ports[8080])
@@ -65,12 +65,12 @@ def day(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Da
 
 
 def is_free(port: int) -> bool:
-    """Return whether nothing listens on a port."""
+    """Return whether no process listens on a port."""
     with closing(socket.socket()) as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_first_day(day: Day, tell: Callable[[str], None]) -> None:
+def test_the_pages_can_be_followed_on_a_first_day(day: Day, tell: Callable[[str], None]) -> None:
     day.follow_the_tutorial()
     day.fill_the_connection_form()
     day.follow_the_how_tos()
@@ -85,14 +85,14 @@ def test_a_first_day(day: Day, tell: Callable[[str], None]) -> None:
 
 
 class Day:
-    """What the newcomer does, page after page."""
+    """The steps of the newcomer, page by page."""
 
     def __init__(self, terminal: Terminal, deployment: Deployment, sandbox: Sandbox, data: Path) -> None:
         self.terminal, self.airflow, self.sandbox, self.data = terminal, deployment, sandbox, data
         self.page, self.said, self._last = deployment.page, list[str](), time.monotonic()
 
     def follow_the_tutorial(self) -> None:
-        """Type each line, and look at Airflow's pages where the tutorial has come so far."""
+        """Type each line, and check Airflow's pages at the corresponding steps of the tutorial."""
         for block in blocks(DOCS / "tutorial.md"):
             if block.file:
                 self.terminal.write(block.file, block.code)
@@ -125,14 +125,14 @@ class Day:
         self.say("tutorial")
 
     def install_what_pip_would_fetch(self) -> None:
-        """Install what the wheel needs, of the versions that are tested; `pip` itself has to find nothing missing."""
+        """Install the tested versions of what the wheel needs; `pip` itself must find nothing missing."""
         python, lock = self.terminal.folder / "venv" / "bin" / "python", f".ci/locks/airflow-{airflow.__version__}.txt"
         subprocess.run([".ci/tools"], cwd=ROOT, check=True)
         sync = [".ci/uv", "--quiet", "pip", "sync", "--require-hashes", "--python", str(python), lock]
         subprocess.run(sync, cwd=ROOT, check=True)
 
     def copy_dags(self) -> None:
-        """Copy the DAGs of the how-to pages and the examples beside that of the tutorial."""
+        """Copy the DAGs of the how-to pages and the examples into the folder of the tutorial's DAG."""
         for page in (*HOW_TO.values(), IDENTITY):
             (block,) = (one for one in blocks(page) if one.language == "python" and "with DAG(" in one.code)
             self.terminal.write(f"dags/{page.stem}.py", block.code)
@@ -150,7 +150,7 @@ class Day:
         )
 
     def read_the_refusal(self) -> None:
-        """Read why a run was refused in the log view."""
+        """Read the reason of a refusal in the log view."""
         entry = self.refusal_of("trial_users")
         assert any("160 of 200 members (80.0%) would be removed" in line for line in entry.lines)
         self.airflow.picture("refusal", entry.top, entry.bottom)
@@ -163,7 +163,7 @@ class Day:
         return entry
 
     def read_what_was_approved(self) -> None:
-        """Read the plan of the run that applied it in the log view."""
+        """Read the approved plan in the log view of the run that applied it."""
         run = self.airflow.run_that_logged("trial_users", "Approved by")
         assert self.airflow.wait("trial_users", run) == "success"
         entry = self.airflow.open_log("trial_users", run, "Approved by")
@@ -171,7 +171,7 @@ class Day:
         self.airflow.picture("approved", entry.top, entry.bottom + LINE)
 
     def check_lines(self, entry: Entry) -> None:
-        """Each line is one row; it fits, unless it has no space to be broken at, such as a path."""
+        """Check that each line is one row that fits, unless it has no space to be broken at, such as a path."""
         first, others = entry.fits
         assert entry.rows == len(entry.lines), entry
         assert len(entry.lines[0]) <= first, entry
@@ -180,7 +180,7 @@ class Day:
         assert others >= report.WIDTH
 
     def fill_the_connection_form(self) -> None:
-        """Add the connection to Docebo's sandbox by its form, and the others as that would."""
+        """Add the connection to Docebo's sandbox by its form, and the others by the API."""
         printed = connections_in((self.terminal.folder / "sandbox.log").read_text())
         docebo = printed.pop("docebo_default")
         self.airflow.open_connection_form("walkme_default", "WalkMe")
@@ -198,12 +198,12 @@ class Day:
         self.say("connection form")
 
     def begin_anew(self) -> None:
-        """Begin with an empty sandbox and no ledger: the DAGs of the pages have the same segments."""
+        """Start an empty sandbox without a ledger: the DAGs of the pages use the same segments."""
         self.sandbox.client.reset()
         shutil.rmtree(self.terminal.folder / "airflow" / "segments_ledger", ignore_errors=True)
 
     def run(self, dag_id: str, **conf: object) -> str:
-        """Switch a DAG on, wait for its scheduled run or start one, switch it off, and return the state of the run."""
+        """Unpause a DAG, wait for its scheduled run or start one, pause it, and return the state of the run."""
         before = self.airflow.runs(dag_id)
         self.airflow.pause(dag_id, False)
         found = self.airflow.call(f"dags/{dag_id}")
@@ -230,7 +230,7 @@ class Day:
         self.say("how-tos")
 
     def approve_from_the_form(self) -> None:
-        """As the how-to page says: trigger the DAG with the digest of the refusal."""
+        """Approve as the how-to page describes: trigger the DAG with the digest of the refusal."""
         self.begin_anew()
         before = self.warehouse.have_trial(200)
         assert self.run("approval") == "success", self.airflow.tasks("approval")
@@ -248,7 +248,7 @@ class Day:
         self.say("approval")
 
     def approve_at_the_terminal(self) -> None:
-        """Type the commands of the how-to page and of those who are on call, with the digest of a refusal."""
+        """Type the commands of the how-to page and of the on-call page with the digest of a refusal."""
         self.warehouse.have_trial(4)
         assert self.run("approval") == "failed"
         (digest,) = (line for line in self.refusal_of("approval").lines if re.fullmatch("sha256:[0-9a-f]{64}", line))
@@ -272,7 +272,7 @@ class Day:
         self.say("commands")
 
     def start_the_examples(self) -> None:
-        """Start each example by its form, with what the sandbox knows of."""
+        """Start each example by its form, with values of the sandbox."""
         for name in EXAMPLES:
             self.begin_anew()
             with self.sandbox.scene(name, self.data / name) as (scene, connections):
@@ -297,7 +297,7 @@ class Day:
             self.say(name)
 
     def clean_up(self) -> None:
-        """End what was started, as the tutorial says; only the shell is left."""
+        """Stop what was started, as the tutorial describes; only the shell is left."""
         self.terminal.run(self.last_line)
         end = time.monotonic() + 60
         while len(left := self.terminal.processes()) > 1:
@@ -306,7 +306,7 @@ class Day:
         self.say("clean-up")
 
     def say(self, what: str) -> None:
-        """Note how long a part took."""
+        """Record the duration of a part."""
         now = time.monotonic()
         self.said.append(f"{what} {now - self._last:.0f} s")
         self._last = now

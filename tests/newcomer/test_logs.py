@@ -1,4 +1,4 @@
-"""What counts as an error line; the logs of a whole day are in ``test_first_day.py``."""
+"""The definition of an error line; the logs of a whole day are tested in ``test_first_day.py``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.newcomer.deployment import error_lines
         "[2026-11-28 16:04:02] ERROR - Task failed with exception",
     ],
 )
-def test_an_error_is_found(line: str) -> None:
+def test_an_error_line_is_found(line: str) -> None:
     assert len(list(error_lines(f"scheduler  | fine\n{line}\nfine"))) == 1
 
 
@@ -30,5 +30,5 @@ def test_an_error_is_found(line: str) -> None:
         "scheduler  | [error    ] Task failed with exception [task] error_detail=[{'exc_type': 'PlanRefused', 'exc_v",
     ],
 )
-def test_another_line_is_not(line: str) -> None:
+def test_a_line_that_is_not_an_error_is_not_found(line: str) -> None:
     assert list(error_lines(line)) == []

@@ -1,4 +1,4 @@
-"""Runs of a DAG with a sync; and variables for tests without a database."""
+"""Fixtures: runs of a DAG with a sync, and Airflow variables without a database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.operators.runs import Runs
 
 
 class Variables:
-    """Variables in memory."""
+    """Airflow variables in memory."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
@@ -26,7 +26,7 @@ class Variables:
 
 @pytest.fixture
 def variables(monkeypatch):
-    """Variables in memory in place of Airflow's."""
+    """Replace Airflow's variables by variables in memory."""
     found = Variables()
     monkeypatch.setattr(ledger_variable, "Variable", found)
     return found
@@ -40,6 +40,6 @@ def _variables_without_a_database(request):
 
 @pytest.fixture
 def runs(walkme_sandbox, connect, dag_file, airflow_db, tmp_path, capfd):
-    """Make a DAG with a sync, to be run many times."""
+    """Return a function that makes a DAG with a sync, which can be run many times."""
     connect(users_per_request=10)
     return lambda task: Runs(dag_file, airflow_db, walkme_sandbox, tmp_path / "ledger", capfd, task)

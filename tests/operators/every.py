@@ -1,4 +1,4 @@
-"""Every operator and sensor of the package, for tests of what all of them do alike."""
+"""Every operator and sensor of the package, for tests of their common behaviour."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OPERATORS = _public()
 
 
 def held(value: Any) -> Any:
-    """What a field holds, also where it is concealed."""
+    """Return the value of a field, also where it is concealed."""
     if isinstance(value, UserIds):
         value = value._ids
     value = reveal(value)
@@ -48,7 +48,7 @@ def held(value: Any) -> Any:
 
 
 def look(context: Any) -> None:
-    """Write down the rendered fields of a task, in place of its execution: given as ``pre_execute``."""
+    """Record the rendered fields of a task in place of its execution; passed as ``pre_execute``."""
     task, ti = context["task"], context["ti"]
     fields = {name: held(getattr(task, name)) for name in task.template_fields if name != "python_callable"}
     with Path(os.environ["LOOKED"]).open("a", encoding="utf-8") as file:

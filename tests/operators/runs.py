@@ -36,7 +36,7 @@ SyncMembersOperator(target=TARGET, source=PEOPLE, **GIVEN, **ARGUMENTS, OPTIONS)
 
 @dataclass
 class Ran:
-    """One run: the states of its syncs by map index, their results, all that was printed, and other tasks' states."""
+    """One run: states and results of its syncs by map index, the output, and the states of other tasks."""
 
     states: dict[int, str]
     results: dict[int, Any]
@@ -45,21 +45,21 @@ class Ran:
 
     @property
     def state(self) -> str:
-        """That of the only sync."""
+        """Return the state of the only sync."""
         (state,) = self.states.values()
         return state
 
     @property
     def result(self) -> Any:
-        """That of the only sync."""
+        """Return the result of the only sync."""
         (result,) = self.results.values()
         return result
 
 
 class Runs:
-    """A DAG that syncs a segment, its ledger, and the segment's events.
+    """A DAG that syncs a segment, its ledger, and the segment's asset events.
 
-    :param task: what is in the DAG; see the names in :data:`DAG_FILE`.
+    :param task: The code of the DAG's tasks; see the names in :data:`DAG_FILE`.
     """
 
     def __init__(self, dag_file: Any, airflow_db: Path, sandbox: Any, ledger: Path, capfd: Any, task: str) -> None:
@@ -77,7 +77,7 @@ class Runs:
     def run(self, people: Any, *, day: float | datetime, dated: bool = True, **conf: Any) -> Ran:
         """Run the DAG.
 
-        :param day: of the run's logical date; without one, of the time from which the run may start.
+        :param day: The day of the run's logical date; without a logical date, of its ``run_after``.
         """
         moment = day if isinstance(day, datetime) else FIRST + timedelta(days=day)
         when: dict[str, Any] = {"logical_date": moment, "run_after": moment}
@@ -98,17 +98,17 @@ class Runs:
 
     @property
     def events(self) -> int:
-        """How many events of the segment there are."""
+        """Return the number of asset events of the segment."""
         return len(self._airflow.events(self.uri))
 
     @property
     def sent(self) -> int:
-        """How many requests have changed members."""
+        """Return the number of requests that have changed members."""
         return int(self.sandbox.counts().get("walkme.update", 0))
 
     @property
     def members(self) -> set[str]:
-        """The members of the segment."""
+        """Return the members of the segment."""
         found: set[str] = self.sandbox.members("Trial users")
         return found
 
@@ -121,6 +121,6 @@ class Runs:
         shutil.copytree(self.ledger, self.ledger.with_name("backup"))
 
     def restore(self) -> None:
-        """Put the copy in place of the ledger."""
+        """Replace the ledger by the copy."""
         shutil.rmtree(self.ledger, ignore_errors=True)
         self.ledger.with_name("backup").rename(self.ledger)

@@ -1,4 +1,4 @@
-"""A whole Airflow of a test's own, on either version and either database, and the commands that a user gives it."""
+"""A complete Airflow for one test, on either version and either database, and the commands of a user."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ UNFINISHED = {"None", "scheduled", "queued", "running", "restarting", "up_for_re
 class Scheduler(Deployment):
     """An Airflow that runs DAGs by its scheduler.
 
-    :param url: of its database; empty for SQLite.
+    :param url: The URL of its database; empty for SQLite.
     """
 
     def __init__(self, home: Path, migrated: Path, environment: dict[str, str], url: str = "") -> None:
         if AIRFLOW_2 and not url:
             environment = {**environment, "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor"}
-        # SQLite: the commands write beside the scheduler, and each waits for the other.
+        # SQLite: commands and the scheduler write to one file, and each waits for the other.
         found = url or f"sqlite:///{home / 'airflow.db'}?timeout=120"
         patient = {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": found,
@@ -51,7 +51,7 @@ class Scheduler(Deployment):
         return self
 
     def command(self, *arguments: str) -> None:
-        """Give a command; SQLite refuses to wait where two transactions that have read want to write."""
+        """Run a command; repeat it while SQLite refuses to let two transactions that have read both write."""
         while True:
             done = subprocess.run(
                 [sys.executable, "-m", "airflow", *arguments],
@@ -70,7 +70,7 @@ class Scheduler(Deployment):
             return [tuple(row) for row in connection.execute(sqlalchemy.text(query))]
 
     def runs(self, task: str) -> list[tuple[str, str, int]]:
-        """Return the type, the state and the number of tries of a task in each run, in the order of their making."""
+        """Return the type, the state and the number of tries of a task in each run, in the order of creation."""
         query = (
             "SELECT dag_run.run_type, coalesce(task_instance.state, 'None'), task_instance.try_number "
             "FROM task_instance JOIN dag_run ON dag_run.dag_id = task_instance.dag_id "
@@ -79,7 +79,7 @@ class Scheduler(Deployment):
         return self.read(query.format(task))
 
     def settle(self, task: str, until: Callable[[list[tuple[str, str, int]]], object]) -> list[tuple[str, str, int]]:
-        """Wait until a task's runs are as expected and all DAG runs are finished, and return the task's."""
+        """Wait until a task's runs are as expected and all DAG runs are finished, and return the task's runs."""
 
         def settled() -> bool:
             runs = self.runs(task)
@@ -90,7 +90,7 @@ class Scheduler(Deployment):
         return self.runs(task)
 
     def finish(self, runs: int) -> None:
-        """Wait until so many DAG runs are finished."""
+        """Wait until this many DAG runs are finished."""
 
         def finished() -> bool:
             states = [state for (state,) in self.read("SELECT state FROM dag_run")]
@@ -99,7 +99,7 @@ class Scheduler(Deployment):
         wait_until(finished, or_fail=self.check_alive)
 
     def trigger(self, dag_id: str, logical_date: datetime | None = None) -> None:
-        """Trigger a run by hand."""
+        """Trigger a run manually."""
         option = "-e" if AIRFLOW_2 else "-l"
         self.command("dags", "trigger", dag_id, *([option, logical_date.isoformat()] if logical_date else []))
 
@@ -109,7 +109,7 @@ class Scheduler(Deployment):
         self.command("tasks", "clear", "-s", date, "-e", date, "-y", dag_id)
 
     def backfill(self, dag_id: str, first: datetime, last: datetime) -> None:
-        """Run the dates from the first to the last again, while the scheduler does nothing of its own."""
+        """Run the dates from the first to the last again, without scheduled runs in between."""
         dates = (first.isoformat(), last.isoformat())
         scheduler = self._processes.pop()
         scheduler.terminate()

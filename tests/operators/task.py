@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Events:
-    """Takes the event of any asset, and keeps it."""
+    """Records the events of any asset."""
 
     def __init__(self) -> None:
         self.recorded: list[Any] = []
@@ -19,7 +19,7 @@ class Events:
 def context(**run: Any) -> dict[str, Any]:
     """Return the context of a task instance.
 
-    :param run: its attributes, and those of its DAG run.
+    :param run: Attributes of the task instance and of its DAG run.
     """
     ti = SimpleNamespace(
         dag_id="dag",

@@ -1,4 +1,4 @@
-"""Alteryx Server's operators as real tasks: people by e-mail, partial failures, and how the server is reached."""
+"""Alteryx Server's operators as real tasks: users by e-mail address, partial failures, and connections."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ UNKNOWN = "0123456789abcdef01234567"
 
 
 def run(dag) -> tuple[dict[str, str], dict[str, Any]]:
-    """The states and the results of a DAG's tasks."""
+    """Return a function that runs tasks as a DAG and returns their states and results."""
     tasks = dag.test().get_task_instances()
     return {ti.task_id: str(ti.state) for ti in tasks}, {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in tasks}
 
 
 @pytest.fixture
 def people(alteryx_sandbox, tmp_path, monkeypatch):
-    """Ids by address of some users, whose addresses are in a database to which ``people_db`` leads."""
+    """Return IDs of users by e-mail address; the addresses are also in the database ``people_db``."""
     ids = set(alteryx_sandbox.seed_users(12))
     found = {user.email: user.id for user in alteryx_sandbox.users() if user.id in ids}
     database = tmp_path / "people.db"
@@ -37,7 +37,7 @@ def people(alteryx_sandbox, tmp_path, monkeypatch):
     return found
 
 
-def test_people_of_a_query_go_by_their_addresses(alteryx_sandbox, people, dag_file, stored):
+def test_users_of_a_query_are_identified_by_their_addresses(alteryx_sandbox, people, dag_file, stored):
     states, results = run(
         dag_file(
             OPERATORS
@@ -73,7 +73,7 @@ add >> remove
         assert stored(email.title()) == stored(user_id) == []
 
 
-def test_somebody_unknown_fails_the_task_before_any_change(alteryx_sandbox, people, dag_file):
+def test_an_unmatched_user_fails_the_task_before_any_change(alteryx_sandbox, people, dag_file):
     states, _ = run(
         dag_file(
             OPERATORS
@@ -90,7 +90,7 @@ AlteryxServerCreateUserGroupOperator(
     assert alteryx_sandbox.counts()["alteryx.list_users"] == 13
 
 
-def test_a_partial_failure_fails_the_task_unless_told_otherwise(alteryx_sandbox, people, dag_file, stored):
+def test_a_partial_failure_fails_the_task_unless_on_refused_is_skip(alteryx_sandbox, people, dag_file, stored):
     alteryx_sandbox.create_group("Analysts")
     ids = [*people.values(), UNKNOWN]
     states, results = run(
@@ -110,7 +110,7 @@ strict >> lenient
     assert results["lenient"]["users_refused"] == {"There is no such user.": 1}
 
 
-def test_a_group_with_members_is_deleted_by_force_only(alteryx_sandbox, people, dag_file):
+def test_a_group_with_members_is_deleted_only_with_force_delete(alteryx_sandbox, people, dag_file):
     alteryx_sandbox.create_group("Analysts", user_ids=people.values())
     states, results = run(
         dag_file(
@@ -129,7 +129,7 @@ plain >> force
     assert alteryx_sandbox.groups() == []
 
 
-def test_a_server_with_a_certificate_of_its_own_and_the_key_in_the_body(
+def test_a_server_with_a_private_certificate_and_the_key_in_the_body_is_called(
     alteryx_sandbox, people, dag_file, tmp_path, monkeypatch
 ):
     alteryx_sandbox.settings(client_auth="body", xml_for="all")
@@ -159,7 +159,7 @@ for conn_id in ("trusting", "doubting"):
     }
 
 
-def test_users_are_looked_up_in_a_task(alteryx_sandbox, people, dag_file):
+def test_users_are_looked_up_by_a_hook_in_a_task(alteryx_sandbox, people, dag_file):
     wanted = alteryx_sandbox.create_user("ada@example.com", first_name="Ada", last_name="Lamb", role="Member")
     states, results = run(
         dag_file(

@@ -1,4 +1,4 @@
-"""Alteryx Server's operators as real tasks, each one."""
+"""Each of Alteryx Server's operators as a real task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def states(dag_run) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def test_every_operator_in_one_dag(alteryx_sandbox, dag_file, stored):
+def test_every_alteryx_operator_runs_in_one_dag_and_stores_no_user(alteryx_sandbox, dag_file, stored):
     people = alteryx_sandbox.seed_users(7)
     collection = alteryx_sandbox.create_collection("Sales")
     dag = dag_file(
@@ -53,14 +53,14 @@ def test_every_operator_in_one_dag(alteryx_sandbox, dag_file, stored):
     assert counts["alteryx.add_users"] == 2
     assert counts["alteryx.remove_user"] == 2
     assert stored('"members": 5')
-    # Nothing of Airflow's holds a person; the DAG file itself, which Airflow 3 keeps, is its author's.
+    # Airflow's database has users only in the source of the DAG file, which Airflow 3 stores.
     places = set(stored(*people))
     assert places <= {"dag_code.source_code", "serialized_dag.data", "serialized_dag.data_compressed"}
     with pytest.raises(NotFound):
         AlteryxServerHook().get_user_group(name="Analysts")
 
 
-def test_active_directory_groups(alteryx_sandbox, dag_file):
+def test_active_directory_groups_are_added_and_removed_by_their_sid(alteryx_sandbox, dag_file):
     alteryx_sandbox.settings(windows_authentication=True)
     alteryx_sandbox.create_group("Analysts")
     dag = dag_file(

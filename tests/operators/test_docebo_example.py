@@ -1,4 +1,4 @@
-"""The example DAG for Docebo does what it says."""
+"""The example DAG for Docebo against the sandbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUP = "People in onboarding"
 
 @pytest.fixture
 def example_dag(airflow_db: Path) -> Iterator[Any]:
-    """The DAG of the example, from the DAGs folder: ``dag.test()`` needs it there."""
+    """Load the DAG of the example from the DAGs folder, where ``dag.test()`` needs it."""
     path = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / EXAMPLE.name
     path.parent.mkdir(exist_ok=True)
     shutil.copy(EXAMPLE, path)
@@ -34,7 +34,7 @@ def example_dag(airflow_db: Path) -> Iterator[Any]:
 
 
 class People:
-    """A database of people with their stage, to which the connection ``people_db`` leads."""
+    """A database of users with their stage, to which the connection ``people_db`` leads."""
 
     def __init__(self, database: Path, sandbox: Any) -> None:
         self.database = database
@@ -43,7 +43,7 @@ class People:
         with closing(sqlite3.connect(database)) as connection, connection:
             connection.execute("CREATE TABLE people (user_id, stage TEXT)")
             connection.executemany("INSERT INTO people VALUES (?, ?)", self.stages.items())
-            # Untidy, as real sources are.
+            # Duplicates and invalid values, as in a real source.
             connection.executemany("INSERT INTO people VALUES (?, 'onboarding')", [(None,), ("n/a",), (everybody[0],)])
 
     def at(self, stage: str) -> set[int]:
@@ -65,7 +65,7 @@ def people(tmp_path, docebo_sandbox, monkeypatch) -> People:
 
 @pytest.fixture(autouse=True)
 def slept(docebo_sandbox, monkeypatch):
-    """The triggerer sleeps by the sandbox's clock."""
+    """Advance the sandbox's clock in place of the triggerer's sleeps."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -80,7 +80,7 @@ def states(dag_run: Any) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def test_a_run_waits_for_the_background_job_and_nobody_is_in_the_database(
+def test_a_run_of_the_docebo_example_waits_for_the_background_job_and_stores_no_user(
     example_dag, people, docebo_sandbox, slept, stored, tmp_path
 ):
     docebo_sandbox.settings(background_threshold=5)
@@ -93,12 +93,14 @@ def test_a_run_waits_for_the_background_job_and_nobody_is_in_the_database(
     listed = [json.loads(line) for line in path.read_text().splitlines()]
     assert {int(member["user_id"]) for member in listed} == people.at("onboarding")
     assert docebo_sandbox.counts()["docebo.add_members"] == 1
-    # The files of other tests' DAGs, which Airflow 3 keeps, may name them.
+    # Airflow 3 stores the files of other tests' DAGs, which may contain these users.
     places = set(stored(*(f"learner{person}" for person in people.stages)))
     assert places <= {"dag_code.source_code", "serialized_dag.data", "serialized_dag.data_compressed"}
 
 
-def test_a_second_run_follows_the_source_and_deletes_if_asked_to(example_dag, people, docebo_sandbox, slept):
+def test_a_second_run_of_the_docebo_example_follows_the_source_and_deletes_the_group_on_request(
+    example_dag, people, docebo_sandbox, slept
+):
     assert set(states(example_dag.test()).values()) == {"success", "skipped"}
     people.finish(3)
 

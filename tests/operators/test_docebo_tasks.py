@@ -1,4 +1,4 @@
-"""Docebo's operators as real tasks, each one, with their calls counted and nobody in Airflow's database."""
+"""Each of Docebo's operators as a real task: the requests are counted, and Airflow's database holds no user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_segments_provider.operators.docebo import *
 
 @pytest.fixture
 def run(docebo_sandbox, dag_file):
-    """Run tasks as a DAG that must succeed, and return what the tasks returned and the vendor's calls by endpoint."""
+    """Run tasks as a DAG that must succeed; return their results and the requests by endpoint."""
 
     def run(tasks: str) -> tuple[dict[str, Any], dict[str, int]]:
         before = docebo_sandbox.counts()
@@ -41,8 +41,8 @@ def run(docebo_sandbox, dag_file):
 
 
 @pytest.fixture
-def nobody_stored(stored):
-    """Nothing of Airflow's holds these people; the DAG file itself, which Airflow 3 keeps, is its author's."""
+def no_user_stored(stored):
+    """Check that Airflow's database holds none of these users, except in the DAG file, which Airflow 3 stores."""
 
     def check(people: list[int]) -> None:
         texts = [f"learner{person}" for person in people]
@@ -57,7 +57,9 @@ def branch(sandbox: Any, name: str) -> int:
     return next(int(branch.idst) for branch in sandbox.branches() if branch.name == name)
 
 
-def test_a_manual_group_from_its_creation_to_its_end(docebo_sandbox, run, nobody_stored, stored, tmp_path):
+def test_docebo_operators_create_fill_change_and_delete_a_manual_group(
+    docebo_sandbox, run, no_user_stored, stored, tmp_path
+):
     people = docebo_sandbox.seed_users(7)
     names = [f"learner{person}@example.com" for person in people]
     results, calls = run(
@@ -113,24 +115,26 @@ def test_a_manual_group_from_its_creation_to_its_end(docebo_sandbox, run, nobody
         assert list(csv.reader(file, delimiter=";")) == [["userid"], *([f"learner{n}@example.com"] for n in left)]
 
     assert calls == {
-        "list_groups": 4,  # before each create, for the update's name, and the list
+        "list_groups": 4,  # Before each create, for the update's name, and the list.
         "create_group": 1,
         "add_members": 3,
-        "list_users": 5,  # one for each person who was given by address or name
+        "list_users": 5,  # One for each user passed by e-mail address or name.
         "remove_members": 1,
-        "get_group": 3,  # for the update, for the get, and for its number of members
+        "get_group": 3,  # For the update, for the get, and for its number of members.
         "update_group": 1,
         "list_members": 2,
         "export_members": 1,
         "delete_group": 1,
     }
-    nobody_stored(people)
+    no_user_stored(people)
     assert stored('"members": 5')
     with pytest.raises(NotFound):
         DoceboHook().get_group(group)
 
 
-def test_an_automatic_group_and_the_history_of_its_rules(docebo_sandbox, run, stored, caplog, capfd):
+def test_docebo_operators_create_an_automatic_group_and_list_the_history_of_its_rules(
+    docebo_sandbox, run, stored, caplog, capfd
+):
     sales, support = branch(docebo_sandbox, "Sales"), branch(docebo_sandbox, "Support")
     docebo_sandbox.settings(recalculation_delay=0)
     results, calls = run(
@@ -159,7 +163,7 @@ def test_an_automatic_group_and_the_history_of_its_rules(docebo_sandbox, run, st
         [support],
         [sales],
     ]
-    # Whoever made the change is a person.
+    # The author of a change is a user, too.
     assert [sorted(entry) for entry in results["history"]] == [["date", "ruleset"]] * 2
     assert results["latest"] == results["history"][:1]
     assert calls == {
@@ -175,7 +179,7 @@ def test_an_automatic_group_and_the_history_of_its_rules(docebo_sandbox, run, st
     assert stored("ruleset (BranchMembership)")
 
 
-def test_a_change_that_leaves_the_rules_alone_says_nothing_of_them(docebo_sandbox, run, caplog, capfd):
+def test_an_update_without_rules_logs_nothing_about_the_enrollment_rules_app(docebo_sandbox, run, caplog, capfd):
     _, calls = run(
         """
         DoceboUpdateGroupOperator(task_id="update", name="Everyone in sales", description="All of them")
@@ -185,7 +189,7 @@ def test_a_change_that_leaves_the_rules_alone_says_nothing_of_them(docebo_sandbo
     assert "Enrollment Rules" not in caplog.text + "".join(capfd.readouterr())
 
 
-def test_people_of_branches_and_groups(docebo_sandbox, run):
+def test_users_of_branches_and_groups_are_added_to_a_docebo_group(docebo_sandbox, run):
     (legacy,) = [group.idst for group in docebo_sandbox.groups() if group.name == "Support team"]
     results, calls = run(
         f"""
@@ -200,7 +204,7 @@ def test_people_of_branches_and_groups(docebo_sandbox, run):
     assert calls["add_members"] == 2
 
 
-def test_those_whom_a_search_finds_are_removed_and_the_search_is_not_stored(docebo_sandbox, run, stored, tmp_path):
+def test_users_found_by_a_search_are_removed_and_the_search_is_not_stored(docebo_sandbox, run, stored, tmp_path):
     results, calls = run(
         f"""
         listed = DoceboListGroupUsersOperator(
@@ -222,7 +226,7 @@ def test_those_whom_a_search_finds_are_removed_and_the_search_is_not_stored(doce
     assert stored("emre.novak") == []
 
 
-def test_ids_are_converted_in_both_directions(docebo_sandbox, run):
+def test_docebo_group_ids_are_converted_in_both_directions(docebo_sandbox, run):
     known = {group.uuid: group.idst for group in docebo_sandbox.groups()}
     (first, first_number), (second, second_number) = known.items()
     results, calls = run(
@@ -254,7 +258,9 @@ def test_ids_are_converted_in_both_directions(docebo_sandbox, run):
         ('DoceboListGroupsOperator(task_id="bad", sort_attr="size", sort_dir="up")', 2),
     ],
 )
-def test_wrong_input_is_refused_before_the_first_call(docebo_sandbox, dag_file, task, said, caplog, capfd):
+def test_invalid_parameters_of_docebo_operators_are_refused_before_the_first_request(
+    docebo_sandbox, dag_file, task, said, caplog, capfd
+):
     dag_run = dag_file(f"{IMPORTS}\n{task}").test()
     assert [str(ti.state) for ti in dag_run.get_task_instances()] == ["failed"]
     assert docebo_sandbox.counts() == {}
@@ -262,7 +268,7 @@ def test_wrong_input_is_refused_before_the_first_call(docebo_sandbox, dag_file, 
     assert problems in caplog.text + "".join(capfd.readouterr())
 
 
-def test_a_group_that_is_gone(docebo_sandbox, run):
+def test_deleting_a_docebo_group_that_does_not_exist_succeeds(docebo_sandbox, run):
     results, calls = run(
         """
         DoceboDeleteGroupOperator(task_id="delete", name="Nobody's")
@@ -272,7 +278,7 @@ def test_a_group_that_is_gone(docebo_sandbox, run):
     assert calls == {"list_groups": 1}
 
 
-def test_no_operator_calls_anything_when_it_is_made(docebo_sandbox):
+def test_no_docebo_operator_sends_a_request_when_it_is_created(docebo_sandbox):
     from airflow_segments_provider.operators import docebo
     from airflow_segments_provider.operators import docebo as docebo_ids
     from airflow_segments_provider.operators import docebo as docebo_members

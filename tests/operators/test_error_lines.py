@@ -1,4 +1,4 @@
-"""On a successful day, no line of an error is logged: neither by a task, nor by Airflow because of one."""
+"""On a successful day, no error line is logged, neither by a task nor by Airflow because of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.assets.conftest import Airflow
 
-# The sandbox is at an unknown host: no task has the address of a page of WalkMe's.
+# The sandbox has an unknown host, so no task has the address of a page of WalkMe.
 DAY = """
 from airflow_segments_provider.operators.sync import SyncMembersOperator
 from airflow_segments_provider.targets.walkme import WalkMeSegment
@@ -26,18 +26,18 @@ listed = WalkMeListSegmentsOperator(task_id="listed")
 delete = WalkMeDeleteSegmentOperator(task_id="delete", segment=create.output)
 preview >> sync >> create >> change >> listed >> delete
 """
-# As Airflow 2 and 3 print and keep it.
+# The forms in which Airflow 2 and 3 print and store an error.
 ERROR = re.compile(r"\b(ERROR|CRITICAL)\b|\[(error|critical) *\]|\"level\": ?\"(error|critical)\"|Traceback")
 
 
 def errors(text: str) -> list[str]:
-    """Return the lines of errors in a log."""
+    """Return the error lines of a log."""
     return [line for line in text.splitlines() if ERROR.search(line)]
 
 
 @pytest.fixture
 def ran(connect, dag_file, tmp_path, monkeypatch, capfd, airflow_db):
-    """Run the day; return the states of its tasks, and what was printed."""
+    """Run the DAG of a day; return the states of its tasks, and the output."""
     connect()
     monkeypatch.setattr("airflow_segments_provider.sensors.walkme.SHORTEST_DEFERRAL", timedelta(0))
     dag = dag_file(DAY.format(ledger=str(tmp_path / "ledger")))
@@ -47,7 +47,7 @@ def ran(connect, dag_file, tmp_path, monkeypatch, capfd, airflow_db):
     return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}, "".join(capfd.readouterr())
 
 
-def test_no_error_is_logged_on_a_day_on_which_all_succeeds(ran):
+def test_no_error_is_logged_on_a_day_on_which_all_tasks_succeed(ran):
     states, printed = ran
     assert states == dict.fromkeys(states, "success") | {"nothing": "skipped"}
     assert errors(printed) == []

@@ -1,4 +1,4 @@
-"""On a successful first day in a whole Airflow, no line of an error is logged by the provider, or because of it."""
+"""On a successful first day in a complete Airflow, no error line is logged by the provider or because of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from airflow_segments_provider.sensors.walkme import *
 with DAG("day", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):
 """
 AT_ONCE = {"propagation_seconds": 0}
-# What a new user does: a preview, a first sync, the same again, and several segments.
+# The steps of a new user: a preview, a first sync, the same sync again, and several segments.
 RUNS = [
     ("walkme_sync", {**AT_ONCE, "plan_only": True}),
     ("walkme_sync", AT_ONCE),
@@ -45,7 +45,7 @@ RUNS = [
 
 @pytest.fixture
 def services(walkme_sandbox, docebo_sandbox, alteryx_sandbox, zendesk_sandbox, tmp_path):
-    """The environment with a connection to each vendor, and to a database of users that all vendors have."""
+    """Return the environment with a connection to each vendor, and to a database of users that all vendors have."""
     users = [f"user{number}@example.com" for number in range(5)]
     database = tmp_path / "people.db"
     with closing(sqlite3.connect(database)) as connection, connection:
@@ -66,7 +66,7 @@ def services(walkme_sandbox, docebo_sandbox, alteryx_sandbox, zendesk_sandbox, t
     return {f"AIRFLOW_CONN_{name}": value for name, value in found.items()}
 
 
-def test_no_error_is_logged_on_a_first_day(services, postgres, migrated_db, tmp_path):
+def test_no_error_is_logged_on_a_successful_first_day_in_a_whole_airflow(services, postgres, migrated_db, tmp_path):
     home = tmp_path / "airflow"
     environment = services | {
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -81,7 +81,7 @@ def test_no_error_is_logged_on_a_first_day(services, postgres, migrated_db, tmp_
 
     with scheduler:
         scheduler._start("triggerer", "--skip-serve-logs")
-        for name, conf in RUNS:  # of each DAG, one after the other
+        for name, conf in RUNS:  # The runs of each DAG, one after the other.
             scheduler.command("dags", "trigger", name, "--conf", json.dumps(conf))
         scheduler.finish(len(RUNS))
     ended = scheduler.read("SELECT task_id, state FROM task_instance WHERE state NOT IN ('success', 'skipped')")
@@ -91,5 +91,5 @@ def test_no_error_is_logged_on_a_first_day(services, postgres, migrated_db, tmp_
 
 
 def logs(home: Path) -> list[Path]:
-    """Return the logs of tasks, and what Airflow's processes printed."""
+    """Return the logs of tasks, and the output of Airflow's processes."""
     return [home / "log.txt", *(path for path in (home / "logs").rglob("*.log") if path.is_file())]

@@ -1,4 +1,4 @@
-"""The Airflow variable that says which generation of a ledger was written last."""
+"""The Airflow variable with the newest generation of a ledger."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def variable(variables):
     return LedgerVariable(FOLDER)
 
 
-def test_without_a_variable_nothing_is_known(variable):
+def test_without_a_variable_no_generation_is_known(variable):
     assert variable.read() is None
     assert variable.is_reported(7)
 
 
-def test_it_returns_what_was_written_to_every_later_run(variable, variables):
+def test_the_variable_returns_the_last_generation_to_every_later_run(variable, variables):
     variable.write(seen(1))
     variable.write(seen(2, as_of=None))
     assert LedgerVariable(FOLDER).read() == seen(2, as_of=None)
@@ -45,12 +45,12 @@ def test_it_returns_what_was_written_to_every_later_run(variable, variables):
     assert FOLDER in (variables.descriptions[name] or "")
 
 
-def test_each_segment_has_its_own(variables):
+def test_each_segment_has_its_own_variable(variables):
     LedgerVariable("one").write(seen(5))
     assert LedgerVariable("two").read() is None
 
 
-def test_it_never_goes_back(variable):
+def test_the_variable_is_never_set_to_an_older_generation(variable):
     variable.write(seen(5))
     variable.write(seen(4))
     assert variable.read() == seen(5)
@@ -58,11 +58,11 @@ def test_it_never_goes_back(variable):
     assert LedgerVariable(FOLDER).read() == seen(5)
 
 
-def test_a_value_that_cannot_be_read_for_a_moment_remains_known(variable, variables):
+def test_a_value_that_temporarily_cannot_be_read_is_remembered(variable, variables):
     variable.write(seen(5))
     variable.report(4)
     kept = variables.values.copy()
-    variables.values.clear()  # Airflow also returns no value where its API does not answer
+    variables.values.clear()  # Airflow also returns no value where its API does not respond.
     assert variable.read() == seen(5)
     variable.write(seen(6))
     assert json.loads(variables.values[variable.name]) == json.loads(kept[variable.name]) | {
@@ -83,7 +83,7 @@ def test_a_value_that_cannot_be_read_for_a_moment_remains_known(variable, variab
         json.dumps({"segment": "another", "generation": 1, "digest": "", "as_of": None}),
     ],
 )
-def test_a_damaged_value_is_an_error_that_says_what_to_do(variable, variables, value):
+def test_a_damaged_value_is_an_error_that_says_how_to_delete_the_variable(variable, variables, value):
     variables.values[variable.name] = value
     for look in (variable.read, lambda: variable.write(seen(9)), lambda: variable.report(1)):
         with pytest.raises(LedgerError, match="delete the variable") as caught:
@@ -92,7 +92,7 @@ def test_a_damaged_value_is_an_error_that_says_what_to_do(variable, variables, v
     assert variables.values[variable.name] == value
 
 
-def test_fields_of_a_later_version_are_no_damage(variable, variables):
+def test_a_value_with_fields_of_a_later_version_is_read(variable, variables):
     variable.write(seen(1))
     variables.values[variable.name] = json.dumps(json.loads(variables.values[variable.name]) | {"more": 1})
     assert variable.read() == seen(1)
@@ -113,11 +113,11 @@ class TestReportedChanges:
         assert LedgerVariable(FOLDER).is_reported(2)
         assert not LedgerVariable(FOLDER).is_reported(3)
 
-    def test_a_first_run_that_changes_nobody_has_nothing_to_report(self, variable):
+    def test_a_first_run_without_changes_has_nothing_to_report(self, variable):
         variable.write(seen(1))
         assert variable.is_reported(0)
 
-    def test_changes_before_there_was_a_variable_count_as_reported(self, variable):
+    def test_changes_from_before_the_variable_existed_count_as_reported(self, variable):
         variable.write(seen(8))
         assert variable.is_reported(7)
         assert not variable.is_reported(8)
@@ -140,7 +140,7 @@ run()
 """
 
 
-def test_a_task_reads_and_writes_it(dag_file, stored, capfd):
+def test_a_task_reads_and_writes_the_variable_without_logging_an_error(dag_file, stored, capfd):
     dag = dag_file(TASKS.replace("FOLDER", "a/folder/of/this/test"))
     results = []
     for _ in range(2):
@@ -149,12 +149,12 @@ def test_a_task_reads_and_writes_it(dag_file, stored, capfd):
     printed = "".join(capfd.readouterr())
     (first, second) = results
     assert (first[:2], second[:2]) == ([None, 1], [1, 2]), printed[-3000:]
-    # Airflow 3.1 and 3.2 log an error where there is no variable yet, outside of the task's own log.
+    # Airflow 3.1 and 3.2 log an error for a variable that does not exist, outside of the task's own log.
     assert "error" not in printed.lower() or airflow.__version__.startswith(("3.1.", "3.2."))
     assert stored(first[2]) == ["variable.key", "xcom.value"]
 
 
-def test_outside_of_a_task_it_only_warns(variable, monkeypatch, caplog):
+def test_writing_the_variable_outside_of_a_task_only_logs_a_warning(variable, monkeypatch, caplog):
     def fail(*given):
         raise ImportError("SUPERVISOR_COMMS")
 

@@ -1,4 +1,4 @@
-"""Links lead to http and https only."""
+"""Links use only the schemes http and https."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ BAD = [
 
 
 class Task:
-    """What a link needs of a task."""
+    """The attributes of a task that a link needs."""
 
     def __init__(self, url):
         self.vendor_url = url
@@ -65,7 +65,7 @@ class Pushed(dict[str, str]):
 
 
 @pytest.mark.parametrize("url", GOOD)
-def test_an_address_of_the_web(url):
+def test_a_link_to_an_http_address_is_shown(url):
     pushed = Pushed()
     WalkMeSystemLink().push({"ti": pushed}, url)  # type: ignore[typeddict-item]
     assert list(pushed.values()) == [url]
@@ -73,13 +73,13 @@ def test_an_address_of_the_web(url):
 
 
 @pytest.mark.parametrize("url", BAD, ids=ascii)
-def test_anything_else_is_no_link(monkeypatch, url):
+def test_a_link_to_anything_but_an_http_address_is_empty(monkeypatch, url):
     pushed = Pushed()
     WalkMeSystemLink().push({"ti": pushed}, url)  # type: ignore[typeddict-item]
     assert pushed == {"_link_WalkMeSystemLink": ""}
     assert web_address(url) == ""
     assert WalkMeSystemLink().get_link(Task(url), ti_key=None) == ""  # type: ignore[arg-type]
-    # On Airflow 2.11 the web server has the XCom only, which a task of another DAG may have written.
+    # On Airflow 2.11 the web server has only the XCom, which a task of another DAG may have written.
     monkeypatch.setattr("airflow_segments_provider.links.XCom.get_value", lambda **given: url)
     assert WalkMeSystemLink().get_link(object(), ti_key=None) == ""  # type: ignore[arg-type]
 
@@ -101,7 +101,7 @@ create >> get >> listed >> sync >> delete
 """
 
 
-def test_a_link_leads_to_the_segment_where_the_vendor_has_a_page_for_it(zendesk_sandbox, dag_file, tmp_path):
+def test_the_links_of_zendesk_tasks_lead_to_the_segment(zendesk_sandbox, dag_file, tmp_path):
     users = list(zendesk_sandbox.seed_users(2))
     dag_run = dag_file(ZENDESK.format(users=users, ledger=str(tmp_path / "ledger"))).test()
     tasks = {ti.task_id: ti for ti in dag_run.get_task_instances()}
@@ -112,6 +112,6 @@ def test_a_link_leads_to_the_segment_where_the_vendor_has_a_page_for_it(zendesk_
     created = tasks["create"].xcom_pull(task_ids="create")["user_segment_id"]
     segments = f"{zendesk_sandbox.connection()['host']}/knowledge/user_segments"
     segment = f"{segments}/edit/{created}"
-    assert tasks["sync"].xcom_pull(task_ids="sync", key="plan")["counts"]["add"] == len(users)  # it was refused
+    assert tasks["sync"].xcom_pull(task_ids="sync", key="plan")["counts"]["add"] == len(users)  # The plan was refused.
     assert str(tasks["sync"].state) == "failed"
     assert links == {"create": segment, "get": segment, "listed": segments, "sync": segment, "delete": segments}

@@ -1,4 +1,4 @@
-"""A parameter is declared in the operator and in the model of its vendor; here both are compared."""
+"""A parameter is declared in the operator and in the model of its vendor; these tests compare both."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ MODELS: dict[type[VendorOperator], type[BaseModel]] = {
     zendesk.ZendeskUpdateUserTagsOperator: zendesk_parameters.UserTags,
     zendesk.ZendeskUpdateUsersOperator: zendesk_parameters.UpdateUsers,
 }
-# Of operators alone: what is read from or written to, and what stands for the key of a segment.
+# Parameters of operators only: sources and destinations, and what stands for the key of a segment.
 OWN = {"user_ids", "path", "limit", "collection_id", "group", "user_group", "user_segment", "segment"}
 OTHER_ACTIONS = {zendesk.ZendeskUpdateUserTagsOperator: {"action"}}
-# Of a model alone: sharing knows its resource by the operator's `collection_id`, an unsharing has no terms.
+# Fields of a model only: sharing takes its resource from the operator's `collection_id`, unsharing has no terms.
 NOT_IN_OPERATORS: dict[type[VendorOperator], set[str]] = {
     alteryx.AlteryxServerUpdateUserGroupPermissionsOperator: {"resource_type", "resource_id"},
     alteryx.AlteryxServerUnshareFromUserGroupOperator: {"permissions", "expiration_date"},
@@ -109,7 +109,7 @@ def test_operator_and_model_have_the_same_defaults(operator):
 
 
 class WithTeam(alteryx.AlteryxServerDeleteUserGroupOperator):
-    """As a DAG file may write it: with a template field of its own."""
+    """A subclass as in a DAG file, with a template field of its own."""
 
     template_fields = (*alteryx.AlteryxServerDeleteUserGroupOperator.template_fields, "team")
 
@@ -125,7 +125,7 @@ class NothingRendered(alteryx.AlteryxServerDeleteUserGroupOperator):
 @pytest.mark.parametrize(
     "operator", [WithTeam(task_id="a", name="x", team="growth"), NothingRendered(task_id="b", name="x")]
 )
-def test_a_subclass_passes_the_parameters_of_the_operator(operator):
+def test_a_subclass_passes_only_the_parameters_of_the_operator_to_the_model(operator):
     key = {"user_group": None, "user_group_id": None, "name": "x"}
     assert operator.parameters == {**key, "force_delete": False, "if_missing": "skip"}
 
@@ -142,7 +142,7 @@ def _required(operator):
 @pytest.mark.parametrize("operator", filter(_required, MODELS), ids=lambda operator: operator.__name__)
 def test_a_required_parameter_that_renders_to_nothing_is_rejected_before_any_request(operator, monkeypatch):
     extra = {"system_guid": str(uuid.uuid4())} if operator.__module__ == walkme.__name__ else {}
-    # Nothing answers there: a request would raise another error.
+    # No server listens there: a request would raise another error.
     connection = {"conn_type": "x", "host": "http://127.0.0.1:1", "login": "a", "password": "b", "extra": extra}
     conn_id = operator.hook_class.default_conn_name
     monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))

@@ -1,4 +1,4 @@
-"""What happens when Airflow parses a DAG file: nothing is read, and the dependencies are known."""
+"""Parsing of a DAG file by Airflow: no source is read, and the dependencies are known."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ watched: list[str] = []
 
 @sys.addaudithook
 def _note(event, given):
-    """Count what opens one of the watched files, by whatever means."""
+    """Count each opening of a watched file, whatever function opens it."""
     if watched and event in ("open", "sqlite3.connect") and watched[0] in str(given[0]):
         touched[event] += 1
 
 
 class Users:
-    """An iterable that counts who asks for its users."""
+    """Iterable that counts how often its users are requested."""
 
     def __iter__(self):
         touched["iterable"] += 1
@@ -120,19 +120,19 @@ def parse(dag_file, airflow_db, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_source_is_touched_when_a_dag_is_parsed(parse, way):
+def test_no_source_is_read_when_a_dag_is_parsed(parse, way):
     dag = parse(f"{EACH}        {WAYS[way]}\n")
     assert len(dag.tasks) == len(FIELDS) * 7
     assert not touched
 
 
-def test_no_source_is_touched_by_a_decorated_function(parse):
+def test_no_source_of_a_decorated_function_is_read_when_a_dag_is_parsed(parse):
     parse(DECORATED)
     assert not touched
 
 
-def test_the_counters_count(parse, tmp_path):
-    """Otherwise the tests above could not fail."""
+def test_each_way_to_read_a_source_is_counted_by_these_tests(parse, tmp_path):
+    """Show that the tests above can fail."""
     list(Users())
     list(generated())
     SqlMembers("SELECT 1", "users_db").read_ids()
@@ -169,7 +169,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("given", GIVEN)
-def test_a_result_of_another_task_makes_a_dependency(parse, given):
+def test_a_result_of_another_task_in_an_argument_makes_a_dependency(parse, given):
     dag = parse(f"""
 given = lambda: dict({GIVEN[given]})
 SyncMembersOperator(task_id="plain", **given())
@@ -194,12 +194,12 @@ SyncMembersOperator.partial(task_id="expand", mode="add").expand(
         "sync.expand_kwargs([{'users': FileMembers(upstream())}])",
     ],
 )
-def test_so_it_does_within_an_argument_of_a_decorated_function(parse, call):
+def test_a_result_of_another_task_within_an_argument_of_a_decorated_function_makes_a_dependency(parse, call):
     begin = DECORATED.partition("for make")[0]
     assert parse(f"{begin}{call}\n").get_task("sync").upstream_task_ids == {"upstream"}
 
 
-def test_a_concealed_search_makes_a_dependency(parse):
+def test_a_result_of_another_task_in_a_concealed_search_makes_a_dependency(parse):
     dag = parse("""
 OPERATORS["DoceboListGroupUsersOperator"](task_id="list", search_text=upstream())
 OPERATORS["DoceboRemoveGroupUsersOperator"](task_id="remove", user_filters=[upstream()])

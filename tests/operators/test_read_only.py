@@ -1,4 +1,4 @@
-"""Operators and syncs on a read-only connection: what writes is refused, what reads works."""
+"""Operators and syncs on a read-only connection: writes are refused, reads work."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Events:
 
 
 def context(try_number: int = 1) -> Any:
-    """What a task is executed with, as far as it is used."""
+    """Return the part of a task's context that is used."""
     ti = SimpleNamespace(
         dag_id="dag",
         task_id="sync",
@@ -87,7 +87,7 @@ SEEDS: dict[str, Callable[[Any, Any], dict[str, dict[str, Any]]]] = {
 }
 
 
-def test_every_operator_is_in_a_dag_below():
+def test_every_operator_is_in_a_dag_of_this_test():
     tasks = "".join(case.tasks for case in OPERATORS.values())
     public = {name for names in PUBLIC.values() for name in names if name.endswith(("Operator", "Sensor"))}
     assert {name for name in public if f"{name}(" not in tasks} == {"SyncMembersOperator"}
@@ -95,7 +95,9 @@ def test_every_operator_is_in_a_dag_below():
 
 
 @pytest.mark.parametrize("vendor", OPERATORS)
-def test_operators(vendor, request, dag_file, monkeypatch, tmp_path):
+def test_operators_on_a_read_only_connection_read_and_are_refused_to_write(
+    vendor, request, dag_file, monkeypatch, tmp_path
+):
     case = OPERATORS[vendor]
     sandbox = request.getfixturevalue(case.fixture)
     people, emails, made = case.seed(sandbox)
@@ -139,7 +141,7 @@ def sync(connect, tmp_path):
 
 @pytest.fixture
 def refused(sync, walkme_sandbox, tmp_path):
-    """Execute a sync that must be refused before its first request, and leave no trace."""
+    """Check that a sync is refused before its first request and leaves no trace."""
 
     def run(source: list[str], **options: Any) -> None:
         before, ledger = walkme_sandbox.counts(), sorted(tmp_path.rglob("*"))
@@ -151,7 +153,9 @@ def refused(sync, walkme_sandbox, tmp_path):
 
 
 @pytest.mark.parametrize(("first_sync", "members"), [("add", {"ada", "former"}), ("replace", {"ada"})])
-def test_a_first_sync(sync, refused, walkme_sandbox, first_sync, members):
+def test_a_first_sync_on_a_read_only_connection_is_refused_and_leaves_no_trace(
+    sync, refused, walkme_sandbox, first_sync, members
+):
     walkme_sandbox.create_segment("Trial users", user_ids=["former"])
     refused(["ada"], first_sync=first_sync)
     assert walkme_sandbox.members("Trial users") == {"former"}
@@ -159,14 +163,14 @@ def test_a_first_sync(sync, refused, walkme_sandbox, first_sync, members):
     assert walkme_sandbox.members("Trial users") == members
 
 
-def test_a_sync_that_creates_its_segment(sync, refused, walkme_sandbox):
+def test_a_sync_that_creates_its_segment_is_refused_on_a_read_only_connection(sync, refused, walkme_sandbox):
     refused(["ada"], create=True)
     assert walkme_sandbox.segments() == []
     sync(["ada"], read_only=False, create=True)
     assert walkme_sandbox.members("Trial users") == {"ada"}
 
 
-def test_a_mirror(sync, refused, walkme_sandbox):
+def test_a_mirror_on_a_read_only_connection_can_only_be_planned(sync, refused, walkme_sandbox):
     sync(["ada", "grace"], read_only=False, create=True)
     refused(["ada", "edsger"])
     refused(["ada", "grace"])
@@ -176,7 +180,7 @@ def test_a_mirror(sync, refused, walkme_sandbox):
     assert walkme_sandbox.members("Trial users") == {"ada", "edsger"}
 
 
-def test_a_target_that_is_used_without_the_operator(connect, walkme_sandbox):
+def test_a_target_on_a_read_only_connection_refuses_each_write_without_the_operator(connect, walkme_sandbox):
     walkme_sandbox.create_segment("Trial users", user_ids=["ada"])
     connect(read_only=True)
     target = WalkMeSegment("Trial users").open()

@@ -1,4 +1,4 @@
-"""A text stays the text that it is, also in a DAG that renders templates to objects."""
+"""A text stays the same text, also in a DAG that renders templates to objects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXTS = ["2026", "007", "1e5", "1_000", "0x10", "None", "True", "[1]", "{'a': 1}
 
 
 def rendered(operator, arguments, *, native=True, **params):
-    """Render the fields of a task, and return it."""
+    """Render the fields of a task, and return the task."""
     with DAG("dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), render_template_as_native_obj=native):
         task = operator(task_id="task", **arguments)
     task.render_template_fields({"params": params})
@@ -26,8 +26,8 @@ def rendered(operator, arguments, *, native=True, **params):
 
 @pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_stays_itself_in_every_field_of_every_operator(text, native):
-    """Airflow reads a text that it has rendered as a Python literal: 007 and 1_000 would be others."""
+def test_a_text_is_unchanged_in_every_field_of_every_operator(text, native):
+    """Airflow reads a rendered text as a Python literal, which would change 007 and 1_000."""
     for name, operator in OPERATORS.items():
         for given in (text, "{{ params.text }}"):
             task = rendered(operator, dict.fromkeys(operator.template_fields, given), native=native, text=text)
@@ -37,7 +37,7 @@ def test_a_text_stays_itself_in_every_field_of_every_operator(text, native):
 
 @pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("text", TEXTS)
-def test_so_it_does_in_a_source_and_in_a_target(text, native):
+def test_a_text_is_unchanged_in_a_source_and_in_a_target(text, native):
     given = {
         "source": [SqlMembers("SELECT 1", text, parameters={"a": [text, "{{ params.text }}"]}), "{{ params.text }}"],
         "target": WalkMeSegment(text, external_id="{{ params.text }}"),
@@ -64,7 +64,7 @@ def test_so_it_does_in_a_source_and_in_a_target(text, native):
         (timedelta(hours=2), "max_duration", "2:00:00", "2:00:00"),
     ],
 )
-def test_what_one_expression_gives(value, field, native, plain):
+def test_a_field_of_one_expression_has_its_native_type_only_with_native_rendering(value, field, native, plain):
     for chosen, expected in ((True, native), (False, plain)):
         given = {"source": [], "target": "x", field: "{{ params.value }}"}
         found = getattr(rendered(SyncMembersOperator, given, native=chosen, value=value), field)
@@ -72,7 +72,7 @@ def test_what_one_expression_gives(value, field, native, plain):
 
 
 @pytest.mark.parametrize("value", [5, 0.5, True, ["a"], {"a": 1}])
-def test_a_field_for_values_keeps_their_type(value):
+def test_a_field_for_values_keeps_the_type_of_a_rendered_value(value):
     change = {"suspended": "{{ params.value }}"}
     operator = OPERATORS["ZendeskUpdateUsersOperator"]
     assert rendered(operator, {"user_ids": [], "change": change}, value=value).change == {"suspended": value}
@@ -83,18 +83,18 @@ def test_a_field_for_values_keeps_their_type(value):
 
 
 @pytest.mark.parametrize("template", ["a{{ params.value }}", "{{ params.value }}{{ params.value }}", "{{ [] }}{{ 1 }}"])
-def test_a_template_of_more_than_one_expression_is_text(template):
+def test_a_template_of_more_than_one_expression_renders_to_text(template):
     found = rendered(SyncMembersOperator, {"source": [], "target": template}, value=[]).target
     assert isinstance(found, str)
 
 
-def test_no_value_within_a_text_is_the_word():
+def test_a_none_within_a_text_renders_to_the_word_none():
     found = rendered(SyncMembersOperator, {"source": [], "target": "a {{ params.value }}"}, value=None).target
     assert found == "a None"
 
 
-def test_what_was_rendered_is_data():
-    """Airflow renders a task again, for example after it failed; a copy of the task is no other."""
+def test_a_rendered_value_is_not_rendered_again():
+    """Airflow renders a task again, for example after a failure; a copy of the task behaves the same."""
     given = {"source": ["{{ params.user }}"], "target": {"name": "{{ params.user }}"}, "mode": "{{ params.user }}"}
     task = rendered(SyncMembersOperator, given, user="{{ 7 * 7 }}")
     for again in (task, copy.copy(task), task.prepare_for_execution()):
@@ -103,7 +103,7 @@ def test_what_was_rendered_is_data():
         assert found == (["{{ 7 * 7 }}"], {"name": "{{ 7 * 7 }}"}, "{{ 7 * 7 }}")
 
 
-def test_a_file_is_read_for_a_query_only(tmp_path):
+def test_only_the_query_of_a_source_is_read_from_a_sql_file(tmp_path):
     (tmp_path / "users.sql").write_text("SELECT '{{ params.plan }}' -- {{ params.attack }}")
     with DAG(
         "dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), template_searchpath=str(tmp_path)

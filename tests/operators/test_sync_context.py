@@ -19,7 +19,7 @@ FUTURE = datetime(2036, 1, 1, tzinfo=UTC)
 
 
 def context(run_type, *, logical_date=None, interval_end=None, **run):
-    """A context as Airflow makes it: without keys of dates that a run does not have."""
+    """Return a context as Airflow makes it: without keys of dates that a run does not have."""
     dates = {"logical_date": logical_date, "data_interval_end": interval_end}
     found = {name: date for name, date in dates.items() if date}
     return {**found, "dag_run": SimpleNamespace(run_type=run_type, **run)}
@@ -36,19 +36,19 @@ def milliseconds(moment):
         (context("backfill", logical_date=START, interval_end=END, run_after=END), END),
         # A timetable of points in time, such as Airflow 3's for a cron expression.
         (context("scheduled", logical_date=END, interval_end=END, run_after=END), END),
-        # Airflow lets the interval of a manual run end when the run was created.
+        # For a manual run, Airflow's interval ends when the run was created.
         (context("manual", logical_date=START, interval_end=LATER, run_after=LATER), START),
         (context("operator_triggered", logical_date=START, interval_end=LATER, run_after=LATER), START),
         (context("manual", run_after=LATER), LATER),
         (context("asset_triggered", run_after=LATER), LATER),
-        # Airflow 2.11: the interval covers those of the runs that wrote the dataset.
+        # Airflow 2.11: the interval covers the intervals of the runs that wrote the dataset.
         (context("dataset_triggered", logical_date=END, interval_end=LATER), END),
         # The run of a partition may start long after it.
         (context("asset_triggered", run_after=LATER, partition_date=END), END),
         (context("manual", run_after=LATER, partition_date=None), LATER),
     ],
 )
-def test_the_time_that_a_run_represents(given, expected):
+def test_a_run_represents_the_end_of_its_interval_or_its_logical_date(given, expected):
     assert sync_context.as_of(given) == milliseconds(expected)
 
 
@@ -60,12 +60,12 @@ def test_the_time_that_a_run_represents(given, expected):
         context("asset_triggered", run_after=FUTURE),
     ],
 )
-def test_it_is_never_later_than_now(given):
+def test_a_run_with_a_date_in_the_future_represents_the_present(given):
     before = int(time.time() * 1000)
     assert before <= (sync_context.as_of(given) or 0) <= before + 60_000
 
 
-def test_without_a_run_there_is_none():
+def test_a_context_without_a_run_represents_no_time():
     assert sync_context.as_of({}) is None
 
 
@@ -88,7 +88,7 @@ def test_a_manual_run_of_airflow_represents_its_logical_date(dag_file):
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="all runs of Airflow 2 have a logical date")
-def test_a_run_of_airflow_without_a_logical_date_represents_the_time_it_could_start(dag_file):
+def test_a_run_without_a_logical_date_represents_the_time_when_it_could_start(dag_file):
     (ti,) = dag_file(REPORT).test(logical_date=None, run_after=LATER).get_task_instances()
     assert ti.xcom_pull(task_ids="report")[1] == milliseconds(LATER)
 
@@ -103,7 +103,7 @@ def test_a_run_of_airflow_without_a_logical_date_represents_the_time_it_could_st
         (None, "`approve`"),
     ],
 )
-def test_who_approves_by_the_argument(run, expected):
+def test_the_approver_by_argument_is_the_user_who_triggered_the_run(run, expected):
     assert sync_context.approver({"dag_run": run}) == expected
 
 
@@ -114,7 +114,7 @@ def test_who_approves_by_the_argument(run, expected):
         ("by ada@example.com\x1b[2J/..", "by%20ada%40example.com%1B%5B2J%2F.."),
     ],
 )
-def test_a_run_is_named_in_plain_characters(tmp_path, run_id, named):
+def test_special_characters_of_a_run_id_are_escaped_in_the_ledger(tmp_path, run_id, named):
     ti: Any = SimpleNamespace(dag_id="dag", task_id="task", run_id=run_id, map_index=-1, try_number=1)
     target: Any = SimpleNamespace(limits=Limits(1, 1, 1))
     key = SegmentKey("walkme", "https://api.walkme.com", "system", "segment")

@@ -1,4 +1,4 @@
-"""The sync as a real task against the sandbox: a segment that follows a source, and stays so."""
+"""The sync as a real task against the sandbox: a segment that follows a source."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def people(first, last):
 
 
 class Synced:
-    """A run of the task: its state, and what it told."""
+    """A run of the task: its state, and its XComs."""
 
     def __init__(self, ti) -> None:
         self.state = str(ti.state)
@@ -42,7 +42,7 @@ class Synced:
 
 @pytest.fixture
 def sync(walkme_sandbox, connect, dag_file, tmp_path):
-    """Run the task with a source; each is another DAG, so each must say that it takes over from the one before."""
+    """Run the task with a source; each run is another DAG, so each takes over from the one before."""
     connect(users_per_request=10, admin_url="https://admin.example.com/systems")
 
     def run(source, *, target=BY_NAME, takeover=True, **options):
@@ -69,11 +69,11 @@ def test_a_segment_follows_its_source(sync, walkme_sandbox, stored):
     before = walkme_sandbox.counts()["walkme.update"]
     assert sync(people(2, 27)).result["outcome"] == "unchanged"
     assert walkme_sandbox.counts()["walkme.update"] == before == 5
-    # The DAG file itself, which Airflow 3 keeps, is its author's.
+    # Except in the DAG file, which Airflow 3 stores.
     assert set(stored("user13")) <= {"dag_code.source_code"}
 
 
-def test_a_refused_plan_can_be_approved_and_tells_its_numbers(sync, walkme_sandbox):
+def test_a_refused_plan_is_pushed_as_an_xcom_and_can_be_approved(sync, walkme_sandbox):
     sync(people(0, 200))
     refused = sync(people(190, 200))
     assert (refused.state, refused.result) == ("failed", None)
@@ -86,7 +86,7 @@ def test_a_refused_plan_can_be_approved_and_tells_its_numbers(sync, walkme_sandb
     assert walkme_sandbox.members("Trial users") == set(people(190, 200))
 
 
-def test_the_command_in_a_refusal_approves_the_plan_of_a_ledger_path_of_the_task(sync, walkme_sandbox, capfd, caplog):
+def test_the_command_in_a_refusal_approves_the_plan(sync, walkme_sandbox, capfd, caplog):
     sync(people(0, 200))
     assert sync(people(190, 200)).state == "failed"
     logged = capfd.readouterr().out + caplog.text
@@ -96,7 +96,7 @@ def test_the_command_in_a_refusal_approves_the_plan_of_a_ledger_path_of_the_task
     assert sync(people(0, 200), takeover=True).result["counts"]["remove"] == 190
 
 
-def test_a_preview_sends_nothing_and_says_what_would_be_refused(sync, walkme_sandbox):
+def test_a_preview_sends_nothing_and_lists_the_limits_that_it_exceeds(sync, walkme_sandbox):
     sync(people(0, 200))
     before = walkme_sandbox.counts()["walkme.update"]
     planned = sync([], plan_only="{{ 'true' }}")
@@ -105,13 +105,13 @@ def test_a_preview_sends_nothing_and_says_what_would_be_refused(sync, walkme_san
     assert walkme_sandbox.counts()["walkme.update"] == before
 
 
-def test_a_source_with_a_bad_row_is_sent_and_fails_when_told_to(sync, walkme_sandbox):
+def test_a_source_with_invalid_rows_is_sent_and_fails_the_task_above_max_invalid(sync, walkme_sandbox):
     assert sync(["ada", "", None]).result["invalid"] == {"blank": 2}
     assert sync(["ada", "grace", ""], max_invalid=0).state == "failed"
     assert walkme_sandbox.members("Trial users") == {"ada", "grace"}
 
 
-def test_whom_the_vendor_refuses_is_found_and_fails_the_task_after_the_others(sync, walkme_sandbox):
+def test_a_rejected_user_fails_the_task_above_max_refused_after_the_others_were_sent(sync, walkme_sandbox):
     walkme_sandbox.settings(refused_user_ids=["user3"])
     assert sync(people(0, 8)).state == "failed"
     assert walkme_sandbox.members("Trial users") == set(people(0, 8)) - {"user3"}
@@ -120,7 +120,7 @@ def test_whom_the_vendor_refuses_is_found_and_fails_the_task_after_the_others(sy
 
 
 @pytest.mark.parametrize("create", [False, True])
-def test_a_segment_that_was_there_needs_a_word_on_its_members(sync, walkme_sandbox, hook, create):
+def test_a_segment_that_existed_with_members_needs_first_sync(sync, walkme_sandbox, hook, create):
     hook.create_segment("Trial users", ["by hand"])
     there = f'WalkMeSegment("Trial users", create={create})'
     assert sync(people(0, 2), target=there).state == "failed"
@@ -129,7 +129,7 @@ def test_a_segment_that_was_there_needs_a_word_on_its_members(sync, walkme_sandb
     assert walkme_sandbox.members("Trial users") == {"by hand", *people(0, 2)}
 
 
-def test_or_is_taken_over_whole(sync, walkme_sandbox, hook):
+def test_a_segment_that_existed_is_taken_over_with_first_sync_replace(sync, walkme_sandbox, hook):
     hook.create_segment("Trial users", ["by hand"])
     target = repr({"vendor": "walkme", "name": "Trial users"})
     assert sync(people(0, 2), target=target, first_sync="replace").state == "success"
@@ -138,7 +138,7 @@ def test_or_is_taken_over_whole(sync, walkme_sandbox, hook):
     assert walkme_sandbox.members("Trial users") == set(people(0, 3))
 
 
-def test_of_several_digests_the_one_of_this_segment_counts(sync, walkme_sandbox):
+def test_of_several_approved_digests_the_one_of_this_segment_applies(sync, walkme_sandbox):
     sync(people(0, 200))
     digest = sync(people(190, 200)).plan["digest"]
     foreign = [f"sha256:{number:064}" for number in range(2)]
@@ -149,7 +149,7 @@ def test_of_several_digests_the_one_of_this_segment_counts(sync, walkme_sandbox)
     assert walkme_sandbox.members("Trial users") == set(people(190, 200))
 
 
-def test_a_bad_argument_is_refused_before_the_first_call(sync, walkme_sandbox):
+def test_invalid_arguments_of_a_sync_are_refused_before_the_first_request(sync, walkme_sandbox):
     assert sync(["ada"], mode="perhaps", max_removals="many", approve="yes").state == "failed"
     assert walkme_sandbox.counts() == {}
 
@@ -167,18 +167,18 @@ def test_a_target_may_be_a_dict_or_an_address(given):
 
 
 @pytest.mark.parametrize("given", ["salesforce:///x", {"vendor": "walkme", "colour": "red"}, {}, None, 7, "", "walkme"])
-def test_what_is_no_target_is_said(given):
+def test_a_target_of_another_form_is_refused(given):
     with pytest.raises(InvalidInput, match="target of a sync"):
         target_of(given).open().key()
 
 
-def test_a_target_shows_names_only_and_the_same_in_every_process():
+def test_the_text_of_a_target_shows_only_its_names():
     shown = str(WalkMeSegment("Trial users", create=True))
     assert shown == "WalkMeSegment(name='Trial users', walkme_conn_id='walkme_default', create=True)"
     assert json.dumps(shown)
 
 
-def test_a_ledger_that_is_lost_is_no_first_sync(walkme_sandbox, connect, dag_file, tmp_path):
+def test_a_lost_ledger_is_not_taken_for_a_first_sync(walkme_sandbox, connect, dag_file, tmp_path):
     connect()
     ledger = tmp_path / "ledger"
     dag = dag_file(TASK.format(source=["ada", "grace"], target=BY_NAME, ledger=ledger, options=""))
@@ -192,14 +192,14 @@ def test_a_ledger_that_is_lost_is_no_first_sync(walkme_sandbox, connect, dag_fil
     assert walkme_sandbox.counts()["walkme.update"] == before
 
 
-def test_a_segment_that_is_yet_to_be_made_is_not_made_by_a_preview(sync, walkme_sandbox, tmp_path):
+def test_a_preview_does_not_create_the_segment(sync, walkme_sandbox, tmp_path):
     planned = sync(people(0, 3), plan_only=True).result
     assert (planned["outcome"], planned["counts"]["add"], planned["segment"]) == ("planned", 3, "")
     assert walkme_sandbox.segments() == []
     assert not (tmp_path / "ledger").exists()
 
 
-def test_nor_by_a_plan_that_is_refused(sync, walkme_sandbox):
+def test_a_refused_plan_does_not_create_the_segment(sync, walkme_sandbox):
     refused = sync(people(0, 3), max_members=2)
     assert (refused.state, refused.plan["counts"]["add"]) == ("failed", 3)
     assert walkme_sandbox.segments() == []
@@ -207,7 +207,7 @@ def test_nor_by_a_plan_that_is_refused(sync, walkme_sandbox):
     assert walkme_sandbox.members("Trial users") == set(people(0, 3))
 
 
-def test_text_for_a_source_is_refused_with_the_name_of_its_segment(sync, walkme_sandbox, capfd, caplog):
+def test_text_in_place_of_a_source_is_refused_with_the_name_of_the_segment(sync, walkme_sandbox, capfd, caplog):
     assert sync("ada").state == "failed"
     assert re.search("list of user IDs for .*Trial users.* was refused", capfd.readouterr().out + caplog.text)
     assert walkme_sandbox.counts() == {}

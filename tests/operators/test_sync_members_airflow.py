@@ -1,4 +1,4 @@
-"""The sync among Airflow's own means: as a decorator, waiting by deferral, and as a preview for a whole deployment."""
+"""The sync with Airflow's features: as a decorator, deferred, and as a preview for a whole deployment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = "from airflow_segments_provider.targets.walkme import WalkMeSegment\n"
 
 @pytest.fixture
 def run(walkme_sandbox, connect, dag_file, tmp_path):
-    """Run a DAG with these tasks; the state of the task named ``sync``, and its result."""
+    """Run a DAG with these tasks; return the state of the task ``sync``, and its result."""
     connect(users_per_request=10)
 
     def run_dag(tasks):
@@ -35,7 +35,7 @@ def run(walkme_sandbox, connect, dag_file, tmp_path):
 
 
 class TestDecorator:
-    def test_a_function_yields_ids_by_its_arguments(self, run, walkme_sandbox):
+    def test_a_decorated_function_yields_ids_and_takes_arguments(self, run, walkme_sandbox):
         state, result = run("""
 @task
 def count():
@@ -52,7 +52,7 @@ sync(count(), prefix="{{ 'user' }}")
         assert (state, result["counts"]["add"]) == ("success", 12)
         assert walkme_sandbox.members("Trial users") == {f"user{number}" for number in range(12)}
 
-    def test_or_returns_a_list_and_takes_the_operators_arguments(self, run, stored):
+    def test_a_decorated_function_returns_ids_and_takes_parameters_of_the_operator(self, run, stored):
         state, result = run("""
 @task.sync_members(TARGET, plan_only="{{ 'true' }}")
 def sync():
@@ -64,16 +64,18 @@ sync()
         assert stored("ada-7") == []
 
     @pytest.mark.parametrize("body", ["return None", "return 'ada'", "return 7"])
-    def test_what_is_no_list_is_refused_before_the_first_call(self, run, walkme_sandbox, body):
+    def test_a_decorated_function_that_returns_no_list_is_refused_before_the_first_request(
+        self, run, walkme_sandbox, body
+    ):
         state, _ = run(f"@task.sync_members(TARGET)\ndef sync():\n    {body}\nsync()\n")
         assert state == "failed"
         assert walkme_sandbox.counts() == {}
 
-    def test_a_source_beside_the_function_is_an_error_of_the_dag(self, run):
+    def test_a_source_beside_a_decorated_function_is_an_error_when_the_dag_is_parsed(self, run):
         with pytest.raises(TypeError, match="takes no `source`"):
             run("@task.sync_members(TARGET, source=[])\ndef sync():\n    return []\nsync()\n")
 
-    def test_it_maps(self, walkme_sandbox, connect, dag_file, tmp_path):
+    def test_a_decorated_function_can_be_mapped(self, walkme_sandbox, connect, dag_file, tmp_path):
         connect()
         dag_file(f"""
 @task.sync_members(
@@ -89,14 +91,14 @@ sync.expand(prefix=["a", "b"])
         assert walkme_sandbox.members("1 users") == {"b1", "b2"}
 
 
-def test_a_deployment_can_be_turned_into_previews(run, walkme_sandbox, monkeypatch):
+def test_the_plan_only_setting_of_a_deployment_makes_every_sync_a_preview(run, walkme_sandbox, monkeypatch):
     monkeypatch.setenv("AIRFLOW__SEGMENTS__PLAN_ONLY", "True")
     state, result = run("@task.sync_members(TARGET)\ndef sync():\n    return ['ada']\nsync()\n")
     assert (state, result["outcome"]) == ("success", "planned")
     assert walkme_sandbox.counts().get("walkme.update", 0) == 0
 
 
-def test_a_deployment_says_for_how_long_a_ledger_keeps_what_it_no_longer_needs(
+def test_the_keep_days_setting_of_a_deployment_limits_the_files_of_a_ledger(
     context, monkeypatch, tmp_path, connect, walkme_sandbox
 ):
     connect()
@@ -127,7 +129,7 @@ def operator(tmp_path, source=("ada",), **options):
 class TestAnotherRunHoldsTheLedger:
     @pytest.fixture
     def other(self, connect, tmp_path):
-        """The ledger as a run of another interval left it when it died."""
+        """The ledger as left by a run of another interval that died."""
         connect()
         target = WalkMeSegment("Trial users", create=True).open()
         target.make()
@@ -140,7 +142,7 @@ class TestAnotherRunHoldsTheLedger:
             ledger.begin(members, [], accepted="limits", replacement=None, replacing=False)
             yield ledger, members
 
-    def test_it_is_waited_for_without_a_worker(self, other, context, tmp_path, walkme_sandbox):
+    def test_a_deferrable_sync_waits_in_the_triggerer_for_the_ledger(self, other, context, tmp_path, walkme_sandbox):
         with pytest.raises(TaskDeferred) as deferred:
             operator(tmp_path, deferrable=True).execute(context)
         path, arguments = deferred.value.trigger.serialize()
@@ -156,6 +158,6 @@ class TestAnotherRunHoldsTheLedger:
         assert again(context, arguments["moment"])["counts"]["applied"] == 1
         assert walkme_sandbox.members("Trial users") == {"ada"}
 
-    def test_or_the_task_fails_and_a_later_try_finds_it_free(self, other, context, tmp_path):
+    def test_a_sync_that_is_not_deferrable_fails_while_another_run_holds_the_ledger(self, other, context, tmp_path):
         with pytest.raises(LedgerBusy, match="Any other run can take over from"):
             operator(tmp_path).execute(context)

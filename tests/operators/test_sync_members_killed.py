@@ -1,4 +1,4 @@
-"""A sync that Airflow ends: at any moment, no further request is begun."""
+"""A sync that Airflow ends at any moment sends no further request."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sent(sandbox):
     return counts.get("walkme.create", 0) + counts.get("walkme.update", 0)
 
 
-def test_before_it_is_executed(context, arguments, walkme_sandbox):
+def test_a_sync_that_is_killed_before_its_execution_sends_no_request(context, arguments, walkme_sandbox):
     sync = SyncMembersOperator(source=PEOPLE, **arguments)
     sync.on_kill()
     with pytest.raises(Stopped):
@@ -44,7 +44,7 @@ def test_before_it_is_executed(context, arguments, walkme_sandbox):
     assert walkme_sandbox.counts() == {}
 
 
-def test_while_its_source_is_read(context, arguments, walkme_sandbox):
+def test_a_sync_that_is_killed_while_its_source_is_read_sends_no_change(context, arguments, walkme_sandbox):
     def source():
         yield from PEOPLE[:50]
         sync.on_kill()
@@ -57,7 +57,7 @@ def test_while_its_source_is_read(context, arguments, walkme_sandbox):
 
 
 @pytest.mark.parametrize("at", ["return", "yield"])
-def test_while_its_function_runs(context, arguments, walkme_sandbox, at):
+def test_a_sync_that_is_killed_while_its_function_runs_sends_no_change(context, arguments, walkme_sandbox, at):
     def people():
         sync.on_kill()
         return PEOPLE
@@ -72,7 +72,7 @@ def test_while_its_function_runs(context, arguments, walkme_sandbox, at):
     assert sent(walkme_sandbox) == 0
 
 
-def test_while_it_sends(context, arguments, walkme_sandbox):
+def test_a_sync_that_is_killed_while_it_sends_ends_after_the_request_under_way(context, arguments, walkme_sandbox):
     sync = SyncMembersOperator(source=PEOPLE, **arguments)
 
     def kill():
@@ -93,15 +93,15 @@ def test_while_it_sends(context, arguments, walkme_sandbox):
     context["ti"].try_number = 2
     assert SyncMembersOperator(source=PEOPLE, **arguments).execute(context)["outcome"] == "changed"
     assert walkme_sandbox.members("Trial users") == set(PEOPLE)
-    # What was acknowledged is not sent again; at most the request under way is.
+    # Acknowledged requests are not repeated; at most the request under way is sent again.
     assert walkme_sandbox.counts()["walkme.update"] - requests <= 10 - requests + 1
 
 
-def test_an_operator_that_was_ended_can_be_executed_again(context, arguments, walkme_sandbox):
+def test_a_killed_operator_can_be_executed_again(context, arguments, walkme_sandbox):
     sync = SyncMembersOperator(source=PEOPLE, **arguments)
     sync.on_kill()
     with pytest.raises(Stopped):
         sync.execute(context)
     assert sync.execute(context)["outcome"] == "changed"
-    sync.on_kill()  # too late
+    sync.on_kill()  # Too late.
     assert sync.execute(context)["outcome"] == "unchanged"

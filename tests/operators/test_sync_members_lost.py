@@ -1,4 +1,4 @@
-"""A ledger that is lost, or restored from an older copy, is detected; a run that changes nobody emits no event."""
+"""A ledger that is lost or restored from an older copy is detected; a run without changes emits no event."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LATER = pytest.mark.skipif(AIRFLOW_2, reason="all runs of Airflow 2 have a logic
         pytest.param("", (), True, id="dry run"),
     ],
 )
-def test_of_a_task(runs, options, undated, dry):
+def test_a_lost_or_restored_ledger_of_a_task_is_detected(runs, options, undated, dry):
     sync = runs(OPERATOR.replace("OPTIONS", options))
 
     def run(people, day, **conf):
@@ -59,7 +59,7 @@ sync()
 
 
 @pytest.mark.parametrize("lose", [True, False])
-def test_of_a_task_whose_first_try_failed_after_it_had_begun(runs, walkme_sandbox, lose):
+def test_a_lost_ledger_of_a_task_whose_first_try_failed_is_detected(runs, walkme_sandbox, lose):
     sync = runs(TRIED_TWICE)
     walkme_sandbox.fault("walkme.update", "status", status=503, times=3)
     ran = sync.run(["a", "b"], day=0, lose=lose)
@@ -76,7 +76,7 @@ SyncMembersOperator.partial(source=PEOPLE, **ARGUMENTS).expand(target=targets())
 """
 
 
-def test_of_mapped_tasks_whose_indexes_shift(runs, walkme_sandbox):
+def test_a_lost_ledger_of_mapped_tasks_whose_indexes_shift_is_detected(runs, walkme_sandbox):
     sync = runs(MAPPED)
 
     def run(names, day):
@@ -103,7 +103,7 @@ SyncMembersOperator(
 
 
 @pytest.mark.parametrize("options", ["", "do_xcom_push=False,"])
-def test_a_change_by_a_run_that_failed_is_reported_by_the_next_and_once(runs, walkme_sandbox, options):
+def test_a_change_by_a_run_that_failed_is_reported_once_by_a_later_run(runs, walkme_sandbox, options):
     walkme_sandbox.settings(refused_user_ids=["bad"])
     sync = runs(FAILING.replace("OPTIONS", options))
     assert sync.run(["a", "bad"], day=0).state == "failed"
@@ -114,7 +114,7 @@ def test_a_change_by_a_run_that_failed_is_reported_by_the_next_and_once(runs, wa
 
 
 @pytest.mark.parametrize("undated", [(), pytest.param((0, 1, 2), marks=LATER)])
-def test_a_first_run_without_users_emits_nothing(runs, undated):
+def test_a_first_run_without_users_emits_no_event(runs, undated):
     sync = runs(OPERATOR.replace("OPTIONS", "allow_empty=True"))
     for day in (0, 1):
         assert sync.run([], day=day, dated=day not in undated).state == "success"

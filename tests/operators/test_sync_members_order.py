@@ -1,4 +1,4 @@
-"""Runs in another order than that of their data: older data is not sent onto newer."""
+"""Runs in another order than that of their data: older data does not replace newer data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sync(runs):
 
 
 @pytest.mark.parametrize("dated", KINDS)
-def test_an_older_run_is_skipped_and_blocks_no_other(sync, dated):
+def test_a_run_with_older_data_is_skipped_and_does_not_block_later_runs(sync, dated):
     assert sync.run(["a", "b"], day=1).state == "success"
     assert sync.run(["b", "c"], day=7, dated=dated).state == "success"
 
@@ -44,7 +44,7 @@ def test_an_older_run_is_skipped_and_blocks_no_other(sync, dated):
     assert sync.members == {"b", "c", "d"}
 
 
-def test_unless_it_is_told_to_fail_or_to_apply_the_older_data(sync):
+def test_a_run_with_older_data_fails_or_applies_it_if_on_older_says_so(sync):
     sync.run(["b", "c"], day=7)
     failed = sync.run(["a", "b"], day=1, on_older="fail")
     assert (failed.state, SUPERSEDED in failed.printed) == ("failed", True)
@@ -53,29 +53,29 @@ def test_unless_it_is_told_to_fail_or_to_apply_the_older_data(sync):
     assert sync.members == {"a", "b"}
 
 
-def test_the_newest_run_can_be_repeated(sync):
+def test_a_repeated_run_with_the_newest_data_changes_nothing(sync):
     for _ in range(2):
         assert sync.run(["b", "c"], day=7).state == "success"
     assert (sync.events, sync.sent) == (1, 1)
 
 
-def test_a_run_with_a_date_in_the_future_blocks_no_later_one(sync):
+def test_a_run_with_a_date_in_the_future_does_not_block_a_later_one(sync):
     assert sync.run(["a"], day=datetime(2036, 1, 1, tzinfo=UTC)).state == "success"
     assert sync.run(["a", "b"], day=datetime.now(UTC)).state == "success"
     assert sync.members == {"a", "b"}
 
 
-def test_a_plan_that_was_approved_in_a_manual_run_lets_the_refused_run_be_repeated(sync):
+def test_a_refused_run_can_be_repeated_after_a_manual_run_applied_its_approved_plan(sync):
     everybody, few = [f"user{number}" for number in range(200)], ["user1", "user2"]
     assert sync.run(everybody, day=1).state == "success"
     refused = sync.run(few, day=2)
     assert refused.state == "failed"
     (digest,) = set(re.findall(r"^\W*(sha256:[0-9a-f]{64})$", refused.printed, re.MULTILINE))
 
-    # What the source returns then does not matter: exactly the plan is applied that was looked at.
+    # Whatever the source returns then, exactly the approved plan is applied.
     approved = sync.run(everybody, day=2.5, approve=digest)
     assert (approved.state, approved.result["outcome"]) == ("success", "changed"), approved.printed[-3000:]
-    # Airflow records from 3.1 on who triggered a run.
+    # Airflow records who triggered a run since 3.1.
     assert re.search("Approved by ([a-z_]+, who triggered the run, by )?`approve`[.]", approved.printed)
     assert sync.members == set(few)
     repeated = sync.run(few, day=2)
@@ -83,7 +83,7 @@ def test_a_plan_that_was_approved_in_a_manual_run_lets_the_refused_run_be_repeat
     assert (sync.members, sync.events) == (set(few), 2)
 
 
-def test_a_manual_run_can_ask_for_a_replacement(sync, hook):
+def test_a_manual_run_can_request_a_replacement(sync, hook):
     sync.run(["a", "b"], day=1)
     hook.update_segment(action="add", name="Trial users", user_ids=["by hand"])
     assert sync.run(["a", "b"], day=2).result["outcome"] == "unchanged"

@@ -44,7 +44,7 @@ with DAG(
 
 @pytest.fixture
 def start():
-    """The logical date of the first of three scheduled runs; the next one is hours away."""
+    """Return the logical date of the first of three scheduled runs; the next one is hours away."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     return now - timedelta(days=3, hours=12)
 
@@ -63,10 +63,10 @@ def scheduler(request, start, walkme_sandbox, migrated_db, tmp_path):
         yield made
 
 
-def test_older_data_is_never_sent_onto_newer(scheduler, start, walkme_sandbox):
+def test_runs_of_a_scheduler_never_send_older_data_after_newer(scheduler, start, walkme_sandbox):
     days = [start + timedelta(days=number) for number in range(4)]
     newest = days[-1].strftime("%Y-%m-%d %H:%M")
-    # Airflow 3 makes no intervals of a timedelta: a run's logical date is when it starts.
+    # Airflow 3 makes no intervals of a timedelta: a run's logical date is the time when it starts.
     dates = days[:3] if AIRFLOW_2 else days
 
     def members():
@@ -80,7 +80,7 @@ def test_older_data_is_never_sent_onto_newer(scheduler, start, walkme_sandbox):
     assert members() == {"everybody", newest}
     sent = walkme_sandbox.counts()["walkme.update"]
 
-    # A run with older data is skipped, whether it is cleared or triggered, and blocks no other.
+    # A run with older data is skipped, whether it is cleared or triggered, and does not block others.
     scheduler.clear("daily", dates[0])
     assert states(lambda runs: runs[0][1] == "skipped")[1:] == ["success"] * (len(dates) - 1)
     scheduler.trigger("daily", days[1] + timedelta(hours=6))

@@ -1,4 +1,4 @@
-"""What Airflow stores and logs of the user IDs that a sync is given: nothing but their number."""
+"""Airflow stores and logs only the number of the user IDs of a sync, never the IDs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.assets.conftest import AIRFLOW_2, Airflow
 
 PARAMS = 'params={"b": "b"}'
-# Made of parts, because Airflow stores the DAG file itself.
+# Composed of parts, because Airflow stores the DAG file itself.
 PERSON = "grace.hopper.4711"
 HEAD = """
 from airflow_segments_provider.operators.sync import SyncMembersOperator
@@ -66,12 +66,12 @@ TARGETS = [{{"vendor": "walkme", "name": "Trial users", "create": True}}]
 
 @pytest.fixture
 def synced(connect, dag_file, airflow_db, tmp_path, capfd):
-    """Have Airflow store and run a DAG; return all that was printed or logged."""
+    """Return a function that lets Airflow store and run a DAG, and returns all that was printed or logged."""
     connect()
 
     def run(tasks, expected="success"):
         dag = dag_file(HEAD.format(ledger=str(tmp_path / "ledger")) + tasks, PARAMS)
-        if AIRFLOW_2:  # newer versions store a DAG when it is tested
+        if AIRFLOW_2:  # Newer versions store a DAG when it is tested.
             Airflow(airflow_db).parse()
         dag_run = dag.test()
         printed = "".join(capfd.readouterr())
@@ -130,9 +130,9 @@ LITERAL = [
 
 
 @pytest.mark.parametrize("tasks", UPSTREAM)
-def test_a_result_of_another_task_is_stored_only_as_that_tasks_result(synced, stored, walkme_sandbox, tasks):
+def test_a_result_of_another_task_is_stored_only_as_the_result_of_that_task(synced, stored, walkme_sandbox, tasks):
     printed = synced(tasks)
-    # A user ID is data, also where it looks like a template.
+    # A user ID is data, even if it looks like a template.
     assert walkme_sandbox.members("Trial users") == {PERSON, "b", *(["{{ 7 * 7 }}"] if ODD.search(tasks) else [])}
     assert stored(PERSON) == ["xcom.value"]
     assert PERSON not in printed
@@ -145,7 +145,7 @@ def test_the_text_of_a_list_that_another_task_returned_is_refused(synced, walkme
 
 
 @pytest.mark.parametrize("tasks", LITERAL)
-def test_a_list_of_the_dag_file_is_stored_as_its_number(synced, stored, walkme_sandbox, tasks):
+def test_a_list_in_the_dag_file_is_stored_as_its_length(synced, stored, walkme_sandbox, tasks):
     printed = synced(tasks)
     assert walkme_sandbox.members("Trial users") == {PERSON, "b"}
     assert stored(PERSON) == []
@@ -167,6 +167,6 @@ def test_a_template_that_fails_is_logged_without_the_other_arguments(synced, sto
     assert PERSON not in printed
 
 
-def test_arguments_show_as_their_sizes_and_types(synced, stored):
+def test_arguments_of_a_decorated_function_are_shown_as_their_sizes(synced, stored):
     synced("sync([PERSON], more=('b', 'c'))")
     assert set(stored("1 value")) == set(stored("2 values")) >= {"rendered_task_instance_fields.rendered_fields"}

@@ -1,4 +1,4 @@
-"""What is rendered as a template: what the DAG's author wrote, once, and nothing that a task or a run was given."""
+"""Templates: what the DAG's author wrote is rendered once; values passed to a task or a run are never rendered."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def group(name):
 
 @pytest.fixture
 def looked(dag_file, tmp_path, monkeypatch, walkme_sandbox, connect, capfd):
-    """Run a DAG; return the rendered fields of each task, by its id and map index."""
+    """Run a DAG; return the rendered fields of each task by its task ID and map index."""
     connect()
     monkeypatch.setenv("AIRFLOW_CONN_SECRET_DB", f"sqlite://user:{PASSWORD}@host/db")
     monkeypatch.setenv("LOOKED", str(tmp_path / "looked"))
@@ -68,9 +68,9 @@ def looked(dag_file, tmp_path, monkeypatch, walkme_sandbox, connect, capfd):
 
 
 def expected(name, value):
-    """What the fields of a task hold that was given this in each of them."""
+    """Return the expected fields of a task that has this value in each of them."""
     found = dict.fromkeys(OPERATORS[name].template_fields, value)
-    # The user whom a field is about is held in a list.
+    # The field of a single user holds a list.
     return {
         field: [given] if field == "user_id" and not isinstance(given, list) else given
         for field, given in found.items()
@@ -125,8 +125,8 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize("task", [WRITTEN[0], *(pytest.param(task, marks=pytest.mark.slow) for task in WRITTEN[1:])])
-def test_every_field_of_every_operator_renders_what_the_author_wrote_and_only_once(looked, task):
-    """The parameter of the run looks like a template itself."""
+def test_every_field_of_every_operator_renders_the_template_of_the_author_once(looked, task):
+    """The param of the run looks like a template itself."""
     found = looked(
         f"WRITTEN = '{{{{ params.plan }}}}'\nfor name in OPERATORS:\n    {task}\n",
         "params={'plan': 'trial'}",
@@ -209,7 +209,7 @@ each.expand(found=texts())
 
 
 @pytest.mark.parametrize("way", OTHERS)
-def test_a_result_stays_as_it_is_beside_templates(looked, way):
+def test_a_result_of_another_task_is_unchanged_beside_templates(looked, way):
     if AIRFLOW_2 and way.startswith("results within"):
         pytest.skip(UNMAPPABLE)
     tasks, fields = OTHERS[way]
@@ -218,13 +218,13 @@ def test_a_result_stays_as_it_is_beside_templates(looked, way):
 
 
 def present(value):
-    """Without what is absent from a source or a target."""
+    """Return the fields of a source or a target without those that are None."""
     if isinstance(value, dict):
         return {key: part for key, part in value.items() if part is not None}
     return [present(part) for part in value] if isinstance(value, list) else value
 
 
-def test_the_next_run_in_the_same_process_renders_the_templates_anew(looked):
+def test_a_second_run_in_the_same_process_renders_the_templates_anew(looked):
     """A second run must find neither the first one's values nor templates in them."""
     tasks = """
 plain = {"target": WalkMeSegment("{{ params.plan }}"), "source": [SqlMembers("{{ params.plan }}", "db")]}
@@ -249,7 +249,9 @@ ARGUMENTS = [
 
 
 @pytest.mark.parametrize("call", ARGUMENTS)
-def test_an_argument_of_a_decorated_function_is_rendered_if_the_author_wrote_it(looked, call, tmp_path, walkme_sandbox):
+def test_an_argument_of_a_decorated_function_is_rendered_only_if_the_author_wrote_it(
+    looked, call, tmp_path, walkme_sandbox
+):
     if AIRFLOW_2 and "[{'users': one()" in call:
         pytest.skip(UNMAPPABLE)
     looked(
@@ -267,8 +269,8 @@ def sync(users, more):
     assert walkme_sandbox.members("Trial users") == {ATTACK, "trial"}
 
 
-def test_an_id_is_sent_as_it_is(looked, walkme_sandbox, tmp_path):
-    """Without a look at the fields: what the vendor gets."""
+def test_an_id_that_looks_like_a_template_is_sent_unchanged(looked, walkme_sandbox, tmp_path):
+    """Check the requests to the vendor, without looking at the fields."""
     looked(
         f"""
 SyncMembersOperator(task_id="look", pre_execute=look, target="x", source=[])

@@ -1,4 +1,4 @@
-"""Every operator that takes users refuses a write of which too few of them are left, before it begins."""
+"""Every operator that takes users refuses a write, before it begins, if too few of the users are usable."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ NAME = "Trial users"
 
 @dataclass(frozen=True)
 class Write:
-    """An operator, and what it does besides taking users.
+    """An operator, and its parameters besides the users.
 
-    :param by: how users are looked up; empty for WalkMe, which cannot.
+    :param by: The identity by which users are looked up; empty for WalkMe, which has no look-up.
     """
 
     vendor: str
@@ -82,14 +82,14 @@ LOOKED_UP = {name: write for name, write in WRITES.items() if write.by}
 
 @dataclass(frozen=True)
 class Vendor:
-    """A sandbox with 100 users, by what they are looked up by."""
+    """A sandbox with 100 users by identity."""
 
     sandbox: Any
     known: list[str]
     make: Callable[[], object]
 
     def writes(self) -> list[str]:
-        """Return the calls that may have changed anything."""
+        """Return the requests that may have changed anything."""
         calls = [call for call in self.sandbox.calls() if "token" not in call.endpoint]
         return [call.endpoint for call in calls if call.method != "GET"]
 
@@ -126,7 +126,7 @@ def vendor(request, write):
 
 
 def run(write: Write, users: list[str], **options: object) -> dict[str, Any]:
-    """Run the task, whose parameters are text as a template renders it."""
+    """Run the task with parameters as text, as a template renders them."""
     by = {"identify_by": write.by} if write.by else {}
     task: Any = write.operator(
         task_id="task", user_ids=users, on_invalid="skip", **by, **(write.given or {}), **options
@@ -136,7 +136,7 @@ def run(write: Write, users: list[str], **options: object) -> dict[str, Any]:
 
 
 def refused(vendor: Vendor, write: Write, users: list[str], **options: object) -> str:
-    """Return why it was refused, after a check that nothing was written."""
+    """Check that nothing was written, and return the reason of the refusal."""
     with pytest.raises(InvalidInput) as caught:
         run(write, users, **options)
     assert vendor.writes() == []
@@ -146,56 +146,56 @@ def refused(vendor: Vendor, write: Write, users: list[str], **options: object) -
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 class TestInvalid:
-    def test_none_is_valid_whatever_the_limit(self, vendor, write):
+    def test_a_write_without_valid_users_is_refused_whatever_the_limit(self, vendor, write):
         for options in ({}, {"max_invalid_fraction": "1"}):
             assert "3 of 3 user IDs are invalid: none is valid" in refused(vendor, write, ["", " ", "\x00"], **options)
 
-    def test_too_many_are_invalid(self, vendor, write):
+    def test_a_write_with_more_invalid_users_than_the_limit_is_refused(self, vendor, write):
         message = refused(vendor, write, [*vendor.known[:79], *[""] * 21])
         assert "21 of 100 user IDs are invalid: the limit is 20.0% (`max_invalid_fraction`)" in message
 
-    def test_the_limit_itself_and_a_higher_one(self, vendor, write):
+    def test_a_write_with_as_many_invalid_users_as_the_limit_is_sent(self, vendor, write):
         result = run(write, [*vendor.known[:80], *[""] * 20])
         assert result["users_rejected"] == {"blank": 20}
         result = run(write, [*vendor.known[:79], *[""] * 21], max_invalid_fraction="0.21")
         assert result["users_rejected"] == {"blank": 21}
 
-    def test_of_fewer_than_a_hundred_nearly_all(self, vendor, write):
+    def test_of_fewer_than_a_hundred_users_all_but_one_may_be_invalid(self, vendor, write):
         assert run(write, [vendor.known[0], *[""] * 98])["users_sent"] == 1
 
-    def test_a_limit_that_is_none(self, vendor, write):
+    def test_a_max_invalid_fraction_that_is_not_a_fraction_is_refused(self, vendor, write):
         for wrong in ("-0.1", "1.1", "half"):
             assert "`max_invalid_fraction`" in refused(vendor, write, vendor.known, max_invalid_fraction=wrong)
 
-    def test_they_are_templates(self, vendor, write):
+    def test_the_limits_of_invalid_and_unmatched_users_are_template_fields(self, vendor, write):
         limits = {"max_invalid_fraction"} | ({"max_unmatched_fraction"} if write.by else set())
         assert limits <= set(write.operator.template_fields)
 
 
 @pytest.mark.parametrize("write", LOOKED_UP.values(), ids=LOOKED_UP)
 class TestUnmatched:
-    def test_none_is_found_whatever_the_limit(self, vendor, write):
+    def test_a_write_without_matched_users_is_refused_whatever_the_limit(self, vendor, write):
         for options in ({}, {"max_unmatched_fraction": "1"}):
             message = refused(vendor, write, strangers(3), on_unmatched="skip", **options)
             assert "3 of 3 " in message
             assert "None was found, which `on_unmatched` cannot allow" in message
 
-    def test_too_many_are_not_found(self, vendor, write):
+    def test_a_write_with_more_unmatched_users_than_the_limit_is_refused(self, vendor, write):
         message = refused(vendor, write, [*vendor.known[:79], *strangers(21)], on_unmatched="skip")
         assert "21 of 100 " in message
         assert "the limit is 20.0% (`max_unmatched_fraction`)" in message
 
-    def test_the_limit_itself_and_a_higher_one(self, vendor, write):
+    def test_a_write_with_as_many_unmatched_users_as_the_limit_is_sent(self, vendor, write):
         result = run(write, [*vendor.known[:80], *strangers(20)], on_unmatched="skip")
         assert result["users_unmatched"] == {"no such user": 20}
         users = [*vendor.known[:79], *strangers(21)]
         result = run(write, users, on_unmatched="skip", max_unmatched_fraction="0.21")
         assert result["users_unmatched"] == {"no such user": 21}
 
-    def test_of_fewer_than_a_hundred_nearly_all(self, vendor, write):
+    def test_of_fewer_than_a_hundred_users_all_but_one_may_be_unmatched(self, vendor, write):
         assert run(write, [vendor.known[0], *strangers(98)], on_unmatched="skip")["users_sent"] == 1
 
-    def test_any_without_being_told_to_skip(self, vendor, write):
+    def test_a_write_with_an_unmatched_user_is_refused_unless_on_unmatched_is_skip(self, vendor, write):
         message = refused(vendor, write, [*vendor.known[:79], *strangers(1)])
         assert "1 of 80 " in message
         assert '`on_unmatched="skip"`' in message

@@ -1,4 +1,4 @@
-"""Users who are not found are listed beside the ledger: for the data engineer, not for the log or XCom."""
+"""Unmatched users are listed in a file beside the ledger, and neither in the log nor in XCom."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def ledger(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def logged(caplog, capsys):
-    """Return what was logged; Airflow 3 prints what operators log."""
+    """Return the log; Airflow 3 prints what operators log."""
     return lambda: caplog.text + "".join(capsys.readouterr())
 
 
 @pytest.fixture
 def docebo(docebo_sandbox):
-    """A Docebo in which two users have one address."""
+    """Return a Docebo in which two users have the same address."""
     for username in ("one", "two"):
         docebo_sandbox.add_user(username, email="shared@example.com")
     return docebo_sandbox
@@ -65,7 +65,7 @@ EXPECTED = [
 ]
 
 
-def test_the_error_says_where_they_are(docebo, ledger, logged):
+def test_the_error_names_the_file_of_unmatched_users(docebo, ledger, logged):
     with pytest.raises(InvalidInput) as caught:
         create()
     message = str(caught.value)
@@ -77,7 +77,7 @@ def test_the_error_says_where_they_are(docebo, ledger, logged):
     assert "@" not in message + logged()
 
 
-def test_the_result_and_the_log_say_it_too(docebo, ledger, logged):
+def test_the_result_and_the_log_name_the_private_file_of_unmatched_users(docebo, ledger, logged):
     result = create(on_unmatched="skip")
     assert result["users_unmatched"] == {"no such user": 2, "several users": 1}
     assert listed(result["unmatched_file"]) == EXPECTED
@@ -88,14 +88,14 @@ def test_the_result_and_the_log_say_it_too(docebo, ledger, logged):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
 
-def test_too_many_are_listed_as_well(docebo, ledger):
+def test_too_many_unmatched_users_are_listed_in_a_file(docebo, ledger):
     with pytest.raises(InvalidInput, match="None was found") as caught:
         create(STRANGERS, on_unmatched="skip")
     assert str(ledger) in str(caught.value)
     assert len(list(ledger.rglob("*.jsonl"))) == 1
 
 
-def test_each_try_has_a_file_of_its_own(docebo, ledger):
+def test_each_try_of_a_task_has_its_own_file_of_unmatched_users(docebo, ledger):
     long = "ü" * 250
     runs = [{}, {"try_number": 2}, {"map_index": 3}, {"run_id": "../a b"}, {"run_id": long}, {"run_id": f"{long[1:]}x"}]
     files = {create(on_unmatched="skip", run=run)["unmatched_file"] for run in runs}
@@ -105,7 +105,7 @@ def test_each_try_has_a_file_of_its_own(docebo, ledger):
         assert Path(path).resolve().is_relative_to(ledger / "unmatched" / str(TODAY))
 
 
-def test_without_a_ledger_path_there_is_no_file(docebo, logged, monkeypatch):
+def test_without_a_ledger_path_unmatched_users_are_not_listed(docebo, logged, monkeypatch):
     monkeypatch.delenv("AIRFLOW__SEGMENTS__LEDGER_PATH")
     assert create(on_unmatched="skip")["unmatched_file"] is None
     assert "No file lists them, because `[segments] ledger_path` is not set." in logged()
@@ -113,7 +113,7 @@ def test_without_a_ledger_path_there_is_no_file(docebo, logged, monkeypatch):
         create()
 
 
-def test_a_path_that_cannot_be_written_changes_nothing_else(docebo, ledger, logged):
+def test_a_ledger_path_that_cannot_be_written_only_leaves_out_the_file_of_unmatched_users(docebo, ledger, logged):
     ledger.write_text("a file")
     assert create(on_unmatched="skip")["unmatched_file"] is None
     assert f"could not be listed in a file below the ledger path {ledger} (LedgerUnavailable)" in logged()
@@ -121,12 +121,12 @@ def test_a_path_that_cannot_be_written_changes_nothing_else(docebo, ledger, logg
         create()
 
 
-def test_nothing_is_written_where_all_are_found(docebo, ledger):
+def test_no_file_is_written_if_all_users_are_found(docebo, ledger):
     assert create([KNOWN])["unmatched_file"] is None
     assert not ledger.exists()
 
 
-def test_they_expire_as_reports_do(docebo, ledger, monkeypatch):
+def test_files_of_unmatched_users_are_deleted_after_keep_days(docebo, ledger, monkeypatch):
     days = [str(TODAY - timedelta(days=days)) for days in (0, 1, 7, 8, 400)]
     for day in days:
         (ledger / "unmatched" / day / "dag").mkdir(parents=True)
@@ -138,8 +138,8 @@ def test_they_expire_as_reports_do(docebo, ledger, monkeypatch):
     assert create(on_unmatched="skip")["unmatched_file"] is not None
 
 
-def test_in_an_object_store(docebo, monkeypatch):
-    # Airflow knows no such scheme of its own; where `attach` is differs by its version.
+def test_unmatched_users_are_listed_in_an_object_store(docebo, monkeypatch):
+    # Airflow has no such scheme built in; the module of `attach` differs by version.
     sys.modules[ObjectStoragePath.__module__].attach("memory", fs=fsspec.filesystem("memory"))
     path = f"memory:///{uuid.uuid4().hex}"
     monkeypatch.setenv("AIRFLOW__SEGMENTS__LEDGER_PATH", path)
@@ -151,14 +151,14 @@ def test_in_an_object_store(docebo, monkeypatch):
     assert [json.loads(line) for line in content.splitlines()] == EXPECTED
 
 
-def test_the_folder_is_not_taken_for_a_ledger(docebo, ledger):
+def test_the_folder_of_unmatched_users_is_not_taken_for_a_ledger(docebo, ledger):
     from airflow_segments_provider.cli.ledger.ledgers import find
 
     create(on_unmatched="skip")
     assert find(str(ledger)) == []
 
 
-def test_of_alteryx(alteryx_sandbox, ledger):
+def test_unmatched_users_of_alteryx_are_listed_in_a_file(alteryx_sandbox, ledger):
     known = alteryx_sandbox.users()[1].email
     alteryx_sandbox.create_group("Analysts")
     task: Any = AlteryxServerAddUserGroupUsersOperator(
@@ -167,7 +167,7 @@ def test_of_alteryx(alteryx_sandbox, ledger):
     assert listed(task.execute(context())["unmatched_file"]) == EXPECTED[:2]
 
 
-def test_of_zendesk(zendesk_sandbox, ledger):
+def test_unmatched_users_of_zendesk_are_listed_in_a_file(zendesk_sandbox, ledger):
     zendesk_sandbox.create_user("Somebody", "x@example.com", external_id="known")
     task: Any = ZendeskUpdateUsersOperator(
         task_id="update",
@@ -179,7 +179,7 @@ def test_of_zendesk(zendesk_sandbox, ledger):
     assert listed(task.execute(context())["unmatched_file"]) == EXPECTED[:2]
 
 
-def test_in_a_task_nothing_of_them_is_stored_or_logged(docebo, ledger, dag_file, stored, capfd):
+def test_unmatched_users_of_a_task_are_neither_stored_by_airflow_nor_logged(docebo, ledger, dag_file, stored, capfd):
     dag = dag_file(
         """
 from airflow_segments_provider.operators.docebo import *

@@ -1,4 +1,4 @@
-"""What earlier tasks return, as an operator and a sync read it, in a real task."""
+"""Results of upstream tasks as an operator and a sync read them in a real task."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ REJECTED = {"sync nested", "sync wide_rows", "create wide_rows"}
 
 
 @pytest.mark.timeout(600)
-def test_rows_with_one_column_are_read_and_others_rejected(walkme_sandbox, connect, dag_file, tmp_path, monkeypatch):
+def test_results_of_rows_with_one_column_are_read_and_others_rejected(
+    walkme_sandbox, connect, dag_file, tmp_path, monkeypatch
+):
     connect()
     with sqlite3.connect(tmp_path / "users.db") as database:
         database.execute("CREATE TABLE users (user_id TEXT, plan TEXT)")

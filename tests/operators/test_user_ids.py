@@ -1,4 +1,4 @@
-"""Ids in an operator's attribute: concealed as data, left alone as templates."""
+"""User IDs in an operator's attribute: concealed as data, unchanged as templates."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Operator:
         (["x"] * 1234, "1,234 user ids"),
     ],
 )
-def test_data_shows_as_a_count(value, shown) -> None:
+def test_user_ids_are_shown_as_their_number(value, shown) -> None:
     given = Operator(value).user_ids
     assert str(given) == repr(given) == given.serialize() == shown
 
 
 @pytest.mark.parametrize("value", ["{{ ids }}", "{% for x in y %}x{% endfor %}"])
-def test_a_template_stays_until_it_is_rendered_and_is_data_from_then_on(value) -> None:
+def test_a_template_of_user_ids_is_shown_until_it_is_rendered(value) -> None:
     operator = Operator(value)
     assert operator.user_ids == value
     operator.user_ids = '["{{ looks like a template }}", "b"]'
@@ -46,7 +46,7 @@ def test_a_template_stays_until_it_is_rendered_and_is_data_from_then_on(value) -
 
 
 class Result:
-    """As Airflow has the result of another task."""
+    """The result of another task, as Airflow represents it."""
 
     def resolve(self, context):
         return ["a"]
@@ -56,7 +56,7 @@ class Result:
 
 
 @pytest.mark.parametrize("text", ['["eve"]', "['eve']", "eve", "[]"])
-def test_text_that_another_task_returned_is_no_list(text) -> None:
+def test_text_that_another_task_returned_is_not_read_as_a_list(text) -> None:
     operator = Operator(Result())
     operator.user_ids = text
     with pytest.raises(InvalidInput, match="the user IDs are one text"):
@@ -64,14 +64,14 @@ def test_text_that_another_task_returned_is_no_list(text) -> None:
     assert str(operator.user_ids) == "user ids"
 
 
-def test_of_several_results_text_is_one_id_and_the_text_of_a_template_may_be_a_list() -> None:
+def test_in_a_list_a_text_result_is_one_id_and_a_rendered_template_may_be_a_list() -> None:
     operator = Operator([Result(), "{{ ids }}", "{{ one }}", "kay", Result(), Result()])
     operator.user_ids = ['["eve"]', '["a", "b"]', "007", operator.user_ids[3], ["c"], 5]
     assert list(operator.user_ids.read_ids()) == ['["eve"]', "a", "b", "007", "kay", "c", 5]
     assert str(operator.user_ids) == "7 user ids"
 
 
-def test_an_upstream_result_stays_until_it_is_resolved() -> None:
+def test_a_result_of_another_task_is_kept_until_it_is_resolved() -> None:
     result = Result()
     operator = Operator(result)
     assert operator.user_ids is result
@@ -79,17 +79,17 @@ def test_an_upstream_result_stays_until_it_is_resolved() -> None:
     assert str(operator.user_ids) == "1 user id"
 
 
-def test_a_literal_beside_a_template_is_concealed() -> None:
+def test_an_id_beside_a_template_is_concealed() -> None:
     assert str(Operator(["{{ x }}", "alice", "bob"]).user_ids) == "['{{ x }}', 1 user id, 1 user id]"
 
 
 @pytest.mark.parametrize("value", [None, "alice", "5", {"a": 1}, 5, '{"a": 1}', ""])
-def test_what_is_no_list_is_refused_when_it_is_read(value) -> None:
+def test_user_ids_that_are_not_a_list_are_refused_when_they_are_read(value) -> None:
     with pytest.raises(InvalidInput, match=r"must be a list|text that is not a list") as caught:
         list(UserIds(value).read_ids())
     assert "alice" not in str(caught.value)
 
 
-def test_an_attribute_never_set_is_missing() -> None:
+def test_user_ids_that_were_never_set_are_a_missing_attribute() -> None:
     with pytest.raises(AttributeError, match="user_ids"):
         _ = Operator.__new__(Operator).user_ids

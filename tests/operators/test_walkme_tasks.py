@@ -1,4 +1,4 @@
-"""The operators as real tasks: rendered, run and stored by Airflow."""
+"""The WalkMe operators as real tasks: rendered, run and stored by Airflow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def states(dag_run) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def test_create_update_list_and_delete(connect, walkme_sandbox, dag_file):
+def test_walkme_operators_create_update_list_and_delete_a_segment(connect, walkme_sandbox, dag_file):
     connect(users_per_request=10)
     dag = dag_file(
         """
@@ -53,7 +53,9 @@ PERSON = "grace.hopper.4711"
     ],
     ids=["list", "tuple", "set", "json template", "text template", "list of templates", "mixed", "query"],
 )
-def test_people_never_show_in_the_database(connect, walkme_sandbox, dag_file, stored, user_ids, monkeypatch, tmp_path):
+def test_user_ids_are_never_stored_in_the_database(
+    connect, walkme_sandbox, dag_file, stored, user_ids, monkeypatch, tmp_path
+):
     connect()
     monkeypatch.setenv(
         "AIRFLOW_CONN_PEOPLE_DB", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "people.db")})
@@ -71,7 +73,7 @@ def test_people_never_show_in_the_database(connect, walkme_sandbox, dag_file, st
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_an_upstream_result_shows_as_a_count(connect, walkme_sandbox, dag_file, stored, native):
+def test_user_ids_of_another_task_are_stored_as_their_number(connect, walkme_sandbox, dag_file, stored, native):
     connect()
     dag = dag_file(
         f"""
@@ -93,7 +95,7 @@ def test_an_upstream_result_shows_as_a_count(connect, walkme_sandbox, dag_file, 
     assert set(states(dag.test()).values()) == {"success"}
     assert walkme_sandbox.members("One") == walkme_sandbox.members("Two") == {PERSON, "b"}
     assert walkme_sandbox.members("Three") == {PERSON, "b", "c"}
-    # The upstream task's own XCom is its author's choice; nothing of ours is added to it.
+    # The upstream task's own XCom is its author's choice; the package adds nothing to it.
     assert [
         place
         for place in stored(PERSON)
@@ -102,7 +104,7 @@ def test_an_upstream_result_shows_as_a_count(connect, walkme_sandbox, dag_file, 
     assert "rendered_task_instance_fields.rendered_fields" in stored("2 user ids")
 
 
-def test_mapping_over_segments(connect, walkme_sandbox, dag_file, stored):
+def test_a_walkme_operator_is_mapped_over_segments(connect, walkme_sandbox, dag_file, stored):
     connect()
     dag = dag_file(
         """
@@ -120,7 +122,7 @@ def test_mapping_over_segments(connect, walkme_sandbox, dag_file, stored):
     assert stored("1 user id")
 
 
-def test_the_result_is_small_json_and_the_log_says_how_to_use_the_segment(connect, dag_file, capfd, caplog):
+def test_the_result_of_a_create_is_small_json_and_the_log_says_how_to_use_the_segment(connect, dag_file, capfd, caplog):
     connect()
     dag = dag_file(
         """
@@ -150,7 +152,7 @@ def test_the_result_is_small_json_and_the_log_says_how_to_use_the_segment(connec
     assert "User Attributes > External-segment > Trial users > Is (or Is not) > true" in logged
 
 
-def test_bad_input_fails_the_task_at_once_with_every_problem(connect, walkme_sandbox, dag_file, capfd, caplog):
+def test_invalid_parameters_fail_the_task_at_once_with_every_problem(connect, walkme_sandbox, dag_file, capfd, caplog):
     connect()
     dag = dag_file(
         """
@@ -167,7 +169,7 @@ def test_bad_input_fails_the_task_at_once_with_every_problem(connect, walkme_san
     assert walkme_sandbox.counts() == {}
 
 
-def test_the_link_is_kept_where_the_ui_looks_for_it(connect, dag_file, stored):
+def test_the_link_of_a_walkme_task_is_stored_where_the_ui_reads_it(connect, dag_file, stored):
     connect(admin_url="https://admin.walkme.com/systems/#here")
     dag = dag_file("create = WalkMeCreateSegmentOperator(task_id='create', name='Trial users')")
     dag.test()
@@ -175,7 +177,7 @@ def test_the_link_is_kept_where_the_ui_looks_for_it(connect, dag_file, stored):
     assert "xcom.key" in stored("_link_WalkMeSystemLink")
 
 
-def test_a_task_that_fails_before_it_knows_its_system_has_no_link():
+def test_a_task_that_fails_before_it_knows_its_system_has_an_empty_link():
     from airflow_segments_provider.links import WalkMeSystemLink
     from airflow_segments_provider.operators.walkme import WalkMeListSegmentsOperator
 

@@ -1,4 +1,4 @@
-"""Arguments of Zendesk's operators: one person's id is concealed like many, and texts of templates are read."""
+"""Parameters of Zendesk's operators: a single user's ID is concealed like many, and rendered texts are parsed."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Operator:
 
 
 @pytest.mark.parametrize("value", [42, "42", [42], UserIds([42])])
-def test_one_id_shows_as_a_count(value):
+def test_a_single_user_id_is_shown_as_its_number(value):
     operator = Operator(user_id=value)
     assert str(operator.user_id) == operator.user_id.serialize() == "1 user id"
     assert the_user_id(operator.user_id) in (42, "42")
 
 
-def test_a_template_stays_until_it_is_rendered_and_is_concealed_from_then_on():
+def test_a_template_of_a_single_user_id_is_concealed_once_it_is_rendered():
     operator = Operator(user_id="{{ somebody }}")
     assert operator.user_id == ["{{ somebody }}"]
     operator.user_id = ["42"]
@@ -36,7 +36,7 @@ def test_a_template_stays_until_it_is_rendered_and_is_concealed_from_then_on():
     assert the_user_id(operator.user_id) == "42"
 
 
-def test_an_upstream_result_stays_until_it_is_resolved():
+def test_a_single_user_id_of_another_task_is_kept_until_it_is_resolved():
     class Result:
         def resolve(self, context):
             return 42
@@ -52,22 +52,22 @@ def test_an_upstream_result_stays_until_it_is_resolved():
 
 
 @pytest.mark.parametrize("rendered", [None, "", "None", [], [1, 2], "[1, 2]"])
-def test_what_is_not_one_id_is_refused(rendered):
+def test_a_value_that_is_not_one_user_id_is_refused(rendered):
     operator = Operator(user_id="{{ somebody }}")
     operator.user_id = rendered if isinstance(rendered, list) else [rendered]
     with pytest.raises(InvalidInput, match="`user_id` must be the id of one user"):
         the_user_id(operator.user_id)
 
 
-def test_no_user_is_set_only_where_the_dag_says_so():
+def test_a_user_id_that_the_dag_does_not_set_is_none():
     operator = Operator()
-    operator.user_id = operator.user_id  # as Airflow renders it
+    operator.user_id = operator.user_id  # As Airflow renders it.
     assert operator.user_id is None
     with pytest.raises(InvalidInput):
         the_user_id(operator.user_id)
 
 
-def test_a_result_without_users_is_not_an_absent_parameter():
+def test_user_ids_that_render_to_none_are_refused():
     operator = Operator(user_ids="{{ users }}")
     operator.user_ids = None
     with pytest.raises(InvalidInput, match="must be a list"):
@@ -75,7 +75,7 @@ def test_a_result_without_users_is_not_an_absent_parameter():
 
 
 @pytest.mark.parametrize("value", [["a", "b"], {"tags": ["a"]}, [], [1, 2]])
-def test_a_list_or_object_in_text(value):
+def test_a_list_or_object_in_text_is_parsed(value):
     for given in (value, json.dumps(value), str(value)):
         assert from_text(given) == value
     assert from_text(str(("a", "b"))) == ("a", "b")
@@ -84,5 +84,5 @@ def test_a_list_or_object_in_text(value):
 @pytest.mark.parametrize(
     "value", ["vip", "", "None", "5", "123e45", "'a'", "[", "{{ x }}", "[" * 100_000, None, 5, True]
 )
-def test_any_other_value_stays_as_it_is(value):
+def test_any_other_value_than_a_list_or_object_in_text_is_unchanged(value):
     assert from_text(value) is value

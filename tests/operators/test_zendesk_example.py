@@ -1,4 +1,4 @@
-"""The example DAG: it does what it says against the sandbox, again and again, and leaves nobody in the database."""
+"""The example DAG for Zendesk against the sandbox: run repeatedly, and without a user in Airflow's database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "example_dags" / "zendesk_user_s
 
 @pytest.fixture
 def example_dag(airflow_db) -> Iterator[Any]:
-    """The DAG of the example, from the DAGs folder: ``dag.test()`` needs it there."""
+    """Load the DAG of the example from the DAGs folder, where ``dag.test()`` needs it."""
     path = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / EXAMPLE.name
     path.parent.mkdir(exist_ok=True)
     shutil.copy(EXAMPLE, path)
@@ -33,9 +33,9 @@ def example_dag(airflow_db) -> Iterator[Any]:
 
 @pytest.fixture
 def plan(zendesk_sandbox, tmp_path, monkeypatch):
-    """The people of the database: six on trial, one of whom Zendesk does not know, and one without an id.
+    """Fill the database with six users on trial, one of whom Zendesk does not have, and one row without an ID.
 
-    Returns what sets somebody's plan.
+    Return a function that sets a user's plan.
     """
     database = tmp_path / "people.db"
     monkeypatch.setenv("AIRFLOW_CONN_PEOPLE_DB", f'{{"conn_type": "sqlite", "host": "{database}"}}')
@@ -53,7 +53,7 @@ def plan(zendesk_sandbox, tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def slept(zendesk_sandbox, monkeypatch):
-    """A sleep of the trigger moves the sandbox's clock, and is over at once."""
+    """Advance the sandbox's clock in place of the trigger's sleeps."""
     zendesk_sandbox.settings(job_queue_seconds=25)
     slept: list[float] = []
 
@@ -70,7 +70,9 @@ def run(dag: Any, **params: Any) -> dict[str, tuple[str, Any]]:
     return {ti.task_id: (str(ti.state), ti.xcom_pull(task_ids=ti.task_id)) for ti in dag_run.get_task_instances()}
 
 
-def test_runs_follow_the_people_and_the_last_one_cleans_up(zendesk_sandbox, example_dag, plan, slept, stored):
+def test_runs_of_the_zendesk_example_follow_the_source_and_the_last_one_deletes_all(
+    zendesk_sandbox, example_dag, plan, slept, stored
+):
     people, put = plan
     ids = {person: zendesk_sandbox.user(person).id for person in people}
     article = zendesk_sandbox.articles()[0].id
@@ -104,7 +106,9 @@ def test_runs_follow_the_people_and_the_last_one_cleans_up(zendesk_sandbox, exam
 
 
 @pytest.mark.parametrize("wrong", [{"article_id": 0}, {"article_id": 5, "tag": ""}])
-def test_a_wrong_param_is_refused_before_anything_is_sent(zendesk_sandbox, example_dag, plan, wrong):
+def test_an_invalid_param_of_the_zendesk_example_is_refused_before_any_request(
+    zendesk_sandbox, example_dag, plan, wrong
+):
     from airflow.providers.common.compat.sdk import ParamValidationError
 
     # Airflow 3.2 raises the latter.

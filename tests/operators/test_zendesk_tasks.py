@@ -1,4 +1,4 @@
-"""Zendesk's operators as real tasks, each one, and that nobody whom they are about is found anywhere."""
+"""Each of Zendesk's operators as a real task, and no user of theirs in Airflow's database or logs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import RETRY
 
-# The DAG file itself names nobody, so that whoever is found in the database was put there by a task.
+# The DAG file contains no user, so any user in the database was stored by a task.
 HEAD = """
 import json, os
 from airflow_segments_provider.operators.zendesk import *
@@ -24,7 +24,7 @@ MACROS = "user_defined_macros={'people': lambda: __import__('json').loads(__impo
 
 @pytest.fixture(autouse=True)
 def _connection(zendesk_sandbox, monkeypatch):
-    """A field that Zendesk drops is an error."""
+    """Set the connection; a field that Zendesk ignores is an error."""
     connection = zendesk_sandbox.connection_json(retry=RETRY, warnings_are_errors=True)
     monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT", connection)
 
@@ -38,7 +38,7 @@ def people(zendesk_sandbox, monkeypatch):
 
 @pytest.fixture
 def hidden(people, stored, capfd, caplog):
-    """What Airflow shows of people: in the database, and in what was logged."""
+    """Return a function that finds users in Airflow's database and in the log."""
 
     def found() -> list[str]:
         logged = capfd.readouterr().out + caplog.text
@@ -52,14 +52,16 @@ def hidden(people, stored, capfd, caplog):
 
 
 def run(dag: Any) -> dict[str, Any]:
-    """The results of the tasks, all of which succeed."""
+    """Run tasks that all succeed, and return their results."""
     tasks = dag.test().get_task_instances()
     states = {ti.task_id: str(ti.state) for ti in tasks}
     assert set(states.values()) == {"success"}, states
     return {ti.task_id: ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index) for ti in tasks}
 
 
-def test_the_people_of_a_segment(zendesk_sandbox, dag_file, people, hidden, stored):
+def test_zendesk_operators_create_change_list_and_delete_a_segment_and_store_no_user(
+    zendesk_sandbox, dag_file, people, hidden, stored
+):
     dag = dag_file(
         HEAD
         + """
@@ -95,11 +97,11 @@ add >> remove >> update >> get >> every >> custom >> applicable >> of_user >> de
         "zendesk.update_segment": 3,
         "zendesk.get_segment": 5,
         "zendesk.show_users": 1,
-        # Whether there is one of that name; both names of the update; every, custom; the last deletion.
+        # The look-up of the name before the create; both names of the update; every, custom; the last deletion.
         "zendesk.list_segments": 5,
         "zendesk.list_applicable_segments": 1,
         "zendesk.list_user_segments": 1,
-        # Whether the list of the user's segments is whole.
+        # Checks that the list of the user's segments is complete.
         "zendesk.get_me": 1,
         "zendesk.delete_segment": 1,
     }
@@ -125,7 +127,7 @@ add >> remove >> update >> get >> every >> custom >> applicable >> of_user >> de
     assert stored("6 user ids")
 
 
-def test_an_agent_is_told_that_a_list_may_not_be_whole(zendesk_sandbox, dag_file, people, hidden):
+def test_the_result_of_an_agents_list_says_that_it_may_be_incomplete(zendesk_sandbox, dag_file, people, hidden):
     zendesk_sandbox.settings(client_user="bruno.lindqvist@example.com")
     zendesk_sandbox.create_segment("Trial users", tags=["trial"], added_user_ids=[people[0]])
     dag = dag_file(
@@ -139,7 +141,7 @@ of_user = ZendeskListUserSegmentsOperator(task_id="of_user", user_id="{{ people(
     assert hidden() == []
 
 
-def test_what_a_segment_is_applied_to(zendesk_sandbox, dag_file):
+def test_a_segment_is_applied_to_articles_and_topics_and_removed_from_them(zendesk_sandbox, dag_file):
     number = zendesk_sandbox.create_segment("Trial users")
     article, topic = zendesk_sandbox.articles()[0].id, zendesk_sandbox.topics()[0].id
     zendesk_sandbox.restrict_section("Announcements", [number])
@@ -196,7 +198,7 @@ ZendeskListUserSegmentsOperator.partial(task_id="segments", user_id=None).expand
     assert hidden() == []
 
 
-def test_users(zendesk_sandbox, dag_file, people, hidden, stored):
+def test_zendesk_operators_tag_and_update_users_and_store_no_user(zendesk_sandbox, dag_file, people, hidden, stored):
     zendesk_sandbox.settings(job_queue_seconds=0, job_seconds_per_row=0)
     dag = dag_file(
         HEAD
@@ -251,7 +253,7 @@ tag >> untag >> tags >> only >> update >> wait
     assert stored("7 user ids")
 
 
-def test_however_many_users_leave_no_long_list(zendesk_sandbox, dag_file, monkeypatch):
+def test_an_update_of_very_many_users_returns_a_short_list_of_jobs(zendesk_sandbox, dag_file, monkeypatch):
     zendesk_sandbox.settings(job_queue_seconds=0, job_seconds_per_row=0, rate_limit="none")
     monkeypatch.setattr("airflow_segments_provider.vendors.zendesk.jobs.INTERVAL", 0.01)
     people = zendesk_sandbox.seed_users(4000)
@@ -270,7 +272,7 @@ wait = ZendeskJobStatusSensor(task_id="wait", job_ids=update.output)
     assert found["wait"] == {"jobs": 40, "users_updated": 4000, "users_failed": {}}
 
 
-def test_mapped_over_people(zendesk_sandbox, dag_file, people, hidden):
+def test_a_tag_operator_that_is_mapped_over_users_shows_no_user(zendesk_sandbox, dag_file, people, hidden):
     dag = dag_file(
         HEAD
         + """
@@ -285,7 +287,7 @@ tags = ZendeskUpdateUserTagsOperator.partial(task_id="tags", tags=["a"]).expand(
     assert hidden() == []
 
 
-def test_a_task_that_fails_shows_nobody_either(zendesk_sandbox, dag_file, people, hidden):
+def test_a_zendesk_task_that_fails_shows_no_user(zendesk_sandbox, dag_file, people, hidden):
     zendesk_sandbox.delete_user(people[0])
     zendesk_sandbox.fault("zendesk.update_segment", "status", status=422, body=json.dumps({"error": str(people[1])}))
     zendesk_sandbox.create_segment("Trial users")

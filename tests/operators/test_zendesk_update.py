@@ -1,4 +1,4 @@
-"""A change of a segment's people together with its rules or name: checked as a whole, and repeatable."""
+"""A change of a segment's users together with its rules or name: checked as a whole, and repeatable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import RETRY
 
 
 class TaskInstance:
-    """What an operator asks of a task instance."""
+    """The attributes of a task instance that an operator needs."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         pass
@@ -22,7 +22,7 @@ class TaskInstance:
 def _connection(zendesk_sandbox, monkeypatch):
     connection = zendesk_sandbox.connection_json(retry=RETRY, warnings_are_errors=True)
     monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT", connection)
-    # A list of users who are not found is beside the ledger, by the names of a real task instance.
+    # Without a ledger no list of unmatched users is written: its path would need a real task instance.
     monkeypatch.delenv("AIRFLOW__SEGMENTS__LEDGER_PATH")
 
 
@@ -51,7 +51,9 @@ def record(zendesk_sandbox) -> Any:
     ("action", "given", "left"),
     [("add", [1, 2], [0, 1, 2]), ("remove", [0, 2], []), ("set", [2, 3], [2, 3])],
 )
-def test_both_are_changed(zendesk_sandbox, people, segment, action, given, left):
+def test_users_and_rules_of_a_segment_are_changed_in_two_requests(
+    zendesk_sandbox, people, segment, action, given, left
+):
     result = update(
         user_segment_id=segment,
         action=action,
@@ -68,8 +70,8 @@ def test_both_are_changed(zendesk_sandbox, people, segment, action, given, left)
     )
     assert (result["name"], result["outcome"], result["users_sent"]) == ("People on trial", "updated", 2)
     assert result["users_added"] - result["users_removed"] == len(left) - 1
-    # The people are looked up once, and for `set` compared with those who are there; then what is not about them, then
-    # they.
+    # The users are looked up once, and for `set` compared with the members; then the other fields are updated, then the
+    # users.
     looks = 1 if action == "set" else 0
     assert zendesk_sandbox.counts() == {
         "zendesk.create_token": 1,
@@ -81,7 +83,7 @@ def test_both_are_changed(zendesk_sandbox, people, segment, action, given, left)
     assert result["requests"] == 5 + looks
 
 
-def test_it_can_be_repeated_though_the_name_is_another_then(zendesk_sandbox, people, segment):
+def test_an_update_with_a_new_name_can_be_repeated_by_the_old_name(zendesk_sandbox, people, segment):
     for added in (3, 0):
         result = update(name="Trial users", new_name="People on trial", user_ids=people)
         assert (result["user_segment_id"], result["name"]) == (segment, "People on trial")
@@ -89,7 +91,7 @@ def test_it_can_be_repeated_though_the_name_is_another_then(zendesk_sandbox, peo
         assert set(record(zendesk_sandbox).added_user_ids) == set(people)
 
 
-def test_people_only_or_rules_only(zendesk_sandbox, people, segment):
+def test_an_update_may_change_only_users_or_only_rules(zendesk_sandbox, people, segment):
     update(user_segment_id=segment, user_ids=people[1:], tags=None, new_name="", or_tags=None)
     found = record(zendesk_sandbox)
     assert (found.name, found.tags, len(found.added_user_ids)) == ("Trial users", ["trial"], 4)
@@ -99,7 +101,7 @@ def test_people_only_or_rules_only(zendesk_sandbox, people, segment):
     assert (found.user_type, found.tags, len(found.added_user_ids)) == ("staff", [], 4)
 
 
-def test_all_problems_come_in_one_message(zendesk_sandbox, people, segment):
+def test_all_invalid_parameters_of_an_update_are_named_in_one_message(zendesk_sandbox, people, segment):
     before = record(zendesk_sandbox)
     with pytest.raises(InvalidInput) as caught:
         update(
@@ -122,7 +124,7 @@ def test_all_problems_come_in_one_message(zendesk_sandbox, people, segment):
 
 @pytest.mark.parametrize("rest", [{}, {"new_name": "People on trial"}])
 class TestRefused:
-    """Before anything is changed, also where both are."""
+    """Refused before anything is changed, also where both users and rules change."""
 
     @pytest.fixture(autouse=True)
     def _unchanged(self, zendesk_sandbox, segment):
@@ -131,45 +133,45 @@ class TestRefused:
         assert record(zendesk_sandbox) == before
         assert "zendesk.update_segment" not in zendesk_sandbox.counts()
 
-    def test_a_set_of_nobody(self, segment, rest):
+    def test_a_set_without_users_is_refused(self, segment, rest):
         with pytest.raises(InvalidInput, match="allow_empty"):
             update(user_segment_id=segment, action="set", user_ids=[], **rest)
 
-    def test_people_whom_zendesk_does_not_know(self, segment, rest):
+    def test_an_update_with_an_unmatched_user_is_refused(self, segment, rest):
         with pytest.raises(InvalidInput, match="no such user"):
             update(user_segment_id=segment, user_ids=["nobody@example.org"], identify_by="email", **rest)
 
-    def test_an_unknown_action(self, segment, rest):
+    def test_an_update_with_an_unknown_action_is_refused(self, segment, rest):
         with pytest.raises(InvalidInput, match="action"):
             update(user_segment_id=segment, action="override", user_ids=[1], **rest)
 
-    def test_a_segment_that_is_not_there(self, segment, rest):
+    def test_an_update_of_a_segment_that_does_not_exist_is_refused(self, segment, rest):
         with pytest.raises(NotFound):
             update(name="Nobody's", user_ids=[1], **rest)
 
 
-def test_nothing_to_change_is_refused(zendesk_sandbox, segment):
+def test_an_update_without_changes_is_refused_before_any_request(zendesk_sandbox, segment):
     with pytest.raises(InvalidInput, match="must be given"):
         update(user_segment_id=segment)
     assert zendesk_sandbox.counts() == {}
 
 
-def test_a_set_of_nobody_that_is_meant(zendesk_sandbox, segment):
+def test_a_set_without_users_with_allow_empty_empties_the_segment(zendesk_sandbox, segment):
     update(user_segment_id=segment, action="set", user_ids="[]", allow_empty="True", new_name="Nobody")
     assert (record(zendesk_sandbox).name, record(zendesk_sandbox).added_user_ids) == ("Nobody", [])
     update(user_segment_id=segment, action="set", user_ids=[], allow_empty=True)
-    # The name and the people; then there was nothing left to change.
+    # One request for the name and one for the users; the second update has nothing to change.
     assert zendesk_sandbox.counts()["zendesk.update_segment"] == 2
 
 
-def test_the_error_of_the_second_part_tells_of_the_first(zendesk_sandbox, people, segment):
+def test_an_error_of_the_change_of_users_says_that_the_rules_were_changed(zendesk_sandbox, people, segment):
     zendesk_sandbox.fault("zendesk.update_segment", "status", status=503, skip=1, times=None)
     with pytest.raises(VendorUnavailable, match="were changed before that, its users not"):
         update(user_segment_id=segment, user_ids=people, tags=["vip"])
     assert (record(zendesk_sandbox).tags, record(zendesk_sandbox).added_user_ids) == (["vip"], [people[0]])
 
 
-def test_who_is_left_out_is_counted(zendesk_sandbox, people, segment):
+def test_invalid_and_unmatched_users_of_an_update_are_counted(zendesk_sandbox, people, segment):
     result = update(
         user_segment_id=segment,
         user_ids=[f"ext-{people[1]}", "", "ext-0"],

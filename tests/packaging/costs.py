@@ -1,7 +1,7 @@
 """``make costs``: the requests and minutes of a sync for each vendor, as Markdown, from the limits of its target.
 
 The first sync adds all users by e-mail address (WalkMe: by user ID) to an empty segment; the platform has twice as many
-users. A usual day has 1 % new users, and 1 % who leave.
+users. On a usual day, 1 % of the users are new and 1 % leave.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from airflow_segments_provider.vendors.base.lookup import FEW
 
 USERS = (1_000, 10_000, 100_000)
-# Requests a minute: of the vendor's pages; Alteryx Server publishes none.
+# Requests per minute, from the vendor's pages; Alteryx Server publishes none.
 RATES = {"walkme": None, "docebo": 1_000 / 60, "alteryx": None, "zendesk": 400}
 NAMES = {"walkme": "WalkMe", "docebo": "Docebo", "alteryx": "Alteryx Server", "zendesk": "Zendesk"}
 SECRET = {"host": "https://vendor.example", "login": "key", "password": "secret"}
@@ -29,7 +29,7 @@ CONNECTIONS = {
 
 
 def look_ups(vendor: str, users: int, of: int) -> int:
-    """Return the requests that find so many users by e-mail address, of so many that the vendor has."""
+    """Return the requests that look up this many users by e-mail address, of all users of the vendor."""
     if vendor == "walkme":
         return 0
     if users <= FEW:
@@ -37,12 +37,12 @@ def look_ups(vendor: str, users: int, of: int) -> int:
     if vendor == "alteryx":
         return 1
     pages = ceil(of / (200 if vendor == "docebo" else 100))
-    # The request that shows how many users there are is the first page of Docebo's list.
+    # The request that returns the number of users is the first page of Docebo's list.
     return min(users + 1, pages) if vendor == "docebo" else 1 + min(users, pages)
 
 
 def total(vendor: str, limits: Any, *, add: int, remove: int, members: int, of: int) -> int:
-    """Return the requests of a run, the look-up of the segment included."""
+    """Return the requests of a run, including the look-up of the segment."""
     changes = limits.requests("add", add) + limits.requests("remove", remove)
     if limits.together and add and remove:
         changes -= 1 + limits.reads

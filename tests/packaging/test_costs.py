@@ -13,7 +13,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "vendors"
 
 
 @pytest.mark.parametrize("vendor", NAMES)
-def test_a_page_has_the_printed_table(vendor, monkeypatch):
+def test_the_page_of_a_vendor_has_the_printed_table_of_costs(vendor, monkeypatch):
     for name, fields in CONNECTIONS.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(fields))
     assert "\n".join(table(vendor)) in (PAGES / f"{vendor}.md").read_text()

@@ -1,4 +1,4 @@
-"""What an installer gets: the wheel's content, and the names under which Airflow and pytest find the package."""
+"""The distribution: the wheel's content, and the names under which Airflow and pytest find the package."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISTRIBUTION = "airflow-provider-segments"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    # The build backend alone, without isolation: it is in the lock, so nothing is fetched.
+    # Only the build backend, without isolation: it is in the lock, so nothing is downloaded.
     directory = tmp_path_factory.mktemp("wheel")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(directory)],
@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_the_whole_package_and_nothing_else(wheel: Path) -> None:
     packed = set(zipfile.ZipFile(wheel).namelist())
     metadata = {name for name in packed if name.split("/")[0].endswith(".dist-info")}
     sources = {
@@ -48,21 +48,21 @@ def test_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
     assert any(name.endswith("/LICENSE") for name in metadata)
 
 
-def test_names_agree_with_what_airflow_is_told() -> None:
-    # Airflow drops every provider, not only this one, when the two names differ.
+def test_the_package_name_in_the_provider_info_is_that_of_the_distribution() -> None:
+    # Airflow drops all providers, not only this one, if the two names differ.
     distribution = importlib.metadata.distribution(DISTRIBUTION)
     assert get_provider_info()["package-name"] == distribution.name == DISTRIBUTION
 
 
 @pytest.mark.parametrize("group", ["apache_airflow_provider", "pytest11"])
-def test_entry_point_loads(group: str) -> None:
+def test_each_entry_point_loads(group: str) -> None:
     ours = importlib.metadata.distribution(DISTRIBUTION).entry_points.select(group=group)
     assert ours, f"no entry point in {group}"
     for entry in ours:
         assert entry.load() is not None
 
 
-# The forms of Airflow 2, which its own web server shows; it brings both.
+# The form fields of Airflow 2, which its own web server shows; it brings both packages.
 ONLY_IN_AIRFLOW_2 = {"flask_appbuilder", "wtforms"}
 # Modules whose distribution has another name.
 OTHERWISE = {
@@ -97,7 +97,7 @@ def _imports(path: Path) -> Iterator[str]:
 
 
 def _distribution(module: str) -> str:
-    """Return the distribution of a module of another package; that of Airflow for what is Python's or ours."""
+    """Return the distribution of an imported module; Airflow's for modules of Python or of this package."""
     first, *rest = module.split(".")
     if rest[:1] == ["providers"]:
         length = 3 if rest[1] == "common" else 2

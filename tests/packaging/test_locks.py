@@ -1,4 +1,4 @@
-"""The locks: whole, hashed, free of addresses, and for the very versions that `make` tests."""
+"""The lock files: complete, with hashes, without addresses, and for the versions that `make` tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 LOCKS = sorted((ROOT / ".ci" / "locks").glob("*.txt"))
 AIRFLOW_LOCKS = [path for path in LOCKS if path.stem != "tools"]
-# What each kind of lock is for besides the package itself: extras and dependency groups.
+# What each kind of lock contains besides the package itself: extras and dependency groups.
 ASKED = {"airflow": ("sandbox", "test"), "bench": ("sandbox", "test", "bench"), "docs": ("docs",)}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?: ; (?P<marker>[^\\]+?))? \\$")
@@ -22,7 +22,7 @@ HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
 
 def pins(lock: Path) -> dict[str, set[str]]:
-    """Return the versions of each package; several where a marker tells Python versions apart."""
+    """Return the versions of each package; several where a marker distinguishes Python versions."""
     found: dict[str, set[str]] = {}
     for line in lock.read_text().splitlines():
         if entry := ENTRY.match(line):
@@ -31,7 +31,7 @@ def pins(lock: Path) -> dict[str, set[str]]:
 
 
 def group(name: str) -> list[str]:
-    """Return the requirements of a dependency group, included groups too."""
+    """Return the requirements of a dependency group, including nested groups."""
     entries: list[Any] = PROJECT["dependency-groups"][name]
     return [
         requirement
@@ -41,7 +41,7 @@ def group(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
-def test_every_line_is_a_pin_or_its_hash(lock: Path) -> None:
+def test_every_line_of_a_lock_is_a_pin_or_its_hash(lock: Path) -> None:
     # So no line can name an index, a host, a path or another file.
     lines = lock.read_text().splitlines()
     assert [line for line in lines if not ENTRY.match(line) and not HASH.match(line)] == []
@@ -51,7 +51,7 @@ def test_every_line_is_a_pin_or_its_hash(lock: Path) -> None:
 
 
 @pytest.mark.parametrize("lock", AIRFLOW_LOCKS, ids=lambda lock: lock.stem)
-def test_lock_is_for_the_airflow_in_its_name_and_meets_what_the_package_asks_for(lock: Path) -> None:
+def test_a_lock_has_the_airflow_in_its_name_and_meets_the_requirements_of_the_package(lock: Path) -> None:
     kind, airflow = lock.stem.split("-", 1)
     pinned = pins(lock)
     assert pinned["apache-airflow"] == {airflow}
@@ -93,7 +93,7 @@ def test_the_oldest_lock_has_the_lowest_version_of_each_dependency() -> None:
     asked = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["sandbox"]
     for requirement in map(Requirement, asked):
         (lowest,) = (one.version for one in requirement.specifier if one.operator == ">=")
-        # A first release may have been withdrawn: 2.32.2 is the lowest 2.32.
+        # The first release may have been withdrawn: 2.32.2 is the lowest 2.32.
         stem, locked = f"{lowest.removesuffix('.0')}.", oldest[canonicalize_name(requirement.name)]
         assert any(f"{version}.".startswith(stem) for version in locked), requirement
 

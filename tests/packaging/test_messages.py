@@ -9,9 +9,9 @@ from pathlib import Path
 from airflow_segments_provider import errors
 
 PACKAGE = Path(__file__).parents[2] / "airflow_segments_provider"
-# The first arguments of these are a subject and its problems.
+# Errors whose first arguments are a subject and its problems.
 OTHER_FORMS = {"InvalidInput"}
-# Parts of a sentence, which the caller begins with the connection or the request.
+# Parts of a sentence that the caller begins with the connection or the request.
 COMPLETED = (
     "the address of its next page is not",
     "the list",
@@ -29,7 +29,7 @@ def text_of(node: ast.expr) -> str | None:
 
 
 def messages() -> Iterator[tuple[str, str]]:
-    """Return each message of an error of the package, and each hint, with its place."""
+    """Return each error message and each hint of the package with its location."""
     names = {*errors.__all__, "add_hint"} - OTHER_FORMS
     for path in PACKAGE.rglob("*.py"):
         if "sandbox" in path.parts:
@@ -43,11 +43,11 @@ def messages() -> Iterator[tuple[str, str]]:
 
 
 def is_sentence(text: str) -> bool:
-    """Return whether a text begins as a sentence and ends as one; a value may do both."""
+    """Return whether a text begins and ends as a sentence; a value may do either."""
     return (text[0].isupper() or text[0] in "{`") and text.endswith((".", "?", "{}"))
 
 
-def test_messages_are_complete_sentences() -> None:
+def test_error_messages_are_complete_sentences() -> None:
     found = list(messages())
     assert len(found) > 150
     assert [(where, text) for where, text in found if not is_sentence(text) and not text.startswith(COMPLETED)] == []

@@ -1,4 +1,4 @@
-"""What docstrings and pages refer to exists: modules and names move, references to them do not fail by themselves."""
+"""The targets of references in docstrings and pages exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _exists(dotted: str) -> bool:
     return False
 
 
-def test_each_name_and_file_of_the_package_that_a_text_refers_to_exists():
+def test_each_name_and_file_of_the_package_in_docstrings_and_pages_exists():
     texts = [*ROOT.glob("airflow_segments_provider/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")]
     found = {(match[0], path) for path in texts for match in _DOTTED.finditer(path.read_text())}
     assert len(found) > 500

@@ -1,4 +1,4 @@
-"""The page on security and privacy: each statement names a test that exists, or is marked as the user's."""
+"""The page on security and privacy: each statement names an existing test or is marked as the user's task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 
 
-def test_each_test_that_it_names_exists() -> None:
+def test_each_test_that_the_security_page_names_exists() -> None:
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     defined = {
         name
@@ -20,7 +20,7 @@ def test_each_test_that_it_names_exists() -> None:
     assert named - defined == set()
 
 
-def test_each_section_names_a_test_or_whose_duty_it_is() -> None:
+def test_each_section_of_the_security_page_names_a_test_or_the_responsible_user() -> None:
     sections = PAGE.split("\n## ")[1:]
     assert len(sections) == 5
     assert [text.partition("\n")[0] for text in sections if "`test_" not in text and "**yours**" not in text] == []

@@ -36,7 +36,7 @@ def test_the_wheel_works_in_an_empty_environment(airflow: str, built_wheel: Path
     home.mkdir()
     uv("venv", "--python", sys.executable, str(environment))
     lock = ROOT / ".ci" / "locks" / f"airflow-{airflow}.txt"
-    # The versions are those of the lock; what the wheel needs is what is installed.
+    # The versions are those of the lock; only what the wheel needs is installed.
     uv(
         *("pip", "install", "--python", str(environment / "bin" / "python"), "--constraints", str(lock)),
         *(f"{DISTRIBUTION}[sandbox] @ {built_wheel.as_uri()}", f"apache-airflow=={airflow}"),
@@ -54,7 +54,7 @@ def test_the_wheel_works_in_an_empty_environment(airflow: str, built_wheel: Path
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    # pytest is the user's: a fixture module and the conformance suite need it.
+    # Users install pytest themselves: a fixture module and the conformance suite need it.
     without_pytest = {module: names for module, names in PUBLIC.items() if module != "testing.conformance"}
     run("python", "-c", IMPORT, json.dumps(without_pytest))
     found = run("airflow", "providers", "get", DISTRIBUTION, "--output", "json")
@@ -66,7 +66,7 @@ def test_the_wheel_works_in_an_empty_environment(airflow: str, built_wheel: Path
 
 @pytest.fixture(scope="session")
 def built_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built without the network: the build backend is in the lock."""
+    """Build the wheel without the network: the build backend is in the lock."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

@@ -1,4 +1,4 @@
-"""What Airflow is told of this package; an error here would hide every provider of a deployment."""
+"""The provider info that Airflow reads; an error in it would hide every provider of a deployment."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ def schema(name: str) -> Any:
     return json.loads((SCHEMAS / name).read_text())
 
 
-def test_airflow_accepts_it():
+def test_airflow_accepts_the_provider_info():
     jsonschema.validate(INFO, schema("provider_info.schema.json"))
 
 
 @pytest.mark.skipif(
     Version(airflow.__version__) < Version("3.2"), reason="Airflow describes forms in this schema from 3.2 on"
 )
-def test_the_forms_are_as_airflow_describes_them():
+def test_the_connection_forms_match_the_schema_of_airflow():
     jsonschema.validate({**INFO, **RELEASE_FIELDS}, schema("provider.yaml.schema.json"))
 
 
-def test_the_name_is_that_of_the_installed_distribution():
+def test_the_package_name_is_that_of_the_installed_distribution():
     name = INFO["package-name"]
     assert name == canonicalize_name(name) == distribution("airflow-provider-segments").metadata["Name"]
 
 
-def test_the_entry_point_leads_here():
+def test_the_entry_point_is_the_provider_info():
     ours = distribution("airflow-provider-segments").entry_points
     (entry_point,) = ours.select(group="apache_airflow_provider")
     assert entry_point.load() is get_provider_info
 
 
-def test_airflow_finds_the_provider_the_connection_type_and_the_link():
+def test_airflow_finds_the_provider_the_connection_types_and_the_link():
     from airflow.providers_manager import ProvidersManager
 
     manager = ProvidersManager()
@@ -67,7 +67,7 @@ def test_airflow_finds_the_provider_the_connection_type_and_the_link():
     assert "airflow_segments_provider.links.WalkMeSystemLink" in manager.extra_links_class_names
 
 
-def test_airflow_finds_the_addresses_of_segments():
+def test_airflow_finds_the_handlers_of_segment_addresses():
     from airflow.providers_manager import ProvidersManager
 
     from airflow_segments_provider import assets
@@ -83,7 +83,7 @@ def test_airflow_knows_the_settings():
 
     from airflow_segments_provider.sync.ledger.location import ledger_path, timing
 
-    # Airflow before 3.2 reads what providers bring when one of its commands starts.
+    # Airflow before 3.2 reads the contents of providers when one of its commands starts.
     if Version(airflow.__version__) < Version("3.2"):
         from airflow.providers_manager import ProvidersManager
 
@@ -95,7 +95,7 @@ def test_airflow_knows_the_settings():
     assert timing().keep == timedelta(days=30)
 
 
-def test_everything_that_is_named_is_there():
+def test_every_class_and_module_in_the_provider_info_exists():
     kinds = ("hooks", "operators", "sensors", "triggers")
     named = [module for kind in kinds for part in INFO[kind] for module in part["python-modules"]]
     assert all(importlib.import_module(name) for name in named)
@@ -109,7 +109,7 @@ def test_everything_that_is_named_is_there():
 
 
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda entry: entry["connection-type"])
-def test_the_form_has_the_fields_that_the_hook_reads(entry):
+def test_the_connection_form_has_the_fields_that_the_hook_reads(entry):
     hook = hook_class(entry)
     vendor = importlib.import_module(f"{hook.__module__.replace('.hooks.', '.vendors.')}.connection")
     model = getattr(vendor, hook.fields.func.__annotations__["return"])
@@ -120,12 +120,12 @@ def test_the_form_has_the_fields_that_the_hook_reads(entry):
 
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda entry: entry["connection-type"])
 class TestHook:
-    def test_the_hook_says_of_itself_what_airflow_is_told(self, entry):
+    def test_the_hook_has_the_type_name_and_labels_of_the_provider_info(self, entry):
         hook = hook_class(entry)
         assert (entry["connection-type"], entry["hook-name"]) == (hook.conn_type, hook.hook_name)
         assert hook.get_ui_field_behaviour()["relabeling"] == entry["ui-field-behaviour"]["relabeling"]
 
-    def test_the_form_of_older_versions_has_the_same_fields(self, entry):
+    def test_the_connection_form_of_older_versions_has_the_same_fields(self, entry):
         pytest.importorskip("flask_appbuilder", reason="newer versions read the declarative form")
         widgets = hook_class(entry).get_connection_form_widgets()
         assert set(widgets) == set(entry["conn-fields"])
@@ -133,7 +133,7 @@ class TestHook:
         assert hidden == set(entry["conn-fields"]) & {"private_key", "token", "user_password"}
 
 
-# What a connection needs, beside host, login and password; the last is for a staging Airflow.
+# The fields of a connection besides host, login and password; the last one is for a staging Airflow.
 FIRST = {
     "walkme": ["system_guid", "region", "read_only"],
     "docebo": ["grant_type", "username", "user_password", "private_key", "read_only"],
@@ -143,8 +143,8 @@ FIRST = {
 
 
 @pytest.mark.parametrize("connection_type", FIRST)
-def test_the_form_shows_what_a_connection_needs_first(connection_type):
-    """In the order in which Airflow hands the fields to its form, on each version."""
+def test_the_connection_form_shows_the_required_fields_first(connection_type):
+    """The fields are in the order in which each version of Airflow passes them to its form."""
     fields = form(connection_type)
     count = len(FIRST[connection_type])
     assert list(fields)[:count] == FIRST[connection_type]
@@ -155,7 +155,7 @@ def test_the_form_shows_what_a_connection_needs_first(connection_type):
 
 
 def form(connection_type: str) -> dict[str, Any]:
-    """Return the extra fields of a form as the web server of this Airflow reads them, in its order."""
+    """Return the extra fields of a form in order, as the web server of this Airflow reads them."""
     from airflow.providers_manager import ProvidersManager
 
     if Version(airflow.__version__) < Version("3"):
@@ -164,7 +164,7 @@ def form(connection_type: str) -> dict[str, Any]:
         return {widget.field_name: widget.field for key, widget in widgets.items() if key.startswith(prefix)}
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 
-    # Airflow 3.1 imports the hooks with stand-ins for the modules of the form: not with what it has already imported.
+    # Airflow 3.1 imports the hooks with stand-ins for the form's modules, so imported ones are removed.
     ProvidersManager()._cleanup()
     (described,) = (one for one in HookMetaService.hook_meta_data() if one.connection_type == connection_type)
     for name in [name for name, module in sys.modules.items() if isinstance(module, MagicMock)]:
@@ -177,7 +177,7 @@ def hook_class(entry: dict[str, Any]) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def test_the_connection_hands_out_the_hook(walkme_sandbox):
+def test_base_hook_returns_the_hook_of_a_connection(walkme_sandbox):
     from airflow.providers.common.compat.sdk import BaseHook
 
     hook = BaseHook.get_hook("walkme_default")

@@ -1,4 +1,4 @@
-"""A bare caller of Alteryx Server's API, written apart from the package's client."""
+"""A minimal client of Alteryx Server's API, independent of the package's client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class AlteryxCaller:
-    """Sends what it is told, with a token of its own, and never follows a redirect or retries."""
+    """Client with a token of its own that sends requests unchanged, and never follows a redirect or retries."""
 
     def __init__(self, sandbox: AlteryxSandboxClient) -> None:
         self.sandbox = sandbox
@@ -23,7 +23,7 @@ class AlteryxCaller:
         self.timeout = 20.0
 
     def token(self, **request: Any) -> requests.Response:
-        """Ask for a token; what is given replaces the right request's parts."""
+        """Request a token; the parameters replace parts of a valid request."""
         right = {"auth": (self.sandbox.api_key, self.sandbox.api_secret), "data": {"grant_type": "client_credentials"}}
         url = f"{self.sandbox.base_url}/oauth2/token"
         return self.session.post(url, **{"timeout": self.timeout, **right, **request})
@@ -33,7 +33,7 @@ class AlteryxCaller:
         return self
 
     def send(self, method: str, path: str, **request: Any) -> requests.Response:
-        """Call a path below ``v3``."""
+        """Send a request to a path below ``v3``."""
         url = f"{self.sandbox.base_url}/v3/{path}"
         return self.session.request(method, url, **{"timeout": self.timeout, "allow_redirects": False, **request})
 

@@ -1,4 +1,4 @@
-"""A bare caller of WalkMe's API, written apart from the package's client."""
+"""A minimal client of WalkMe's API, independent of the package's client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_GUID = "00000000-0000-4000-8000-000000000000"
 
 
 class Caller:
-    """Sends what it is told, with a token of its own, and never follows a redirect or retries."""
+    """Client with a token of its own that sends requests unchanged, and never follows a redirect or retries."""
 
     def __init__(self, sandbox: SandboxClient) -> None:
         self.sandbox = sandbox
@@ -25,7 +25,7 @@ class Caller:
         self.timeout = 20.0
 
     def token(self, **request: Any) -> requests.Response:
-        """Ask for a token; what is given replaces the right request's parts."""
+        """Request a token; the parameters replace parts of a valid request."""
         right = {
             "auth": (self.sandbox.client_id, self.sandbox.client_secret),
             "data": "grant_type=client_credentials",
@@ -39,7 +39,7 @@ class Caller:
         return self
 
     def send(self, method: str, path: str = "", **request: Any) -> requests.Response:
-        """Call the segments path or what is below it."""
+        """Send a request to the segments path or a path below it."""
         return self.session.request(
             method, self.segments_url + path, **{"timeout": self.timeout, "allow_redirects": False, **request}
         )
@@ -57,7 +57,7 @@ class Caller:
         return self.send("DELETE", f"/{guid}")
 
     def new_segment(self, name: str = "Trial users", user_ids: object = (), **body: object) -> str:
-        """Create a segment, and return its GUID in the form of paths, whatever the reply looks like."""
+        """Create a segment, and return its GUID as used in paths, whatever the form of the response."""
         assert self.create(name, user_ids, **body).ok
         return hyphenated(self.sandbox.segments()[-1].guid)
 
@@ -67,7 +67,7 @@ def hyphenated(digits: str) -> str:
 
 
 def eventually(holds: Callable[[], bool]) -> bool:
-    """Wait for what the server notices a moment later."""
+    """Wait until the server has noticed something."""
     deadline = time.monotonic() + 10
     while not holds():
         if time.monotonic() > deadline:

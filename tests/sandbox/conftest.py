@@ -1,4 +1,4 @@
-"""One server for all these tests, emptied before each; not through the plugin, which has tests of its own."""
+"""One server for all tests of this folder, emptied before each; without the plugin, which has its own tests."""
 
 from __future__ import annotations
 

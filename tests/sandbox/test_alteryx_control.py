@@ -1,4 +1,4 @@
-"""The sandbox's own control of Alteryx Server: calls, faults, changes by hand, reset, restart and fixture."""
+"""The sandbox's control of Alteryx Server: requests, faults, changes by hand, reset, restart and fixture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.sandbox.alteryx_caller import NO_ID, AlteryxCaller
 from tests.sandbox.test_pytest_plugin import run_pytest
 
 
-def test_calls_are_logged_without_ids_of_people_or_secrets(alteryx):
+def test_alteryx_requests_are_logged_without_user_ids_and_secrets(alteryx):
     sandbox, group_id = alteryx.sandbox, alteryx.new_group()
     ada = sandbox.user_id("ada.byrne@example.com")
     alteryx.add(group_id, [ada, NO_ID])
@@ -33,7 +33,7 @@ def test_calls_are_logged_without_ids_of_people_or_secrets(alteryx):
     assert not [secret for secret in (ada, "ada.byrne", sandbox.api_secret) if secret in log]
 
 
-def test_calls_go_wrong_as_told(alteryx):
+def test_faults_and_the_rate_limit_change_alteryx_responses(alteryx):
     sandbox, group_id = alteryx.sandbox, alteryx.new_group()
     ids = sandbox.seed_users(2)
     sandbox.fault("alteryx.add_users", "lost")
@@ -54,7 +54,7 @@ def test_calls_go_wrong_as_told(alteryx):
     assert [group.name for group in sandbox.groups()] == ["Trial users", "late"]
 
 
-def test_an_administrator_changes_what_is_there(alteryx):
+def test_the_control_api_changes_alteryx_users_groups_and_shares(alteryx):
     sandbox = alteryx.sandbox
     ada, new = sandbox.user_id("ada.byrne@example.com"), sandbox.create_user("new@example.com", role="Viewer")
     group_id = sandbox.create_group("a" * 300, user_ids=[ada, new])
@@ -85,7 +85,7 @@ def test_an_administrator_changes_what_is_there(alteryx):
         sandbox.delete_group(group_id)
 
 
-def test_reset_and_settings(alteryx):
+def test_a_reset_of_alteryx_deletes_all_and_applies_its_settings(alteryx):
     sandbox = alteryx.sandbox
     sandbox.seed_users(3)
     alteryx.new_group()
@@ -102,7 +102,7 @@ def test_reset_and_settings(alteryx):
     assert sandbox.settings(create_status="201")["create_status"] == 201
 
 
-def test_a_restart_on_the_same_file_changes_nothing(tmp_path):
+def test_an_alteryx_sandbox_restarts_unchanged_on_the_same_file(tmp_path):
     database = str(tmp_path / "sandbox.db")
     settings = {"create_status": 201}
     with SandboxServer(database=database, alteryx=settings) as server, AlteryxSandboxClient(server.url) as client:
@@ -121,7 +121,7 @@ def test_a_restart_on_the_same_file_changes_nothing(tmp_path):
         assert [group["name"] for group in caller.send("GET", "usergroups").json()] == ["a"]
 
 
-def test_a_connection_leads_to_the_sub_path(alteryx):
+def test_the_connection_of_alteryx_leads_to_the_sub_path(alteryx):
     sandbox = alteryx.sandbox
     assert sandbox.connection(timeout=5) == {
         "conn_type": "alteryx_server",
@@ -132,7 +132,7 @@ def test_a_connection_leads_to_the_sub_path(alteryx):
     }
 
 
-def test_seeding_is_fast(alteryx):
+def test_a_hundred_thousand_alteryx_users_are_seeded_fast(alteryx):
     begun = time.monotonic()
     assert len(set(alteryx.sandbox.seed_users(100_000))) == 100_000
     assert time.monotonic() - begun < 30
@@ -161,6 +161,6 @@ def test_two_vendors_do_not_reset_each_other(walkme_sandbox, alteryx_sandbox):
 """
 
 
-def test_the_fixture_gives_each_test_a_connection_and_no_groups(tmp_path):
+def test_the_fixture_gives_each_test_an_alteryx_connection_and_no_groups(tmp_path):
     done = run_pytest(tmp_path, USERS_TESTS)
     assert "2 passed" in done.stdout, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""User groups of Alteryx Server: what is documented, and each assumption both ways."""
+"""User groups of Alteryx Server: documented behaviour, and both variants of each assumption."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tests.sandbox.alteryx_caller import FORM, NO_ID
 SID = "S-1-5-21-1004336348-1177238915-682003330-512"
 
 
-def test_creation_answers_with_a_bare_json_string(alteryx):
+def test_the_response_to_a_creation_is_the_id_as_a_json_string(alteryx):
     reply = alteryx.create("Trial users", "Artisan")
     assert (reply.status_code, reply.headers["content-type"]) == (200, "application/json")
     assert re.fullmatch(r'"[0-9a-f]{24}"', reply.text)
     assert alteryx.send("GET", "usergroups").json() == [{"id": reply.json(), "name": "Trial users", "role": "Artisan"}]
 
 
-def test_the_id_may_come_without_quotes_and_the_status_be_201(alteryx):
+def test_the_response_to_a_creation_can_be_set_to_a_raw_id_and_status_201(alteryx):
     alteryx.sandbox.settings(create_reply="raw", create_status=201)
     reply = alteryx.create()
     assert (reply.status_code, reply.text) == (201, alteryx.sandbox.groups()[0].id)
 
 
-def test_a_name_and_a_role_may_come_as_a_form(alteryx):
+def test_a_name_and_a_role_can_be_sent_as_a_form(alteryx):
     group_id = alteryx.send("POST", "usergroups", data={"name": "é & b", "role": "Viewer"}).json()
     assert alteryx.send("PUT", f"usergroups/{group_id}", data={"name": "c", "role": "Member"}).status_code == 200
     assert [(group.name, group.role) for group in alteryx.sandbox.groups()] == [("c", "Member")]
@@ -49,7 +49,7 @@ def test_a_name_and_a_role_may_come_as_a_form(alteryx):
         ("a", {"contract"}),
     ],
 )
-def test_a_wrong_contract_is_refused_with_its_fields(alteryx, body, fields):
+def test_an_invalid_group_is_refused_with_its_fields(alteryx, body, fields):
     group_id = alteryx.new_group("before")
     for method, path in (("POST", "usergroups"), ("PUT", f"usergroups/{group_id}")):
         reply = alteryx.send(method, path, json=body)
@@ -59,7 +59,7 @@ def test_a_wrong_contract_is_refused_with_its_fields(alteryx, body, fields):
     assert [group.name for group in alteryx.sandbox.groups()] == ["before"]
 
 
-def test_a_name_may_have_255_characters_and_a_stranger_field_may_be_passed_over(alteryx):
+def test_a_name_of_255_characters_is_accepted_and_unknown_fields_can_be_ignored(alteryx):
     assert alteryx.create("a" * 255).status_code == 200
     alteryx.sandbox.settings(unknown_fields="ignore")
     assert alteryx.create("b", description="x").status_code == 200
@@ -75,13 +75,13 @@ def test_a_name_may_have_255_characters_and_a_stranger_field_may_be_passed_over(
         ("text/json; charset=utf-8", b'{"name": "a", "role": "Viewer"}', 200),
     ],
 )
-def test_a_body_must_be_json_by_its_name_and_nature(alteryx, content_type, content, status):
+def test_a_group_must_be_json_by_content_type_and_content(alteryx, content_type, content, status):
     reply = alteryx.send("POST", "usergroups", data=content, headers={"content-type": content_type})
     assert reply.status_code == status
     assert status == 200 or reply.json()["message"]
 
 
-def test_two_groups_may_share_a_name_only_if_set_so(alteryx):
+def test_two_groups_can_have_one_name_only_if_set_so(alteryx):
     first, second = alteryx.new_group("a"), alteryx.new_group("b")
     for refused in (alteryx.create("a"), alteryx.update(second, "a")):
         assert (refused.status_code, set(refused.json())) == (400, {"message"})
@@ -90,7 +90,7 @@ def test_two_groups_may_share_a_name_only_if_set_so(alteryx):
     assert [alteryx.create("a").status_code, alteryx.update(second, "a").status_code] == [200, 200]
 
 
-def test_an_update_answers_without_a_body(alteryx):
+def test_the_response_to_an_update_has_no_body(alteryx):
     group_id = alteryx.new_group()
     reply = alteryx.update(group_id, "Others", "Member")
     assert (reply.status_code, reply.content) == (200, b"")
@@ -115,7 +115,7 @@ def test_a_group_shows_its_members(alteryx):
     assert group == expected
 
 
-def test_an_empty_group_is_deleted_and_a_full_one_by_force_only(alteryx):
+def test_a_group_with_members_is_deleted_only_with_force_delete(alteryx):
     empty, full = alteryx.new_group("empty"), alteryx.new_group("full")
     alteryx.add(full, [alteryx.sandbox.users()[1].id])
     deleted = alteryx.delete(empty)
@@ -128,7 +128,7 @@ def test_an_empty_group_is_deleted_and_a_full_one_by_force_only(alteryx):
     assert alteryx.sandbox.groups() == []
 
 
-def test_users_are_added_and_those_who_cannot_be_are_told(alteryx):
+def test_users_are_added_and_those_who_cannot_be_added_are_reported(alteryx):
     ada, bruno = (user.id for user in alteryx.sandbox.users()[1:3])
     group_id = alteryx.new_group()
     assert alteryx.add(group_id, [ada]).json() == {"successfullyAddedUserCount": 1, "totalUsersSubmittedCount": 1}
@@ -140,7 +140,7 @@ def test_users_are_added_and_those_who_cannot_be_are_told(alteryx):
 
 
 @pytest.mark.parametrize(("setting", "added", "failed"), [("silent", 0, set()), ("counted", 1, set())])
-def test_a_member_added_again_may_be_no_failure(alteryx, setting, added, failed):
+def test_adding_a_member_again_can_be_set_to_be_no_failure(alteryx, setting, added, failed):
     ada = alteryx.sandbox.users()[1].id
     alteryx.sandbox.create_group("a", user_ids=[ada])
     alteryx.sandbox.settings(existing_member=setting, no_failures_as="empty")
@@ -148,7 +148,7 @@ def test_a_member_added_again_may_be_no_failure(alteryx, setting, added, failed)
     assert (body["successfullyAddedUserCount"], set(body["failedUserReasons"])) == (added, failed)
 
 
-def test_an_unknown_user_may_have_the_whole_call_refused(alteryx):
+def test_an_unknown_user_can_be_set_to_refuse_the_whole_request(alteryx):
     alteryx.sandbox.settings(unknown_user="refuse", no_failures_as="null")
     group_id, ada = alteryx.new_group(), alteryx.sandbox.users()[1].id
     assert alteryx.add(group_id, [ada, NO_ID]).status_code == 400
@@ -156,7 +156,7 @@ def test_an_unknown_user_may_have_the_whole_call_refused(alteryx):
     assert alteryx.add(group_id, [ada]).json()["failedUserReasons"] is None
 
 
-def test_an_ill_formed_user_id_is_refused_or_reported(alteryx):
+def test_a_malformed_user_id_is_refused_or_reported(alteryx):
     group_id, ada = alteryx.new_group(), alteryx.sandbox.users()[1].id
     refused = alteryx.add(group_id, [ada, "ada@example.com"])
     assert (refused.status_code, set(refused.json()["modelState"])) == (400, {"userIds[1]"})
@@ -166,13 +166,13 @@ def test_an_ill_formed_user_id_is_refused_or_reported(alteryx):
 
 
 @pytest.mark.parametrize("body", [{}, {"userIds": []}, "x", [1], [None], [["x"]], None])
-def test_users_must_be_an_array_of_strings(alteryx, body):
+def test_users_to_add_must_be_an_array_of_strings(alteryx, body):
     reply = alteryx.send("POST", f"usergroups/{alteryx.new_group()}/users", data=json.dumps(body).encode(),
                          headers={"content-type": "application/json"})  # fmt: skip
     assert (reply.status_code, "modelState" in reply.json()) == (400, True)
 
 
-def test_users_in_a_form_and_too_many_or_no_users_are_as_set(alteryx):
+def test_users_in_a_form_too_many_users_and_no_users_are_refused_as_set(alteryx):
     group_id, sandbox = alteryx.new_group(), alteryx.sandbox
     form = {"data": "userIds=x", "headers": {"content-type": FORM}}
     assert alteryx.send("POST", f"usergroups/{group_id}/users", **form).status_code == 400
@@ -184,7 +184,7 @@ def test_users_in_a_form_and_too_many_or_no_users_are_as_set(alteryx):
     assert [alteryx.add(group_id, ids).status_code, alteryx.add(group_id, ids[:2]).status_code] == [400, 200]
 
 
-def test_many_users_are_added_at_once(alteryx):
+def test_thirty_thousand_users_are_added_with_one_request(alteryx):
     ids = alteryx.sandbox.seed_users(30_000)
     group_id = alteryx.new_group()
     assert alteryx.add(group_id, ids).json()["successfullyAddedUserCount"] == 30_000
@@ -192,7 +192,7 @@ def test_many_users_are_added_at_once(alteryx):
     assert alteryx.sandbox.groups()[0].users == 30_000
 
 
-def test_removal_answers_with_the_group_member_or_not(alteryx):
+def test_a_removal_returns_the_group_whether_the_user_was_a_member_or_not(alteryx):
     ada, bruno = (user.id for user in alteryx.sandbox.users()[1:3])
     group_id = alteryx.new_group()
     alteryx.add(group_id, [ada, bruno])
@@ -201,7 +201,7 @@ def test_removal_answers_with_the_group_member_or_not(alteryx):
         assert (reply.status_code, [member["userId"] for member in reply.json()["members"]]) == (200, [bruno])
 
 
-def test_ids_that_nobody_has_and_that_are_none_are_told_apart(alteryx):
+def test_unknown_and_malformed_ids_are_refused_with_different_statuses(alteryx):
     calls = (alteryx.group, alteryx.update, alteryx.delete, lambda group: alteryx.add(group, []),
              lambda group: alteryx.remove(group, NO_ID))  # fmt: skip
     for call in calls:

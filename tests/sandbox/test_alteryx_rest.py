@@ -1,4 +1,4 @@
-"""Users, shares, XML and the calls that do not exist of Alteryx Server."""
+"""Users, shares, XML and unknown requests of Alteryx Server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FLAGS = ("isAdmin", "canAddAssets", "canRemoveAssets", "canUpdateAssets", "canAd
 PERMISSIONS = {flag: flag == "canAddAssets" for flag in FLAGS}
 
 
-def test_a_handful_of_people_is_there_from_the_start(alteryx):
+def test_a_new_alteryx_sandbox_has_six_users_and_no_groups(alteryx):
     users = alteryx.users().json()
     assert len(users) == 6
     assert set(users[0]) == {"id", "firstName", "lastName", "email", "isActive", "role", "dateCreated"}
@@ -21,7 +21,7 @@ def test_a_handful_of_people_is_there_from_the_start(alteryx):
     assert alteryx.send("GET", "usergroups").json() == []
 
 
-def test_the_full_view_is_that_of_one_user(alteryx):
+def test_the_full_view_of_users_is_that_of_each_user(alteryx):
     users = alteryx.users(view="Full").json()
     assert [alteryx.send("GET", f"users/{user['id']}").json() for user in users] == users
     assert len(users[0]) == 24
@@ -54,12 +54,12 @@ def test_users_are_filtered(alteryx, query, first_names):
 @pytest.mark.parametrize(
     ("name", "value"), [("view", "full"), ("active", "maybe"), ("role", "Admin"), ("createdAfter", "yesterday")]
 )
-def test_a_filter_that_cannot_be_is_refused(alteryx, name, value):
+def test_an_invalid_filter_is_refused(alteryx, name, value):
     reply = alteryx.users(**{name: value})
     assert (reply.status_code, set(reply.json()["modelState"])) == (400, {name})
 
 
-def test_filters_may_compare_whole_texts(alteryx):
+def test_filters_can_be_set_to_compare_whole_texts(alteryx):
     alteryx.sandbox.settings(email_filter="exact", name_filter="exact")
     assert alteryx.users(email="byrne").json() == alteryx.users(firstName="A").json() == []
     assert len(alteryx.users(email="ADA.byrne@example.com", firstName="ada").json()) == 1
@@ -73,7 +73,7 @@ def test_filters_may_compare_whole_texts(alteryx):
         ("connection", "serverDataConnections", {}),
     ],
 )
-def test_a_group_is_given_something_and_loses_it(alteryx, kind, path, extra):
+def test_a_resource_is_shared_with_a_group_and_unshared(alteryx, kind, path, extra):
     sandbox, group_id = alteryx.sandbox, alteryx.new_group("a")
     make = {
         "collection": sandbox.create_collection,
@@ -103,7 +103,7 @@ def test_a_group_is_given_something_and_loses_it(alteryx, kind, path, extra):
     assert sandbox.counts()["alteryx.unshare"] == 2
 
 
-def test_what_a_group_may_do_in_a_collection_changes(alteryx):
+def test_the_permissions_of_a_group_in_a_collection_are_changed(alteryx):
     group_id, collection = alteryx.new_group(), alteryx.sandbox.create_collection("c")
     path = f"collections/{collection}/userGroups/{group_id}/permissions"
     body = {"collectionsPermissions": {"isAdmin": True}}
@@ -128,14 +128,14 @@ def test_what_a_group_may_do_in_a_collection_changes(alteryx):
         ({"colour": "red"}, {"colour"}),
     ],
 )
-def test_a_wrong_share_is_refused_with_its_fields(alteryx, changes, fields):
+def test_an_invalid_share_is_refused_with_its_fields(alteryx, changes, fields):
     collection = alteryx.sandbox.create_collection("c")
     body = {"userGroupId": NO_ID, "collectionsPermissions": PERMISSIONS, **changes}
     reply = alteryx.send("POST", f"collections/{collection}/userGroups", json=body)
     assert (reply.status_code, set(reply.json()["modelState"])) == (400, fields)
 
 
-def test_shares_need_a_group_and_a_thing_of_the_right_kind(alteryx):
+def test_a_share_needs_an_existing_group_and_a_resource_of_the_right_kind(alteryx):
     group_id, credential = alteryx.new_group(), alteryx.sandbox.create_credential("c")
     for path, group in ((f"credentials/{NO_ID}", group_id), (f"serverDataConnections/{credential}", group_id),
                         (f"credentials/{credential}", NO_ID)):  # fmt: skip
@@ -145,7 +145,7 @@ def test_shares_need_a_group_and_a_thing_of_the_right_kind(alteryx):
     assert alteryx.sandbox.shares() == []
 
 
-def test_errors_are_xml_to_who_does_not_ask_for_json(alteryx):
+def test_errors_are_xml_unless_json_is_requested(alteryx):
     alteryx.session.headers["accept"] = "*/*"
     for reply in (alteryx.create(""), alteryx.group(NO_ID), alteryx.send("PATCH", "usergroups")):
         assert reply.headers["content-type"] == "application/xml; charset=utf-8"
@@ -179,7 +179,7 @@ def test_errors_are_xml_to_who_does_not_ask_for_json(alteryx):
         ("DELETE", f"users/{NO_ID}", 501),
     ],
 )
-def test_what_is_no_operation_says_so(alteryx, method, path, status):
+def test_an_unknown_alteryx_operation_is_refused_with_404_or_405(alteryx, method, path, status):
     reply = alteryx.send(method, path)
     assert (reply.status_code, set(reply.json())) == (status, {"message"})
     assert set(alteryx.sandbox.counts()) == {"alteryx.token", "alteryx.other"}

@@ -1,4 +1,4 @@
-"""Alteryx Server's token endpoint, and what a token is good for."""
+"""Alteryx Server's token endpoint, and requests with a token."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.sandbox.alteryx_caller import NO_ID
 DENIED = {"message": "Authorization has been denied for this request."}
 
 
-def test_a_token_is_given_for_the_key_pair_as_basic_authorization(alteryx):
+def test_an_alteryx_token_is_returned_for_the_key_pair_by_basic_authentication(alteryx):
     reply = alteryx.token()
     body = reply.json()
     assert (reply.status_code, body.pop("access_token").count(".")) == (200, 2)
@@ -20,7 +20,7 @@ def _pair(sandbox, **changes):
     return {"client_id": sandbox.api_key, "client_secret": sandbox.api_secret, **changes}
 
 
-def test_a_token_is_given_for_the_key_pair_in_the_body_whatever_the_scope(alteryx):
+def test_an_alteryx_token_is_returned_for_the_key_pair_in_the_body_whatever_the_scope(alteryx):
     del alteryx.session.headers["authorization"]
     form = {"grant_type": "client_credentials", "scope": "user", "resource": "x", **_pair(alteryx.sandbox)}
     assert alteryx.token(auth=None, data=form).status_code == 200
@@ -30,7 +30,7 @@ def test_a_token_is_given_for_the_key_pair_in_the_body_whatever_the_scope(altery
 
 
 @pytest.mark.parametrize(("placement", "statuses"), [("basic", [200, 400]), ("body", [400, 200])])
-def test_one_placement_may_be_refused(alteryx, placement, statuses):
+def test_one_placement_of_the_key_pair_can_be_set_to_be_refused(alteryx, placement, statuses):
     alteryx.sandbox.settings(client_auth=placement)
     del alteryx.session.headers["authorization"]
     in_body = {"grant_type": "client_credentials", **_pair(alteryx.sandbox)}
@@ -49,7 +49,9 @@ def test_one_placement_may_be_refused(alteryx, placement, statuses):
         ({"data": [("grant_type", "client_credentials"), ("grant_type", "client_credentials")]}, "invalid_request"),
     ],
 )
-def test_a_wrong_token_call_is_refused_in_oauth_form_even_to_a_caller_of_xml(alteryx, request_parts, error):
+def test_an_invalid_alteryx_token_request_is_refused_in_oauth_form_even_if_xml_is_requested(
+    alteryx, request_parts, error
+):
     del alteryx.session.headers["authorization"]
     alteryx.session.headers["accept"] = "application/xml"
     reply = alteryx.token(**request_parts)
@@ -57,7 +59,7 @@ def test_a_wrong_token_call_is_refused_in_oauth_form_even_to_a_caller_of_xml(alt
     assert reply.json()["error_description"]
 
 
-def test_a_wrong_pair_may_be_a_401(alteryx):
+def test_a_wrong_key_pair_can_be_set_to_be_a_401(alteryx):
     alteryx.sandbox.settings(invalid_client_status=401)
     reply = alteryx.token(auth=("nobody", "wrong"))
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
@@ -73,13 +75,13 @@ def test_a_wrong_pair_may_be_a_401(alteryx):
         ({"token_lifetime": 90}, "expires_in", 90),
     ],
 )
-def test_the_token_reply_can_be_spelled_otherwise(alteryx, settings, key, value):
+def test_the_alteryx_token_response_has_the_form_that_is_set(alteryx, settings, key, value):
     alteryx.sandbox.settings(**settings)
     assert alteryx.token().json().get(key) == value
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer", "Bearer made-up", "Basic {token}", "{token}"])
-def test_without_a_known_token_everything_is_denied(alteryx, authorization):
+def test_an_alteryx_request_without_a_known_token_is_denied(alteryx, authorization):
     token = alteryx.session.headers.pop("authorization").removeprefix("Bearer ")
     if authorization is not None:
         alteryx.session.headers["authorization"] = authorization.format(token=token)
@@ -87,7 +89,7 @@ def test_without_a_known_token_everything_is_denied(alteryx, authorization):
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_who_is_no_curator_gets_a_token_and_no_more(alteryx, status):
+def test_a_caller_who_is_not_a_curator_gets_a_token_and_is_denied_everything_else(alteryx, status):
     alteryx.sandbox.settings(caller_is_curator=False, not_curator_status=status)
     _expect_denial(alteryx.log_in(), status)
 
@@ -105,7 +107,7 @@ def _expect_denial(alteryx, status):
     assert [(reply.status_code, reply.json()) for reply in replies] == [(status, DENIED)] * len(replies)
 
 
-def test_a_token_lives_as_long_as_it_says_by_the_sandbox_clock(alteryx):
+def test_an_alteryx_token_expires_by_the_clock_of_the_sandbox(alteryx):
     alteryx.sandbox.advance(3500)
     assert alteryx.users().status_code == 200
     alteryx.sandbox.advance(101)
@@ -115,7 +117,7 @@ def test_a_token_lives_as_long_as_it_says_by_the_sandbox_clock(alteryx):
     assert alteryx.users().status_code == 401
 
 
-def test_a_token_of_one_vendor_is_none_of_another(alteryx, walkme):
+def test_a_token_of_one_vendor_is_refused_by_another(alteryx, walkme):
     alteryx.session.headers["authorization"] = walkme.session.headers["authorization"]
     assert alteryx.users().status_code == 401
     alteryx.sandbox.expire_tokens()

@@ -1,4 +1,4 @@
-"""The sandboxes find no user by the name of another one."""
+"""The sandboxes do not find a user by another user's name."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("one", "other"), OTHERS)
-def test_letters_that_are_no_pair(one, other):
+def test_different_letters_are_not_the_same_user(one, other):
     for first, second in ((one, other), (other, one), (one.upper(), other), (other.upper(), one)):
         assert same(first, second) is (first.lower() == second and first.isascii())
         assert not contains(f"x{first}", second) or same(first, second)
 
 
-def test_letters_that_are_one():
+def test_letters_that_differ_only_in_case_are_the_same_user():
     assert same("JOSÉ@x.example", "josé@X.EXAMPLE")
     assert contains("Ada JOSÉ Park", "josé p")
     assert not contains("Ada", "Ada Park")
@@ -30,7 +30,7 @@ def test_letters_that_are_one():
 
 @pytest.mark.parametrize("comparison", ["contains", "exact"])
 @pytest.mark.parametrize(("held", "asked"), OTHERS)
-def test_alteryx(alteryx, comparison, held, asked):
+def test_the_alteryx_sandbox_does_not_find_a_user_with_a_similar_name(alteryx, comparison, held, asked):
     alteryx.sandbox.settings(email_filter=comparison)
     alteryx.sandbox.create_user(held)
     assert alteryx.send("GET", "users", params={"email": asked}).json() == []
@@ -38,7 +38,7 @@ def test_alteryx(alteryx, comparison, held, asked):
 
 
 @pytest.mark.parametrize(("held", "asked"), OTHERS)
-def test_zendesk(server, held, asked):
+def test_the_zendesk_sandbox_does_not_find_a_user_with_a_similar_name(server, held, asked):
     with calling(server) as zendesk:
         zendesk.sandbox.create_user("Somebody", held, external_id=held)
         found = {}

@@ -19,7 +19,7 @@ from tests.sandbox.caller import Caller
 MODULE = "airflow_segments_provider.testing.sandbox"
 
 
-def test_it_serves_says_how_to_connect_and_ends_on_interrupt(tmp_path):
+def test_the_command_serves_prints_how_to_connect_and_ends_on_interrupt(tmp_path):
     command = [
         sys.executable, "-m", MODULE, "--port", "0", "--database", str(tmp_path / "sandbox.db"),
         "--editor-lag", "30", "--token-lifetime", "60", "--set", "walkme.create_reply=location",
@@ -44,7 +44,7 @@ def test_it_serves_says_how_to_connect_and_ends_on_interrupt(tmp_path):
                 assert (settings["editor_lag"], settings["token_lifetime"]) == (30, 60)
                 reply = Caller(client).log_in().create("a")
                 assert (reply.status_code, "location" in reply.headers) == (200, True)
-                # What it says of adding users and a segment, as it is.
+                # The printed commands that add users and a segment are run unchanged.
                 commands = [shlex.split(line) for line in text.splitlines() if line.startswith("curl ")]
                 added = [requests.post(url, data=body, timeout=20) for _, url, _, body in commands]
                 assert [reply.text for reply in added if reply.status_code != 200] == []
@@ -68,14 +68,14 @@ def test_it_serves_says_how_to_connect_and_ends_on_interrupt(tmp_path):
         ["--host", "192.0.2.1"],
     ],
 )
-def test_a_wrong_command_line_says_what_is_wrong(arguments, capsys):
+def test_an_invalid_argument_of_the_command_is_an_error(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--port", "0", *arguments])
     assert caught.value.code == 2
     assert "error:" in capsys.readouterr().err
 
 
-def test_missing_dependencies_are_named_with_the_extra(monkeypatch, capsys):
+def test_the_command_names_missing_dependencies_with_the_extra(monkeypatch, capsys):
     monkeypatch.setattr(extra, "find_spec", lambda name: None)
     assert main(["--port", "0"]) == 2
     assert capsys.readouterr().err == (

@@ -1,4 +1,4 @@
-"""The clock, the Editor, the log of calls, changes by hand, settings and reset."""
+"""The clock, the Editor, the request log, changes by hand, settings and reset."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.sandbox.caller import NO_GUID, eventually
 from tests.sandbox.test_docebo_caller import DoceboCaller
 
 
-def test_the_clock_is_real_time_plus_what_was_added(sandbox):
+def test_the_clock_is_the_real_time_plus_what_was_advanced(sandbox):
     assert abs(sandbox.now() - time.time()) < 60
     before = sandbox.now()
     assert sandbox.advance(10_000) - before >= 10_000
@@ -36,7 +36,7 @@ def test_the_editor_shows_a_segment_after_its_lag(walkme):
     assert sandbox.editor() == ["first", "second"]
 
 
-def test_the_editor_is_that_of_a_system_without_deleted_segments(walkme):
+def test_the_editor_shows_the_segments_of_one_system_without_deleted_ones(walkme):
     sandbox = walkme.sandbox
     sandbox.settings(editor_lag=0)
     guid = walkme.new_segment("a")
@@ -46,7 +46,7 @@ def test_the_editor_is_that_of_a_system_without_deleted_segments(walkme):
     assert sandbox.editor() == []
 
 
-def test_calls_are_logged_with_counts_of_ids_and_without_ids_or_secrets(walkme):
+def test_requests_are_logged_with_the_number_of_ids_and_without_ids_or_secrets(walkme):
     sandbox = walkme.sandbox
     guid = walkme.new_segment("a", ["ada-id", "grace-id"])
     walkme.session.headers["user-agent"] = "tests/1"
@@ -77,7 +77,7 @@ def test_calls_are_logged_with_counts_of_ids_and_without_ids_or_secrets(walkme):
     assert sandbox.client_secret not in log
 
 
-def test_a_call_that_waits_does_not_hold_up_others_and_is_counted_in_flight(walkme):
+def test_a_request_that_waits_does_not_delay_others_and_is_counted_in_flight(walkme):
     sandbox = walkme.sandbox
     sandbox.fault("walkme.list", "hang", seconds=600)
     waiting = http.client.HTTPConnection(sandbox.url.removeprefix("http://"), timeout=20)
@@ -89,7 +89,7 @@ def test_a_call_that_waits_does_not_hold_up_others_and_is_counted_in_flight(walk
     assert eventually(lambda: walkme.list().ok and sandbox.calls("walkme.list")[-1].in_flight == 1)
 
 
-def test_an_administrator_changes_what_is_there(walkme):
+def test_the_control_api_changes_walkme_segments_and_members(walkme):
     sandbox = walkme.sandbox
     guid = sandbox.create_segment(" ", external_id="e" * 300, user_ids=["ada", "x" * 500])
     assert sandbox.members(guid) == {"ada", "x" * 500}
@@ -102,7 +102,7 @@ def test_an_administrator_changes_what_is_there(walkme):
     assert sandbox.counts().get("walkme.create", 0) == 0
 
 
-def test_a_segment_goes_by_guid_external_id_or_name(sandbox):
+def test_the_control_api_finds_a_segment_by_guid_external_id_or_name(sandbox):
     guid = sandbox.create_segment("by name", external_id="by id", user_ids=["ada"])
     for text in (guid, guid.upper(), f"{guid[:8]}-{guid[8:12]}-{guid[12:16]}-{guid[16:20]}-{guid[20:]}"):
         assert sandbox.members(text) == {"ada"}
@@ -116,14 +116,14 @@ def test_a_segment_goes_by_guid_external_id_or_name(sandbox):
         sandbox.create_segment("other", external_id="by id")
 
 
-def test_members_come_in_pages_and_order(sandbox):
+def test_the_control_api_returns_all_members_in_order(sandbox):
     ids = [f"{number:06d}" for number in range(120_001)]
     sandbox.create_segment("big", user_ids=reversed(ids))
     assert list(sandbox.iter_members("big")) == ids
     assert sandbox.member_count("big") == 120_001
 
 
-def test_segments_tell_all_about_themselves(walkme):
+def test_the_control_api_returns_all_fields_of_a_segment(walkme):
     guid = walkme.new_segment("a", ["ada"], id="x")
     (segment,) = walkme.sandbox.segments()
     assert (segment.guid, segment.external_id, segment.name) == (guid.replace("-", ""), "x", "a")
@@ -132,7 +132,7 @@ def test_segments_tell_all_about_themselves(walkme):
     assert abs(segment.created_at - walkme.sandbox.now()) < 60
 
 
-def test_settings_begin_with_the_defaults_and_are_checked(sandbox):
+def test_settings_begin_with_the_defaults_and_are_validated(sandbox):
     assert WalkMeSettings.model_validate(sandbox.settings()) == WalkMeSettings()
     assert sandbox.settings(editor_lag=5)["editor_lag"] == 5
     assert sandbox.settings()["editor_lag"] == 5
@@ -146,7 +146,7 @@ def test_settings_begin_with_the_defaults_and_are_checked(sandbox):
     assert sandbox.settings()["editor_lag"] == 5
 
 
-def test_reset_forgets_everything(walkme):
+def test_a_reset_deletes_segments_faults_log_tokens_and_settings(walkme):
     sandbox = walkme.sandbox
     walkme.create("a", ["ada"])
     sandbox.settings(list_reply="data", rate_limit=1)
@@ -166,7 +166,7 @@ def _as_json() -> dict[str, object]:
     return {"systems": list(settings.systems), "scopes": list(settings.scopes), "refused_user_ids": []}
 
 
-def test_a_reset_with_a_wrong_setting_changes_nothing(walkme):
+def test_a_reset_with_an_invalid_setting_changes_nothing(walkme):
     sandbox = walkme.sandbox
     walkme.create("a")
     sandbox.advance(50_000)
@@ -190,13 +190,13 @@ def test_a_reset_with_a_wrong_setting_changes_nothing(walkme):
         ("walkme/create_segment", {"name": "a", "user_ids": ["ada", ""]}, 422),
     ],
 )
-def test_only_operations_are_reachable_and_their_arguments_are_checked(sandbox, operation, arguments, status):
+def test_unknown_operations_and_invalid_arguments_of_the_control_api_are_refused(sandbox, operation, arguments, status):
     with pytest.raises(SandboxError, match=str(status)):
         sandbox.operate(operation, **arguments)
     assert sandbox.segments() == []
 
 
-def test_late_work_that_is_refused_leaves_nothing(server, sandbox):
+def test_a_late_request_that_is_refused_changes_nothing(server, sandbox):
     with DoceboSandboxClient(sandbox.url) as docebo:
         caller = DoceboCaller(docebo).log_in()
         group = docebo.create_group("manual")
@@ -209,7 +209,7 @@ def test_late_work_that_is_refused_leaves_nothing(server, sandbox):
         assert docebo.calls("docebo.update_group")[0].status == 400
 
 
-def test_reset_forgets_late_work(walkme):
+def test_a_reset_discards_late_requests(walkme):
     walkme.sandbox.fault("walkme.create", "late", seconds=60)
     with pytest.raises(OSError, match="Connection aborted"):
         walkme.create("a")
@@ -218,7 +218,7 @@ def test_reset_forgets_late_work(walkme):
     assert walkme.sandbox.segments() == []
 
 
-def test_the_control_needs_no_proxy_of_the_environment(server, monkeypatch):
+def test_the_client_of_the_control_api_ignores_the_proxy_of_the_environment(server, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)

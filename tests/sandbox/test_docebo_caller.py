@@ -1,4 +1,4 @@
-"""A bare caller of Docebo's API, written apart from the package's client; what uses it is beside it."""
+"""A minimal client of Docebo's API, independent of the package's client, and tests of the sandbox that use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NO_GROUP = "00000000-0000-4000-8000-000000000000"
 
 
 class DoceboCaller:
-    """Sends what it is told, with a token of its own, and never follows a redirect or retries."""
+    """Client with a token of its own that sends requests unchanged, and never follows a redirect or retries."""
 
     def __init__(self, sandbox: DoceboSandboxClient) -> None:
         self.sandbox = sandbox
@@ -22,7 +22,7 @@ class DoceboCaller:
         self.timeout = 20.0
 
     def token(self, how: str = "data", **fields: str) -> requests.Response:
-        """Ask for a token; what is given replaces the right request's fields, an empty text takes one away."""
+        """Request a token; the parameters replace fields of a valid request, an empty text removes one."""
         right = {
             "grant_type": "client_credentials",
             "scope": "api",
@@ -40,12 +40,12 @@ class DoceboCaller:
         return self
 
     def send(self, method: str, path: str = "", **request: Any) -> requests.Response:
-        """Call the groups path or what is below it."""
+        """Send a request to the groups path or a path below it."""
         url = f"{self.sandbox.docebo_url}/audiences/v1/audience{path}"
         return self.session.request(method, url, **{"timeout": self.timeout, "allow_redirects": False, **request})
 
     def manage(self, path: str, method: str = "GET", **query: object) -> requests.Response:
-        """Call what is outside of the audiences service."""
+        """Send a request outside of the audiences service."""
         url = f"{self.sandbox.docebo_url}/manage/v1/{path}"
         return self.session.request(
             method, url, params={name: str(value) for name, value in query.items()}, timeout=self.timeout
@@ -55,7 +55,7 @@ class DoceboCaller:
         return self.send("POST", json={"name": name, **body})
 
     def new_group(self, name: str = "Trial users", **body: object) -> str:
-        """Create a group, and return its uuid."""
+        """Create a group, and return its UUID."""
         return str(self.create(name, **body).json()["data"]["uuid"])
 
     def add(self, group: str, user_ids: Iterable[int] = (), **body: object) -> requests.Response:
@@ -73,13 +73,13 @@ class DoceboCaller:
 
 
 def branch_rules(*branches: int, **payload: object) -> dict[str, Any]:
-    """A ruleset of one rule on branches."""
+    """Return a ruleset of one rule on branches."""
     rule = {"type": "BranchMembership", "payload": {"branch_ids": list(branches), **payload}}
     return {"operator": "AND", "sets": [{"rules_operator": "AND", "rules": [rule]}]}
 
 
 def caller_of(url: str) -> DoceboCaller:
-    """A caller of a sandbox that has been emptied."""
+    """Empty a sandbox, and return a client of it."""
     sandbox = DoceboSandboxClient(url)
     sandbox.reset()
     return DoceboCaller(sandbox).log_in()

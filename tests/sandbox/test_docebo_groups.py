@@ -1,4 +1,4 @@
-"""Docebo's groups: their life, their rules, and how lists are paged."""
+"""Docebo's groups: creation, changes, deletion, rules, and paging of lists."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def names(reply):
     return [group["name"] for group in reply.json()["data"]["items"]]
 
 
-def test_a_platform_begins_with_invented_people_branches_and_groups(docebo):
+def test_a_new_docebo_sandbox_has_invented_users_branches_and_groups(docebo):
     sandbox = docebo.sandbox
     assert all(user.email.endswith("@example.com") for user in sandbox.users())
     assert [group.name for group in sandbox.groups()] == ["Support team", "Everyone in sales"]
@@ -38,7 +38,7 @@ def test_a_platform_begins_with_invented_people_branches_and_groups(docebo):
     assert sandbox.members("Everyone in sales") == people(docebo, "Sales", "Sales North")
 
 
-def test_a_group_lives_from_creation_to_deletion(docebo):
+def test_a_docebo_group_is_created_read_updated_and_deleted(docebo):
     created = docebo.create("Trial users", description="on trial", type="manual")
     assert created.status_code == 200
     assert created.headers["content-type"] == "application/json; charset=UTF-8"
@@ -61,7 +61,7 @@ def test_a_group_lives_from_creation_to_deletion(docebo):
     assert (kept.uuid, kept.members) == (uuid, 0)
 
 
-def test_creation_has_two_spellings_and_variants(docebo):
+def test_the_paths_and_responses_of_a_creation_can_be_set(docebo):
     plural = f"{docebo.sandbox.docebo_url}/audiences/v1/audiences"
 
     def statuses():
@@ -96,14 +96,14 @@ def test_creation_has_two_spellings_and_variants(docebo):
         {"colour": "red"},
     ],
 )
-def test_a_wrong_creation_is_refused(docebo, body):
+def test_an_invalid_creation_of_a_docebo_group_is_refused(docebo, body):
     reply = docebo.create(**body)
     assert (reply.status_code, reply.json()["status"]) == (400, 400)
     assert isinstance(reply.json()["message"], list)
     assert len(docebo.sandbox.groups()) == 2
 
 
-def test_a_body_must_be_a_json_object(docebo):
+def test_a_docebo_request_body_must_be_a_json_object(docebo):
     for request in ({"json": ["x"]}, {"data": "{", "headers": {"content-type": "application/json"}}, {"data": "{}"}):
         assert docebo.send("POST", **request).status_code == 400
     assert docebo.send("POST", json={}).json()["message"] == ["name is missing"]
@@ -111,7 +111,7 @@ def test_a_body_must_be_a_json_object(docebo):
     assert docebo.create(colour="red").status_code == 200
 
 
-def test_the_list_is_searched_sorted_and_paged(docebo):
+def test_the_list_of_groups_is_searched_sorted_and_paged(docebo):
     for name in ("b one", "a two", "c one"):
         docebo.create(name, description=f"of {name}")
     assert names(docebo.send("GET"))[2:] == ["b one", "a two", "c one"]
@@ -129,7 +129,7 @@ def test_the_list_is_searched_sorted_and_paged(docebo):
         assert docebo.send("GET", params=wrong).status_code == 400
 
 
-def test_the_envelope_has_variants(docebo):
+def test_the_form_of_a_list_response_can_be_set(docebo):
     docebo.sandbox.settings(list_cursor=True, list_totals=False, large_page_size="clamp", max_page_size=1)
     first = docebo.send("GET", params={"page_size": 5}).json()["data"]
     assert first["cursor"]
@@ -146,7 +146,7 @@ def test_the_envelope_has_variants(docebo):
     assert len(docebo.send("GET").json()["data"]) == 3
 
 
-def test_rules_fill_a_group_within_the_hour(docebo):
+def test_rules_fill_a_group_within_an_hour(docebo):
     rules = branch_rules(branch(docebo, "Support"))
     data = docebo.create("Helpers", type="automatic", ruleset={**rules, "status": "READY"}).json()["data"]
     assert data["ruleset"]["status"] == "PENDING"
@@ -158,12 +158,12 @@ def test_rules_fill_a_group_within_the_hour(docebo):
     members = docebo.members(data["uuid"])
     assert {member["idst"] for member in members} == people(docebo, "Support")
     assert {member["relation_type"] for member in members} == {"automatic"}
-    # Nothing but ids differs: no recalculation.
+    # Only IDs differ: no recalculation.
     docebo.send("PUT", f"/{data['uuid']}", json={"ruleset": ready})
     assert docebo.send("GET", f"/{data['uuid']}").json()["data"]["ruleset"]["status"] == "READY"
 
 
-def test_other_rules_empty_the_group_but_for_those_put_there_and_are_in_the_history(docebo):
+def test_changed_rules_remove_automatic_members_only_and_are_in_the_history(docebo):
     sandbox = docebo.sandbox
     (old,) = [group for group in sandbox.groups() if group.type == "automatic"]
     (helper, *_) = sorted(people(docebo, "Support"))
@@ -178,7 +178,7 @@ def test_other_rules_empty_the_group_but_for_those_put_there_and_are_in_the_hist
     assert docebo.send("GET", f"/{docebo.new_group()}/conditions-history").status_code == 400
 
 
-def test_sets_are_joined_and_rules_of_a_set_must_all_hold(docebo):
+def test_sets_of_rules_are_combined_by_their_operators(docebo):
     sandbox = docebo.sandbox
     sales, north = branch_rules(branch(docebo, "Sales")), branch_rules(branch(docebo, "Sales North"))
     either = {"operator": "OR", "sets": sales["sets"] + north["sets"]}
@@ -210,13 +210,13 @@ def test_sets_are_joined_and_rules_of_a_set_must_all_hold(docebo):
         branch_rules("1"),  # type: ignore[arg-type]
     ],
 )
-def test_a_wrong_ruleset_is_refused(docebo, ruleset):
+def test_an_invalid_ruleset_is_refused(docebo, ruleset):
     assert docebo.create("x", type="automatic", ruleset=ruleset).status_code == 400
     (group,) = [group for group in docebo.sandbox.groups() if group.type == "automatic"]
     assert docebo.send("PUT", f"/{group.uuid}", json={"ruleset": ruleset}).status_code == 400
 
 
-def test_ten_rules_may_be_meant_for_all_sets_together(docebo):
+def test_the_limit_of_ten_rules_can_be_set_to_count_all_sets(docebo):
     ruleset = {"operator": "OR", "sets": branch_rules(1)["sets"] * 10}
     ruleset["sets"] = [{**item, "rules": item["rules"] * 2} for item in ruleset["sets"]]
     assert docebo.create("x", type="automatic", ruleset=ruleset).status_code == 200
@@ -224,7 +224,7 @@ def test_ten_rules_may_be_meant_for_all_sets_together(docebo):
     assert docebo.create("x", type="automatic", ruleset=ruleset).status_code == 400
 
 
-def test_an_update_may_name_only_the_groups_own_sets_and_rules(docebo):
+def test_an_update_may_name_only_sets_and_rules_of_the_group(docebo):
     (group,) = [group for group in docebo.sandbox.groups() if group.type == "automatic"]
     other = branch_rules(branch(docebo, "Support"))
     assert group.ruleset is not None
@@ -235,7 +235,7 @@ def test_an_update_may_name_only_the_groups_own_sets_and_rules(docebo):
     assert docebo.send("PUT", f"/{docebo.new_group()}", json={"ruleset": other}).status_code == 400
 
 
-def test_ids_are_converted_both_ways(docebo):
+def test_the_docebo_sandbox_converts_group_ids_in_both_directions(docebo):
     uuid = docebo.new_group()
     number = docebo.send("GET", f"/{uuid}/audience_to_group").json()["data"]["id"]
     assert isinstance(number, int)
@@ -244,7 +244,7 @@ def test_ids_are_converted_both_ways(docebo):
         assert docebo.send("GET", path).status_code == 404
 
 
-def test_what_is_no_operation_is_refused(docebo):
+def test_an_unknown_docebo_operation_is_refused(docebo):
     assert docebo.send("PATCH").status_code == 405
     assert docebo.send("GET", f"/{NO_GROUP}/strange").status_code == 404
     assert docebo.send("GET", "/").status_code == 404
@@ -254,7 +254,7 @@ def test_what_is_no_operation_is_refused(docebo):
     assert set(docebo.sandbox.counts()) == {"docebo.get_token", "docebo.other"}
 
 
-def test_more_calls_than_allowed_are_refused_with_a_time(docebo):
+def test_docebo_requests_above_the_rate_limit_are_refused_with_a_wait(docebo):
     docebo.sandbox.settings(rate_limit=2)
     assert [docebo.send("GET").status_code for _ in range(3)] == [200, 200, 429]
     refused = docebo.send("GET")

@@ -1,4 +1,4 @@
-"""Docebo's members, jobs and users, and how all of it is controlled."""
+"""Docebo's members, jobs and users, and their control by the sandbox."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ids(docebo, count=3):
         ("POST", "users", "post_users"),
     ],
 )
-def test_members_are_added_in_three_forms(docebo, method, path, form):
+def test_members_are_added_by_three_forms_of_request(docebo, method, path, form):
     group, users = docebo.new_group(), ids(docebo)
     request = {"json": {"user_ids": users}}
     reply = docebo.send(method, f"/{group}/{path}", **request)
@@ -45,7 +45,7 @@ def test_members_are_added_in_three_forms(docebo, method, path, form):
     assert docebo.send(method, f"/{group}/{path}", **request).status_code == 404
 
 
-def test_branches_and_groups_are_added_as_they_are_now(docebo):
+def test_the_present_members_of_branches_and_groups_are_added(docebo):
     sandbox, group = docebo.sandbox, docebo.new_group()
     root, sales, *_ = (branch.idst for branch in sandbox.branches())
     support = next(item for item in sandbox.groups() if item.name == "Support team")
@@ -59,11 +59,11 @@ def test_branches_and_groups_are_added_as_they_are_now(docebo):
 
 
 @pytest.mark.parametrize("body", [{}, {"user_ids": ["1"]}, {"user_ids": 1}, {"user_ids": [True]}, {"user_all": True}])
-def test_a_wrong_addition_is_refused(docebo, body):
+def test_an_invalid_addition_is_refused(docebo, body):
     assert docebo.send("PUT", f"/{docebo.new_group()}/assign_users", json=body).status_code == 400
 
 
-def test_ids_of_nobody_are_passed_over_or_refused(docebo):
+def test_unknown_ids_are_ignored_or_refused_as_set(docebo):
     group, (user, *_) = docebo.new_group(), ids(docebo)
     assert docebo.add(group, [user, 1]).status_code == 200
     assert docebo.sandbox.members(group) == {user}
@@ -75,7 +75,7 @@ def test_ids_of_nobody_are_passed_over_or_refused(docebo):
     assert docebo.add(NO_GROUP, [user]).status_code == 404
 
 
-def test_members_are_removed_by_ids_all_or_search(docebo):
+def test_members_are_removed_by_id_by_search_or_all(docebo):
     sandbox, group = docebo.sandbox, docebo.new_group()
     users = sandbox.users()
     everybody = [user.idst for user in users]
@@ -103,14 +103,14 @@ def test_members_are_removed_by_ids_all_or_search(docebo):
         {"user_ids": ["1"]},
     ],
 )
-def test_a_wrong_removal_is_refused(docebo, body):
+def test_an_invalid_removal_is_refused(docebo, body):
     group = docebo.new_group()
     assert docebo.send("DELETE", f"/{group}/users", json=body).status_code == 400
     docebo.sandbox.settings(user_ids_required=False)
     assert docebo.send("DELETE", f"/{group}/users", json={"user_all": True}).status_code == 200
 
 
-def test_many_are_changed_in_the_background(docebo):
+def test_a_change_of_many_members_is_a_background_job(docebo):
     sandbox, group = docebo.sandbox, docebo.new_group()
     users = sandbox.seed_users(501)
     assert docebo.add(group, users).json()["data"] == {"success": True, "background_job": True}
@@ -131,7 +131,7 @@ def test_many_are_changed_in_the_background(docebo):
     assert sandbox.member_count(group) == 0
 
 
-def test_a_deleted_groups_job_does_nothing(docebo):
+def test_a_background_job_of_a_deleted_group_changes_nothing(docebo):
     group = docebo.new_group()
     docebo.add(group, docebo.sandbox.seed_users(501))
     docebo.sandbox.delete_group(group)
@@ -141,7 +141,7 @@ def test_a_deleted_groups_job_does_nothing(docebo):
     assert docebo.sandbox.jobs()[-1].status == "aborted"
 
 
-def test_a_change_while_another_is_answered_is_refused(docebo):
+def test_a_change_while_another_one_is_being_answered_is_refused(docebo):
     sandbox, group, users = docebo.sandbox, docebo.new_group(), ids(docebo)
     sandbox.fault("docebo.add_members", "latency", seconds=600)
     first = DoceboCaller(sandbox).log_in()
@@ -164,7 +164,7 @@ def test_a_change_while_another_is_answered_is_refused(docebo):
     assert eventually(lambda: docebo.add(group, users).status_code == 200)
 
 
-def test_people_may_be_kept_out_of_automatic_groups(docebo):
+def test_adding_users_to_automatic_groups_can_be_set_to_be_refused(docebo):
     (user, *_), group = ids(docebo), "Everyone in sales"
     uuid = next(item.uuid for item in docebo.sandbox.groups() if item.name == group)
     assert docebo.add(uuid, [user]).status_code == 200
@@ -189,7 +189,7 @@ def test_members_are_searched_sorted_and_paged(docebo):
     assert docebo.send("GET", f"/{group}/users", params={"sort_attr": "colour"}).status_code == 400
 
 
-def test_members_are_exported(docebo):
+def test_members_are_exported_as_csv(docebo):
     group = docebo.new_group()
     one = docebo.sandbox.add_user("o'neil, jr", firstname='A "B"', email="o@example.com")
     docebo.add(group, [one])
@@ -210,7 +210,7 @@ def test_members_are_exported(docebo):
     assert export(email="true").json()["data"]["items"] == [{"email": "o@example.com"}]
 
 
-def test_users_are_looked_up(docebo):
+def test_docebo_users_are_searched(docebo):
     docebo.sandbox.add_user("x+y@example.com", firstname="Xenia")
     reply = docebo.manage("user", search_text="X+Y@example.com", match_type="full").json()["data"]
     (user,) = reply["items"]
@@ -227,7 +227,7 @@ def test_users_are_looked_up(docebo):
     assert docebo.manage("user", sort_attr="colour").status_code == 400
 
 
-def test_users_who_come_go_and_move_are_where_rules_want_them(docebo):
+def test_users_who_are_added_or_moved_follow_the_rules_of_groups(docebo):
     sandbox = docebo.sandbox
     root, sales, *_ = (branch.idst for branch in sandbox.branches())
     group = "Everyone in sales"
@@ -248,7 +248,7 @@ def test_users_who_come_go_and_move_are_where_rules_want_them(docebo):
     assert many[0] not in sandbox.members(group)
 
 
-def test_an_administrator_changes_what_is_there(docebo):
+def test_the_control_api_changes_docebo_groups_members_and_users(docebo):
     sandbox, users = docebo.sandbox, ids(docebo)
     group = sandbox.create_group("by hand", "d", users[:2])
     sandbox.add_members("by hand", users[2:])
@@ -272,7 +272,7 @@ def test_an_administrator_changes_what_is_there(docebo):
             wrong()
 
 
-def test_a_lost_answer_leaves_the_work_done(docebo):
+def test_a_docebo_request_whose_response_is_lost_is_carried_out(docebo):
     group, users = docebo.new_group(), ids(docebo)
     docebo.sandbox.fault("docebo.add_members", "status", status=503, effect=True, action="assign_users")
     assert docebo.add(group, users).status_code == 503
@@ -280,7 +280,7 @@ def test_a_lost_answer_leaves_the_work_done(docebo):
     assert docebo.add(group, users).status_code == 200
 
 
-def test_a_restart_on_one_file_goes_on(tmp_path):
+def test_a_docebo_sandbox_continues_after_a_restart_on_the_same_file(tmp_path):
     path = str(tmp_path / "sandbox.db")
     with SandboxServer(database=path, docebo={"background_threshold": 0}) as server:
         first = DoceboCaller(DoceboSandboxClient(server.url)).log_in()
@@ -300,12 +300,12 @@ def test_a_restart_on_one_file_goes_on(tmp_path):
         assert [item.name for item in again.sandbox.groups()] == ["Support team", "Everyone in sales"]
 
 
-def test_settings_begin_with_the_defaults(docebo):
+def test_docebo_settings_begin_with_the_defaults(docebo):
     assert DoceboSettings.model_validate(docebo.sandbox.settings()) == DoceboSettings()
     assert DoceboSettings().changed({"add_forms": "put_users post_users", "create_status": "201"}).create_status == 201
 
 
-def test_the_fixture_gives_a_platform_and_a_connection_to_it(docebo_sandbox):
+def test_the_docebo_fixture_sets_a_connection_to_the_sandbox(docebo_sandbox):
     connection = json.loads(os.environ["AIRFLOW_CONN_DOCEBO_DEFAULT"])
     assert connection == docebo_sandbox.connection()
     assert (connection["conn_type"], connection["host"]) == ("docebo", docebo_sandbox.docebo_url)

@@ -1,4 +1,4 @@
-"""Docebo's token endpoint, and what a token is good for."""
+"""Docebo's token endpoint, and requests with a token."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def assertion(docebo: DoceboCaller, key: Any = KEY, **claims: object) -> str:
 
 
 @pytest.mark.parametrize("how", ["data", "files", "json"])
-def test_a_token_is_given_for_the_app_in_each_body_type(docebo, how):
+def test_a_docebo_token_is_returned_for_the_client_in_each_content_type(docebo, how):
     reply = docebo.token(how)
     assert reply.status_code == 200
     body = reply.json()
@@ -41,7 +41,7 @@ def test_a_token_is_given_for_the_app_in_each_body_type(docebo, how):
     assert body == {"token_type": "Bearer", "expires_in": 3600, "scope": "api"}
 
 
-def test_a_token_is_given_for_a_password_and_refreshed(docebo):
+def test_a_docebo_token_is_returned_for_a_password_and_refreshed(docebo):
     reply = docebo.token(grant_type="password", username=USERNAME, password=PASSWORD)
     refresh = reply.json()["refresh_token"]
     again = docebo.token(grant_type="refresh_token", refresh_token=refresh, scope="")
@@ -55,7 +55,7 @@ def test_a_token_is_given_for_a_password_and_refreshed(docebo):
     assert docebo.token(grant_type="refresh_token", refresh_token="wrong").status_code == 400
 
 
-def test_a_token_is_given_for_an_assertion(docebo):
+def test_a_docebo_token_is_returned_for_a_valid_assertion_only(docebo):
     docebo.sandbox.set_public_key(PEM)
     given = {"grant_type": JWT_BEARER, "client_id": "", "client_secret": ""}
     assert docebo.token(assertion=assertion(docebo), **given).status_code == 200
@@ -83,7 +83,7 @@ def test_a_token_is_given_for_an_assertion(docebo):
     assert docebo.token(assertion=assertion(docebo), grant_type=JWT_BEARER).status_code == 200
 
 
-def test_an_assertion_is_judged_by_the_sandboxs_clock(docebo):
+def test_an_assertion_expires_by_the_clock_of_the_sandbox(docebo):
     docebo.sandbox.set_public_key(PEM)
     early = assertion(docebo)
     docebo.sandbox.advance(3600)
@@ -91,7 +91,7 @@ def test_an_assertion_is_judged_by_the_sandboxs_clock(docebo):
     assert docebo.token(grant_type=JWT_BEARER, assertion=assertion(docebo)).status_code == 200
 
 
-def test_only_a_public_key_can_be_set_and_without_one_no_assertion_is_good(docebo):
+def test_only_a_public_key_can_be_set_and_without_one_each_assertion_is_refused(docebo):
     assert docebo.token(grant_type=JWT_BEARER, assertion=assertion(docebo)).status_code == 400
     for wrong in (PEM.replace("PUBLIC KEY", "CERTIFICATE"), PEM.replace("A", "B"), "key"):
         with pytest.raises(SandboxError, match="422"):
@@ -110,12 +110,12 @@ def test_only_a_public_key_can_be_set_and_without_one_no_assertion_is_good(doceb
         ({"scope": "api:manage"}, "invalid_scope"),
     ],
 )
-def test_a_wrong_token_call_is_refused(docebo, fields, error):
+def test_an_invalid_docebo_token_request_is_refused(docebo, fields, error):
     reply = docebo.token(**fields)
     assert (reply.status_code, reply.json()["error"]) == (400, error)
 
 
-def test_the_token_reply_has_variants(docebo):
+def test_the_docebo_token_response_has_the_form_that_is_set(docebo):
     docebo.sandbox.settings(
         refresh_token="null", expires_in_as="string", token_type="bearer", token_error_status=401, scope_required=False
     )
@@ -130,7 +130,7 @@ def test_the_token_reply_has_variants(docebo):
     assert docebo.token(grant_type="password", username=USERNAME, password=PASSWORD).status_code == 400
 
 
-def test_a_token_expires_and_an_unknown_one_is_refused(docebo):
+def test_a_docebo_token_expires_and_an_unknown_one_is_refused(docebo):
     docebo.sandbox.advance(3599)
     assert docebo.send("GET").status_code == 200
     docebo.sandbox.advance(1)
@@ -145,7 +145,7 @@ def test_a_token_expires_and_an_unknown_one_is_refused(docebo):
     assert docebo.send("GET").status_code == 401
 
 
-def test_only_an_administrator_may_call(docebo):
+def test_a_docebo_user_who_is_not_an_administrator_is_refused(docebo):
     docebo.sandbox.set_public_key(PEM)
     docebo.sandbox.add_user("learner@example.com")
     reply = docebo.token(grant_type=JWT_BEARER, assertion=assertion(docebo, sub="learner@example.com"))
@@ -156,7 +156,7 @@ def test_only_an_administrator_may_call(docebo):
     assert docebo.token().json()["error"] == "invalid_grant"
 
 
-def test_no_secret_is_in_the_log(docebo):
+def test_the_log_of_docebo_requests_contains_no_secret(docebo):
     docebo.token(grant_type="password", username=USERNAME, password=PASSWORD)
     docebo.manage("user", search_text="learner-address")
     log = docebo.session.get(f"{docebo.sandbox.url}/_sandbox/calls", timeout=20).text

@@ -1,4 +1,4 @@
-"""Each kind of fault as a client meets it, and which calls it meets."""
+"""Each kind of fault as a client sees it, and the requests that it affects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.sandbox.caller import eventually
 
 
 def causes(error: BaseException) -> list[type[BaseException]]:
-    """The types of an error and of all that is wrapped in it."""
+    """Return the types of an error and of all errors wrapped in it."""
     inner = [arg for arg in error.args if isinstance(arg, BaseException)]
     return [type(error), *(kind for cause in inner for kind in causes(cause))]
 
@@ -31,7 +31,7 @@ def last(walkme):
     return call.status, call.effect, call.lost, call.fault
 
 
-def test_every_kind_has_a_test():
+def test_every_kind_of_fault_has_a_test():
     assert set(KINDS) == {
         "status", "html", "redirect", "latency", "reset", "reset_mid_body", "lost", "late", "hang", "truncate",
         "wrong_content_type", "empty_body",
@@ -45,7 +45,7 @@ def test_a_fault_for_an_endpoint_that_does_not_exist_is_rejected(walkme, endpoin
     assert walkme.sandbox.faults() == []
 
 
-def test_status_stands_in_for_the_work(walkme, guid):
+def test_a_status_fault_responds_without_carrying_out_the_request(walkme, guid):
     walkme.sandbox.fault("walkme.update", "status")
     reply = walkme.update(guid, "add", ["ada"])
     assert (reply.status_code, reply.json()["error"]) == (500, "fault")
@@ -53,7 +53,7 @@ def test_status_stands_in_for_the_work(walkme, guid):
     assert last(walkme) == (500, False, False, "status")
 
 
-def test_status_after_the_work(walkme, guid):
+def test_a_status_fault_with_effect_carries_out_the_request(walkme, guid):
     walkme.sandbox.fault("walkme.update", "status", status=503, effect=True)
     assert walkme.update(guid, "add", ["ada"]).status_code == 503
     assert walkme.sandbox.members(guid) == {"ada"}
@@ -70,14 +70,14 @@ def test_status_after_the_work(walkme, guid):
         ({"body": "{", "content_type": "application/json"}, b"{", "application/json"),
     ],
 )
-def test_status_with_a_body_of_choice(walkme, parameters, content, content_type):
+def test_a_status_fault_returns_the_body_and_headers_that_were_set(walkme, parameters, content, content_type):
     walkme.sandbox.fault("walkme.list", "status", status=429, headers={"Retry-After": "7"}, **parameters)
     reply = walkme.list()
     assert (reply.status_code, reply.content, reply.headers["content-type"]) == (429, content, content_type)
     assert reply.headers["retry-after"] == "7"
 
 
-def test_html(walkme):
+def test_an_html_fault_returns_an_html_page(walkme):
     walkme.sandbox.fault("walkme.list", "html")
     walkme.sandbox.fault("walkme.list", "html", status=200)
     replies = [walkme.list(), walkme.list()]
@@ -86,14 +86,14 @@ def test_html(walkme):
     assert all(reply.headers["content-type"].startswith("text/html") for reply in replies)
 
 
-def test_redirect(walkme, guid):
+def test_a_redirect_fault_returns_the_address_and_carries_out_nothing(walkme, guid):
     walkme.sandbox.fault("walkme.update", "redirect", location="http://127.0.0.1:9/there", status=307)
     reply = walkme.update(guid, "add", ["ada"])
     assert (reply.status_code, reply.headers["location"]) == (307, "http://127.0.0.1:9/there")
     assert walkme.sandbox.members(guid) == set()
 
 
-def test_latency_answers_rightly_and_late(walkme, guid):
+def test_a_latency_fault_carries_out_the_request_and_responds_late(walkme, guid):
     walkme.sandbox.fault("walkme.update", "latency", seconds=0.3)
     begin = time.monotonic()
     reply = walkme.update(guid, "add", ["ada"])
@@ -102,7 +102,7 @@ def test_latency_answers_rightly_and_late(walkme, guid):
     assert last(walkme) == (200, True, False, "latency")
 
 
-def test_latency_beyond_the_client_loses_the_answer(walkme, guid):
+def test_a_latency_beyond_the_timeout_of_the_client_loses_the_response(walkme, guid):
     walkme.sandbox.fault("walkme.update", "latency", seconds=60)
     walkme.timeout = 0.3
     with pytest.raises(requests.ReadTimeout):
@@ -112,7 +112,7 @@ def test_latency_beyond_the_client_loses_the_answer(walkme, guid):
 
 
 @pytest.mark.parametrize("effect", [False, True])
-def test_reset_before_any_answer(walkme, guid, effect):
+def test_a_reset_fault_resets_the_connection_before_a_response(walkme, guid, effect):
     walkme.sandbox.fault("walkme.update", "reset", effect=effect)
     with pytest.raises(requests.ConnectionError) as caught:
         walkme.update(guid, "add", ["ada"])
@@ -124,7 +124,7 @@ def test_reset_before_any_answer(walkme, guid, effect):
 
 
 @pytest.mark.parametrize("effect", [False, True])
-def test_reset_in_the_middle_of_the_body(walkme, guid, effect):
+def test_a_reset_mid_body_fault_resets_the_connection_within_the_body(walkme, guid, effect):
     walkme.sandbox.fault("walkme.update", "reset_mid_body", effect=effect)
     with walkme.send("PUT", f"/{guid}", json={"action": "add", "userIds": ["ada"]}, stream=True) as reply:
         assert (reply.status_code, reply.headers["content-type"]) == (200, "application/json")
@@ -138,7 +138,7 @@ def test_reset_in_the_middle_of_the_body(walkme, guid, effect):
     assert last(walkme) == (200 if effect else None, effect, True, "reset_mid_body")
 
 
-def test_lost_does_the_work_and_says_nothing(walkme, guid):
+def test_a_lost_fault_carries_out_the_request_and_sends_no_response(walkme, guid):
     walkme.sandbox.fault("walkme.update", "lost")
     with pytest.raises(requests.ConnectionError) as caught:
         walkme.update(guid, "add", ["ada"])
@@ -154,7 +154,7 @@ def test_a_lost_creation_leaves_a_segment(walkme):
     assert walkme.create("a", id="x").status_code == 409
 
 
-def test_late_does_the_work_when_its_moment_has_come(walkme, guid):
+def test_a_late_fault_carries_out_the_request_after_its_delay(walkme, guid):
     walkme.sandbox.fault("walkme.update", "late", seconds=300)
     with pytest.raises(requests.ConnectionError):
         walkme.update(guid, "override", ["late"])
@@ -168,7 +168,7 @@ def test_late_does_the_work_when_its_moment_has_come(walkme, guid):
     assert (call.status, call.effect, call.lost, call.fault) == (200, True, True, "late")
 
 
-def test_late_work_is_done_before_whatever_call_comes_next(walkme):
+def test_a_late_request_is_carried_out_before_the_next_request(walkme):
     walkme.sandbox.fault("walkme.create", "late", seconds=0, times=2)
     with pytest.raises(requests.ConnectionError):
         walkme.create("a")
@@ -178,7 +178,7 @@ def test_late_work_is_done_before_whatever_call_comes_next(walkme):
     assert [segment.name for segment in walkme.sandbox.segments()] == ["a", "b"]
 
 
-def test_late_work_is_done_once_in_the_order_of_its_moments(walkme, guid):
+def test_late_requests_are_carried_out_once_in_the_order_of_their_times(walkme, guid):
     walkme.sandbox.fault("walkme.update", "late", seconds=200)
     walkme.sandbox.fault("walkme.update", "late", seconds=100)
     for who in ("last", "first"):
@@ -191,7 +191,7 @@ def test_late_work_is_done_once_in_the_order_of_its_moments(walkme, guid):
     assert walkme.sandbox.members(guid) == {"ada"}
 
 
-def test_late_work_needs_the_token_to_live_when_it_was_called_only(walkme, guid):
+def test_a_late_request_needs_a_token_that_was_valid_when_it_was_sent(walkme, guid):
     walkme.sandbox.fault("walkme.update", "late", seconds=90_000)
     with pytest.raises(requests.ConnectionError):
         walkme.update(guid, "add", ["ada"])
@@ -201,7 +201,7 @@ def test_late_work_needs_the_token_to_live_when_it_was_called_only(walkme, guid)
 
 
 @pytest.mark.parametrize("effect", [False, True])
-def test_hang_until_the_client_gives_up(walkme, guid, effect):
+def test_a_hang_fault_sends_nothing_until_the_client_gives_up(walkme, guid, effect):
     walkme.sandbox.fault("walkme.update", "hang", effect=effect)
     walkme.timeout = 0.3
     with pytest.raises(requests.ReadTimeout):
@@ -210,14 +210,14 @@ def test_hang_until_the_client_gives_up(walkme, guid, effect):
     assert last(walkme) == (200 if effect else None, effect, True, "hang")
 
 
-def test_hang_ends_without_an_answer(walkme, guid):
+def test_a_hang_fault_closes_the_connection_after_its_time(walkme, guid):
     walkme.sandbox.fault("walkme.update", "hang", seconds=0.1)
     with pytest.raises(requests.ConnectionError) as caught:
         walkme.update(guid)
     assert http.client.RemoteDisconnected in causes(caught.value)
 
 
-def test_truncate(walkme, guid):
+def test_a_truncate_fault_sends_half_of_the_json(walkme, guid):
     walkme.sandbox.fault("walkme.update", "truncate")
     reply = walkme.update(guid, "add", ["ada"])
     assert reply.status_code == 200
@@ -228,7 +228,7 @@ def test_truncate(walkme, guid):
     assert last(walkme) == (200, True, False, "truncate")
 
 
-def test_wrong_content_type(walkme, guid):
+def test_a_wrong_content_type_fault_changes_the_content_type(walkme, guid):
     walkme.sandbox.fault("walkme.update", "wrong_content_type")
     walkme.sandbox.fault("walkme.update", "wrong_content_type", content_type="text/plain")
     replies = [walkme.update(guid), walkme.update(guid)]
@@ -236,27 +236,27 @@ def test_wrong_content_type(walkme, guid):
     assert [json.loads(reply.content)["name"] for reply in replies] == ["a", "a"]
 
 
-def test_empty_body(walkme):
+def test_an_empty_body_fault_carries_out_the_request_and_sends_no_body(walkme):
     walkme.sandbox.fault("walkme.create", "empty_body")
     reply = walkme.create("a")
     assert (reply.status_code, reply.content) == (201, b"")
     assert len(walkme.sandbox.segments()) == 1
 
 
-def test_a_rule_lets_calls_pass_then_counts_down(walkme):
+def test_a_fault_skips_and_counts_requests(walkme):
     walkme.sandbox.fault("walkme.list", "status", skip=1, times=2)
     assert [walkme.list().status_code for _ in range(4)] == [200, 500, 500, 200]
     assert walkme.sandbox.faults() == []
 
 
-def test_a_rule_may_hold_for_ever_and_is_cleared(walkme):
+def test_a_fault_can_last_until_it_is_cleared(walkme):
     walkme.sandbox.fault("walkme.list", "status", times=None)
     assert [walkme.list().status_code for _ in range(3)] == [500] * 3
     walkme.sandbox.clear_faults()
     assert walkme.list().status_code == 200
 
 
-def test_the_oldest_rule_that_matches_is_the_one(walkme):
+def test_the_oldest_fault_that_matches_a_request_applies(walkme):
     walkme.sandbox.fault("walkme.create", "status", status=501)
     walkme.sandbox.fault("*", "status", status=502)
     walkme.sandbox.fault("walkme.list", "status", status=503)
@@ -264,14 +264,14 @@ def test_the_oldest_rule_that_matches_is_the_one(walkme):
     assert walkme.create().status_code == 501
 
 
-def test_a_rule_may_be_for_one_action(walkme, guid):
+def test_a_fault_can_be_for_one_action(walkme, guid):
     walkme.sandbox.fault("walkme.update", "status", action="remove")
     assert walkme.update(guid, "add", ["ada"]).status_code == 200
     assert walkme.update(guid, "remove", ["ada"]).status_code == 500
     assert walkme.sandbox.members(guid) == {"ada"}
 
 
-def test_tokens_fail_too(walkme):
+def test_faults_apply_to_token_requests(walkme):
     walkme.sandbox.fault("walkme.token", "status", status=503)
     assert [walkme.token().status_code, walkme.token().status_code] == [503, 200]
     walkme.sandbox.fault("walkme.token", "reset")
@@ -279,7 +279,7 @@ def test_tokens_fail_too(walkme):
         walkme.token()
 
 
-def test_a_call_that_would_be_refused_has_no_effect_under_a_fault(walkme):
+def test_an_invalid_request_has_no_effect_under_a_fault(walkme):
     walkme.sandbox.fault("walkme.create", "lost")
     with pytest.raises(requests.ConnectionError):
         walkme.create("")
@@ -300,7 +300,7 @@ def test_a_call_that_would_be_refused_has_no_effect_under_a_fault(walkme):
         ("reset", {"colour": "red"}),
     ],
 )
-def test_a_rule_that_means_nothing_is_refused(walkme, kind, parameters):
+def test_an_invalid_fault_is_refused(walkme, kind, parameters):
     with pytest.raises(SandboxError, match="422"):
         walkme.sandbox.fault("walkme.list", kind, **parameters)
     assert walkme.sandbox.faults() == []

@@ -1,4 +1,4 @@
-"""The fixtures as a user's own tests meet them, in a pytest of their own."""
+"""The pytest fixtures in a pytest run of a user's own tests."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_each_test_has_an_empty_walkme_and_a_connection_to_it(tmp_path):
     assert "3 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_the_seeding_of_each_vendor_works_as_its_client_describes_it(
+def test_the_seeding_of_each_vendor_works_as_its_docstring_shows(
     walkme_sandbox, docebo_sandbox, alteryx_sandbox, zendesk_sandbox
 ):
     sandboxes = {name: value for name, value in locals().items() if name.endswith("_sandbox")}
@@ -87,14 +87,14 @@ def test_the_seeding_of_each_vendor_works_as_its_client_describes_it(
     assert len(segment.added_user_ids) == 101
 
 
-def test_a_zendesk_of_a_later_test_has_other_segments(zendesk_sandbox):
-    """An Airflow variable remembers the ledger of each."""
+def test_a_zendesk_of_a_later_test_has_other_segment_ids(zendesk_sandbox):
+    """An Airflow variable records the newest generation of each ledger."""
     first = zendesk_sandbox.create_segment("Trial users")
     zendesk_sandbox.reset()
     assert zendesk_sandbox.create_segment("Trial users") > first
 
 
-def test_missing_dependencies_are_named_with_the_extra(tmp_path):
+def test_the_fixtures_name_missing_dependencies_with_the_extra(tmp_path):
     done = run_pytest(tmp_path, WITHOUT_FASTAPI + "\ndef test_it(walkme_sandbox):\n    pass\n")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "pip install 'airflow-provider-segments[sandbox]'" in done.stdout

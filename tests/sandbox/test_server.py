@@ -1,4 +1,4 @@
-"""Starting, stopping, restarting on one file, and who is imported for it."""
+"""Start, stop and restart of the sandbox on one file, and its imports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_segments_provider.testing.sandbox.database import Database
 from tests.sandbox.caller import Caller
 
 
-def test_two_servers_know_nothing_of_each_other():
+def test_two_servers_have_separate_data():
     with SandboxServer() as one, SandboxServer() as other:
         assert one.url != other.url
         one.client.create_segment("a")
@@ -34,7 +34,7 @@ def test_a_stopped_server_leaves_no_port_and_no_thread():
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
-def test_a_server_stops_while_a_call_hangs():
+def test_a_server_stops_while_a_request_hangs():
     with SandboxServer() as server:
         walkme = Caller(server.client).log_in()
         server.client.fault("walkme.list", "hang", seconds=600)
@@ -61,7 +61,7 @@ def test_a_port_in_use_is_an_error():
         SandboxServer(port=int(server.url.rsplit(":", 1)[1]))
 
 
-def test_settings_of_the_start_are_those_of_a_reset():
+def test_a_reset_restores_the_settings_of_the_start():
     with SandboxServer(walkme={"editor_lag": 5}) as server:
         server.client.settings(editor_lag=6)
         server.client.reset()
@@ -72,7 +72,7 @@ def test_settings_of_the_start_are_those_of_a_reset():
         SandboxServer(nobody={})
 
 
-def test_a_restart_on_the_same_file_goes_on(tmp_path):
+def test_a_sandbox_continues_after_a_restart_on_the_same_file(tmp_path):
     path = str(tmp_path / "sandbox.db")
     with SandboxServer(database=path) as server:
         walkme = Caller(server.client).log_in()
@@ -97,7 +97,7 @@ def test_a_restart_on_the_same_file_goes_on(tmp_path):
         assert server.client.now() < now
 
 
-def test_a_transaction_that_fails_leaves_nothing_nor_does_one_inside_it():
+def test_a_transaction_that_fails_changes_nothing_nor_does_one_within_it():
     database = Database()
 
     def fail() -> None:
@@ -115,7 +115,7 @@ def test_a_transaction_that_fails_leaves_nothing_nor_does_one_inside_it():
     database.close()
 
 
-def test_the_connection_leads_to_the_sandbox(server, sandbox):
+def test_the_connection_of_walkme_leads_to_the_sandbox(server, sandbox):
     connection = json.loads(sandbox.connection_json(timeout=5))
     assert connection == {
         "conn_type": "walkme",
@@ -140,21 +140,21 @@ def _loaded_by(statement: str) -> set[str]:
 SANDBOX = "airflow_segments_provider.testing.sandbox"
 
 
-def test_the_sandbox_shares_nothing_with_the_package_and_needs_no_airflow():
+def test_the_sandbox_imports_nothing_of_the_package_and_no_airflow():
     loaded = _loaded_by(f"import {SANDBOX}.server, {SANDBOX}.__main__")
     ours = {name for name in loaded if name.startswith("airflow_segments_provider.")}
     assert {name for name in ours if not name.startswith(SANDBOX)} == {"airflow_segments_provider.testing"}
     assert "airflow" not in loaded
 
 
-def test_importing_the_package_and_the_plugin_is_cheap():
+def test_importing_the_package_and_the_plugin_imports_no_heavy_module():
     heavy = {"fastapi", "starlette", "uvicorn", "requests", "pydantic", "sqlite3", "asyncio"}
     assert _loaded_by(f"import {SANDBOX}") & heavy == set()
     extra = _loaded_by(f"import {SANDBOX}.pytest_plugin") - _loaded_by("import pytest, uuid")
     assert {name for name in extra if not name.startswith("airflow_segments_provider")} == set()
 
 
-def test_the_page_of_the_api_needs_nothing_from_the_internet(server):
+def test_the_page_of_the_control_api_needs_nothing_from_the_internet(server):
     page = requests.get(f"{server.url}/_sandbox/docs", timeout=20).text
     assert "://" not in page
     assert set(re.findall(r"<(?:script|link|img|iframe)[^>]*>", page)) == {"<script>"}

@@ -1,4 +1,4 @@
-"""Creation: what is asked for, what is refused, and the forms of the answer."""
+"""Creation of WalkMe segments: accepted and rejected requests, and the forms of the response."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.sandbox.caller import NO_GUID, hyphenated
 
 
-def test_a_segment_is_made_with_its_members(walkme):
+def test_a_segment_is_created_with_its_members(walkme):
     reply = walkme.create("Trial users", ["ada", "grace", "ada"], id="crm-7")
     assert reply.status_code == 201
     body = reply.json()
@@ -19,22 +19,22 @@ def test_a_segment_is_made_with_its_members(walkme):
     assert walkme.sandbox.member_count("crm-7") == 2
 
 
-def test_the_external_id_may_be_left_out(walkme):
+def test_a_segment_can_be_created_without_an_external_id(walkme):
     assert walkme.create("a").json()["id"] is None
 
 
-def test_one_name_may_serve_twice(walkme):
+def test_two_segments_can_have_one_name(walkme):
     assert walkme.create("a").json()["guid"] != walkme.create("a").json()["guid"]
 
 
-def test_an_external_id_serves_once_in_a_system(walkme):
+def test_an_external_id_is_unique_within_a_system(walkme):
     assert walkme.create("a", id="x").status_code == 201
     again = walkme.create("b", ["ada"], id="x")
     assert (again.status_code, again.json()["error"]) == (409, "conflict")
     assert [segment.name for segment in walkme.sandbox.segments()] == ["a"]
 
 
-def test_an_external_id_is_free_in_another_system_and_after_deletion(walkme):
+def test_an_external_id_can_be_used_in_another_system_and_after_deletion(walkme):
     walkme.sandbox.settings(systems=[walkme.sandbox.system_guid, NO_GUID])
     assert walkme.create("a", id="x").status_code == 201
     here = walkme.segments_url
@@ -74,35 +74,35 @@ def test_an_external_id_is_free_in_another_system_and_after_deletion(walkme):
         None,
     ],
 )
-def test_a_wrong_body_is_refused_and_changes_nothing(walkme, body):
+def test_an_invalid_creation_is_refused_and_changes_nothing(walkme, body):
     reply = walkme.send("POST", json=body) if body is not None else walkme.send("POST", data="null")
     assert (reply.status_code, reply.json()["error"]) == (400, "validation_error")
     assert walkme.sandbox.segments() == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe\xfd", b'{"name": "a", "userIds": []'])
-def test_what_is_no_json_is_refused(walkme, body):
+def test_a_body_that_is_not_json_is_refused(walkme, body):
     assert walkme.send("POST", data=body, headers={"content-type": "application/json"}).status_code == 400
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
-def test_another_content_type_is_refused(walkme, content_type):
+def test_another_content_type_of_a_creation_is_refused(walkme, content_type):
     headers = {"content-type": content_type} if content_type else {}
     assert walkme.send("POST", data=b'{"name": "a", "userIds": []}', headers=headers).status_code == 400
 
 
-def test_a_content_type_may_have_parameters(walkme):
+def test_the_content_type_of_a_creation_may_have_parameters(walkme):
     headers = {"content-type": "Application/JSON; charset=utf-8"}
     assert walkme.send("POST", data=b'{"name": "a", "userIds": []}', headers=headers).status_code == 201
 
 
-def test_the_limits_themselves_are_allowed(walkme):
+def test_a_creation_at_all_limits_is_accepted(walkme):
     ids = [f"{number:0100d}" for number in range(25_000)]
     assert walkme.create("n" * 255, ids, id="i" * 100).status_code == 201
     assert walkme.sandbox.member_count("i" * 100) == 25_000
 
 
-def test_one_id_more_than_the_limit_is_refused_whole(walkme):
+def test_one_id_more_than_the_limit_refuses_the_whole_request(walkme):
     ids = [str(number) for number in range(25_001)]
     assert walkme.create("a", ids).status_code == 400
     walkme.sandbox.settings(over_limit_status=413)
@@ -110,20 +110,20 @@ def test_one_id_more_than_the_limit_is_refused_whole(walkme):
     assert walkme.sandbox.segments() == []
 
 
-def test_characters_are_counted_not_bytes(walkme):
+def test_lengths_are_counted_in_characters_and_not_in_bytes(walkme):
     assert walkme.create("a", ["é" * 100], id="ü" * 100).status_code == 201
     assert walkme.sandbox.members("a") == {"é" * 100}
 
 
 @pytest.mark.parametrize("spelling", [str.upper, lambda guid: guid])
-def test_the_system_goes_by_its_hyphenated_guid_in_either_case(walkme, spelling):
+def test_the_system_is_named_by_its_hyphenated_guid_in_either_case(walkme, spelling):
     guid = walkme.sandbox.system_guid
     walkme.segments_url = walkme.segments_url.replace(guid, spelling(guid))
     assert walkme.create().status_code == 201
 
 
 @pytest.mark.parametrize("system", ["{digits}", "{{{guid}}}", NO_GUID, "demo", "{guid}0", "%20{guid}"])
-def test_any_other_system_is_unknown(walkme, system):
+def test_an_unknown_system_is_a_404(walkme, system):
     guid = walkme.sandbox.system_guid
     walkme.segments_url = walkme.segments_url.replace(guid, system.format(guid=guid, digits=guid.replace("-", "")))
     for reply in (walkme.create(), walkme.list(), walkme.update(NO_GUID), walkme.delete(NO_GUID)):
@@ -134,7 +134,7 @@ def test_any_other_system_is_unknown(walkme, system):
     ("form", "pattern"),
     [("hex32", "[0-9a-f]{32}"), ("hyphenated", "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), ("upper", "[0-9A-F]{32}")],
 )
-def test_guids_are_spelled_as_set(walkme, form, pattern):
+def test_guids_have_the_form_that_is_set(walkme, form, pattern):
     walkme.sandbox.settings(guid_form=form)
     created = walkme.create("a", id="x").json()
     assert re.fullmatch(pattern, created["guid"])
@@ -150,7 +150,7 @@ def test_guids_are_spelled_as_set(walkme, form, pattern):
         ("external_id_only", {"id": "x", "name": "a"}),
     ],
 )
-def test_the_answer_has_the_form_that_is_set(walkme, form, body):
+def test_the_response_to_a_creation_has_the_form_that_is_set(walkme, form, body):
     walkme.sandbox.settings(create_reply=form)
     reply = walkme.create("a", id="x")
     (segment,) = walkme.sandbox.segments()
@@ -158,7 +158,7 @@ def test_the_answer_has_the_form_that_is_set(walkme, form, body):
     assert "location" not in reply.headers
 
 
-def test_the_answer_may_be_an_address_only(walkme):
+def test_the_response_to_a_creation_can_be_a_location_only(walkme):
     walkme.sandbox.settings(create_reply="location")
     reply = walkme.create("a", ["ada"])
     assert (reply.status_code, reply.content) == (201, b"")
@@ -170,7 +170,7 @@ def test_the_answer_may_be_an_address_only(walkme):
     assert walkme.sandbox.members("a") == {"ada", "grace"}
 
 
-def test_the_answer_may_be_nothing(walkme):
+def test_the_response_to_a_creation_can_be_empty(walkme):
     walkme.sandbox.settings(create_reply="none", create_status=200)
     reply = walkme.create("a")
     assert (reply.status_code, reply.content) == (200, b"")

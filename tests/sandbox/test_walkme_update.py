@@ -1,4 +1,4 @@
-"""Changes of members: set semantics, refusals, and the forms of the answer."""
+"""Changes of members in WalkMe: set semantics, rejections, and the forms of the response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.sandbox.caller import NO_GUID
 
 
-def test_members_are_a_set(walkme):
+def test_members_of_a_segment_are_a_set(walkme):
     guid = walkme.new_segment("a", ["ada"])
     assert walkme.update(guid, "add", ["grace", "grace", "ada"]).status_code == 200
     assert walkme.sandbox.members(guid) == {"ada", "grace"}
@@ -17,7 +17,7 @@ def test_members_are_a_set(walkme):
     assert walkme.sandbox.members(guid) == {"linus", "ken"}
 
 
-def test_ids_are_compared_exactly(walkme):
+def test_user_ids_are_compared_exactly(walkme):
     ids = ["Ada", "ada", " ada", "ada ", "a\u0301da", "\u00e1da", "007", "7", "a\x00b", "a", "😀", "', --"]
     guid = walkme.new_segment("a", ids)
     assert walkme.sandbox.members(guid) == set(ids)
@@ -25,13 +25,13 @@ def test_ids_are_compared_exactly(walkme):
     assert walkme.sandbox.members(guid) == set(ids) - {"\u00e1da", "7"}
 
 
-def test_members_are_those_of_one_segment(walkme):
+def test_a_change_of_one_segment_keeps_the_members_of_another(walkme):
     first, second = walkme.new_segment("a", ["ada"]), walkme.new_segment("b", ["ada"])
     walkme.update(first, "override", [])
     assert (walkme.sandbox.members(first), walkme.sandbox.members(second)) == (set(), {"ada"})
 
 
-def test_an_override_with_nobody_empties_unless_set_otherwise(walkme):
+def test_an_override_without_users_empties_the_segment_unless_set_otherwise(walkme):
     guid = walkme.new_segment("a", ["ada"])
     walkme.sandbox.settings(empty_override_allowed=False)
     assert walkme.update(guid, "override", []).status_code == 400
@@ -43,7 +43,7 @@ def test_an_override_with_nobody_empties_unless_set_otherwise(walkme):
 
 
 @pytest.mark.parametrize("action", ["delete", "ADD", "", None, 1, ["add"], {"add": 1}])
-def test_there_are_three_actions(walkme, action):
+def test_an_unknown_action_is_refused(walkme, action):
     guid = walkme.new_segment("a", ["ada"])
     assert walkme.update(guid, action, ["grace"]).status_code == 400
     assert walkme.sandbox.members(guid) == {"ada"}
@@ -63,14 +63,14 @@ def test_there_are_three_actions(walkme, action):
     ],
 )
 @pytest.mark.parametrize("echo", [False, True])
-def test_a_wrong_body_is_refused_whole(walkme, body, echo):
+def test_an_invalid_update_is_refused_as_a_whole(walkme, body, echo):
     guid = walkme.new_segment("a", ["ada"])
     walkme.sandbox.settings(echo_ids_in_errors=echo)
     assert walkme.send("PUT", f"/{guid}", json=body).status_code == 400
     assert walkme.sandbox.members(guid) == {"ada"}
 
 
-def test_ids_of_choice_are_refused_and_named_only_when_set(walkme):
+def test_configured_ids_are_refused_and_named_only_if_set_so(walkme):
     guid = walkme.new_segment("a")
     walkme.sandbox.settings(refused_user_ids={"bad-1", "bad-2"})
     reply = walkme.update(guid, "add", ["good", "bad-1", "bad-2"])
@@ -84,7 +84,7 @@ def test_ids_of_choice_are_refused_and_named_only_when_set(walkme):
     assert walkme.update(guid, "add", ["good"]).status_code == 200
 
 
-def test_too_long_ids_are_named_only_when_set(walkme):
+def test_ids_that_are_too_long_are_named_only_if_set_so(walkme):
     long = "long-" * 21
     assert long not in walkme.create("a", [long]).text
     walkme.sandbox.settings(echo_ids_in_errors=True)
@@ -94,7 +94,7 @@ def test_too_long_ids_are_named_only_when_set(walkme):
 @pytest.mark.parametrize(
     ("form", "status", "empty"), [("200", 200, False), ("200_empty", 200, True), ("202", 202, True), ("204", 204, True)]
 )
-def test_the_answer_has_the_form_that_is_set(walkme, form, status, empty):
+def test_the_response_to_an_update_has_the_form_that_is_set(walkme, form, status, empty):
     walkme.sandbox.settings(update_reply=form)
     guid = walkme.new_segment("a", id="x")
     reply = walkme.update(guid, "add", ["ada"])
@@ -107,7 +107,7 @@ def test_the_answer_has_the_form_that_is_set(walkme, form, status, empty):
     assert walkme.sandbox.members(guid) == {"ada"}
 
 
-def test_the_segment_goes_by_its_hyphenated_guid_only(walkme):
+def test_a_segment_is_named_by_its_hyphenated_guid_only(walkme):
     guid = walkme.new_segment("a", id="x")
     assert walkme.update(guid.upper()).status_code == 200
     for wrong in (guid.replace("-", ""), "x", "a", NO_GUID, guid[:-1], guid + "0", f"{{{guid}}}", guid + "%0A"):
@@ -122,7 +122,7 @@ def test_a_segment_is_not_found_in_another_system(walkme):
     assert walkme.update(guid).status_code == 404
 
 
-def test_a_segment_grows_beyond_one_request(walkme):
+def test_a_segment_can_have_more_members_than_one_request_adds(walkme):
     guid = walkme.new_segment("a")
     for start in range(0, 75_000, 25_000):
         ids = [f"user-{number}" for number in range(start, start + 25_000)]

@@ -1,4 +1,4 @@
-"""Who may call the sandbox's Zendesk and how often; and the bare caller of all its tests, apart from the client."""
+"""Access to the sandbox's Zendesk and its rate limits; and a minimal client for all its tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEGMENTS = f"{HC}/user_segments"
 
 
 class ZendeskCaller:
-    """Sends what it is told, with a token of its own, and never follows a redirect or retries."""
+    """Client with a token of its own that sends requests unchanged, and never follows a redirect or retries."""
 
     def __init__(self, sandbox: ZendeskSandboxClient) -> None:
         self.sandbox = sandbox
@@ -34,7 +34,7 @@ class ZendeskCaller:
         return self
 
     def become(self, email: str, secret: str | None = None) -> ZendeskCaller:
-        """Call from now on with the API token of the account."""
+        """Use the account's API token for all further requests."""
         self.session.headers.pop("authorization", None)
         self.session.auth = (f"{email}/token", secret or self.sandbox.api_token)
         return self
@@ -58,7 +58,7 @@ class ZendeskCaller:
 
 @contextmanager
 def calling(server: SandboxServer) -> Iterator[ZendeskCaller]:
-    """Yield a caller who has a token, at an account as it begins, without the limits of updates."""
+    """Yield a client with a token on an account in its initial state, without the rate limits of updates."""
     with ZendeskSandboxClient(server.url) as sandbox:
         sandbox.reset(user_updates_per_minute=None, user_updates_per_second=None)
         yield ZendeskCaller(sandbox).log_in()
@@ -73,7 +73,7 @@ def zendesk(server: SandboxServer) -> Iterator[ZendeskCaller]:
 STRANGER = {"error": "Couldn't authenticate you"}
 
 
-def test_a_token_is_given_for_the_right_client_and_expires(zendesk):
+def test_a_zendesk_token_is_returned_for_the_right_client_and_expires(zendesk):
     reply = zendesk.token(expires_in=301)
     assert reply.status_code == 201
     body = reply.json()
@@ -97,18 +97,18 @@ def test_a_token_is_given_for_the_right_client_and_expires(zendesk):
         ({"expires_in": "1800"}, 400, "invalid_request"),
     ],
 )
-def test_a_wrong_token_call_is_refused(zendesk, wrong, status, error):
+def test_an_invalid_zendesk_token_request_is_refused(zendesk, wrong, status, error):
     reply = zendesk.token(**wrong)
     assert (reply.status_code, reply.json()["error"]) == (status, error)
 
 
-def test_the_token_call_is_json(zendesk):
+def test_a_zendesk_token_request_must_be_json(zendesk):
     form = {"grant_type": "client_credentials", "client_id": zendesk.sandbox.client_id}
     assert zendesk.send("POST", "/oauth/tokens", data=form).status_code == 400
     assert zendesk.send("POST", "/oauth/tokens", data="{", headers={"content-type": "application/json"}).ok is False
 
 
-def test_a_token_without_expires_in_lasts_as_the_account_says(zendesk):
+def test_a_token_without_expires_in_lasts_as_long_as_the_account_says(zendesk):
     assert zendesk.token(expires_in=None).json()["expires_in"] == 1800
     zendesk.sandbox.settings(default_expires_in=None)
     assert "expires_in" not in zendesk.token(expires_in=None).json()
@@ -120,7 +120,7 @@ def test_a_token_without_expires_in_lasts_as_the_account_says(zendesk):
     assert (reply.status_code, "expires_in" in reply.json()) == (200, False)
 
 
-def test_a_scope_as_a_list_is_taken_and_then_allows_nothing(zendesk):
+def test_a_scope_as_a_list_is_accepted_and_allows_nothing(zendesk):
     reply = zendesk.token(scope=["read", "write"])
     assert reply.status_code == 201
     zendesk.log_in(scope=["read", "write"])
@@ -137,7 +137,7 @@ def test_a_scope_as_a_list_is_taken_and_then_allows_nothing(zendesk):
         ("users:read users:write", 403, 403, 200, 200),
     ],
 )
-def test_each_half_has_its_scopes(zendesk, scope, segments, creation, users, tagging):
+def test_the_help_center_and_support_have_separate_scopes(zendesk, scope, segments, creation, users, tagging):
     zendesk.log_in(scope=scope)
     user = zendesk.sandbox.users()[-1].id
     tag = zendesk.send("PUT", f"{SUPPORT}/users/{user}/tags", json={"tags": ["a"]})
@@ -146,12 +146,12 @@ def test_each_half_has_its_scopes(zendesk, scope, segments, creation, users, tag
     assert (zendesk.get(f"{SUPPORT}/users").status_code, tag.status_code) == (users, tagging)
 
 
-def test_expired_by_hand(zendesk):
+def test_tokens_can_be_expired_by_the_control_api(zendesk):
     zendesk.sandbox.expire_tokens()
     assert zendesk.get(SEGMENTS).status_code == 401
 
 
-def test_a_stranger_is_told_to_be_nobody(zendesk):
+def test_a_request_with_an_unknown_token_is_that_of_an_anonymous_user(zendesk):
     zendesk.session.headers["authorization"] = "Bearer x"
     reply = zendesk.get(f"{SUPPORT}/users/me")
     assert reply.status_code == 200
@@ -161,7 +161,7 @@ def test_a_stranger_is_told_to_be_nobody(zendesk):
         assert zendesk.get(f"{SUPPORT}/users/me{suffix}").json()["user"]["email"] == "ada.okafor@example.com"
 
 
-def test_the_api_token_goes_with_an_address_of_the_account(zendesk):
+def test_an_api_token_is_accepted_with_an_address_of_the_account(zendesk):
     zendesk.become("ada.okafor@example.com")
     assert zendesk.get(SEGMENTS).status_code == 200
     for email, secret in (("nobody@example.com", None), ("ada.okafor@example.com", "x")):
@@ -169,13 +169,13 @@ def test_the_api_token_goes_with_an_address_of_the_account(zendesk):
         assert zendesk.get(SEGMENTS).status_code == 401
 
 
-def test_a_password_lets_nobody_in(zendesk):
+def test_a_password_is_refused(zendesk):
     del zendesk.session.headers["authorization"]
     zendesk.session.auth = ("ada.okafor@example.com", zendesk.sandbox.api_token)
     assert zendesk.get(SEGMENTS).json() == STRANGER
 
 
-def test_api_tokens_end_are_deactivated_and_fall_asleep(zendesk):
+def test_api_tokens_end_and_can_be_deactivated_and_unused(zendesk):
     sandbox = zendesk.sandbox
     zendesk.become("ada.okafor@example.com")
     sandbox.settings(api_token_ends_at=sandbox.now() + 86_400 * 365)
@@ -194,7 +194,7 @@ def test_api_tokens_end_are_deactivated_and_fall_asleep(zendesk):
     assert zendesk.get(SEGMENTS).status_code == 200
 
 
-def test_agents_and_end_users_may_do_less(zendesk):
+def test_agents_and_end_users_have_fewer_permissions(zendesk):
     number = zendesk.new_segment(name="a")
     zendesk.become("bruno.lindqvist@example.com")
     assert [zendesk.get(f"{SEGMENTS}{path}").status_code for path in ("", "/applicable")] == [403, 403]
@@ -208,7 +208,7 @@ def test_agents_and_end_users_may_do_less(zendesk):
 
 
 @pytest.mark.parametrize(("form", "text"), [("flat", '"Forbidden"'), ("nested", '"title"'), ("text", "Forbidden")])
-def test_a_403_has_the_shape_that_is_set(zendesk, form, text):
+def test_a_403_has_the_form_that_is_set(zendesk, form, text):
     zendesk.sandbox.settings(forbidden_body=form)
     zendesk.log_in(scope="nothing")
     reply = zendesk.get(SEGMENTS)
@@ -216,13 +216,13 @@ def test_a_403_has_the_shape_that_is_set(zendesk, form, text):
     assert reply.headers["content-type"].startswith("text/plain" if form == "text" else "application/json")
 
 
-def test_without_a_help_center_its_half_answers_401(zendesk):
+def test_without_a_help_center_its_requests_are_refused_with_401(zendesk):
     zendesk.sandbox.settings(guide_enabled=False)
     assert zendesk.get(SEGMENTS).json() == STRANGER
     assert zendesk.get(f"{SUPPORT}/users").status_code == 200
 
 
-def test_the_halves_count_apart_and_tell_so_differently(zendesk):
+def test_the_help_center_and_support_have_separate_rate_limits_and_headers(zendesk):
     zendesk.sandbox.settings(plan="team")
     segments, users = zendesk.get(SEGMENTS).headers, zendesk.get(f"{SUPPORT}/users").headers
     assert (segments["x-rate-limit"], segments["x-rate-limit-remaining"]) == ("200", "199")
@@ -232,7 +232,7 @@ def test_the_halves_count_apart_and_tell_so_differently(zendesk):
     assert "x-rate-limit" not in zendesk.get(SEGMENTS).headers
 
 
-def test_429_is_plain_text_until_the_minute_is_over(zendesk):
+def test_a_429_is_plain_text_until_the_minute_is_over(zendesk):
     zendesk.sandbox.settings(rate_limit=2)
     assert [zendesk.get(SEGMENTS).status_code for _ in range(3)] == [200, 200, 429]
     assert zendesk.get(f"{SUPPORT}/users").status_code == 200
@@ -246,7 +246,7 @@ def test_429_is_plain_text_until_the_minute_is_over(zendesk):
     assert zendesk.get(SEGMENTS).status_code == 200
 
 
-def test_the_connection_leads_to_the_sandbox(zendesk):
+def test_the_connection_of_zendesk_leads_to_the_sandbox(zendesk):
     assert json.loads(zendesk.sandbox.connection_json(scope="read")) == {
         "conn_type": "zendesk_help_center",
         "host": zendesk.sandbox.zendesk_url,

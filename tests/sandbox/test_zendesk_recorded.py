@@ -1,4 +1,4 @@
-"""The sandbox's Zendesk answers as recorded accounts do; the recordings are those of zenpy at fa6aab1."""
+"""The sandbox's Zendesk responds as recorded accounts do; the recordings are those of zenpy at fa6aab1."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ def zendesk(server: SandboxServer) -> Iterator[ZendeskCaller]:
         yield caller
 
 
-def test_users_shown_by_their_ids_come_with_the_keys_of_pages(zendesk):
+def test_users_shown_by_their_ids_have_the_recorded_fields_and_paging_keys(zendesk):
     shown = zendesk.get(f"{SUPPORT}/users/show_many.json", ids=f"{FARAH},{HANA},5").json()
     assert [" ".join(user) for user in shown.pop("users")] == [USER, USER]
     assert shown == {"next_page": None, "previous_page": None, "count": 2}
 
 
-def test_who_calls_has_a_token_beside_the_fields_of_users(zendesk):
+def test_the_current_user_has_an_authenticity_token_beside_the_fields_of_users(zendesk):
     shown = zendesk.get(f"{SUPPORT}/users/me.json").json()["user"]
     assert " ".join(shown) == f"{USER} authenticity_token"
 
 
-def test_articles(zendesk):
+def test_an_article_has_the_recorded_fields(zendesk):
     article = zendesk.get(f"{HC}/articles.json").json()["articles"][0]
     assert " ".join(article) == ARTICLE
     assert article["html_url"].endswith(f"/hc/en-us/articles/{article['id']}-How-to-begin")
     assert article["url"].endswith(f"/en-us/articles/{article['id']}-How-to-begin.json")
 
 
-def test_an_article_takes_one_segment_or_several_in_one_call(zendesk):
+def test_an_article_with_one_segment_and_several_in_one_request_is_refused(zendesk):
     article = zendesk.get(f"{HC}/articles").json()["articles"][0]["id"]
     body = '{"article": {"user_segment_id": null, "user_segment_ids": []}}'
     reply = zendesk.send("PUT", f"{HC}/articles/{article}", data=body, headers={"content-type": "application/json"})
     assert reply.status_code == 400
 
 
-def test_a_job_says_of_what_kind_it_is(zendesk):
+def test_a_job_has_its_type(zendesk):
     reply = zendesk.send("PUT", f"{SUPPORT}/users/update_many?ids={HANA}", json={"user": {"tags": ["x"], "tag": 1}})
     job = reply.json()["job_status"]
     assert list(job)[:3] == ["id", "job_type", "url"]
@@ -62,6 +62,6 @@ def test_a_job_says_of_what_kind_it_is(zendesk):
     assert ':action=>"update_many", :unpermitted_keys=>["user.tag"]' in reply.headers["x-zendesk-api-warn"]
 
 
-def test_json_names_its_encoding(zendesk):
+def test_the_content_type_of_json_names_its_encoding(zendesk):
     for reply in (zendesk.token(), zendesk.get(SEGMENTS), zendesk.create(), zendesk.get("/api/v2/nothing")):
         assert reply.headers["content-type"] == "application/json; charset=utf-8"

@@ -24,7 +24,7 @@ def names(reply, key="user_segments"):
     return [found["name"] for found in reply.json()[key]]
 
 
-def test_a_segment_is_created_read_changed_and_deleted(zendesk):
+def test_a_zendesk_segment_is_created_read_changed_and_deleted(zendesk):
     reply = zendesk.create(name="Trial", tags=["trial", "trial"], or_tags=["a"], added_user_ids=[7])
     assert reply.status_code == 201
     segment = reply.json()["user_segment"]
@@ -58,7 +58,7 @@ def test_a_segment_is_created_read_changed_and_deleted(zendesk):
         ({"organization_ids": list(range(51))}, "organization_ids"),
     ],
 )
-def test_wrong_fields_are_named(zendesk, segment, field):
+def test_invalid_fields_of_a_segment_are_named(zendesk, segment, field):
     reply = zendesk.create(**segment)
     assert reply.status_code == 400
     assert list(reply.json()["errors"]) == [field]
@@ -66,7 +66,7 @@ def test_wrong_fields_are_named(zendesk, segment, field):
     assert zendesk.sandbox.segments() == []
 
 
-def test_the_type_is_the_only_mandatory_field(zendesk):
+def test_only_the_user_type_of_a_segment_is_required(zendesk):
     assert zendesk.send("POST", SEGMENTS, json={"user_segment": {"name": "a"}}).status_code == 400
     assert zendesk.send("POST", SEGMENTS, json={"name": "a"}).json()["error"] == "ParameterMissing"
     assert zendesk.send("POST", SEGMENTS, data="[").status_code == 400
@@ -75,7 +75,7 @@ def test_the_type_is_the_only_mandatory_field(zendesk):
     assert zendesk.create().json()["user_segment"]["name"] is None
 
 
-def test_assumptions_can_be_set_otherwise(zendesk):
+def test_assumptions_about_segments_can_be_set_otherwise(zendesk):
     sandbox = zendesk.sandbox
     number = zendesk.new_segment(name="a")
     assert zendesk.update(number, user_type="staff").status_code == 200
@@ -86,7 +86,7 @@ def test_assumptions_can_be_set_otherwise(zendesk):
     assert "base" in zendesk.create(name="b").json()["errors"]
 
 
-def test_unknown_fields_are_dropped_and_betrayed_where_that_is_set(zendesk):
+def test_unknown_fields_are_ignored_and_named_in_a_warning_if_set_so(zendesk):
     assert "x-zendesk-api-warn" not in zendesk.create(groups_ids=[1]).headers
     zendesk.sandbox.settings(warn_of_unknown_fields="both")
     reply = zendesk.create(groups_ids=[1], id=7)
@@ -96,7 +96,7 @@ def test_unknown_fields_are_dropped_and_betrayed_where_that_is_set(zendesk):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
-def test_built_in_segments_stay_as_they_are(zendesk, status):
+def test_built_in_segments_cannot_be_changed(zendesk, status):
     zendesk.sandbox.settings(built_in_refusal=status)
     before = zendesk.sandbox.segments(built_in=True)
     assert len(before) == 2
@@ -114,7 +114,7 @@ def test_the_list_is_filtered_by_built_in(zendesk):
     assert zendesk.get(SEGMENTS, built_in="perhaps").status_code == 400
 
 
-def test_the_lowest_plan_has_no_custom_segments_and_applies_none_of_staff(zendesk):
+def test_the_lowest_plan_has_no_custom_segments_and_applies_no_segment_of_staff(zendesk):
     assert len(names(zendesk.get(f"{SEGMENTS}/applicable"))) == 2
     zendesk.sandbox.settings(plan="team")
     assert names(zendesk.get(f"{SEGMENTS}/applicable.json")) == ["Signed-in users"]
@@ -124,7 +124,7 @@ def test_the_lowest_plan_has_no_custom_segments_and_applies_none_of_staff(zendes
     assert zendesk.send("PUT", f"{COMMUNITY}/topics/{topic}", json=body).status_code == 403
 
 
-def test_an_agent_sees_of_others_only_the_common_segments(zendesk):
+def test_an_agent_sees_only_shared_segments_of_another_user(zendesk):
     for name in ("beta", "vip"):
         zendesk.create(name=name, tags=[name])
     dalia, goran, bruno = (zendesk.sandbox.user(f"{name}@example.com").id for name in PEOPLE)
@@ -158,14 +158,14 @@ PEOPLE = ("dalia.novak", "goran.petrov", "bruno.lindqvist")
         ({"user_type": "staff", "tags": ["x"], "added_user_ids": [360000000009]}, {"isak"}),
     ],
 )
-def test_members_follow_the_rules_and_managers_are_in_all(zendesk, rules, members):
+def test_members_follow_the_rules_and_managers_are_in_all_segments(zendesk, rules, members):
     number = zendesk.new_segment(name="s", **rules)
     found = {email.partition(".")[0] for email in zendesk.sandbox.member_emails("s")}
     assert found == {"ada", *members}
     assert zendesk.sandbox.members(number) == zendesk.sandbox.members("s")
 
 
-def test_cursor_pages_of_the_help_center(zendesk):
+def test_cursor_pages_of_the_help_center_have_links_to_the_next_and_previous_page(zendesk):
     for number in range(3):
         zendesk.create(name=f"s{number}")
     first = zendesk.get(f"{SEGMENTS}.json", **{"page[size]": 2, "built_in": "false"})
@@ -188,7 +188,7 @@ def test_cursor_pages_of_the_help_center(zendesk):
     assert set(empty["links"]) == {"first", "last"}
 
 
-def test_offset_pages_of_the_help_center(zendesk):
+def test_offset_pages_of_the_help_center_have_links_to_the_next_and_previous_page(zendesk):
     zendesk.create(name="a")
     body = zendesk.get(SEGMENTS, page=2, per_page=2).json()
     assert [segment["name"] for segment in body.pop("user_segments")] == ["a"]
@@ -204,7 +204,7 @@ def test_offset_pages_of_the_help_center(zendesk):
         assert zendesk.get(SEGMENTS, **wrong).status_code == 400
 
 
-def test_sections_come_by_offset_only(zendesk):
+def test_sections_are_paged_by_offset_only(zendesk):
     number = zendesk.new_segment(name="a")
     zendesk.sandbox.restrict_section("Announcements", [number])
     body = zendesk.get(f"{SEGMENTS}/{number}/sections", **{"page[size]": 5}).json()
@@ -237,7 +237,7 @@ def test_a_segment_is_applied_to_topics_and_articles(zendesk):
 
 
 @pytest.mark.parametrize(("form", "status"), [("errors_base", 400), ("record_invalid", 422), ("forbidden", 403)])
-def test_a_segment_in_use_is_kept(zendesk, form, status):
+def test_a_segment_in_use_cannot_be_deleted_unless_set_so(zendesk, form, status):
     zendesk.sandbox.settings(in_use_refusal=form)
     number = zendesk.new_segment(name="a")
     article = zendesk.sandbox.create_article("Secret", [number])
@@ -250,7 +250,7 @@ def test_a_segment_in_use_is_kept(zendesk, form, status):
     assert zendesk.sandbox.articles()[-1].user_segment_ids == []
 
 
-def test_changes_by_hand(zendesk):
+def test_the_control_api_changes_zendesk_users_and_segments(zendesk):
     sandbox = zendesk.sandbox
     organization = sandbox.create_organization("New", tags=["new"])
     user = sandbox.create_user("Lena", "lena@example.com", organization_ids=[organization])
@@ -273,14 +273,14 @@ def test_changes_by_hand(zendesk):
     assert sandbox.counts().get("zendesk.create_segment", 0) == 0
 
 
-def test_what_is_no_endpoint_is_not_found(zendesk):
+def test_an_unknown_zendesk_endpoint_is_a_404(zendesk):
     for method, path in (("GET", "/"), ("PATCH", SEGMENTS), ("GET", f"{SUPPORT}/tickets"), ("GET", f"{SEGMENTS}/x")):
         reply = zendesk.send(method, path)
         assert (reply.status_code, reply.json()) == (404, MISSING)
     assert zendesk.sandbox.counts()["zendesk.other"] == 3
 
 
-def test_faults_and_the_log_of_calls(zendesk):
+def test_faults_apply_to_zendesk_requests_and_are_logged(zendesk):
     zendesk.sandbox.fault("zendesk.create_segment", "lost")
     with pytest.raises(OSError, match="Connection aborted"):
         zendesk.create(name="a")
@@ -292,7 +292,7 @@ def test_faults_and_the_log_of_calls(zendesk):
     ]  # fmt: skip
 
 
-def test_a_restart_keeps_everything_and_a_reset_forgets_it(tmp_path):
+def test_a_zendesk_sandbox_keeps_all_after_a_restart_and_nothing_after_a_reset(tmp_path):
     path = str(tmp_path / "sandbox.db")
     with SandboxServer(database=path) as server, calling(server) as caller:
         number = caller.new_segment(name="a", tags=["vip"])

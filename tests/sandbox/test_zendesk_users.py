@@ -54,12 +54,12 @@ def test_tags_are_read_set_added_and_removed(zendesk):
         ("/api/v2/help_center/users/7/user_segments", "/api/v2/help_center/users/{user}/user_segments"),
     ],
 )
-def test_paths_are_logged_without_ids_of_people(zendesk, path, logged):
+def test_paths_are_logged_without_user_ids(zendesk, path, logged):
     zendesk.get(path)
     assert zendesk.sandbox.calls()[-1].path.endswith(logged)
 
 
-def test_wrong_tag_calls(zendesk):
+def test_invalid_tag_requests_are_refused(zendesk):
     path = f"{USERS}/{FARAH}/tags"
     reply = zendesk.send("PUT", path, json={"tags": "a"})
     assert (reply.status_code, reply.json()["error"]["title"]) == (400, "Invalid attribute")
@@ -69,7 +69,7 @@ def test_wrong_tag_calls(zendesk):
     assert zendesk.send("PUT", path, json={"tags": ["a"]}).status_code == 403
 
 
-def test_the_list_of_all_tags_has_a_limit_of_its_own(zendesk):
+def test_the_list_of_all_tags_has_its_own_rate_limit(zendesk):
     zendesk.sandbox.settings(tag_lists_per_minute=2)
     reply = zendesk.get(f"{SUPPORT}/tags.json")
     assert reply.json()["tags"] == [
@@ -81,7 +81,7 @@ def test_the_list_of_all_tags_has_a_limit_of_its_own(zendesk):
     assert "zendesk-ratelimit-tags-index" not in zendesk.get(f"{SUPPORT}/tags").headers
 
 
-def test_half_a_character_and_a_huge_id_do_no_harm(zendesk):
+def test_half_a_character_is_refused_and_a_huge_id_is_accepted(zendesk):
     rows = ({"external_id": "\ud800", "tags": ["a"]}, {"id": ISAK, "name": "\ud800"}, {"id": 2**70}, {"id": ISAK})
     for row, status in zip(rows, (400, 400, 200, 200), strict=True):
         body = json.dumps({"users": [row]})
@@ -92,7 +92,7 @@ def test_half_a_character_and_a_huge_id_do_no_harm(zendesk):
     assert zendesk.get(f"{USERS}/{ISAK}").status_code == 200
 
 
-def test_a_user_is_updated(zendesk):
+def test_a_zendesk_user_is_updated(zendesk):
     reply = zendesk.send("PUT", f"{USERS}/{ISAK}.json", json={"user": {"tags": ["a"], "organization_id": 370000003}})
     assert (reply.status_code, reply.json()["user"]["tags"]) == (200, ["a"])
     assert zendesk.sandbox.user(ISAK).organization_ids == [370000003]
@@ -109,7 +109,7 @@ def test_a_user_is_updated(zendesk):
     assert zendesk.get(f"{USERS}/{ISAK}").json()["user"]["tags"] == ["a"]
 
 
-def test_updates_of_a_user_have_limits_of_their_own(zendesk):
+def test_updates_of_a_user_have_their_own_rate_limits(zendesk):
     sandbox = zendesk.sandbox
     sandbox.settings(user_updates_per_minute=2)
 
@@ -124,7 +124,7 @@ def test_updates_of_a_user_have_limits_of_their_own(zendesk):
     assert update(HANA) == 200
 
 
-def test_users_are_searched_and_shown(zendesk):
+def test_zendesk_users_are_searched_and_shown(zendesk):
     search = f"{USERS}/search"
     assert emails(zendesk.get(search, query="email:DALIA.novak@example.com")) == ["dalia"]
     assert emails(zendesk.get(f"{search}.json", query="tags:trial type:user")) == ["farah", "goran", "hana"]
@@ -140,7 +140,7 @@ def test_users_are_searched_and_shown(zendesk):
     assert (reply.status_code, reply.json()["error"]) == (400, "TooManyValues")
 
 
-def test_offset_paging_ends_at_ten_thousand(zendesk):
+def test_offset_paging_ends_at_ten_thousand_records(zendesk):
     zendesk.sandbox.seed_users(10_050, tags=["many"])
     body = zendesk.get(f"{USERS}/search.json", query="tags:many", page=100).json()
     assert (len(body["users"]), body["count"]) == (100, 10_050)
@@ -150,7 +150,7 @@ def test_offset_paging_ends_at_ten_thousand(zendesk):
     assert "page_count" not in body
 
 
-def test_cursor_pages_of_support_have_links_at_the_ends_too(zendesk):
+def test_cursor_pages_of_support_have_links_at_the_first_and_last_page(zendesk):
     first = zendesk.get(f"{USERS}.json", **{"page[size]": 5})
     body = first.json()
     assert (body["meta"]["has_more"], len(body["users"])) == (True, 5)
@@ -171,7 +171,7 @@ def test_organizations_and_groups_are_listed(zendesk):
     assert (len(zendesk.sandbox.organizations()), len(zendesk.sandbox.groups())) == (3, 2)
 
 
-def test_a_job_is_queued_works_and_completes_with_failed_rows(zendesk):
+def test_a_job_is_queued_runs_and_completes_with_failed_rows(zendesk):
     sandbox = zendesk.sandbox
     sandbox.settings(job_queue_seconds=100, job_seconds_per_row=100, failing_user_ids=[HANA])
     users = [{"id": FARAH, "tags": ["x"]}, {"id": HANA, "tags": ["x"]}, {"id": 5, "tags": []},
@@ -202,7 +202,7 @@ def test_a_job_is_queued_works_and_completes_with_failed_rows(zendesk):
     assert sandbox.calls("zendesk.update_users")[0].user_ids == 4
 
 
-def test_a_job_replaces_tags_that_came_meanwhile(zendesk):
+def test_a_job_replaces_tags_that_were_added_after_its_start(zendesk):
     zendesk.send("PUT", f"{USERS}/update_many?ids={ISAK},{HANA}", json={"user": {"tags": ["x"]}})
     zendesk.send("PUT", f"{USERS}/{ISAK}/tags", json={"tags": ["late"]})
     assert zendesk.sandbox.user(ISAK).tags == ["late"]
@@ -213,7 +213,7 @@ def test_a_job_replaces_tags_that_came_meanwhile(zendesk):
     assert zendesk.sandbox.user(ISAK).tags == ["y"]
 
 
-def test_a_call_takes_a_hundred_users_and_the_account_so_many_jobs(zendesk):
+def test_a_bulk_request_has_a_limit_of_users_and_the_account_one_of_jobs(zendesk):
     ids = list(zendesk.sandbox.seed_users(101))
     path = f"{USERS}/update_many"
     requests: list[dict[str, object]] = [
@@ -237,7 +237,7 @@ def test_a_call_takes_a_hundred_users_and_the_account_so_many_jobs(zendesk):
     assert zendesk.get(f"{JOBS}/V3-x").json() == MISSING
 
 
-def test_wrong_bulk_calls(zendesk):
+def test_invalid_bulk_requests_are_refused(zendesk):
     path = f"{USERS}/update_many"
     requests: list[dict[str, object]] = [{"json": {"users": {}}}, {"json": {"user": {}}}]
     for request in (*requests, {"params": {"ids": "1"}, "json": {"users": []}}):
@@ -245,7 +245,7 @@ def test_wrong_bulk_calls(zendesk):
     assert zendesk.sandbox.jobs() == []
 
 
-def test_many_users_are_seeded_at_once(zendesk):
+def test_twenty_thousand_zendesk_users_are_seeded_at_once(zendesk):
     ids = zendesk.sandbox.seed_users(20_000, tags=["many"], organization_ids=[370000001])
     number = zendesk.new_segment(name="a", tags=["many", "wholesale"])
     assert zendesk.sandbox.members(number) == {360_000_000_001, *ids}
@@ -269,6 +269,6 @@ def test_without(segments_sandbox):
 """
 
 
-def test_the_fixture_leads_a_connection_to_the_sandbox(tmp_path):
+def test_the_zendesk_fixture_sets_a_connection_to_the_sandbox(tmp_path):
     done = run_pytest(tmp_path, USERS_TESTS)
     assert "2 passed" in done.stdout, done.stdout + done.stderr

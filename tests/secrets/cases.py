@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.conftest import RETRY
 
-# What has to be escaped in JSON, in a form and in a URL, and is no ASCII.
+# Characters that must be escaped in JSON, in a form and in a URL, some of them not ASCII.
 ODD_SECRET = 'sandbox-"SECRET"/+&=%é\\-3fd81a6c07'
 PROXY_PASSWORD = "proxy-PASSWORD@:/-77aa"
 HEAD = """
@@ -22,20 +22,21 @@ PEOPLE, EMAILS, MADE = (json.loads(os.environ[name]) for name in ("PEOPLE", "EMA
 
 
 class Unsent(str):
-    """A secret that is never sent, so that no answer can repeat it."""
+    """A secret that is never sent, so that no response can repeat it."""
 
 
 @dataclass(frozen=True)
 class Case:
     """One connection.
 
-    :param fixture: of the vendor's sandbox.
-    :param conn_id: the operators' default.
-    :param connect: sets the sandbox up, and returns the connection's fields and what is secret, in each form that is
+    :param fixture: The fixture of the vendor's sandbox.
+    :param conn_id: The default connection of the operators.
+    :param connect: Configures the sandbox, and returns the connection's fields and the secrets in each form that is
         sent.
-    :param seed: people and what else a DAG needs: their ids, their e-mail addresses, and ids of things.
-    :param tasks: every operator of the vendor.
-    :param with_ids: endpoints whose requests hold people's ids, so that their errors must be cleaned of them.
+    :param seed: Creates what the DAG needs, and returns the users' IDs, their e-mail addresses, and the IDs of other
+        objects.
+    :param tasks: The code of tasks of every operator of the vendor.
+    :param with_ids: Endpoints whose requests contain user IDs, so that their errors must be cleaned of them.
     """
 
     fixture: str
@@ -54,7 +55,7 @@ def _basic(login: str, password: str) -> str:
 
 def _plain(login_setting: str, secret_setting: str, *, basic: bool = False, **extra: Any) -> Callable[[Any], Any]:
     def connect(sandbox: Any) -> tuple[dict[str, Any], list[str]]:
-        # Another login in each test, so that no token of an earlier one is met in a cache.
+        # Each test has another login, so that no cached token of an earlier test is used.
         login = f"client-{uuid.uuid4().hex[:8]}"
         sandbox.settings(**{login_setting: login, secret_setting: ODD_SECRET})
         fields = sandbox.connection(retry=RETRY | {"max_attempts": 2}, **extra)
@@ -94,7 +95,7 @@ def _keys() -> tuple[str, str]:
 
 
 def _zendesk_token(sandbox: Any) -> str:
-    """A bearer token of the sandbox."""
+    """Return a bearer token of the sandbox."""
     import requests
 
     body = {
@@ -308,7 +309,7 @@ CONNECTIONS = {
 
 
 def dag_of(case: Case) -> str:
-    """The DAG: every task is run, whatever became of those before it."""
+    """Return the DAG, in which every task is run, whatever the result of those before it."""
     return (
         HEAD
         + case.tasks
@@ -317,5 +318,5 @@ def dag_of(case: Case) -> str:
 
 
 def as_env(people: list[Any], emails: list[str], made: dict[str, Any]) -> dict[str, str]:
-    """What the DAG reads, so that its file names nobody."""
+    """Return the environment that the DAG reads, so that its file contains no user."""
     return {"PEOPLE": json.dumps(people), "EMAILS": json.dumps(emails), "MADE": json.dumps(made)}

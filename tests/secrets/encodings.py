@@ -1,4 +1,4 @@
-"""How an answer may spell what it should not repeat, and the search for all of it."""
+"""The encodings in which a response may repeat what must not be shown, and the search for all of them."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "split": lambda text: f"{text[:5]}\n  {text[5:]}",
     "directions": "\u202e".join,
 }
-# So many fit into the 500 characters of an answer that a message may quote.
+# This many encodings fit into the 500 characters of a response that a message may quote.
 GROUPS = [list(ENCODINGS)[start : start + 4] for start in range(0, len(ENCODINGS), 4)]
 
 
 def found_in(text: str, needles: tuple[str, ...]) -> list[str]:
-    """Return the spellings of the needles that a text contains, however it breaks its lines."""
+    """Return the encoded needles that a text contains, ignoring line breaks."""
     plain = "".join(text.split()).replace("\u202e", "").lower()
     return [form for form in spellings(needles) if form in plain]
 
 
 @cache
 def spellings(needles: tuple[str, ...]) -> set[str]:
-    """What must not be found, without white space: the ends of base64 depend on what stands beside."""
+    """Return the encoded needles, without white space and without ends that depend on adjacent text."""
     found = set()
     for needle in needles:
         for encode in ENCODINGS.values():

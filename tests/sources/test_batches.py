@@ -1,4 +1,4 @@
-"""Ids on their way: checked, cleaned, batched, from any iterable, in bounded memory."""
+"""Staged IDs: checked, cleaned, batched, from any iterable, in bounded memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ ids = st.one_of(
 
 
 def invisible(mark: str) -> bool:
-    """Format characters of other scripts are signs that show; tags belong to emoji."""
+    """Return whether a character is invisible.
+
+    Some format characters of other scripts are visible; tags belong to emoji.
+    """
     code = ord(mark)
     formats = unicodedata.category(mark) == "Cf" and (code < 0x600 or 0x180E <= code < 0x10000) and code != 0x8E2
     fillers = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
@@ -31,7 +34,7 @@ def invisible(mark: str) -> bool:
 
 
 def usable(value: object) -> str | None:
-    """The rule, written as slowly and plainly as can be."""
+    """Return the ID that the rule accepts, by a slow and simple implementation."""
     if isinstance(value, float) and abs(value) < 2**53 and value == int(value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -51,9 +54,7 @@ def usable(value: object) -> str | None:
 @example(["a\x00", "b", "c", "d"], 2, False)
 @example(["ACME\\jdoe", 'say "x"'], 2, False)
 @settings(deadline=None)
-def test_exactly_the_usable_ids_are_sent_in_full_batches(
-    values: list[object], per_request: int, distinct: bool
-) -> None:
+def test_exactly_the_valid_ids_are_sent_in_full_batches(values: list[object], per_request: int, distinct: bool) -> None:
     with StagedUserIds(max_length=10, per_request=per_request, distinct=distinct) as staged:
         staged.fill(iter(values))
         batches = [batch.ids() for batch in staged.batches()]
@@ -73,7 +74,7 @@ def test_exactly_the_usable_ids_are_sent_in_full_batches(
 
 @given(st.lists(ids, max_size=40), st.integers(1, 7))
 @settings(deadline=None)
-def test_every_unusable_id_has_a_reason(values: list[object], per_request: int) -> None:
+def test_every_invalid_id_has_a_reason(values: list[object], per_request: int) -> None:
     distinct = list({repr(value): value for value in values}.values())
     with StagedUserIds(max_length=10, per_request=per_request) as staged:
         problems = staged.fill(distinct)
@@ -88,8 +89,8 @@ def test_batches_can_be_read_again() -> None:
         assert [batch.json for batch in staged.batches()] == [b'["a","b"]', b'["c"]']
 
 
-def test_the_source_is_read_a_batch_at_a_time() -> None:
-    """No more than one batch is taken ahead of what was stored."""
+def test_the_source_is_read_one_batch_at_a_time() -> None:
+    """At most one batch is read before the previous one is stored."""
     taken = 0
     stored_when_taken = []
 
@@ -107,7 +108,7 @@ def test_the_source_is_read_a_batch_at_a_time() -> None:
     assert taken == 23
 
 
-def test_problems_quote_no_id() -> None:
+def test_the_reasons_of_invalid_ids_quote_no_id() -> None:
     with StagedUserIds(max_length=10, per_request=5) as staged:
         problems = staged.fill(["secret-person-1", "", b"secret", "x"])
     assert problems == [
@@ -117,7 +118,7 @@ def test_problems_quote_no_id() -> None:
     ]
 
 
-def test_what_is_no_list_is_refused() -> None:
+def test_a_source_that_is_not_a_list_is_refused() -> None:
     for value in ("alice", b"alice", None, 5):
         with StagedUserIds(max_length=10, per_request=5) as staged, pytest.raises(InvalidInput, match="must be a list"):
             staged.fill(value)

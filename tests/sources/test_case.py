@@ -1,4 +1,4 @@
-"""Case that does not count, and letters that are different users."""
+"""Identities in different case are one user, and different letters are different users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_segments_provider.sources.ids import without_case
         ("ЖЕНЯ", "женя"),
     ],
 )
-def test_case_does_not_count(one, other):
+def test_ids_that_differ_only_in_case_are_equal_without_case(one, other):
     assert without_case(one) == without_case(other) == other
 
 
@@ -40,11 +40,11 @@ def test_case_does_not_count(one, other):
         ("\u01c5", "\u01c6"),
     ],
 )
-def test_different_letters_are_different_users(one, other):
+def test_ids_with_different_letters_stay_different_without_case(one, other):
     assert without_case(one) != without_case(other)
 
 
-def test_at_most_two_letters_become_one():
+def test_without_case_at_most_two_letters_become_one():
     sources: dict[str, list[str]] = {}
     for point in range(sys.maxunicode + 1):
         sources.setdefault(without_case("é" + chr(point)), []).append(chr(point))

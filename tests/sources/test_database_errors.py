@@ -1,4 +1,4 @@
-"""What a database or its driver reports becomes one of the package's errors, without a word of the message."""
+"""Errors of a database or its driver become errors of the package, without their message."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MESSAGE = f'invalid input for column "{DATA}": {DATA}\nDETAIL: Key (id)=({DATA})
 
 @pytest.fixture
 def reads(monkeypatch):
-    """Let the Airflow connection ``db`` open what a function returns."""
+    """Let the Airflow connection ``db`` return the connection that a function opens."""
     monkeypatch.setenv("AIRFLOW_CONN_DB", json.dumps({"conn_type": "sqlite", "host": "/nowhere"}))
     return lambda open_: monkeypatch.setattr(SqliteHook, "get_conn", lambda _: open_())
 
 
 def refused(sql="SELECT id FROM people", conn_id="db", **arguments: Any) -> Exception:
-    """Return the error of a query; nothing of the data is in it, its context or the traceback."""
+    """Return the error of a query; check that it, its context and the traceback contain none of the data."""
     with pytest.raises((InvalidInput, ConfigurationError, SourceUnavailable)) as caught:
         list(SqlMembers(sql, conn_id, **arguments).read_ids())
     error = caught.value
@@ -78,7 +78,9 @@ $$BEGIN RAISE EXCEPTION 'for %', data USING ERRCODE = code, DETAIL = data, HINT 
 
 @pytest.mark.parametrize("declared", [True, False])
 @pytest.mark.parametrize(("sql", "expected", "text"), POSTGRES)
-def test_errors_of_postgres(in_postgres, postgres, sql, expected, text, declared):
+def test_each_error_of_postgres_has_its_class_and_code_without_the_message(
+    in_postgres, postgres, sql, expected, text, declared
+):
     with closing(connect(postgres)) as connection, connection.cursor() as cursor:
         cursor.execute(RAISE)
         cursor.execute("CREATE TABLE IF NOT EXISTS unique_people (id text PRIMARY KEY)")
@@ -89,7 +91,7 @@ def test_errors_of_postgres(in_postgres, postgres, sql, expected, text, declared
     assert text in str(error)
 
 
-def test_an_error_half_way(in_postgres):
+def test_a_postgres_error_half_way_is_raised_without_the_message(in_postgres):
     fails = (
         f"SELECT CASE WHEN i > {FETCHED_AT_ONCE + 5} THEN '{DATA}' ELSE '1' END::int FROM generate_series(1, 30000) i"
     )
@@ -100,7 +102,7 @@ def test_an_error_half_way(in_postgres):
     assert DATA not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_lost_connection(in_postgres, postgres):
+def test_a_lost_postgres_connection_is_an_unavailable_source(in_postgres, postgres):
     values = SqlMembers("SELECT pg_backend_pid() FROM generate_series(1, 30000)", "db").read_ids()
     with closing(connect(postgres)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s)", [next(values)])
@@ -109,7 +111,7 @@ def test_a_lost_connection(in_postgres, postgres):
     assert caught.value.__context__ is None
 
 
-def test_a_database_that_is_not_there(in_postgres, reads, tmp_path):
+def test_a_database_that_does_not_exist_is_an_unavailable_source(in_postgres, reads, tmp_path):
     module: Any = {"psycopg2": psycopg2, "psycopg": psycopg}[in_postgres]
     reads(lambda: module.connect(host=str(tmp_path / DATA), user=DATA, password=DATA))
     error = refused()
@@ -131,7 +133,7 @@ def test_a_database_that_is_not_there(in_postgres, reads, tmp_path):
         ("SELECT slow()", None, SourceUnavailable, "OperationalError (SQLITE_INTERRUPT)"),
     ],
 )
-def test_errors_of_sqlite(reads, sql, parameters, expected, text):
+def test_each_error_of_sqlite_has_its_class_and_code_without_the_message(reads, sql, parameters, expected, text):
     def open_():
         connection = sqlite3.connect(":memory:")
         connection.execute("CREATE TABLE people (id TEXT PRIMARY KEY)")
@@ -145,7 +147,7 @@ def test_errors_of_sqlite(reads, sql, parameters, expected, text):
     assert text in str(error)
 
 
-def test_a_locked_database(reads, tmp_path):
+def test_a_locked_sqlite_database_is_an_unavailable_source(reads, tmp_path):
     path = tmp_path / "people.db"
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("CREATE TABLE people (id TEXT)")
@@ -156,13 +158,13 @@ def test_a_locked_database(reads, tmp_path):
     assert "OperationalError (SQLITE_BUSY)" in str(error)
 
 
-def test_errors_of_duckdb(reads):
+def test_an_error_of_duckdb_is_invalid_input_without_the_message(reads):
     reads(duckdb.connect)
     assert type(refused(f"SELECT {DATA} FROM range(3)")) is InvalidInput
     assert type(refused(f"SELECT CAST('{DATA}' AS INTEGER) FROM range(3)")) is InvalidInput
 
 
-# What other drivers raise, as their sources have it: where the code is, and which class.
+# Errors of other drivers, as in their source code: the place of the error code, and the class.
 IMITATED = [
     (raised("ProgrammingError", 1146, MESSAGE, package="pymysql"), InvalidInput, "ProgrammingError (MySQL 1146)"),
     (raised("OperationalError", 1054, MESSAGE, package="pymysql"), InvalidInput, "OperationalError (MySQL 1054)"),
@@ -191,7 +193,7 @@ IMITATED = [
     (raised("InternalError", MESSAGE, package="other"), SourceUnavailable, "InternalError"),
     (raised("DatabaseError", MESSAGE, package="other"), SourceUnavailable, "DatabaseError"),
     (raised("ServiceUnavailable", MESSAGE, package="google"), SourceUnavailable, "ServiceUnavailable"),
-    # A text of the data is no code, though it has the form of one.
+    # Data is not an error code, even if it has the form of one.
     (raised("IntegrityError", "P0001", package="other"), InvalidInput, "IntegrityError."),
     (raised("OperationalError", MESSAGE, package="other", sqlstate=DATA), SourceUnavailable, "OperationalError."),
     (ConnectionResetError(MESSAGE), SourceUnavailable, "ConnectionResetError"),
@@ -204,7 +206,7 @@ IMITATED = [
 
 @pytest.mark.parametrize(("error", "expected", "text"), IMITATED)
 @pytest.mark.parametrize("when", ["connect", "execute", "fetch"])
-def test_errors_of_other_drivers(reads, error, expected, text, when):
+def test_each_error_of_other_drivers_has_its_class_and_code_without_the_message(reads, error, expected, text, when):
     def open_():
         if when == "connect":
             raise error
@@ -218,7 +220,7 @@ def test_errors_of_other_drivers(reads, error, expected, text, when):
     assert text in f"{found}"
 
 
-def test_a_connection_that_does_not_exist():
+def test_a_connection_that_does_not_exist_is_a_configuration_error():
     error = refused(conn_id="nowhere")
     assert type(error) is ConfigurationError
     assert str(error).startswith("The connection 'nowhere' does not exist or cannot be parsed. Nothing was sent.")
@@ -234,19 +236,19 @@ def test_a_connection_that_does_not_exist():
         "{" + DATA,
     ],
 )
-def test_a_connection_that_cannot_be_used(monkeypatch, connection):
+def test_a_connection_that_cannot_be_used_is_a_configuration_error_without_its_fields(monkeypatch, connection):
     monkeypatch.setenv("AIRFLOW_CONN_WRONG", connection)
     error = refused(conn_id="wrong")
     assert type(error) is ConfigurationError
     assert str(error).startswith("The connection 'wrong' ")
 
 
-def test_every_wrong_argument_is_named_at_once():
+def test_every_invalid_argument_is_named_in_one_message():
     with pytest.raises(InvalidInput, match=r"3 problems: .*`sql` must be text, .*`conn_id`.*`parameters`"):
         list(SqlMembers(7, None, parameters="p001").read_ids())  # type: ignore[arg-type]
 
 
-def test_an_error_while_closing_does_not_replace_the_reason(reads):
+def test_an_error_while_closing_does_not_replace_the_first_error(reads):
     connection = driver("other", refuses_unread=True)([("p001", "p002")] * 5, columns=2)
     reads(lambda: connection)
     assert "the query returns 2 columns" in str(refused())

@@ -89,7 +89,7 @@ CASES = [
 WIDE = ["SELECT 'p001' AS v, 'p002' AS v", "SELECT 'p001' AS v, 2 AS w", "SELECT 1 AS v, 2 AS w WHERE 1 = 0"]
 
 
-# The ways in which Airflow's hooks configure the drivers; `cursor` among a connection's extras chooses the row type.
+# The configurations of the drivers by Airflow's hooks; `cursor` in a connection's extra chooses the row type.
 PSYCOPG2: dict[str, dict[str, Any]] = {
     "psycopg2": {},
     "psycopg2, dictcursor": {"cursor_factory": DictCursor},
@@ -105,7 +105,7 @@ PSYCOPG: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def reads(monkeypatch):
-    """Let the Airflow connection ``db`` open what a function returns."""
+    """Let the Airflow connection ``db`` return the connection that a function opens."""
     monkeypatch.setenv("AIRFLOW_CONN_DB", json.dumps({"conn_type": "sqlite", "host": "/nowhere"}))
     return lambda connect: monkeypatch.setattr(SqliteHook, "get_conn", lambda _: connect())
 
@@ -129,7 +129,7 @@ def sqlite_of_rows():
 
 
 class AlchemyCursor:
-    """A driver whose rows are SQLAlchemy's, as those of engines behind a DB-API adapter."""
+    """Cursor with SQLAlchemy's rows, as used by engines behind a DB-API adapter."""
 
     def __init__(self, connection):
         self._connection = connection
@@ -165,12 +165,12 @@ EMBEDDED = {
 
 
 @pytest.mark.parametrize("name", [*PSYCOPG2, *PSYCOPG])
-def test_postgres(name, postgres, reads):
+def test_every_postgres_driver_reads_the_same_ids(name, postgres, reads):
     connect = psycopg2.connect if name in PSYCOPG2 else psycopg.connect
     options = {**PSYCOPG2, **PSYCOPG}[name]
     reads(lambda: connect(host=str(postgres), user="segments", dbname="postgres", **options))
     cases = [case for case in CASES if "postgres" in case.databases]
-    # By a server-side cursor, and by the default one, which a query with two statements gets.
+    # By a server-side cursor, and by the default one, which a query with two statements uses.
     assert {case.name: checked(case.sql) for case in cases} == {case.name: (case.ids, case.invalid) for case in cases}
     for case in cases:
         sql = f"WITH x(v) AS ({case.sql}), y AS (UPDATE people SET id = id RETURNING 1) SELECT v FROM x"
@@ -179,7 +179,7 @@ def test_postgres(name, postgres, reads):
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_databases_within_the_process(name, reads):
+def test_every_embedded_database_reads_the_same_ids(name, reads):
     connect, database = EMBEDDED[name]
     reads(connect)
     cases = [case for case in CASES if database in case.databases]
@@ -189,7 +189,7 @@ def test_databases_within_the_process(name, reads):
 
 @pytest.fixture(params=DRIVERS)
 def imitated(request, reads, monkeypatch):
-    """Return a function that lets the connection ``db`` return these rows, as the driver would, and returns it."""
+    """Return a function that makes the connection ``db`` return rows as the driver does."""
     for package in ("MySQLdb", "pymysql"):
         for name, module in mysql_cursors(package).items():
             monkeypatch.setitem(sys.modules, name, module)
@@ -202,7 +202,7 @@ def imitated(request, reads, monkeypatch):
     return use
 
 
-def test_imitated_drivers(imitated):
+def test_every_imitated_driver_reads_the_same_ids(imitated):
     for case in CASES:
         connection = imitated([(value,) for value in case.values])
         if case.values or connection.cursors[0].described:
@@ -210,13 +210,13 @@ def test_imitated_drivers(imitated):
             assert connection.closed == ["cursor", "connection"]
 
 
-def test_every_row_of_a_result_comes_once_and_in_order(imitated):
+def test_every_row_of_a_result_is_read_once_and_in_order(imitated):
     values = [f"p{number}" for number in range(2 * FETCHED_AT_ONCE + 1)]
     imitated([(value,) for value in values])
     assert list(SqlMembers("SELECT v FROM people", "db").read_ids()) == values
 
 
-def test_two_columns_of_a_driver_are_refused_before_a_value_is_used(imitated):
+def test_a_result_of_two_columns_is_refused_before_a_value_is_used(imitated):
     for rows in ([("p001", "p002")], [("p001", 2)] * (FETCHED_AT_ONCE + 5)):
         connection = imitated(rows, columns=2)
         with pytest.raises(InvalidInput, match="the query returns 2 columns; it must return one, the user ID"):
@@ -237,7 +237,7 @@ def test_a_statement_without_a_result_is_refused(imitated):
         checked("SELECT id FROM people")
 
 
-def test_mysql_has_a_cursor_on_the_server_for_any_statement(imitated, caplog):
+def test_mysql_reads_any_statement_with_a_server_side_cursor(imitated, caplog):
     connection = imitated([("p001",)])
     with caplog.at_level(logging.INFO):
         checked("SHOW TABLES")
@@ -246,7 +246,7 @@ def test_mysql_has_a_cursor_on_the_server_for_any_statement(imitated, caplog):
     assert ("using a server-side cursor" in caplog.text) == mysql
 
 
-def test_a_reader_that_stops_closes_everything(imitated):
+def test_a_reader_that_stops_closes_the_connection(imitated):
     connection = imitated([("p001",)] * (2 * FETCHED_AT_ONCE))
     values: Any = SqlMembers("SELECT v FROM people", "db").read_ids()
     next(values)
@@ -254,7 +254,7 @@ def test_a_reader_that_stops_closes_everything(imitated):
     assert connection.closed[-1] == "connection"
 
 
-def test_a_number_of_changed_rows_is_not_a_user(imitated):
+def test_a_statement_that_changes_rows_is_not_executed(imitated):
     connection = imitated([(3,)])
     with pytest.raises(InvalidInput, match="`sql` changes rows or tables and returns none"):
         checked("DELETE FROM people WHERE plan = 'trial'")
@@ -262,7 +262,7 @@ def test_a_number_of_changed_rows_is_not_a_user(imitated):
 
 
 @pytest.mark.parametrize("row", ["p001", b"p001", 7])
-def test_rows_that_are_no_rows_are_refused(row, reads):
+def test_a_row_without_columns_is_refused(row, reads):
     reads(lambda: driver("other", lambda *_: row)([("p001",)]))
     with pytest.raises(InvalidInput, match=f"rows of type {type(row).__name__}, which have no columns") as caught:
         checked("SELECT v FROM people")
@@ -270,13 +270,13 @@ def test_rows_that_are_no_rows_are_refused(row, reads):
 
 
 @pytest.mark.parametrize("before", [1, FETCHED_AT_ONCE])
-def test_a_later_row_of_another_width_is_refused(before, reads):
+def test_a_later_row_with_more_columns_is_refused(before, reads):
     reads(lambda: driver("other", described=False)([("p001",)] * before + [("p002", "p003")]))
     with pytest.raises(InvalidInput, match="the query returns 2 columns"):
         checked("SELECT v FROM people")
 
 
-def test_two_columns_of_one_name_are_refused_though_the_dict_has_one_key(reads):
+def test_two_columns_of_one_name_are_refused_although_the_dict_has_one_key(reads):
     reads(lambda: driver("other", lambda *values: of_dict(values[0]))([("p001", "p002")], columns=2))
     with pytest.raises(InvalidInput, match="the query returns 2 columns"):
         checked("SELECT v, v FROM people")

@@ -1,4 +1,4 @@
-"""User IDs from files: what each kind of content means, or why it is refused."""
+"""User IDs from files: how each kind of content is read, or why it is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.files import FileMembers
 from airflow_segments_provider.sources.ids import IdCheck
 
-# It stands wherever a file has data, and in no message.
+# Part of the data of each file; it must not be in a message.
 SECRET = "zq71.user"
 
 
@@ -56,7 +56,7 @@ LINES = {
 
 
 @pytest.mark.parametrize(("content", "wanted"), LINES.values(), ids=LINES)
-def test_csv(tmp_path, content, wanted):
+def test_ids_are_read_from_csv(tmp_path, content, wanted):
     (tmp_path / "x.csv").write_bytes(content)
     assert read(tmp_path / "x.csv") == wanted
 
@@ -95,12 +95,12 @@ DIALECTS = {
 
 
 @pytest.mark.parametrize(("content", "parameters", "wanted"), DIALECTS.values(), ids=DIALECTS)
-def test_csv_of_another_dialect(tmp_path, content, parameters, wanted):
+def test_ids_are_read_from_csv_of_another_dialect(tmp_path, content, parameters, wanted):
     (tmp_path / "x.csv").write_bytes(content)
     assert read(tmp_path / "x.csv", **parameters) == wanted
 
 
-def test_tabs_in_a_tsv(tmp_path):
+def test_a_tsv_file_is_read_with_tabs(tmp_path):
     (tmp_path / "x.tsv").write_bytes(b"id\tn\nu,1\t1\n")
     assert read(tmp_path / "x.tsv") == ["u,1"]
 
@@ -161,7 +161,7 @@ REFUSED_CSV = {
 
 
 @pytest.mark.parametrize(("content", "parameters", "match"), REFUSED_CSV.values(), ids=REFUSED_CSV)
-def test_csv_that_is_refused(tmp_path, content, parameters, match):
+def test_invalid_csv_is_refused_with_its_line_and_without_its_content(tmp_path, content, parameters, match):
     (tmp_path / "x.csv").write_bytes(content)
     with pytest.raises(InvalidInput, match=match) as caught:
         read(tmp_path / "x.csv", **parameters)
@@ -192,13 +192,13 @@ JSON_LINES = {
 
 @pytest.mark.parametrize(("content", "wanted"), JSON_LINES.values(), ids=JSON_LINES)
 @pytest.mark.parametrize("ending", ["jsonl", "ndjson", "json"])
-def test_json_lines(tmp_path, ending, content, wanted):
+def test_ids_are_read_from_json_lines(tmp_path, ending, content, wanted):
     path = tmp_path / f"x.{ending}"
     path.write_bytes(content)
     assert read(path) == wanted
 
 
-def test_json_lines_in_another_encoding(tmp_path):
+def test_ids_are_read_from_json_lines_in_another_encoding(tmp_path):
     (tmp_path / "x.jsonl").write_bytes('{"id": "Zoë"}\n'.encode("utf-16"))
     assert read(tmp_path / "x.jsonl", encoding="utf-16") == ["Zoë"]
 
@@ -220,7 +220,7 @@ def test_json_lines_in_another_encoding(tmp_path):
         ('"\\ud800"', "", "control characters"),
     ],
 )
-def test_a_json_value_as_an_id(tmp_path, text, taken, reason):
+def test_each_json_value_is_an_exact_id_or_invalid(tmp_path, text, taken, reason):
     (tmp_path / "x.jsonl").write_text(f'{{"id": {text}}}\n')
     assert IdCheck(100).parse(*read(tmp_path / "x.jsonl")) == (taken, reason)
 
@@ -249,14 +249,14 @@ REFUSED_JSON = {
 
 
 @pytest.mark.parametrize(("content", "match"), REFUSED_JSON.values(), ids=REFUSED_JSON)
-def test_json_lines_that_are_refused(tmp_path, content, match):
+def test_invalid_json_lines_are_refused_with_their_line_and_without_their_content(tmp_path, content, match):
     (tmp_path / "x.jsonl").write_bytes(content)
     with pytest.raises(InvalidInput, match=match) as caught:
         read(tmp_path / "x.jsonl")
     assert SECRET not in str(caught.value)
 
 
-def test_a_long_json_line(tmp_path):
+def test_a_json_line_longer_than_max_row_length_is_refused(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"id": "u1"}\n{"id": "user"}\n{"id": "u2"}\n')
     assert read(tmp_path / "x.jsonl", max_row_length=15) == ["u1", "user", "u2"]
     with pytest.raises(InvalidInput, match="line 2 is longer than 14 characters"):
@@ -289,7 +289,7 @@ PARQUET = {
 
 @pytest.mark.parametrize(("query", "wanted"), PARQUET.values(), ids=PARQUET)
 @pytest.mark.parametrize("codec", ["snappy", "zstd", "uncompressed"])
-def test_parquet(tmp_path, codec, query, wanted):
+def test_ids_are_read_from_parquet(tmp_path, codec, query, wanted):
     path = tmp_path / f"x.{codec}.parquet"
     duckdb.sql(f"COPY ({query}) TO '{path}' (CODEC {codec}, ROW_GROUP_SIZE 2048)")
     found = read(path)
@@ -297,7 +297,7 @@ def test_parquet(tmp_path, codec, query, wanted):
     assert list(map(type, found)) == list(map(type, wanted))
 
 
-def test_a_parquet_column_of_another_name(tmp_path):
+def test_a_parquet_column_may_have_any_name(tmp_path):
     path = tmp_path / "x.parquet"
     duckdb.sql(f"""COPY (SELECT 'a' AS "user "".id", 'b' AS filename, 'c' AS "日本") TO '{path}'""")
     assert read(path, 'user ".id') == ["a"]
@@ -328,7 +328,7 @@ REFUSED_PARQUET = {
 
 
 @pytest.mark.parametrize(("query", "column", "match"), REFUSED_PARQUET.values(), ids=REFUSED_PARQUET)
-def test_parquet_that_is_refused(tmp_path, query, column, match):
+def test_invalid_parquet_columns_are_refused_without_their_content(tmp_path, query, column, match):
     duckdb.sql(f"COPY ({query}) TO '{tmp_path}/x.parquet'")
     with pytest.raises(InvalidInput, match=match) as caught:
         read(tmp_path / "x.parquet", column)
@@ -336,8 +336,8 @@ def test_parquet_that_is_refused(tmp_path, query, column, match):
 
 
 @pytest.mark.parametrize("second", [b"IDX", b"idx"], ids=["differ in case", "are equal"])
-def test_parquet_columns_that(tmp_path, second):
-    """DuckDB writes no such file, so the second name is written over."""
+def test_a_parquet_column_whose_name_is_not_unique_is_refused(tmp_path, second):
+    """DuckDB does not write such a file, so the second name is overwritten."""
     path = tmp_path / "x.parquet"
     duckdb.sql(f"COPY (SELECT 'u1' AS idx, 'u2' AS idy, 'u3' AS idz) TO '{path}'")
     path.write_bytes(path.read_bytes().replace(b"idy", second))
@@ -346,14 +346,14 @@ def test_parquet_columns_that(tmp_path, second):
     assert read(path, "idz") == ["u3"]
 
 
-def test_a_parquet_column_whose_name_duckdb_gives_to_another(tmp_path):
+def test_a_parquet_column_is_read_although_duckdb_gives_its_name_to_another(tmp_path):
     path = tmp_path / "x.parquet"
     duckdb.sql(f"COPY (SELECT 'u1' AS idx, 'u2' AS idy, 'u3' AS idx_1) TO '{path}'")
     path.write_bytes(path.read_bytes().replace(b"idy", b"idx"))
     assert read(path, "idx_1") == ["u3"]
 
 
-def test_parquet_decimals_of_more_digits_than_duckdb_has(tmp_path):
+def test_parquet_decimals_of_more_digits_than_duckdb_has_are_refused(tmp_path):
     pa = pytest.importorskip("pyarrow")
     number = Decimal("5." + "0" * 39 + "1")
     pytest.importorskip("pyarrow.parquet").write_table(
@@ -364,13 +364,13 @@ def test_parquet_decimals_of_more_digits_than_duckdb_has(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 9, b"id\nu1\n"])
-def test_what_is_not_parquet(tmp_path, content):
+def test_a_file_that_is_not_parquet_is_refused(tmp_path, content):
     (tmp_path / "x.parquet").write_bytes(content)
     with pytest.raises(InvalidInput, match="damaged, or not a Parquet file"):
         read(tmp_path / "x.parquet")
 
 
-def test_a_cell_of_any_length_and_the_limit_of_other_readers(tmp_path):
+def test_a_long_csv_cell_is_read_and_the_limit_of_the_csv_module_is_unchanged(tmp_path):
     before = csv.field_size_limit(100_000)
     (tmp_path / "x.csv").write_text('id,note\nu1,short\nu2,"' + "x" * 500_000 + '"\nu3,short\n')
     first, second = (FileMembers(str(tmp_path / "x.csv"), "id").read_ids() for _ in range(2))
@@ -383,7 +383,7 @@ def test_a_cell_of_any_length_and_the_limit_of_other_readers(tmp_path):
     assert csv.field_size_limit(before) == 100_000
 
 
-def test_a_source_can_be_read_again(tmp_path):
+def test_a_file_source_can_be_read_again(tmp_path):
     (tmp_path / "x.csv").write_text("id\nu1\n")
     source = FileMembers(tmp_path / "x.csv", "id")
     assert list(source.read_ids()) == list(source.read_ids()) == ["u1"]
@@ -452,7 +452,7 @@ PARAMETERS: dict[str, tuple[str, dict[str, Any], list[str]]] = {
 
 
 @pytest.mark.parametrize(("name", "parameters", "problems"), PARAMETERS.values(), ids=PARAMETERS)
-def test_parameters_that_are_refused(tmp_path, name, parameters, problems):
+def test_invalid_parameters_of_a_file_source_are_refused(tmp_path, name, parameters, problems):
     (tmp_path / name).write_bytes(b"id\nu1\n")
     with pytest.raises(InvalidInput) as caught:
         read(tmp_path / name, **{"column": "id", **parameters})
@@ -461,19 +461,19 @@ def test_parameters_that_are_refused(tmp_path, name, parameters, problems):
         assert start in problem
 
 
-def test_parameters_are_checked_before_the_storage_is_asked(tmp_path):
+def test_parameters_are_checked_before_the_storage_is_accessed(tmp_path):
     with pytest.raises(InvalidInput, match="`format` must be"):
         read(tmp_path / "missing", format="xlsx")
 
 
 @pytest.mark.parametrize("path", ["", " ", None, 7, ["x.csv"], b"x.csv", ("x.csv",)])
-def test_what_is_no_path(path):
+def test_a_path_that_is_not_a_text_is_refused(path):
     with pytest.raises(InvalidInput, match=r"2 problems: \(1\) `path` must be a text that is not empty") as caught:
         list(FileMembers(path, "id", format="xlsx").read_ids())
     assert "`format` must be" in str(caught.value)
 
 
-def test_the_format_can_be_stated(tmp_path):
+def test_a_format_parameter_replaces_the_extension(tmp_path):
     (tmp_path / "x.txt").write_bytes(b'{"id": "u1"}\n')
     assert read(tmp_path / "x.txt", format="jsonl") == ["u1"]
     (tmp_path / "part_000").write_bytes(b"id|n\nu1|1\n")
@@ -500,7 +500,7 @@ def test_a_password_in_a_path_is_not_shown(path):
     assert "s3://aws_default@bucket/x:1@2.csv" in str(FileMembers("s3://aws_default@bucket/x:1@2.csv"))
 
 
-def test_every_parameter_is_a_template():
+def test_every_parameter_of_a_file_source_is_a_template_field():
     names = FileMembers.template_fields
     source = FileMembers(**{name: f"{{{{ params.{name} }}}}" for name in names})
     values = {name: f"rendered {name}" for name in names}
@@ -508,7 +508,7 @@ def test_every_parameter_is_a_template():
     assert {name: getattr(rendered, name) for name in names} == values
 
 
-def test_a_path_object_is_a_template():
+def test_a_path_object_is_rendered_as_a_template():
     source = FileMembers(ObjectStoragePath("file:///tmp/{{ ds }}/x.csv"))
     rendered = BaseOperator(task_id="any").render_template(source, {"ds": "2026-01-01"})
     assert str(rendered) == "FileMembers('file:///tmp/2026-01-01/x.csv', column=None)"

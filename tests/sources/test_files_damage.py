@@ -1,4 +1,4 @@
-"""Damaged files: every format, compression and kind of damage, at random places that a seed determines."""
+"""Damaged files: every format, compression and kind of damage, at random positions determined by a seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-# Every ID begins so, and no message may contain it.
+# The beginning of every ID; no message may contain it.
 MARK = "zq"
 IDS = [f"{MARK}{number:04}" for number in range(400)]
 SEEDS = 12
@@ -41,7 +41,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 
 @cache
 def whole(form, compression):
-    """A file with all IDs, of two members if it is compressed."""
+    """Return a file with all IDs; a compressed file has two members."""
     if form == "parquet":
         with duckdb.connect() as database, tempfile.TemporaryDirectory() as folder:
             database.execute("CREATE TABLE ids AS SELECT unnest(?) AS id, 1.5 AS n, 'x' AS t", [IDS])
@@ -74,7 +74,7 @@ def flip(content, chance):
 
 
 def flip_ends(content, chance):
-    """Where headers, footers and checksums are."""
+    """Change a byte where headers, footers and checksums are."""
     damaged = bytearray(content)
     damaged[chance.choice([*range(40), *range(-200, 0)])] = chance.randrange(256)
     return bytes(damaged)
@@ -109,7 +109,7 @@ DAMAGES = [cut, cut_start, flip, flip_ends, zeros, remove, repeat, insert, appen
 
 
 def outcome(path):
-    """What is read, or None if it is refused; no other error, and no ID in the message."""
+    """Return the IDs, or None if the file is refused; no other error may be raised or show an ID."""
     refused = None
     try:
         return list(FileMembers(str(path), "id").read_ids())
@@ -123,7 +123,7 @@ def outcome(path):
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("compression", PACKED)
-def test_a_whole_file(tmp_path, form, compression):
+def test_an_undamaged_file_is_read_in_every_format_and_compression(tmp_path, form, compression):
     path = tmp_path / (f"x.{form}" if compression == "none" else f"x.{form}.{compression}")
     path.write_bytes(whole(form, compression))
     assert outcome(path) == IDS
@@ -132,7 +132,7 @@ def test_a_whole_file(tmp_path, form, compression):
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("compression", [kind for kind in PACKED if kind != "none"])
-def test_a_damaged_compressed_file(tmp_path, form, compression, damage):
+def test_a_damaged_compressed_file_is_refused_or_read_exactly(tmp_path, form, compression, damage):
     path = tmp_path / f"x.{form}.{compression}"
     refused = 0
     for seed in range(SEEDS):
@@ -146,8 +146,8 @@ def test_a_damaged_compressed_file(tmp_path, form, compression, damage):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-def test_a_damaged_file(tmp_path, form, damage):
-    """Without a checksum, an ID can become another; but the file is read or refused, and never quoted."""
+def test_a_damaged_file_is_read_or_refused_without_its_content(tmp_path, form, damage):
+    """Without a checksum, an ID can be changed; but the file is read or refused, and its content is not quoted."""
     path = tmp_path / f"x.{form}"
     refused = 0
     for seed in range(SEEDS * 3):
@@ -161,7 +161,7 @@ def test_a_damaged_file(tmp_path, form, damage):
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-def test_a_file_of_random_bytes(tmp_path, form):
+def test_a_file_of_random_bytes_is_refused(tmp_path, form):
     chance = random.Random(7)
     for compression in ("", ".gz", ".bz2", ".xz", ".zst"):
         path = tmp_path / f"x.{form}{compression}"
@@ -172,15 +172,15 @@ def test_a_file_of_random_bytes(tmp_path, form):
 
 @pytest.mark.parametrize("compression", [kind for kind in PACKED if kind != "none"])
 @pytest.mark.parametrize("after", [b"\0" * 512, b"x", b"id\n"])
-def test_what_follows_the_last_member(tmp_path, compression, after):
-    """Python's own readers leave it out, and zeros are what a crash leaves of a file."""
+def test_data_after_the_last_compressed_member_is_refused(tmp_path, compression, after):
+    """Python's own readers ignore such data; a crash may leave zeros at the end of a file."""
     path = tmp_path / f"x.csv.{compression}"
     path.write_bytes(whole("csv", compression) + after)
     assert outcome(path) is None
 
 
 @pytest.mark.parametrize("compression", [kind for kind in PACKED if kind != "none"])
-def test_an_empty_compressed_file(tmp_path, compression):
+def test_an_empty_file_is_refused_as_compressed_and_a_compressed_empty_one_has_no_ids(tmp_path, compression):
     path = tmp_path / f"x.jsonl.{compression}"
     path.write_bytes(b"")
     with pytest.raises(InvalidInput, match="it ends in the middle"):
@@ -189,7 +189,7 @@ def test_an_empty_compressed_file(tmp_path, compression):
     assert outcome(path) == []
 
 
-def test_an_error_after_ids_were_read(tmp_path):
+def test_an_error_after_some_ids_were_read_is_raised(tmp_path):
     (tmp_path / "x.csv").write_text("id,n\nu1,1\nu2,2\nu3\n")
     ids = FileMembers(tmp_path / "x.csv", "id").read_ids()
     assert [next(ids), next(ids)] == ["u1", "u2"]
@@ -197,7 +197,7 @@ def test_an_error_after_ids_were_read(tmp_path):
         next(ids)
 
 
-def test_a_gz_member_that_claims_a_header_without_end(tmp_path):
+def test_a_gz_header_without_end_is_refused(tmp_path):
     stream = zlib.compressobj(wbits=31)
     content = stream.compress(b"id\nu1\n") + stream.flush()
     (tmp_path / "x.csv.gz").write_bytes(content[:3] + b"\x08" + content[4:10] + b"n" * 5_000)

@@ -1,4 +1,4 @@
-"""The way of files into DuckDB without Python: the same IDs in the same order, or it is left to Python."""
+"""Files that DuckDB loads without Python: the same IDs in the same order, or they are left to Python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def database():
 
 
 def load(database, source):
-    """The table's IDs, or None if there is no table; it leaves nothing."""
+    """Return the IDs of the loaded table, or None if there is none; then drop the table."""
     is_loaded = source.load(database, "loaded")
     assert database.execute("SELECT current_setting('preserve_insertion_order')").fetchall() == [(False,)]
     if not is_loaded:
@@ -53,7 +53,7 @@ PARQUET = {
 
 
 @pytest.mark.parametrize("query", PARQUET.values(), ids=PARQUET)
-def test_parquet(tmp_path, database, query):
+def test_duckdb_loads_the_ids_of_parquet_in_order(tmp_path, database, query):
     duckdb.sql(f"COPY ({query}) TO '{tmp_path}/x.parquet' (ROW_GROUP_SIZE 20000)")
     source = FileMembers(tmp_path, "id")
     assert load(database, source) == [None if one is None else str(one) for one in source.read_ids()]
@@ -68,20 +68,20 @@ def test_parquet(tmp_path, database, query):
         "SELECT true AS id",
     ],
 )
-def test_parquet_whose_text_need_not_be_the_id(tmp_path, database, query):
+def test_parquet_whose_text_may_differ_from_the_id_is_left_to_python(tmp_path, database, query):
     duckdb.sql(f"COPY (SELECT 'u0' AS id) TO '{tmp_path}/a.parquet'")
     duckdb.sql(f"COPY ({query}) TO '{tmp_path}/b.parquet'")
     assert load(database, FileMembers(tmp_path, "id")) is None
 
 
-def test_files_of_several_types(tmp_path, database):
+def test_duckdb_loads_parquet_files_of_several_types(tmp_path, database):
     for name, query in (("a", "SELECT unnest([7, 8]) AS id"), ("b", "SELECT '007' AS id")):
         duckdb.sql(f"COPY ({query}) TO '{tmp_path}/{name}.parquet'")
     assert load(database, FileMembers(tmp_path, "id")) == ["7", "8", "007"]
 
 
 @pytest.mark.parametrize("name", ["a[1].parquet", "a*.parquet"])
-def test_a_parquet_file_that_duckdb_reads_through_python(tmp_path, database, name):
+def test_duckdb_loads_a_parquet_file_with_a_pattern_in_its_name(tmp_path, database, name):
     query = "SELECT 'u' || (i * 7919 % 300007) AS id FROM range(300000) t(i)"
     duckdb.sql(f"COPY ({query}) TO '{tmp_path}/x' (FORMAT parquet, ROW_GROUP_SIZE 20000)")
     (tmp_path / "x").rename(tmp_path / name)
@@ -92,7 +92,7 @@ def test_a_parquet_file_that_duckdb_reads_through_python(tmp_path, database, nam
     assert database.list_filesystems() == duckdb.connect().list_filesystems()
 
 
-def test_parquet_that_is_refused(tmp_path, database):
+def test_a_damaged_parquet_file_is_refused_and_leaves_no_table(tmp_path, database):
     duckdb.sql(f"COPY (SELECT 'u1' AS id) TO '{tmp_path}/a.parquet'")
     source = FileMembers(tmp_path, "id")
     content = (tmp_path / "a.parquet").read_bytes()
@@ -102,7 +102,7 @@ def test_parquet_that_is_refused(tmp_path, database):
     assert_no_table(database)
 
 
-def test_a_page_that_is_damaged(tmp_path, database):
+def test_a_damaged_parquet_page_is_refused_and_leaves_no_table(tmp_path, database):
     duckdb.sql(f"COPY (SELECT md5(i::VARCHAR) AS id FROM range(9000) t(i)) TO '{tmp_path}/x.parquet' (CODEC gzip)")
     content = bytearray((tmp_path / "x.parquet").read_bytes())
     content[5_000:5_200] = bytes(200)
@@ -135,7 +135,7 @@ CSV = {
 
 
 @pytest.mark.parametrize(("content", "parameters"), CSV.values(), ids=CSV)
-def test_csv(tmp_path, database, content, parameters):
+def test_duckdb_loads_the_ids_of_csv_in_order(tmp_path, database, content, parameters):
     (tmp_path / "x.csv").write_bytes(content)
     source = FileMembers(tmp_path / "x.csv", **{"column": "id", **parameters})
     assert load(database, source) == list(source.read_ids())
@@ -173,7 +173,7 @@ NOT_PLAIN = {
 
 
 @pytest.mark.parametrize("content", FOUND_BY_A_SEARCH.values(), ids=FOUND_BY_A_SEARCH)
-def test_what_duckdb_is_not_asked_to_read(tmp_path, content):
+def test_csv_that_duckdb_could_read_otherwise_is_noticed_beforehand(tmp_path, content):
     (tmp_path / "x.csv").write_bytes(content)
     (file,) = storage.find_files(tmp_path, "any")
     with pytest.raises(csv_file._NotPlain):
@@ -181,7 +181,7 @@ def test_what_duckdb_is_not_asked_to_read(tmp_path, content):
 
 
 @pytest.mark.parametrize("content", NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_csv_that_is_left_to_python(tmp_path, database, content):
+def test_csv_that_duckdb_could_read_otherwise_is_left_to_python(tmp_path, database, content):
     (tmp_path / "a.csv").write_bytes(b"id\nu0\n")
     (tmp_path / "x.csv").write_bytes(content)
     assert load(database, FileMembers(tmp_path, "id")) is None
@@ -199,24 +199,24 @@ def test_csv_that_is_left_to_python(tmp_path, database, content):
         ("id§n\nu1§1\n".encode(), {"delimiter": "§"}),
     ],
 )
-def test_parameters_that_are_left_to_python(tmp_path, database, content, parameters):
+def test_parameters_that_duckdb_could_read_otherwise_are_left_to_python(tmp_path, database, content, parameters):
     (tmp_path / "x.csv").write_bytes(content)
     assert load(database, FileMembers(tmp_path / "x.csv", **{"column": "id", **parameters})) is None
 
 
-def test_other_files_are_left_to_python(tmp_path, database):
+def test_json_lines_and_compressed_files_are_left_to_python(tmp_path, database):
     (tmp_path / "x.jsonl").write_bytes(b'{"id": "u1"}\n')
     assert load(database, FileMembers(tmp_path / "x.jsonl", "id")) is None
     (tmp_path / "x.csv.gz").write_bytes(b"DuckDB does not look at the checksum")
     assert load(database, FileMembers(tmp_path / "x.csv.gz", "id")) is None
 
 
-def test_wrong_parameters_are_refused_at_once(tmp_path, database):
+def test_invalid_parameters_are_refused_before_loading(tmp_path, database):
     with pytest.raises(InvalidInput, match="`format` must be"):
         FileMembers(tmp_path, "id", format="xlsx").load(database, "loaded")
 
 
-def test_the_log_has_one_line(tmp_path, database, caplog):
+def test_loading_and_reading_log_one_line(tmp_path, database, caplog):
     with caplog.at_level("INFO"):
         for content, wanted in ((b"id\nu1\n", ["u1"]), (b'id\n"u""1"\n', None)):
             (tmp_path / "x.csv").write_bytes(content)
@@ -229,7 +229,7 @@ def test_the_log_has_one_line(tmp_path, database, caplog):
             caplog.clear()
 
 
-def test_a_csv_that_changes_while_it_is_read(tmp_path, database, monkeypatch):
+def test_a_csv_file_that_changes_while_it_is_loaded_is_left_to_python(tmp_path, database, monkeypatch):
     path = tmp_path / "x.csv"
     path.write_bytes(b"id\nu1\nu2\n")
 
@@ -243,7 +243,7 @@ def test_a_csv_that_changes_while_it_is_read(tmp_path, database, monkeypatch):
 
 
 def random_csv(chance):
-    """A CSV that is mostly right, as bytes, with what to read it by."""
+    """Return the bytes of a mostly valid CSV, and the parameters to read it."""
     delimiter, quote = chance.choice([",", ",", ";", "\t", " ", "\x01"]), chance.choice(['"', '"', "'", ""])
     width = chance.choice([1, 2, 3])
     header = [f"h{number}" for number in range(width - 1)]
@@ -268,8 +268,8 @@ def random_csv(chance):
     return text.encode(), {"delimiter": delimiter, "quotechar": quote}
 
 
-def test_random_csv(tmp_path, database, monkeypatch):
-    """Whenever DuckDB is asked and succeeds, the strict reader yields the same."""
+def test_random_csv_that_duckdb_loads_has_the_ids_that_python_reads(tmp_path, database, monkeypatch):
+    """Whenever DuckDB loads a file, the strict reader yields the same IDs."""
     outcomes = Counter[str]()
     path = tmp_path / "x.csv"
     for seed in range(300):
@@ -291,7 +291,7 @@ def test_random_csv(tmp_path, database, monkeypatch):
     assert min(outcomes.values()) > 60
 
 
-def test_a_csv_of_many_parts_keeps_its_order(tmp_path, database, monkeypatch):
+def test_a_csv_file_that_duckdb_loads_in_many_parts_keeps_its_order(tmp_path, database, monkeypatch):
     monkeypatch.setattr(csv_file, "LONGEST_LINE", 1_000)
     monkeypatch.setattr(csv_file, "BUFFER", 20_000)
     ids = [f"u{number * 7919 % 300007}" for number in range(100_000)]

@@ -1,4 +1,4 @@
-"""Which files a path means, on a local disk and on an object storage, and what happens if the storage refuses."""
+"""The files that a path matches, on a local disk and on an object storage, and errors of the storage."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ attach = import_module("airflow.io.store" if airflow.__version__.startswith("2."
 
 
 class Storage(MemoryFileSystem):  # type: ignore[misc]
-    """An object storage in memory, which can be told to fail."""
+    """An object storage in memory whose operations can be made to fail."""
 
     protocol = "memory"
     store: ClassVar[dict[str, Any]] = {}
@@ -52,7 +52,7 @@ class Storage(MemoryFileSystem):  # type: ignore[misc]
 
 
 class Opened(BytesIO):
-    """An open file, with a position of its own."""
+    """An open file with its own position."""
 
     def __init__(self, storage, path):
         super().__init__(storage.cat_file(path))
@@ -67,8 +67,8 @@ class Opened(BytesIO):
 
 @pytest.fixture
 def storage(monkeypatch):
-    """The object storage; it is emptied at the end."""
-    # Airflow keeps the one that an earlier test has used.
+    """Yield the object storage, and empty it at the end."""
+    # Airflow caches the storage of an earlier test.
     monkeypatch.setattr(sys.modules[attach.__module__], "_STORE_CACHE", {})
     attach("memory", fs=(fs := Storage()))
     yield fs
@@ -80,7 +80,7 @@ def storage(monkeypatch):
 
 @pytest.fixture(params=["path", "text", "URL", "object", "memory URL", "memory object"])
 def place(request, tmp_path):
-    """A function that writes files below a folder and returns the folder, as every type of path."""
+    """Return a function that writes files below a folder and returns the folder, as every type of path."""
     kind = request.param
     if "memory" in kind:
         fs = request.getfixturevalue("storage")
@@ -155,24 +155,24 @@ PARTS = {
         ("out/_temp*/0", ["uncommitted"]),
     ],
 )
-def test_parts(place, path, wanted):
+def test_a_path_reads_the_files_of_a_directory_or_glob_in_order(place, path, wanted):
     assert read(place(PARTS)(path)) == wanted
 
 
 @pytest.mark.parametrize(
     "path", ["nothing", "out/*.jsonl", "out/x/*", "nothing/**", "out/part-00000.csv/*", "none/[a-z]"]
 )
-def test_no_file(place, path):
+def test_a_path_without_files_is_refused(place, path):
     with pytest.raises(InvalidInput, match="there is no such file"):
         read(place(PARTS)(path))
 
 
-def test_a_directory_with_hidden_files_alone(place):
+def test_a_directory_of_hidden_files_only_is_refused(place):
     with pytest.raises(InvalidInput, match="there is no such file"):
         read(place({"out/_SUCCESS": b"", "out/.x.csv": content("u1")})("out"))
 
 
-def test_partitions_of_a_table(place):
+def test_the_partitions_of_a_table_are_read(place):
     files = {
         "t/day=2/part-0.csv": content("u3"),
         "t/day=1/b=x/part-1.csv": content("u2"),
@@ -195,42 +195,42 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("path", ["t/*.parquet", "*/*.parquet", "**/*.parquet"])
-def test_a_table_with_older_versions_is_refused_also_as_a_glob(place, path):
+def test_a_glob_into_a_table_format_with_older_versions_is_refused(place, path):
     with pytest.raises(InvalidInput, match="a Delta Lake table"):
         read(place({"t/a.parquet": b"", "t/_delta_log/0.json": b"{}"})(path))
 
 
 @pytest.mark.parametrize(("files", "match"), REFUSED.values(), ids=REFUSED)
-def test_a_directory_that_is_refused(place, files, match):
+def test_an_ambiguous_directory_is_refused(place, files, match):
     with pytest.raises(InvalidInput, match=match):
         read(place(files)("t"))
 
 
-def test_one_format_for_all_files_can_be_stated(place):
+def test_format_and_compression_parameters_apply_to_all_files(place):
     path = place({"t/a.csv": gzip.compress(content("u1")), "t/b.data": gzip.compress(content("u2"))})
     assert read(path("t"), format="csv", compression="gz") == ["u1", "u2"]
 
 
-def test_extensions_in_capitals(place):
+def test_extensions_in_capitals_are_recognized(place):
     assert read(place({"A.CSV.GZ": gzip.compress(content("u1"))})("A.CSV.GZ")) == ["u1"]
 
 
 @pytest.mark.parametrize("name", ["a[1].csv", "a*.csv", "a?.csv", "a b#c%20'.csv", "id=7.csv"])
-def test_a_name_that_could_be_a_pattern(tmp_path, name):
+def test_a_csv_file_with_a_pattern_in_its_name_is_read_alone(tmp_path, name):
     (tmp_path / name).write_bytes(content("u1"))
     (tmp_path / "a1.csv").write_bytes(content("u2"))
     assert read(tmp_path / name) == ["u1"]
 
 
 @pytest.mark.parametrize("name", ["a[1].parquet", "a*.parquet", "id=7/a'.parquet", "a b.parquet", "$path.parquet"])
-def test_a_parquet_file_whose_path_could_mean_more(tmp_path, name):
+def test_a_parquet_file_with_a_pattern_in_its_path_is_read_alone(tmp_path, name):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(parquet(tmp_path, "u1", "u2"))
     (tmp_path / "a1.parquet").write_bytes(parquet(tmp_path, "u3"))
     assert read(tmp_path / name) == ["u1", "u2"]
 
 
-def test_a_directory_of_parquet_files(place, tmp_path):
+def test_a_directory_of_parquet_files_is_read(place, tmp_path):
     files = {
         "people.parquet/part-00001.snappy.parquet": parquet(tmp_path, 7),
         "people.parquet/part-00000.gz.parquet": parquet(tmp_path, "007", "u1"),
@@ -242,7 +242,7 @@ def test_a_directory_of_parquet_files(place, tmp_path):
     assert read(path("people.parquet/*.parquet")) == ["007", "u1", 7]
 
 
-def test_each_file_of_several_is_checked_and_named(place):
+def test_the_error_for_one_of_several_files_names_it(place):
     path = place({"t/a.csv": content("u1"), "t/b.csv": b"n\nu2\n"})
     with pytest.raises(InvalidInput, match=r"b\.csv: it has no column 'id'"):
         read(path("t"))
@@ -251,13 +251,13 @@ def test_each_file_of_several_is_checked_and_named(place):
         read(path("j"))
 
 
-def test_a_relative_path(tmp_path, monkeypatch):
+def test_a_relative_path_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("x.csv").write_bytes(content("u1"))
     assert read("x.csv") == read(Path("x.csv")) == read("*.csv") == read(".") == ["u1"]
 
 
-def test_a_link(tmp_path):
+def test_symbolic_links_are_followed_and_a_broken_one_is_refused(tmp_path):
     (tmp_path / "x.csv").write_bytes(content("u1"))
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / "y.csv").symlink_to(tmp_path / "x.csv")
@@ -271,7 +271,7 @@ def test_a_link(tmp_path):
         read(tmp_path / "links")
 
 
-def test_links_in_a_circle(tmp_path):
+def test_symbolic_links_in_a_circle_are_refused(tmp_path):
     (tmp_path / "a=1").symlink_to(tmp_path)
     (tmp_path / "x.csv").write_bytes(content("u1"))
     for path in (tmp_path, tmp_path / "**"):
@@ -279,7 +279,7 @@ def test_links_in_a_circle(tmp_path):
             read(path)
 
 
-def test_a_pipe(tmp_path):
+def test_a_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "x.csv")
     with pytest.raises(InvalidInput, match=r"x\.csv is neither a file nor a directory"):
         read(tmp_path / "x.csv")
@@ -287,7 +287,7 @@ def test_a_pipe(tmp_path):
 
 @pytest.mark.parametrize("call", ["info", "ls", "open", "read"])
 @pytest.mark.parametrize("form", ["csv", "parquet", "parquet.gz"])
-def test_an_error_of_the_storage(storage, tmp_path, caplog, form, call):
+def test_an_error_of_the_storage_is_an_unavailable_source_without_its_message(storage, tmp_path, caplog, form, call):
     made = {"csv": content("u1"), "parquet": parquet(tmp_path, "u1")}
     made["parquet.gz"] = gzip.compress(made["parquet"])
     storage.pipe(f"/bucket/t/a.{form}", made[form])
@@ -305,19 +305,19 @@ def test_an_error_of_the_storage(storage, tmp_path, caplog, form, call):
 
 
 class Ended(BaseException):
-    """As Airflow ends a task."""
+    """Exception as Airflow raises it to end a task."""
 
 
 @pytest.mark.parametrize("call", ["info", "ls", "open", "read"])
 @pytest.mark.parametrize("form", ["csv", "parquet"])
-def test_a_task_that_ends_while_the_storage_is_read(storage, tmp_path, form, call):
+def test_a_task_that_is_killed_while_the_storage_is_read_ends(storage, tmp_path, form, call):
     storage.pipe(f"/bucket/t/a.{form}", {"csv": content("u1"), "parquet": parquet(tmp_path, "u1")}[form])
     storage.failing[call] = ("", Ended())
     with pytest.raises(Ended):
         read("memory://bucket/t")
 
 
-def test_a_directory_that_cannot_be_listed_is_not_left_out(storage):
+def test_a_directory_that_cannot_be_listed_is_an_error(storage):
     for name in ("a=1/x.csv", "a=2/x.csv"):
         storage.pipe(f"/bucket/{name}", content("u1"))
     storage.failing["ls"] = ("a=2", PermissionError())
@@ -326,7 +326,7 @@ def test_a_directory_that_cannot_be_listed_is_not_left_out(storage):
             read(path)
 
 
-def test_a_storage_that_airflow_lacks():
+def test_a_storage_that_airflow_does_not_know_is_an_unavailable_source():
     with pytest.raises(InvalidInput, match=r"no storage for `no-such-scheme://`.*install its provider package"):
         read("no-such-scheme://x/y.csv")
 
@@ -337,7 +337,7 @@ def test_a_storage_without_its_connection():
 
 
 @pytest.mark.skipif(not os.geteuid(), reason="root may read every file")
-def test_a_local_file_that_may_not_be_read(tmp_path):
+def test_a_local_file_without_read_permission_is_an_unavailable_source(tmp_path):
     for name, made in (("x.csv", content("u1")), ("x.parquet", parquet(tmp_path, "u1"))):
         (tmp_path / name).write_bytes(made)
         (tmp_path / name).chmod(0)
@@ -345,7 +345,7 @@ def test_a_local_file_that_may_not_be_read(tmp_path):
             read(tmp_path / name)
 
 
-def test_only_the_wanted_column_is_fetched(storage, tmp_path):
+def test_only_the_selected_parquet_column_is_fetched(storage, tmp_path):
     path = tmp_path / "x.parquet"
     duckdb.sql(
         f"COPY (SELECT 'u' || i AS id, md5(i::VARCHAR) || md5('x' || i) AS pad FROM range(200000) t(i)) TO '{path}' "
@@ -356,7 +356,7 @@ def test_only_the_wanted_column_is_fetched(storage, tmp_path):
     assert 0 < sum(storage.fetched) < path.stat().st_size / 10
 
 
-def test_a_listing_is_not_from_the_cache(place, tmp_path):
+def test_a_directory_is_listed_again_for_each_read(place, tmp_path):
     path = place({"t/a.csv": content("u1")})
     assert read(path("t")) == ["u1"]
     place({"t/b.csv": content("u2")})

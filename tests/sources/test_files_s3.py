@@ -24,7 +24,7 @@ BUCKET = "user-files"
 
 
 class S3:
-    """A server that counts the bytes of its answers, and can refuse."""
+    """An S3 server that counts the bytes of its responses and can reject requests."""
 
     def __init__(self):
         self.app = DomainDispatcherApplication(create_backend_app)
@@ -50,7 +50,7 @@ class S3:
 
 class Quiet(WSGIRequestHandler):
     def log(self, *args, **named):
-        """Say nothing."""
+        """Do not log."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def read(path):
     return list(FileMembers(path, "id").read_ids())
 
 
-def test_a_directory_and_globs(s3):
+def test_directories_globs_and_objects_on_s3_are_read(s3):
     s3.put("out/", b"")
     s3.put("out/_SUCCESS", b"")
     s3.put("out/part-1.csv.gz", gzip.compress(b"id\nu2\n"))
@@ -93,7 +93,7 @@ def test_a_directory_and_globs(s3):
     assert read(f"{base}/out") == ["u1", "u2", "u4"]
 
 
-def test_only_the_wanted_column_is_fetched(s3, tmp_path):
+def test_only_the_selected_parquet_column_is_fetched_from_s3(s3, tmp_path):
     path = tmp_path / "x.parquet"
     columns = ", ".join(f"md5(i::VARCHAR || 'x{number}') AS c{number}" for number in range(20))
     query = f"SELECT 'u' || i AS id, {columns} FROM range(50000) t(i)"
@@ -104,14 +104,14 @@ def test_only_the_wanted_column_is_fetched(s3, tmp_path):
     assert 0 < s3.sent < path.stat().st_size / 4
 
 
-def test_no_such_file_or_bucket(s3):
+def test_a_missing_object_or_bucket_on_s3_is_refused(s3):
     for path in (f"s3://files@{BUCKET}/missing.csv", "s3://files@no-such-bucket/x.csv", "s3://files@no-such-bucket/*"):
         with pytest.raises(InvalidInput, match="there is no such file"):
             read(path)
 
 
 @pytest.mark.parametrize("path", ["x.csv", "*.csv", ""])
-def test_no_permission(s3, path):
+def test_an_s3_object_without_permission_is_an_unavailable_source(s3, path):
     s3.put("x.csv", b"id\nu1\n")
     assert read(f"s3://files@{BUCKET}/{path}") == ["u1"]
     s3.is_closed = True

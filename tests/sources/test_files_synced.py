@@ -34,7 +34,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("name", "content", "parameters", "message"), BAD.values(), ids=BAD)
-def test_nothing_changes(
+def test_an_invalid_file_fails_the_sync_without_changing_members_or_logging_users(
     walkme_sandbox, connect, dag_file, stored, tmp_path, caplog, capfd, name, content, parameters, message
 ):
     connect()

@@ -1,4 +1,4 @@
-"""A set of IDs on disk, against Python's own."""
+"""A set of IDs on disk, compared with Python's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def ids():
         yield found
 
 
-def test_it_is_a_set(ids):
+def test_an_id_set_adds_lists_and_finds_ids_like_a_set(ids):
     assert [ids.add(user_id) for user_id in ("b", "a", "b", "A", "straße")] == [True, True, False, True, True]
     ids.update(["a", "c"])
     assert list(ids) == ["A", "a", "b", "c", "straße"]
@@ -26,7 +26,7 @@ def test_it_is_a_set(ids):
     assert "strasse" not in ids
 
 
-def test_differences_are_those_of_sets():
+def test_differences_of_id_sets_are_those_of_sets():
     draw = random.Random(7)
     for _ in range(50):
         one, other = ({str(draw.randrange(12)) for _ in range(draw.randrange(12))} for _ in range(2))
@@ -44,7 +44,7 @@ def test_an_id_may_belong_to_several_users(ids):
     assert list(ids) == ["ada", "bob"]
 
 
-def test_nothing_is_read_once_all_were_found(ids):
+def test_missing_from_stops_reading_once_all_ids_were_found(ids):
     ids.update(["3", "5"])
     present = count(1)
     assert ids.missing_from(str(number) for number in present) == 0
@@ -53,7 +53,7 @@ def test_nothing_is_read_once_all_were_found(ids):
     assert next(present) == 7
 
 
-def test_a_million_take_no_memory(ids):
+def test_half_a_million_ids_take_little_memory(ids):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     ids.update(f"user-{number:020d}@example.com" for number in range(500_000))
     assert len(ids) == 500_000

@@ -1,4 +1,4 @@
-"""What a valid user ID is, value by value."""
+"""The definition of a valid user ID, value by value."""
 
 from __future__ import annotations
 
@@ -166,12 +166,12 @@ NOT_WHOLE = ["ada", "0", "-1", "1.0", "1e5", "٣", "²", "1_000", "+7", str(2**6
 
 
 def numbered(rows):
-    """Names for the tests: some values have no printable form."""
+    """Return names for the parametrized tests: some values have no printable form."""
     return [f"{number}-{type(value).__name__}" for number, (value, _) in enumerate(rows)]
 
 
 def taken(value, **options):
-    """The ID and the reason that a chunk of one, and one with valid IDs around it, are given."""
+    """Return the ID and the reason of a chunk of one value; check that valid IDs around the value change nothing."""
     alone, among = IdCheck(100, **options), IdCheck(100, **options)
     found, around = alone.take([value]), among.take(["1", value, "2"])
     assert around == ["1", *found, "2"]
@@ -180,13 +180,13 @@ def taken(value, **options):
 
 
 @pytest.mark.parametrize(("value", "text"), VALID, ids=numbered(VALID))
-def test_a_valid_id_is_taken_as_it_is(value, text):
+def test_a_valid_id_is_accepted_unchanged(value, text):
     assert taken(value) == ([text], [], 0)
     assert type(taken(value)[0][0]) in (str, np.str_)
 
 
 @pytest.mark.parametrize(("value", "text"), STRIPPED, ids=numbered(STRIPPED))
-def test_the_invisible_is_stripped_and_counted(value, text):
+def test_invisible_characters_are_stripped_and_counted(value, text):
     assert taken(value) == ([text], [], 1)
 
 
@@ -196,16 +196,16 @@ def test_an_invalid_value_has_a_reason(value, reason):
 
 
 @pytest.mark.parametrize(("value", "text"), WHOLE, ids=numbered(WHOLE))
-def test_whole_numbers_have_one_form(value, text):
+def test_all_spellings_of_a_whole_number_give_one_id(value, text):
     assert taken(value, whole_numbers=True)[:2] == ([text], [])
 
 
 @pytest.mark.parametrize("value", NOT_WHOLE)
-def test_other_text_is_not_a_whole_number(value):
+def test_text_that_is_not_a_whole_number_is_invalid(value):
     assert taken(value, whole_numbers=True)[:2] == ([], ["not a whole number"])
 
 
-def test_each_reason_is_a_sentence_and_quotes_nothing():
+def test_each_reason_is_a_sentence_and_quotes_no_id():
     check = IdCheck(100, whole_numbers=True)
     values = [value for value, _ in INVALID] + ["secret-user"]
     check.take(values)
@@ -217,7 +217,7 @@ def test_each_reason_is_a_sentence_and_quotes_nothing():
     assert not any(word in "".join(problems) for word in ("ada", "secret"))
 
 
-def test_rows_are_counted_and_reported_over_chunks():
+def test_rows_are_counted_and_reported_across_chunks():
     rows = []
     check = IdCheck(100, on_invalid=lambda row, reason: rows.append((row, reason)))
     check.take(["a", "b"])
@@ -231,7 +231,7 @@ anything = st.one_of(st.text(max_size=6), st.text(alphabet="ab \u200b\ufeff\u316
 
 
 @given(st.lists(anything, max_size=8), st.integers(1, 6))
-def test_a_glance_at_a_chunk_decides_as_one_value_alone(values, max_length):
+def test_a_chunk_of_ids_is_checked_like_each_id_alone(values, max_length):
     whole = IdCheck(max_length)
     taken = whole.take(list(values))
     parsed = [IdCheck(max_length).parse(value) for value in values]
@@ -240,13 +240,13 @@ def test_a_glance_at_a_chunk_decides_as_one_value_alone(values, max_length):
 
 
 @given(st.one_of(anything, st.text(alphabet=st.characters(max_codepoint=300), max_size=4)))
-def test_plain_ids_are_valid_as_they_are(value):
+def test_ids_that_match_the_pattern_of_plain_ids_are_valid_unchanged(value):
     if re.fullmatch(PLAIN, value):
         assert IdCheck(10).parse(value) == (value, "")
 
 
 def test_the_table_of_invisible_characters_is_complete():
-    """Those that are left show: signs of Arabic, Syriac, Kaithi, hieroglyphs, music and shorthand, and tags."""
+    """All others are visible: signs of Arabic, Syriac, Kaithi, hieroglyphs, music and shorthand, and tags."""
     left = [
         code
         for code in range(sys.maxunicode)

@@ -1,4 +1,4 @@
-"""Ids from a real PostgreSQL: read in pieces, whatever their number."""
+"""User IDs from a real PostgreSQL: read in parts, whatever their number."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from airflow_segments_provider.sources.statement import can_be_declared
 from tests.sources.postgres import connect
 
 ROWS = 300_000
-# So wide that all rows together cannot be mistaken for something else that takes memory.
+# So wide that the whole result is clearly visible in the memory of the process.
 WIDE = f"SELECT repeat('x', 500) || i FROM generate_series(1, {ROWS}) i"
 
 
 @pytest.fixture(params=["psycopg2", "psycopg"])
 def driver(request, postgres, monkeypatch):
-    """A connection by each of the drivers that the hook may use."""
+    """Set connections that use each of the drivers that the hook supports."""
     from airflow.providers.postgres.hooks import postgres as hooks
 
     if request.param == "psycopg" and not hooks.USE_PSYCOPG3:
@@ -44,7 +44,7 @@ def driver(request, postgres, monkeypatch):
 
 
 def growth(ids):
-    """How many there are, the last, and by how many megabytes this process grew meanwhile."""
+    """Return the number of IDs, the last one, and the growth of this process's memory in megabytes."""
     process = psutil.Process()
     count, last, before = 0, None, process.memory_info().rss
     most = before
@@ -64,15 +64,15 @@ def all_at_once():
         yield from (row[0] for row in cursor)
 
 
-def test_memory_does_not_depend_on_the_number_of_rows(driver):
+def test_the_memory_for_a_query_does_not_depend_on_the_number_of_rows(driver):
     count, last, grown = growth(SqlMembers(WIDE, "pg").read_ids())
     assert (count, last) == (ROWS, "x" * 500 + str(ROWS))
     *_, held = growth(all_at_once())
-    # What earlier tests freed is used first, so the whole result need not show as its 150 MB.
+    # Memory freed by earlier tests is reused, so the whole result need not show as its 150 MB.
     assert grown < 75 < held
 
 
-def test_all_rows_come_exactly_once_in_order(driver, caplog):
+def test_all_rows_of_a_query_are_read_once_and_in_order(driver, caplog):
     with caplog.at_level(logging.INFO):
         found = list(SqlMembers(f"SELECT i FROM generate_series(1, {ROWS}) i", "pg").read_ids())
     assert found == list(range(1, ROWS + 1))
@@ -94,18 +94,18 @@ def test_all_rows_come_exactly_once_in_order(driver, caplog):
     ],
 )
 @pytest.mark.parametrize("connection", ["pg", "pg_of_dicts"])
-def test_a_cursor_on_the_server_for_what_only_reads(driver, connection, sql, on_server, caplog):
+def test_a_query_that_only_reads_has_a_server_side_cursor(driver, connection, sql, on_server, caplog):
     with caplog.at_level(logging.INFO):
         assert list(SqlMembers(sql, connection).read_ids()) == ["p001"]
     assert ("a server-side cursor" in caplog.text) == on_server
     assert "p001" not in caplog.text
 
 
-def test_a_connection_of_a_derived_class_has_a_cursor_on_the_server(driver, postgres, monkeypatch, caplog):
+def test_a_connection_of_a_derived_class_has_a_server_side_cursor(driver, postgres, monkeypatch, caplog):
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     class Derived(psycopg2.extensions.connection):  # type: ignore[misc]
-        """As tracing libraries define them."""
+        """A derived class, as tracing libraries define it."""
 
     made = psycopg2.connect(host=str(postgres), user="segments", dbname="postgres", connection_factory=Derived)
     monkeypatch.setattr(PostgresHook, "get_conn", lambda _: made)
@@ -114,12 +114,12 @@ def test_a_connection_of_a_derived_class_has_a_cursor_on_the_server(driver, post
     assert "with psycopg2, using a server-side cursor" in caplog.text
 
 
-def test_of_several_statements_psycopg2_takes_the_last_one(driver):
+def test_of_several_statements_psycopg2_reads_the_last_one(driver):
     if driver == "psycopg2":
         assert list(SqlMembers("SELECT 'p002'; SELECT 'p001'", "pg").read_ids()) == ["p001"]
 
 
-def test_parameters(driver):
+def test_a_query_takes_named_and_positional_parameters(driver):
     query = "SELECT id FROM people WHERE segment = %(segment)s ORDER BY id"
     assert list(SqlMembers(query, "pg", parameters={"segment": "paid"}).read_ids()) == ["p002", None]
     assert list(SqlMembers(query, "pg", parameters={"segment": "nobody's"}).read_ids()) == []
@@ -138,18 +138,18 @@ def test_parameters(driver):
         ("DO 'BEGIN DELETE FROM people; END'", 0),
     ],
 )
-def test_a_query_must_have_one_column(driver, sql, columns):
+def test_a_query_with_other_than_one_column_is_refused(driver, sql, columns):
     with pytest.raises(InvalidInput, match=f"the query returns {columns} columns"):
         list(SqlMembers(sql, "pg").read_ids())
-    assert list(SqlMembers("SELECT count(*) FROM people", "pg").read_ids()) == [3]  # nothing was committed
+    assert list(SqlMembers("SELECT count(*) FROM people", "pg").read_ids()) == [3]  # Nothing was committed.
 
 
-def test_a_statement_that_only_changes_rows_is_not_run(driver):
+def test_a_statement_that_only_changes_rows_is_not_executed(driver):
     with pytest.raises(InvalidInput, match="`sql` changes rows or tables and returns none"):
         list(SqlMembers("DELETE FROM people", "pg").read_ids())
 
 
-def test_a_cursor_on_the_server_on_a_connection_that_commits_by_itself(driver, monkeypatch):
+def test_a_connection_with_autocommit_reads_all_rows(driver, monkeypatch):
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
     opened = PostgresHook.get_conn
@@ -164,7 +164,7 @@ def test_a_cursor_on_the_server_on_a_connection_that_commits_by_itself(driver, m
 
 
 @pytest.mark.parametrize("good", [0, 20_000])
-def test_those_that_quote_people_do_not(driver, good):
+def test_a_postgres_error_that_quotes_a_user_is_raised_without_the_user(driver, good):
     source = SqlMembers(
         f"SELECT (CASE WHEN i > {good} THEN 'p00' ELSE '' END || i)::int FROM generate_series(1, 30000) i", "pg"
     )
@@ -175,7 +175,7 @@ def test_those_that_quote_people_do_not(driver, good):
     assert "p00" not in str(caught.value)
 
 
-def test_a_reader_that_stops_leaves_nothing_open(driver, postgres):
+def test_a_reader_that_stops_leaves_no_session_open(driver, postgres):
     ids: Any = SqlMembers(WIDE, "pg").read_ids()
     next(ids)
     wait_for_sessions(postgres, 1)
@@ -184,7 +184,7 @@ def test_a_reader_that_stops_leaves_nothing_open(driver, postgres):
 
 
 def wait_for_sessions(folder, expected):
-    """The server notices a little later that a connection was closed."""
+    """Wait for the expected number of open transactions; the server notices a closed connection with a delay."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
     until = time.monotonic() + 30
     with closing(connect(folder)) as connection, connection.cursor() as cursor:
@@ -205,8 +205,8 @@ PARTS = [
 ]
 
 
-def test_what_is_declared_has_the_result_of_the_plain_query(postgres, tell):
-    """Texts at random, most of which are not SQL: a declared cursor must do the same, and fail where the text does."""
+def test_a_declared_cursor_has_the_result_of_the_plain_query(postgres, tell):
+    """Random texts, most of which are not SQL: both must have the same result, or both must fail."""
     random = Random(11)
     declared = right = 0
     with closing(connect(postgres)) as connection:
@@ -223,7 +223,7 @@ def test_what_is_declared_has_the_result_of_the_plain_query(postgres, tell):
 
 
 def result(connection, sql, name=None):
-    """Return the rows of a text; None for an error."""
+    """Return the rows of a query; None for an error."""
     try:
         with connection.cursor(name) as cursor:
             cursor.execute(sql)

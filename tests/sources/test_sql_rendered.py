@@ -59,7 +59,9 @@ def ran(walkme_sandbox, connect, dag_file, tmp_path, monkeypatch):
     return dag_file(TASKS.format(ledger=tmp_path / "ledger"), options).test()
 
 
-def test_one_query_feeds_many_segments_and_airflow_shows_it_without_users(ran, walkme_sandbox, stored, airflow_db):
+def test_one_query_with_parameters_fills_many_segments_and_is_shown_without_users(
+    ran, walkme_sandbox, stored, airflow_db
+):
     assert walkme_sandbox.members("trial") == {"p001"}
     assert walkme_sandbox.members("paid") == {"p003", "p004"}
     assert walkme_sandbox.members("one") == {"p002", "p003", "p004", "p005"}
@@ -68,7 +70,7 @@ def test_one_query_feeds_many_segments_and_airflow_shows_it_without_users(ran, w
 
     with closing(sqlite3.connect(airflow_db)) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-        if "rtif_v2" in tables:  # since Airflow 3.4
+        if "rtif_v2" in tables:  # Since Airflow 3.4.
             query = (
                 "SELECT task_id, region_index, rendered_fields FROM rtif_v2 "
                 "JOIN task_instance ON task_instance.id = task_instance_id"
@@ -119,7 +121,7 @@ DATES = {"ds": "2026-01-02", "params": {"plan": "trial", "users": ["ada"], "long
     ],
 )
 @pytest.mark.parametrize("native", [True, False])
-def test_no_user_id_of_an_expression_is_shown(sql, shown, native):
+def test_the_rendered_field_shows_no_value_that_could_be_a_user(sql, shown, native):
     source = users_of(SqlMembers(sql, "db"), native)
     assert str(source) == source.serialize() == f"SqlMembers(conn_id='db')\n{shown or sql}"
     assert str(users_of([SqlMembers(sql, "db"), "ada"], native)) == f"{source}\n1 user id"
@@ -133,7 +135,9 @@ def users_of(given, native):
     return task.user_ids
 
 
-def test_a_query_that_another_task_made_is_not_shown(dag_file, stored, walkme_sandbox, connect, monkeypatch, tmp_path):
+def test_a_query_that_another_task_returned_is_not_shown(
+    dag_file, stored, walkme_sandbox, connect, monkeypatch, tmp_path
+):
     connect()
     monkeypatch.setenv("AIRFLOW_CONN_PEOPLE_DB", json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "x.db")}))
     dag = dag_file(

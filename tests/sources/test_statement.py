@@ -1,4 +1,4 @@
-"""Recognising a statement: never as a read what is none, and in linear time."""
+"""Recognition of statements: a write is never taken for a read, and the time is linear."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ NO_READS = [
 
 
 @pytest.mark.parametrize("sql", READS)
-def test_a_single_read(sql):
+def test_a_single_reading_statement_can_be_declared(sql):
     assert can_be_declared(sql)
     assert not only_changes(sql)
 
 
 @pytest.mark.parametrize("sql", NO_READS)
-def test_anything_else(sql):
+def test_a_text_that_is_not_a_single_reading_statement_cannot_be_declared(sql):
     assert not can_be_declared(sql)
 
 
@@ -114,7 +114,7 @@ def test_anything_else(sql):
         ("WITH", False),
     ],
 )
-def test_a_change_that_returns_no_rows(sql, expected):
+def test_a_statement_that_changes_rows_and_returns_none_is_recognized(sql, expected):
     assert only_changes(sql) is expected
 
 
@@ -177,14 +177,14 @@ LONG = [
 
 @pytest.mark.parametrize(("part", "tail"), LONG)
 @pytest.mark.parametrize("head", ["", "SELECT "])
-def test_twice_the_text_takes_at_most_twice_the_steps(head, part, tail):
+def test_a_text_of_twice_the_length_takes_at_most_twice_the_steps(head, part, tail):
     once, twice = (steps(head + part * count + tail) for count in (500, 1000))
     assert twice <= 2 * once
     assert once <= 40 * len(head + part * 500 + tail)
 
 
 @pytest.mark.parametrize(("part", "tail"), LONG)
-def test_a_long_text_is_read_to_its_end(part, tail):
-    # Within a token the steps are the regular expression's, which cannot be counted: a slow one runs into the timeout.
+def test_a_long_text_is_tokenized_to_its_end(part, tail):
+    # The steps of the regular expression within a token cannot be counted: a slow one runs into the timeout.
     for sql in (part * 50_000 + tail, f"SELECT '{part.replace(chr(39), '') * 50_000}'"):
         assert sum(len(text) for _, text in tokens(sql)) == len(sql)

@@ -1,4 +1,4 @@
-"""User IDs in every shape that a data engineer has them in: read exactly, or rejected."""
+"""User IDs in every shape of a data source: read exactly, or invalid."""
 
 from __future__ import annotations
 
@@ -159,13 +159,13 @@ REJECTED = {
 
 
 @pytest.mark.parametrize("name", READ)
-def test_what_is_clear_is_read(name):
+def test_each_supported_shape_of_values_is_read(name):
     given, expected = READ[name]
     assert list(read_values(given)) == expected
 
 
 @pytest.mark.parametrize("name", REJECTED)
-def test_what_is_unclear_is_rejected(name):
+def test_an_ambiguous_shape_of_values_is_rejected_without_users(name):
     given, problem = REJECTED[name]
     with pytest.raises(InvalidInput) as caught:
         list(read_values(given))
@@ -174,19 +174,19 @@ def test_what_is_unclear_is_rejected(name):
     assert not any(user in message for user in ("ada", "eve", "kay"))
 
 
-def test_a_table_of_several_columns_says_how_to_select_one():
+def test_the_error_for_a_table_of_several_columns_says_how_to_select_one():
     for given in (pd.DataFrame({"a": [1], "b": [2]}), [(1, 2)], [{"a": 1, "b": 2}]):
         with pytest.raises(InvalidInput, match=r'select it, for example with `.*(\["user_id"\]|\[0\])'):
             list(read_values(given))
 
 
-def test_several_are_read_one_after_the_other():
+def test_several_sources_are_read_one_after_the_other():
     assert list(concatenated([["a"], (each for each in "b"), Query(), [("c",)]])) == ["a", "b", "a", "b", "c"]
     with pytest.raises(InvalidInput, match="one text"):
         list(concatenated([["a"], "b"]))
 
 
-def test_chunks_hold_what_they_should_and_a_reader_can_be_stopped():
+def test_chunks_have_the_requested_length_and_their_reader_can_be_stopped():
     assert [len(chunk) for chunk in chunks(range(2 * CHUNK + 1))] == [CHUNK, CHUNK, 1]
     assert list(chunks([1, 2, 3], 2)) == [[1, 2], [3]]
     assert list(chunks([])) == []
@@ -203,7 +203,7 @@ def test_chunks_hold_what_they_should_and_a_reader_can_be_stopped():
     assert next(source) == 2_000
 
 
-def test_a_large_frame_is_read_a_part_at_a_time(monkeypatch):
+def test_a_large_table_is_converted_one_chunk_at_a_time(monkeypatch):
     table = pa.table({"user_id": [str(number) for number in range(2 * CHUNK + 5)]})
     sizes = []
 

@@ -1,4 +1,4 @@
-"""A segment in memory, and runs of the engine on it."""
+"""Fixtures: a segment in memory, and runs of the sync engine on it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Remembered:
 
 
 class Segment:
-    """A segment at a vendor that does as it is told, its ledger, and the time."""
+    """A segment at a vendor without faults, its ledger, and the time."""
 
     def __init__(self, database):
         self.database = database
@@ -50,12 +50,12 @@ class Segment:
         self.runs = 0
 
     def sync(self, wanted, *, run="run", owner="dag.task", as_of=None, stopped=lambda: False, **settings):
-        """One run; each is a later try of its task instance."""
+        """Run the engine once; each run is a later try of its task instance."""
         self.runs += 1
         self.now += 60_000
         target = MemoryTarget(self.vendor, self.limit, lists=self.lists, step=lambda: None)
         target.ours = self.ours
-        # A run within another one's request has a database of its own.
+        # A run within a request of another run uses a database of its own.
         database, self.database = self.database, None
         try:
             return self._sync(target, wanted, database or small_database(), run, owner, as_of, stopped, settings)

@@ -1,4 +1,4 @@
-"""Rejected users: split within a budget, tried again last, and never in the way of other changes."""
+"""Rejected users: isolated within a budget, retried last, without delaying other changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
 
 
 def sent(segment):
-    """The requests from now on: kind and users."""
+    """Return a list of all further requests: kind and users."""
     requests, request = [], segment.vendor.request
 
     def noted(kind, ids):
@@ -35,23 +35,23 @@ def sent(segment):
 
 
 @pytest.mark.parametrize("bad", [{"p000"}, {"p127"}, {"p064"}, {"p003", "p004"}, {"p000", "p127"}])
-def test_few_requests_find_the_bad_ids_of_a_batch(segment, bad):
+def test_rejected_ids_of_a_batch_are_found_with_two_requests_for_each_halving(segment, bad):
     segment.limit = 128
     segment.vendor.bad = bad
     done = segment.sync(people(0, 128))
     assert segment.vendor.members == set(people(0, 128)) - bad
     assert done.counts["rejected"] == len(bad)
-    # A bad id costs at most two requests for each halving; a batch of 128 is halved seven times.
+    # A rejected ID costs at most two requests for each halving; a batch of 128 is halved seven times.
     assert segment.vendor.requests <= 1 + 14 * len(bad)
 
 
-def test_a_batch_of_bad_ids_alone(segment):
+def test_a_batch_of_rejected_ids_only_rejects_each_of_them(segment):
     segment.vendor.bad = set(people(0, 5))
     assert segment.sync(people(0, 5)).counts["rejected"] == 5
     assert segment.vendor.members == set()
 
 
-def test_a_vendor_that_accepts_nothing_is_not_taken_for_one_that_rejects_users(segment):
+def test_a_vendor_that_rejects_every_request_fails_the_run(segment):
     segment.limit = 1_000
     segment.vendor.bad = set(people(0, 1_000))
     with pytest.raises(
@@ -60,7 +60,7 @@ def test_a_vendor_that_accepts_nothing_is_not_taken_for_one_that_rejects_users(s
         segment.sync(people(0, 1_000))
 
 
-def test_one_accepted_request_of_the_run_is_enough_to_go_on(segment):
+def test_one_accepted_request_lets_a_run_with_many_rejected_users_succeed(segment):
     segment.sync(people(0, 100))
     segment.limit = 1_000
     segment.vendor.bad = set(people(200, 260))
@@ -70,7 +70,7 @@ def test_one_accepted_request_of_the_run_is_enough_to_go_on(segment):
 
 
 @pytest.mark.parametrize("kind", ["add", "remove"])
-def test_thirty_rejected_users_do_not_block_other_changes(segment, kind):
+def test_thirty_rejected_users_do_not_delay_other_changes(segment, kind):
     segment.limit = 1_000
     segment.sync(people(100, 300))
     rejected = set(people(0, 30) if kind == "add" else people(100, 130))
@@ -84,12 +84,12 @@ def test_thirty_rejected_users_do_not_block_other_changes(segment, kind):
         done = segment.sync(wanted, **FREE)
         assert segment.vendor.members <= set(wanted) | rejected | {"new"}
         assert done.counts["rejected"] == 30
-        # What is new comes first.
+        # New changes come first.
         assert requests[0][0] == "remove"
         assert not requests[0][1] & rejected
 
 
-def test_retries_take_one_request_each_at_half_the_size_and_the_oldest_first(segment):
+def test_retries_of_rejected_users_begin_with_the_oldest_and_take_few_requests(segment):
     segment.limit = 1_000
     segment.vendor.bad = set(people(0, 1_000))
     with pytest.raises(RejectedRequest):
@@ -99,12 +99,12 @@ def test_retries_take_one_request_each_at_half_the_size_and_the_oldest_first(seg
     requests = sent(segment)
     done = segment.sync(people(0, 1_000))
     assert (done.counts["applied"], done.counts["rejected"]) == (1_000, 0)
-    assert len(requests[0][1]) <= 2  # four were rejected at most
+    assert len(requests[0][1]) <= 2  # At most four users were rejected.
     assert len(requests) < 40
     assert segment.sync(people(0, 1_000)).outcome == "unchanged"
 
 
-def test_retries_that_are_rejected_never_fail_the_run(segment):
+def test_retries_that_are_rejected_again_do_not_fail_the_run(segment):
     segment.limit = 1_000
     segment.vendor.bad = set(people(0, 50))
     segment.sync(people(0, 200))
@@ -116,7 +116,9 @@ def test_retries_that_are_rejected_never_fail_the_run(segment):
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 1.0])
-def test_splitting_has_a_budget_of_requests(segment, share, monkeypatch):
+def test_splitting_rejected_batches_keeps_to_a_budget_of_requests_and_reaches_all_valid_users(
+    segment, share, monkeypatch
+):
     monkeypatch.setattr(apply, "SPLIT_BUDGET", 50)
     segment.limit = 1_000
     everybody = [f"q{number:04}" for number in range(1_000)]
@@ -125,7 +127,7 @@ def test_splitting_has_a_budget_of_requests(segment, share, monkeypatch):
     done = segment.sync(everybody, max_added_fraction=None)
     assert segment.vendor.requests <= 1 + 2 * 50
     assert done.counts["applied"] + done.counts["rejected"] == len(everybody) - 1
-    # Whoever is not rejected gets in sooner or later: each day, smaller parts are tried.
+    # A user who is not rejected is added eventually: each day, smaller parts are tried.
     for _ in range(20):
         segment.now += DAY
         before = segment.vendor.requests
@@ -135,11 +137,11 @@ def test_splitting_has_a_budget_of_requests(segment, share, monkeypatch):
         assert segment.vendor.members == set(everybody) - segment.vendor.bad
 
 
-def test_the_budget_is_the_one_that_is_documented():
+def test_the_split_budget_is_the_documented_500_requests():
     assert apply.SPLIT_BUDGET == 500
 
 
-def test_the_parts_of_a_split_batch_are_acknowledged_as_they_come(segment):
+def test_parts_of_a_split_batch_are_acknowledged_one_by_one_and_not_sent_again_after_a_crash(segment):
     segment.limit = 1_000
     segment.vendor.bad = {"p003"}
     carry_out, calls = segment.vendor.carry_out, []
@@ -160,7 +162,7 @@ def test_the_parts_of_a_split_batch_are_acknowledged_as_they_come(segment):
     assert segment.vendor.members == set(people(0, 1_000)) - {"p003"}
 
 
-def test_the_mode_remove_leaves_rejected_users_alone_for_a_day(segment):
+def test_mode_remove_skips_rejected_users_for_a_day(segment):
     segment.sync(people(0, 100))
     segment.vendor.stuck = {"p007"}
     assert segment.sync(people(0, 8), mode="remove").counts["rejected"] == 1
@@ -171,8 +173,8 @@ def test_the_mode_remove_leaves_rejected_users_alone_for_a_day(segment):
     assert segment.sync(people(0, 8), mode="remove").counts["remove_again"] == 1
 
 
-def test_a_rejection_changes_neither_who_is_owned_nor_who_is_uncertain(segment):
-    """A request of unknown outcome, then a rejection: the user may be a member, and has to leave when not wanted."""
+def test_a_user_who_is_uncertain_and_then_rejected_is_removed_when_no_longer_wanted(segment):
+    """A request of unknown outcome, then a rejection: the user may be a member, so removing is needed."""
     segment.vendor.request = lambda kind, ids: "lost"
     with pytest.raises(Exception, match="lost"):
         segment.sync(["p000"])
@@ -235,7 +237,7 @@ class WholeList(MemoryTarget):
 
 
 @pytest.mark.parametrize("released", [True, False])
-def test_after_a_lost_write_of_the_whole_list_nothing_is_sent_until_it_is_settled(segment, monkeypatch, released):
+def test_after_a_lost_write_of_the_whole_list_nothing_is_sent_until_it_has_settled(segment, monkeypatch, released):
     monkeypatch.setattr("tests.sync.conftest.MemoryTarget", WholeList)
     segment.lists = True
     segment.sync(people(0, 5))
@@ -259,7 +261,7 @@ def test_after_a_lost_write_of_the_whole_list_nothing_is_sent_until_it_is_settle
 
 @pytest.fixture
 def whole(segment, monkeypatch):
-    """A segment with five members, each of whose writes is a write of the whole list."""
+    """Return a segment with five members, each of whose writes is a write of the whole list."""
     monkeypatch.setattr("tests.sync.conftest.MemoryTarget", WholeList)
     segment.lists = True
     segment.sync(people(0, 5))
@@ -267,7 +269,7 @@ def whole(segment, monkeypatch):
 
 
 @pytest.mark.parametrize(("fate", "error"), [("busy", RateLimited), ("denied", PermissionDenied)])
-def test_a_write_of_the_whole_list_that_was_not_carried_out_is_not_waited_for(whole, monkeypatch, fate, error):
+def test_a_write_of_the_whole_list_that_was_not_carried_out_is_repeated_without_a_wait(whole, monkeypatch, fate, error):
     with monkeypatch.context() as patch:
         patch.setattr(whole.vendor, "request", lambda kind, ids: fate)
         with pytest.raises(error):
@@ -297,7 +299,7 @@ def test_also_where_the_following_writes_were_not_carried_out(whole, lost_then_r
         whole.sync(people(1, 6))
 
 
-def test_a_crash_in_a_part_of_a_rejected_write_of_the_whole_list_is_waited_for(whole, monkeypatch):
+def test_a_crash_within_a_split_write_of_the_whole_list_is_waited_for(whole, monkeypatch):
     request, sent = whole.vendor.request, []
 
     def dies_in_the_second_half(kind, ids):

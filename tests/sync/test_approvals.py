@@ -1,4 +1,4 @@
-"""An approval applies to exactly one plan: the digest covers every user, and what is kept is checked against it."""
+"""An approval applies to exactly one plan: the digest covers every user, and a stored plan is checked against it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def approved_by_file(segment, digest):
 
 
 @pytest.mark.parametrize("swapped", [("p199", "p149"), ("p150", "p000"), ("p199", "evil")])
-def test_one_other_user_makes_another_digest(segment, swapped):
-    """Also where as many are added and removed."""
+def test_plans_that_differ_in_one_user_have_different_digests(segment, swapped):
+    """Also where the numbers of additions and removals are equal."""
     one = segment.sync([*people(150, 200), "good"], plan_only=True).plan
     others = dict([swapped, ("good", "bad")]) if swapped[1] == "evil" else dict([swapped])
     two = segment.sync([others.get(user, user) for user in [*people(150, 200), "good"]], plan_only=True).plan
@@ -51,15 +51,15 @@ def test_one_other_user_makes_another_digest(segment, swapped):
         assert one.counts == two.counts
 
 
-def test_the_order_of_the_source_makes_none(segment):
+def test_the_order_of_the_source_does_not_change_the_digest(segment):
     digests = {
         segment.sync(wanted, plan_only=True).plan.digest for wanted in (people(150, 200), people(150, 200)[::-1])
     }
     assert len(digests) == 1
 
 
-def test_nor_does_the_database_that_makes_it(segment):
-    """It can be computed without: the SHA-256 of a line of JSON, and of the actions in the order of their bytes."""
+def test_the_digest_of_a_plan_can_be_computed_without_the_database(segment):
+    """The digest is the SHA-256 of a line of JSON, and of the actions in the order of their bytes."""
     plan = segment.sync(people(150, 200), plan_only=True).plan
     lines = sorted(f"remove\t{user}\n" for user in people(0, 150))
     assert plan.digest == "sha256:" + hashlib.sha256(plan.header + "".join(lines).encode()).hexdigest()
@@ -85,7 +85,7 @@ def test_a_kept_plan_that_was_changed_is_not_applied(segment, ending, how):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"plan": {}, "breaches": []}', b'{"plan": null}'])
-def test_nor_is_one_that_is_damaged(segment, content):
+def test_a_kept_plan_that_is_damaged_is_not_applied(segment, content):
     digest = refused(segment, people(150, 200))
     (name,) = [name for name in segment.store.files if name.startswith("plans/") and name.endswith("json")]
     segment.store.files[name] = content
@@ -93,19 +93,19 @@ def test_nor_is_one_that_is_damaged(segment, content):
         segment.sync(people(150, 200), approve=digest)
 
 
-def test_each_of_two_approvals_is_for_its_own_plan(segment):
+def test_an_approval_applies_only_to_the_plan_with_its_digest(segment):
     one, two = refused(segment, people(150, 200)), refused(segment, people(140, 200))
     approved_by_file(segment, one)
     segment.sync([], approve=two)
     assert segment.vendor.members == set(people(140, 200))
-    # The other one is no longer true: what it would remove now has to be approved anew.
+    # The other approval no longer applies: removals from the new state need a new approval.
     with pytest.raises(PlanRefused):
         segment.sync(people(199, 200))
     with pytest.raises(PlanRefused):
         segment.sync(people(199, 200), approve=one)
 
 
-def test_of_two_approvals_beside_the_ledger_the_one_with_newer_data_applies(segment):
+def test_of_two_approvals_in_the_ledger_the_one_with_newer_data_applies(segment):
     older = refused(segment, people(150, 200), as_of=segment.now)
     newer = refused(segment, people(140, 200), as_of=segment.now + DAY // 48)
     for digest in (newer, older):
@@ -114,7 +114,7 @@ def test_of_two_approvals_beside_the_ledger_the_one_with_newer_data_applies(segm
     assert segment.vendor.members == set(people(140, 200))
 
 
-def test_an_approval_that_matches_no_plan_is_reported(segment):
+def test_an_approval_that_matches_no_kept_plan_is_reported(segment):
     nothing = "sha256:" + 64 * "0"
     done = segment.sync(people(0, 201), approve=nothing)
     assert nothing in done.notices[0]
@@ -124,23 +124,23 @@ def test_an_approval_that_matches_no_plan_is_reported(segment):
     assert "no plan of that digest is kept" in " ".join(error.value.details.split())
 
 
-def test_an_approved_plan_is_applied_without_its_source(segment):
+def test_an_approved_plan_is_applied_without_reading_the_source(segment):
     digest = refused(segment, people(150, 200))
     done = segment.sync(Unread(), approve=digest)
     assert (done.plan.approved, done.plan.digest, done.counts["applied"]) == (True, digest, 150)
 
 
-def test_it_commits_the_time_that_its_own_data_represents(segment):
+def test_an_approved_plan_commits_the_time_that_its_own_data_represents(segment):
     made = segment.now
     digest = refused(segment, people(150, 200), as_of=made)
     segment.now += DAY
     segment.sync([], approve=digest, as_of=segment.now)
-    # So the run that was refused can be cleared, and so can those after it.
+    # So the refused run can be cleared, and so can those after it.
     segment.sync(people(150, 200), as_of=made)
     segment.sync(people(151, 200), as_of=made + 1)
 
 
-def test_it_is_no_longer_true_after_another_run(segment):
+def test_an_approved_plan_is_not_applied_after_another_run_has_changed_the_segment(segment):
     digest = refused(segment, people(150, 200))
     segment.sync(people(0, 201))
     with pytest.raises(PlanRefused) as error:
@@ -148,7 +148,7 @@ def test_it_is_no_longer_true_after_another_run(segment):
     assert "no plan of that digest is kept" in " ".join(error.value.details.split())
 
 
-def test_nor_after_a_late_sender_has_written_a_note(segment):
+def test_an_approved_plan_is_not_applied_after_a_late_sender_has_written_a_note(segment):
     digest = refused(segment, people(150, 200))
     ledger = segment.ledger()
     ledger.head = read_head(segment.store, KEY.folder)
@@ -158,7 +158,7 @@ def test_nor_after_a_late_sender_has_written_a_note(segment):
     assert "no plan of that digest is kept" in " ".join(error.value.details.split())
 
 
-def test_it_can_be_approved_where_nothing_old_is_kept(segment):
+def test_a_plan_can_be_approved_when_the_retention_time_is_zero(segment):
     segment.keep = timedelta(0)
     digest = refused(segment, people(150, 200))
     segment.sync([], approve=digest)
@@ -166,7 +166,9 @@ def test_it_can_be_approved_where_nothing_old_is_kept(segment):
 
 
 @pytest.mark.parametrize("wanted", [people(0, 30), people(2, 30)], ids=["the same", "fewer"])
-def test_removals_that_were_approved_and_acknowledged_need_no_second_approval(segment, monkeypatch, wanted):
+def test_removals_that_were_approved_and_acknowledged_need_no_second_approval_after_a_crash(
+    segment, monkeypatch, wanted
+):
     given = {"mode": "remove", "max_removals": 5}
     digest = refused(segment, people(0, 30), **given)
     carry_out = segment.vendor.carry_out
@@ -183,7 +185,7 @@ def test_removals_that_were_approved_and_acknowledged_need_no_second_approval(se
         segment.sync(people(0, 30), approve=digest, **given)
     monkeypatch.setattr(segment.vendor, "carry_out", carry_out)
     assert segment.vendor.members == set(people(10, 200))
-    # A vendor that lists no members gets all of them again.
+    # At a vendor that lists no members, all of them are sent again.
     segment.sync(wanted, **given)
     assert segment.vendor.members == set(people(30, 200))
     refused(segment, wanted, **given)
@@ -196,7 +198,7 @@ def withdrawn(segment, digest):
 
 
 @pytest.mark.parametrize("how", ["argument", "file"])
-def test_an_approval_that_was_withdrawn_never_applies(segment, how):
+def test_a_withdrawn_approval_never_applies(segment, how):
     digest = refused(segment, people(150, 200))
     if how == "file":
         approved_by_file(segment, digest)
@@ -210,7 +212,7 @@ def test_an_approval_that_was_withdrawn_never_applies(segment, how):
     assert segment.vendor.members == set(people(150, 200))
 
 
-def test_nor_where_that_happens_while_a_run_prepares_its_requests(segment, monkeypatch):
+def test_an_approval_that_is_withdrawn_while_a_run_prepares_its_requests_stops_that_run(segment, monkeypatch):
     digest = refused(segment, people(150, 200))
     approved_by_file(segment, digest)
     keep = Ledger.keep
@@ -228,7 +230,7 @@ def test_nor_where_that_happens_while_a_run_prepares_its_requests(segment, monke
     assert read_head(segment.store, KEY.folder).generation == generation
 
 
-def test_it_cannot_be_withdrawn_once_a_run_has_taken_it(segment, monkeypatch):
+def test_an_approval_that_a_run_has_taken_cannot_be_withdrawn(segment, monkeypatch):
     digest = refused(segment, people(150, 200))
     approved_by_file(segment, digest)
     monkeypatch.setattr(Ledger, "begin", lambda self, *given, **named: 1 / 0)
@@ -240,7 +242,7 @@ def test_it_cannot_be_withdrawn_once_a_run_has_taken_it(segment, monkeypatch):
     assert segment.vendor.members == set(people(150, 200))
 
 
-def test_the_report_says_who_approved_and_when(segment):
+def test_the_report_of_an_approved_plan_names_the_user_and_the_time_of_the_approval(segment):
     digest = refused(segment, people(150, 200))
     at = moment(segment.now)
     approved_by_file(segment, digest)
@@ -251,7 +253,7 @@ def test_the_report_says_who_approved_and_when(segment):
     assert json.loads(segment.store.files[f"reports/{name}/plan.json"])["approved_by"] == f"ada at {at}"
 
 
-def test_an_approval_is_for_the_plan_whose_name_it_has(segment):
+def test_an_approval_that_was_renamed_to_another_plan_is_damaged(segment):
     digest = refused(segment, people(150, 200))
     other = refused(segment, people(199, 200))
     approved_by_file(segment, digest)
@@ -262,7 +264,7 @@ def test_an_approval_is_for_the_plan_whose_name_it_has(segment):
 
 
 @pytest.mark.parametrize("counts", [{"remove": 149}, {"remove": 0, "gone": 150}, {"add": 1}, {"waiting": None}])
-def test_a_plan_that_counts_other_actions_than_it_has_is_not_applied(segment, counts):
+def test_a_kept_plan_whose_counts_differ_from_its_actions_is_not_applied(segment, counts):
     digest = refused(segment, people(150, 200))
     (name,) = [name for name in segment.store.files if name.startswith("plans/") and name.endswith("json")]
     stored = KeptPlan.decode(segment.store.files.pop(name))

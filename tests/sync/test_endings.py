@@ -1,4 +1,4 @@
-"""Each way a run can end, as the guide's table has it: what was sent, what the ledger says, what the next run does.
+"""Each ending of a run in the on-call guide's table: what was sent, the state of the ledger, and the next run.
 
 ``docs/on-call.md`` names the test of each row.
 """
@@ -34,7 +34,7 @@ FREE = {"max_removed_fraction": 1}
 
 
 class Ending:
-    """A run that ends somehow, and what it left."""
+    """A run that ends in some way, and the state after it."""
 
     def __init__(self, segment):
         self.segment = segment
@@ -54,7 +54,7 @@ class Ending:
         return read_head(self.segment.store, KEY.folder)
 
     def known(self):
-        """Who is owned, uncertain and rejected, as the ledger says it now."""
+        """Return the users who are owned, uncertain and rejected according to the ledger."""
         with Workspace(database=self.segment.database) as workspace:
             self.segment.ledger().look(workspace)
             rows = workspace.rows("SELECT id, owned, uncertain, rejected FROM known")
@@ -65,7 +65,7 @@ class Ending:
         )
 
     def left_alone(self):
-        """Nothing was sent, and the ledger says what it said before."""
+        """Check that nothing was sent and that the ledger is unchanged."""
         assert self.sent == []
         assert self.head.generation == self.generation
         assert self.known() == (set(people(0, 200)), set(), set())
@@ -76,7 +76,7 @@ def ending(segment):
     return Ending(segment)
 
 
-def test_rejected_by_the_guard(ending, segment):
+def test_a_run_that_is_refused_by_the_guard_sends_nothing(ending, segment):
     with pytest.raises(PlanRefused):
         segment.sync(people(150, 200))
     ending.left_alone()
@@ -85,7 +85,7 @@ def test_rejected_by_the_guard(ending, segment):
     assert ending.sent == [("remove", 1)]
 
 
-def test_too_many_invalid_rows(ending, segment):
+def test_a_run_with_too_many_invalid_rows_sends_nothing(ending, segment):
     for mode in ("mirror", "add", "remove"):
         with pytest.raises(
             InvalidInput, match=r"50 of 150 rows are not valid user IDs \(blank: 50\); the limit is 20.0%"
@@ -98,19 +98,19 @@ def test_too_many_invalid_rows(ending, segment):
     assert ending.sent == []
 
 
-def test_superseded_by_a_run_with_newer_data(ending, segment):
+def test_a_run_that_is_superseded_by_newer_data_sends_nothing(ending, segment):
     with pytest.raises(RunSuperseded, match="no action is needed"):
         segment.sync(people(0, 10), as_of=segment.now - DAY)
     ending.left_alone()
 
 
-def test_rejected_because_the_segment_is_another_tasks(ending, segment):
+def test_a_run_for_a_segment_of_another_task_sends_nothing(ending, segment):
     with pytest.raises(LedgerError, match="takeover=True"):
         segment.sync(people(0, 10), owner="other.task")
     ending.left_alone()
 
 
-def test_rejected_because_another_mapped_instance_has_it(ending, segment):
+def test_a_run_for_a_segment_of_another_mapped_instance_sends_nothing(ending, segment):
     segment.sync(people(0, 200), run="dag/run/sync/0")
     ending.generation = ending.head.generation
     with pytest.raises(LedgerError, match="map index 0 of this run has changed this segment already"):
@@ -118,7 +118,7 @@ def test_rejected_because_another_mapped_instance_has_it(ending, segment):
     ending.left_alone()
 
 
-def test_rejected_because_the_ledger_was_lost(ending, segment):
+def test_a_run_on_a_lost_ledger_sends_nothing(ending, segment):
     older = dict(segment.store.files)
     segment.sync(people(0, 201), run="newest")
     segment.store.files = older
@@ -128,7 +128,7 @@ def test_rejected_because_the_ledger_was_lost(ending, segment):
     assert ending.sent == []
 
 
-def test_rejected_because_another_run_holds_it(ending, segment):
+def test_a_run_while_another_one_holds_the_ledger_sends_nothing_and_goes_on_after_the_lease(ending, segment):
     def dies(kind, ids):
         raise Crash
 
@@ -144,7 +144,7 @@ def test_rejected_because_another_run_holds_it(ending, segment):
     assert ending.sent == [("add", 2)]
 
 
-def test_some_users_rejected(ending, segment):
+def test_a_run_with_some_rejected_users_sends_the_plan_and_retries_them_after_a_day(ending, segment):
     segment.vendor.bad = {"p201"}
     done = segment.sync(people(0, 203))
     assert (done.outcome, done.counts["applied"], done.counts["rejected"]) == ("changed", 2, 1)
@@ -157,19 +157,19 @@ def test_some_users_rejected(ending, segment):
     assert ending.sent == [("add", 1)]
 
 
-def test_all_users_rejected(ending, segment):
+def test_a_run_with_only_rejected_users_fails_and_does_not_delay_other_changes(ending, segment):
     segment.limit = 100
     segment.vendor.bad = set(people(200, 230))
     with pytest.raises(RejectedRequest, match="the users seem not to be the reason"):
         segment.sync(people(0, 230))
     assert ending.known() == (set(people(0, 200)), set(), set(people(200, 230)))
     ending.sent.clear()
-    # They do not hold up other changes.
+    # The rejected users do not delay other changes.
     segment.sync(people(1, 230), run="next")
     assert ending.sent == [("remove", 1)]
 
 
-def test_failed_with_a_clear_answer(ending, segment, monkeypatch):
+def test_a_run_that_fails_with_a_clear_error_leaves_the_rest_to_the_next_run(ending, segment, monkeypatch):
     def denied(kind, ids):
         raise PermissionDenied("403", status=403)
 
@@ -177,19 +177,19 @@ def test_failed_with_a_clear_answer(ending, segment, monkeypatch):
     with pytest.raises(PermissionDenied, match="0 of 15 changes were acknowledged"):
         segment.sync(people(0, 215))
     monkeypatch.undo()
-    # What was begun counts as sent, until it is acknowledged; another run may go on at once.
+    # Users of an unacknowledged request are uncertain; another run may start at once.
     assert ending.known()[1] == set(people(200, 215))
     segment.sync(people(0, 215), run="next")
     assert segment.vendor.members == set(people(0, 215))
 
 
-def test_failed_without_an_answer(ending, segment, monkeypatch):
+def test_a_run_that_fails_without_a_response_is_repeated_by_the_next_run(ending, segment, monkeypatch):
     monkeypatch.setattr(segment.vendor, "request", lambda *given: "lost")
     with pytest.raises(VendorUnavailable):
         segment.sync(people(0, 205))
     monkeypatch.undo()
     assert ending.known()[1] == set(people(200, 205))
-    # Sent again, at once and once more after it has settled if it was too early.
+    # Sent again at once, and once more after the first request has settled.
     segment.sync(people(0, 205), run="next")
     segment.now += 30 * MINUTE
     segment.sync(people(0, 205), run="next but one")
@@ -197,7 +197,7 @@ def test_failed_without_an_answer(ending, segment, monkeypatch):
     assert segment.vendor.members == set(people(0, 205))
 
 
-def test_killed(ending, segment):
+def test_a_killed_run_leaves_its_unacknowledged_users_to_the_next_run(ending, segment):
     request, calls = segment.vendor.request, []
 
     def dies_later(kind, ids):
@@ -210,7 +210,7 @@ def test_killed(ending, segment):
     with pytest.raises(Crash):
         segment.sync(people(0, 225))
     segment.vendor.request = request
-    # What was acknowledged is owned, and what was not is uncertain.
+    # Acknowledged users are owned, the others are uncertain.
     owned, uncertain, _ = ending.known()
     assert (len(owned), len(uncertain)) == (210, 15)
     ending.sent.clear()
@@ -220,7 +220,7 @@ def test_killed(ending, segment):
 
 
 @pytest.mark.parametrize("moment", ["reading", "sending"])
-def test_stopped_by_airflow(ending, segment, moment):
+def test_a_run_that_airflow_stops_finishes_its_request_and_leaves_the_rest_to_the_next_run(ending, segment, moment):
     stopped = []
 
     def source():
@@ -245,7 +245,7 @@ def test_stopped_by_airflow(ending, segment, moment):
     assert segment.vendor.members == set(people(0, 230))
 
 
-def test_overtaken_by_another_run(ending, segment):
+def test_a_run_that_is_overtaken_by_another_run_sends_nothing(ending, segment):
     def source():
         yield from people(0, 200)
         segment.sync(people(1, 201), run="newer")
@@ -255,7 +255,7 @@ def test_overtaken_by_another_run(ending, segment):
     assert segment.vendor.members == set(people(1, 201))
 
 
-def test_succeeded(ending, segment):
+def test_a_run_that_succeeds_sends_its_plan_once(ending, segment):
     done = segment.sync(people(5, 210))
     assert (done.outcome, ending.sent) == ("changed", [("add", 10), ("remove", 5)])
     assert ending.known() == (set(people(5, 210)), set(), set())
@@ -264,15 +264,18 @@ def test_succeeded(ending, segment):
     assert ending.sent == []
 
 
-def test_the_guide_has_a_row_for_each_of_these():
+def test_the_on_call_page_has_a_row_for_each_way_a_run_ends():
     guide = (Path(__file__).parents[2] / "docs" / "on-call.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", guide.partition("## How a run ended")[2].partition("\n## ")[0]))
     here = {name for name, value in globals().items() if name.startswith("test_") and callable(value)}
-    assert named == here - {"test_the_guide_has_a_row_for_each_of_these", "test_each_refusal_names_the_segment"}
+    assert named == here - {
+        "test_the_on_call_page_has_a_row_for_each_way_a_run_ends",
+        "test_each_refusal_of_a_run_names_the_segment",
+    }
 
 
-def test_each_refusal_names_the_segment(ending, segment):
-    """Whoever is on call sees the message alone."""
+def test_each_refusal_of_a_run_names_the_segment(ending, segment):
+    """A user on call sees only the message."""
     older = dict(segment.store.files)
     for error, named in (
         (PlanRefused, {"wanted": people(150, 200)}),

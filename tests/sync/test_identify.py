@@ -1,4 +1,4 @@
-"""Identities of users become the vendor's IDs before the plan: what is looked up, when, and who is kept."""
+"""Identities of users are resolved to the vendor's IDs before the plan: what is looked up, when, and what is cached."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Target(memory.MemoryTarget):
 
 @pytest.fixture
 def group(monkeypatch):
-    """A group of a vendor with three users, who are found by their addresses."""
+    """Return a segment of a vendor with three users, who are found by their e-mail addresses."""
     monkeypatch.setattr("tests.sync.conftest.MemoryTarget", Target)
     segment = Segment(small_database())
     segment.lists = True
@@ -57,7 +57,7 @@ def addresses(users):
     return [f"{user}@example.org" for user in users]
 
 
-def test_new_users_are_looked_up_once(group):
+def test_only_new_users_are_looked_up(group):
     assert group.sync(addresses("ab")).counts["applied"] == 2
     assert group.vendor.members == {"id-a", "id-b"}
     group.vendor.looked_up.clear()
@@ -77,7 +77,7 @@ def test_spellings_of_one_address_and_addresses_of_one_user_are_one_member(group
     assert group.vendor.members == {"id-a"}
 
 
-def test_an_address_with_a_new_owner_is_found_after_its_age(group):
+def test_an_address_with_a_new_owner_is_looked_up_again_after_seven_days(group):
     group.sync(addresses("ab"))
     group.vendor.users["a@example.org"] = ["id-new"]
     assert group.sync(addresses("ab")).outcome == "unchanged"
@@ -95,7 +95,7 @@ def test_a_user_with_a_new_address_stays_a_member(group):
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_a_member_who_is_not_found_any_more_is_removed_after_a_second_look(group, several):
+def test_a_member_who_is_not_found_any_more_is_removed_after_a_second_look_up(group, several):
     group.sync(addresses("abc"))
     group.now += 7 * DAY
     group.vendor.users["a@example.org"] = ["id-a", "id-x"] if several else []
@@ -128,7 +128,7 @@ def test_too_many_unmatched_users_are_refused_before_a_request(group):
     assert group.vendor.requests == 0
 
 
-def test_what_was_found_is_kept_when_the_plan_is_refused(group):
+def test_ids_that_were_looked_up_are_kept_when_the_plan_is_refused(group):
     with pytest.raises(PlanRefused):
         group.sync(addresses("abc"), max_members=1)
     group.vendor.looked_up.clear()
@@ -136,21 +136,21 @@ def test_what_was_found_is_kept_when_the_plan_is_refused(group):
     assert group.vendor.looked_up == []
 
 
-def test_look_ups_that_take_too_long_are_refused_before_the_first(group, monkeypatch):
+def test_look_ups_that_would_exceed_max_duration_are_refused_before_the_first_one(group, monkeypatch):
     monkeypatch.setattr(Target, "per_minute", 1)
     with pytest.raises(PlanRefused, match=r"look-up of 3 users takes 3 requests, about 0:03:00, the limit is 0:02:00"):
         group.sync(addresses("abc"), max_duration=timedelta(minutes=2))
     assert group.vendor.looked_up == []
 
 
-def test_a_dry_run_looks_up_and_stores_nothing(group):
+def test_a_dry_run_looks_users_up_and_stores_no_state(group):
     assert group.sync(addresses("ab"), plan_only=True).counts["add"] == 2
     assert not [name for name in group.store.files if name.startswith(("state", "generations"))]
 
 
 @pytest.mark.parametrize("wrong", ["id\n2", "id\x002", " ", "id ", "x" * 1_001, "\ud800"])
-def test_an_id_that_cannot_be_one_is_an_error_before_the_ledger_is_written(group, wrong):
-    """In a batch, it would be unreadable, and the ledger damaged from then on."""
+def test_an_invalid_id_from_the_vendor_is_an_error_before_the_ledger_is_written(group, wrong):
+    """In a batch it would be unreadable, and the ledger would be damaged."""
     group.vendor.users["a@example.org"] = [wrong]
     with pytest.raises(
         UnexpectedReply, match=r"returned 1 of 2 user IDs that are blank, .* No further request was sent"
@@ -166,7 +166,7 @@ def test_an_id_that_cannot_be_one_is_an_error_before_the_ledger_is_written(group
     assert group.sync(addresses("b")).counts["remove"] == 1
 
 
-def test_members_shown_by_their_addresses(group, monkeypatch):
+def test_members_listed_by_address_are_matched_by_address(group, monkeypatch):
     monkeypatch.setattr(Target, "shows", "identity")
     addresses_of = {"id-a": "A@example.org", "id-b": "b@example.org", "id-x": "x@example.org", "id-y": ""}
 
@@ -179,7 +179,7 @@ def test_members_shown_by_their_addresses(group, monkeypatch):
     done = group.sync(addresses("a"))
     assert group.vendor.members == {"id-a", "id-x", "id-y"}
     assert (done.counts["strangers"], done.counts["baseline"], done.counts["unconfirmed"]) == (2, 4, 0)
-    # A member without an address cannot be identified, so it stays.
+    # A member without an address cannot be identified, so the member stays.
     group.vendor.users["x@example.org"] = ["id-x"]
     done = group.sync(addresses("a"), removals="all", max_removed_fraction=1)
     assert group.vendor.members == {"id-a", "id-y"}

@@ -1,4 +1,4 @@
-"""A segment that a sync makes: its members are known to be nobody's, also by the run that follows one that died."""
+"""A segment that a sync creates: no member is a stranger, also for the run that follows a run that died."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.sync.conftest import NOW, people
 from tests.sync.model.memory import KEY, Crash, MemoryStore, MemoryTarget, Vendor
 
 WANTED = people(0, 5)
-# Before and after each write and request of a first sync that makes its segment.
+# The number of steps (before and after each write and request) of a first sync that creates its segment.
 STEPS = 26
 
 
 class MadeTarget(MemoryTarget):
-    """A segment that is there once it was made, by whomever."""
+    """A segment that exists once it was created, by the sync or by hand."""
 
     ours = False
     made_as = "Trial users"
@@ -46,7 +46,7 @@ class MadeTarget(MemoryTarget):
 
 
 class System:
-    """A vendor without the segment, and a ledger path without anything."""
+    """A vendor without the segment, and an empty ledger path."""
 
     def __init__(self, database):
         self.database = database
@@ -85,7 +85,7 @@ def system(database):
     return System(database)
 
 
-def test_it_is_made_and_nothing_stays_of_the_note(system):
+def test_a_sync_creates_its_segment_and_deletes_the_note_of_the_creation(system):
     assert system.sync().outcome == "changed"
     assert system.steps == STEPS
     assert system.vendor.members == set(WANTED)
@@ -93,7 +93,7 @@ def test_it_is_made_and_nothing_stays_of_the_note(system):
 
 
 @pytest.mark.parametrize("die_at", range(1, STEPS + 1))
-def test_a_run_that_dies_at_any_step_leaves_the_next_nothing_to_ask(system, die_at):
+def test_a_run_that_dies_at_any_step_of_a_creation_is_continued_by_the_next_one(system, die_at):
     system.die_at = die_at
     with pytest.raises(Crash):
         system.sync()
@@ -101,7 +101,7 @@ def test_a_run_that_dies_at_any_step_leaves_the_next_nothing_to_ask(system, die_
     assert system.vendor.members == set(WANTED)
 
 
-def test_whose_members_are_in_one_that_was_there_has_to_be_said(system):
+def test_a_segment_that_existed_with_members_needs_first_sync(system):
     system.made_by_hand()
     with pytest.raises(InvalidInput, match="first_sync"):
         system.sync()
@@ -111,7 +111,7 @@ def test_whose_members_are_in_one_that_was_there_has_to_be_said(system):
     assert system.sync().outcome == "unchanged"
 
 
-def test_also_of_one_that_somebody_makes_at_the_same_moment(system, monkeypatch):
+def test_a_segment_that_a_user_creates_at_the_same_moment_needs_first_sync(system, monkeypatch):
     make = MadeTarget.make
     monkeypatch.setattr(MadeTarget, "make", lambda self: (system.made_by_hand(), make(self)))
     for _ in range(2):
@@ -120,7 +120,7 @@ def test_also_of_one_that_somebody_makes_at_the_same_moment(system, monkeypatch)
     assert system.vendor.members == {"by hand"}
 
 
-def test_also_of_one_made_by_hand_after_the_vendor_refused_to_make_it(system):
+def test_a_segment_that_a_user_creates_after_the_vendor_refused_the_creation_needs_first_sync(system):
     system.error = PermissionDenied("no", status=403)
     with pytest.raises(PermissionDenied):
         system.sync()
@@ -130,7 +130,7 @@ def test_also_of_one_made_by_hand_after_the_vendor_refused_to_make_it(system):
         system.sync()
 
 
-def test_but_not_of_one_whose_making_was_not_answered(system):
+def test_a_segment_whose_creation_had_no_response_does_not_need_first_sync(system):
     system.error = VendorUnavailable("no answer", maybe_done=True)
     with pytest.raises(VendorUnavailable):
         system.sync()
@@ -138,8 +138,8 @@ def test_but_not_of_one_whose_making_was_not_answered(system):
     assert system.vendor.members == set(WANTED)
 
 
-def test_nor_of_one_that_the_vendor_does_not_list_yet(system, monkeypatch):
-    """The next run asks for it to be made again, and is told that it is there."""
+def test_a_created_segment_that_the_vendor_does_not_list_yet_does_not_need_first_sync(system, monkeypatch):
+    """The next run creates the segment again, and the response says that it exists."""
     system.error = VendorUnavailable("no answer", maybe_done=True)
     with pytest.raises(VendorUnavailable):
         system.sync()
@@ -156,7 +156,7 @@ def test_nor_of_one_that_the_vendor_does_not_list_yet(system, monkeypatch):
     assert system.noted() == []
 
 
-def test_unless_that_was_long_ago(system):
+def test_a_segment_whose_creation_had_no_response_needs_first_sync_after_eight_days(system):
     system.error = VendorUnavailable("no answer", maybe_done=True)
     with pytest.raises(VendorUnavailable):
         system.sync()

@@ -1,6 +1,6 @@
-"""The real engine under random schedules: three workers at once, which may be interrupted or killed at any step.
+"""The real engine under random schedules: three concurrent workers, which may be interrupted or killed at any step.
 
-``tests/sync/model/schedule.py`` has the claims, says what no schedule has, and how to repeat one.
+``tests/sync/model/schedule.py`` has the claims, and says what no schedule covers and how to repeat one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCHEDULES, SLOW_SCHEDULES, LONG_SCHEDULES = 1_000, 20_000, 1_000
 TO_CATCH, MOST_TO_CATCH = Lengths(fewest=8, most=24), 400
 PART = 50
 
-# What has to happen in the schedules, so that a claim about it is worth anything.
+# What must happen in the schedules, so that the claims about it are tested.
 DIMENSIONS = """
 2 workers at once | 3 workers at once | tries that began while an earlier one was at work
 workers died | workers suspended | workers whose lease had ended | workers that saw that they were overtaken
@@ -49,12 +49,12 @@ runs that found another at work | ended: SourceBroke | ended: Stopped | claims A
 
 
 def databases():
-    """One for each worker at once, and one for those that check."""
+    """Return a database for each concurrent worker, and one for the checks."""
     return [small_database() for _ in range(MOST_AT_ONCE + 1)]
 
 
 def run_part(seeds: Iterable[int], lengths: Lengths) -> tuple[Counter[str], list[str]]:
-    """Run these schedules; return how often each thing happened, and what diverged."""
+    """Run these schedules; return how often each event happened, and the divergences."""
     own, seen, diverged = databases(), Counter[str](), []
     gc.freeze()
     with small_engine():
@@ -72,10 +72,10 @@ def run_part(seeds: Iterable[int], lengths: Lengths) -> tuple[Counter[str], list
 
 
 def run_all(count: int, lengths: Lengths) -> Counter[str]:
-    """Run so many schedules in several processes; return how often each thing happened."""
+    """Run this many schedules in several processes; return how often each event happened."""
     parts = [range(start, min(start + PART, count)) for start in range(0, count, PART)]
     seen = Counter[str]()
-    # Not forked: the test's own DuckDB threads would not be there in the child.
+    # Not forked: the test's own DuckDB threads would not exist in the child.
     with ProcessPoolExecutor(min(4, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
         for part, diverged in pool.map(partial(run_part, lengths=lengths), parts):
             seen += part
@@ -86,7 +86,7 @@ def run_all(count: int, lengths: Lengths) -> Counter[str]:
 
 
 def text(count: int, seen: Counter[str]) -> str:
-    """What has been tried, in numbers."""
+    """Return a summary of the schedules and their events."""
     numbers = ", ".join(f"{name}: {seen[name]:,}" for name in sorted(seen))
     return (
         f"{count:,} schedules, {seen['runs']:,} runs, {seen['schedules excused']:,} excused, 0 divergences ({numbers})"
@@ -94,7 +94,7 @@ def text(count: int, seen: Counter[str]) -> str:
 
 
 @pytest.mark.timeout(1800)
-def test_no_schedule_diverges_and_each_dimension_occurs(tell):
+def test_random_schedules_do_not_diverge_from_the_model_and_cover_each_dimension(tell):
     seen = run_all(SCHEDULES, SHORT)
     tell(text(SCHEDULES, seen))
     names = [name.strip() for line in DIMENSIONS.strip().splitlines() for name in line.split("|")]
@@ -103,13 +103,13 @@ def test_no_schedule_diverges_and_each_dimension_occurs(tell):
 
 @pytest.mark.slow
 @pytest.mark.timeout(6 * 3600)
-def test_nor_does_any_of_many(tell):
+def test_many_random_schedules_do_not_diverge_from_the_model(tell):
     tell(text(SLOW_SCHEDULES, run_all(SLOW_SCHEDULES, SHORT)))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(6 * 3600)
-def test_nor_does_any_of_the_long_ones(tell):
+def test_long_random_schedules_do_not_diverge_from_the_model(tell):
     tell(text(LONG_SCHEDULES, run_all(LONG_SCHEDULES, LONG)))
 
 
@@ -121,7 +121,7 @@ def own():
         database.close()
 
 
-# Each takes more than three seconds of a processor; of what is left, there is some for each rule of the protocol.
+# Each takes more than three seconds of processor time; the others include some for each rule of the protocol.
 RARE = """
 reads the source before it opens the ledger | commits no unchanged run | goes on with a ledger that was restored
 looks at the witness before it writes only | lets an empty mirror finish another plan
@@ -131,9 +131,9 @@ begins to number anew | writes no note of a late request | takes counts for a di
 settles a doubt by any acknowledgement | forgets that an answer was lost | lets accepted removals pass for ever
 stops at a rejected user
 """
-# So many schedules do not catch these: tests of their own in test_suspension do.
+# This number of schedules does not find these; tests in test_suspension do.
 NOT_CAUGHT = {"dates doubts by the other run", "takes all clocks for the same"}
-# The schedules that caught the others, for speed only; where the engine's steps have changed, the test says which does.
+# The schedules that find the others, for speed only; if the engine's steps have changed, the test prints the new ones.
 CAUGHT_BY = {
     "settles a doubt by any acknowledgement": 234,
     "forgets that an answer was lost": 47,
@@ -181,20 +181,20 @@ RARELY_CAUGHT = {name.strip() for line in RARE.strip().splitlines() for name in 
         if name not in NOT_CAUGHT
     ],
 )
-def test_a_broken_engine_is_caught(own, name, tell):
+def test_random_schedules_find_the_fault_of_each_broken_engine(own, name, tell):
     likely = CAUGHT_BY.get(name, 0)
     found, seed = first_divergence(BROKEN[name], own, likely)
     if seed != likely:
         tell(f"caught by schedule {seed}, not by {likely} of CAUGHT_BY")
     assert found, f"an engine that {name} passed {MOST_TO_CATCH} schedules"
-    # It is wrong, and not broken in another way than was meant.
+    # The engine is wrong in the intended way, and does not fail with a foreign error.
     assert not found.startswith("X:")
 
 
 def first_divergence(broken, own, likely):
-    """Return what diverged first, and in which schedule.
+    """Return the first divergence and its schedule.
 
-    :param likely: the schedule to begin with.
+    :param likely: The schedule to begin with.
     """
     with small_engine(), pytest.MonkeyPatch.context() as patch:
         broken.patch(patch)

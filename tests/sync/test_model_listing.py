@@ -1,6 +1,6 @@
 """The real engine and the targets that list members, over their sandboxes, under random schedules.
 
-``tests/sync/model/listing.py`` has the claims, says what no schedule has, and how to repeat one.
+``tests/sync/model/listing.py`` has the claims, and says what no schedule covers and how to repeat one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SCHEDULES, SLOW_SCHEDULES = 10, 100
 MOST_TO_CATCH = 40
 IDENTITIES: tuple[Identity, ...] = ("id", "email")
 
-# What has to happen in the schedules, so that a claim about it is worth anything.
+# What must happen in the schedules, so that the claims about it are tested.
 DIMENSIONS = """
 sources changed | added by hand between runs | added by hand during runs | removed by hand between runs
 removed by hand during runs | addresses that changed their owner between runs
@@ -42,9 +42,9 @@ pytestmark = pytest.mark.timeout(3600)
 
 @pytest.fixture
 def own(segments_sandbox, database, monkeypatch):
-    """A sandbox and a database for one schedule after the other, and a small engine."""
+    """Yield a sandbox and a database for consecutive schedules, and make the engine small."""
     for side in SIDES:
-        # Schedules set it; the test's end restores it.
+        # Schedules set the variable; the end of the test restores it.
         monkeypatch.setenv(side.variable, "")
     with small_engine():
         yield segments_sandbox, database
@@ -52,7 +52,7 @@ def own(segments_sandbox, database, monkeypatch):
 
 
 def run_all(side, seeds, own):
-    """Run the schedules of these seeds; return how often each thing happened."""
+    """Run the schedules of these seeds; return how often each event happened."""
     seen = Counter[str]()
     for identity in IDENTITIES:
         for seed in seeds:
@@ -76,7 +76,7 @@ def names(lines):
 
 
 @pytest.mark.parametrize("side", SIDES, ids=lambda side: side.vendor)
-def test_no_schedule_diverges_and_each_dimension_occurs(side, own, tell):
+def test_random_schedules_of_listing_targets_do_not_diverge_and_cover_each_dimension(side, own, tell):
     seen = run_all(side, range(SCHEDULES), own)
     tell(text(seen))
     assert [name for name in names(DIMENSIONS) + names(OF_VENDOR[side.vendor]) if not seen[name]] == []
@@ -84,11 +84,11 @@ def test_no_schedule_diverges_and_each_dimension_occurs(side, own, tell):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", SIDES, ids=lambda side: side.vendor)
-def test_nor_does_any_of_many(side, own, tell):
+def test_many_random_schedules_of_listing_targets_do_not_diverge(side, own, tell):
     tell(text(run_all(side, range(SCHEDULES, SCHEDULES + SLOW_SCHEDULES), own)))
 
 
-# The schedules that caught each, for speed only; where the engine's steps have changed, the test says which does.
+# The schedules that find each fault, for speed only; if the engine's steps have changed, the test prints the new ones.
 CAUGHT_BY = {
     "forgets members whom a list does not show": 4,
     "takes background jobs for done": 3,
@@ -103,27 +103,27 @@ CAUGHT_BY = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_engine_is_caught(own, name, tell):
+def test_random_schedules_of_listing_targets_find_the_fault_of_each_broken_engine(own, name, tell):
     likely = CAUGHT_BY.get(name, 0)
     found, seed = first_divergence(name, own, likely)
     if seed != likely:
         tell(f"caught by schedule {seed}, not by {likely} of CAUGHT_BY")
     assert found, f"an engine that {name} passed {MOST_TO_CATCH} schedules"
-    # It is wrong, and not broken in another way than was meant.
+    # The engine is wrong in the intended way, and does not fail with a foreign error.
     assert not found.startswith("X:"), found
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_the_schedule_that_catches_it_is_right(own, name):
+def test_the_schedule_that_finds_a_broken_engine_passes_with_the_real_one(own, name):
     broken = BROKEN[name]
     (side,) = [side for side in SIDES if side.vendor == broken.vendor]
     run_schedule(side, broken.identity, CAUGHT_BY.get(name, 0), *own, **broken.chosen)
 
 
 def first_divergence(name, own, likely):
-    """Return what diverged first, and in which schedule.
+    """Return the first divergence and its schedule.
 
-    :param likely: the schedule to begin with.
+    :param likely: The schedule to begin with.
     """
     broken = BROKEN[name]
     (side,) = [side for side in SIDES if side.vendor == broken.vendor]

@@ -1,4 +1,4 @@
-"""What the random schedules found once in thousands, step by step."""
+"""Cases that the random schedules found once in thousands, step by step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HOUR = 60 * 60 * 1000
 
 
 def test_an_overtaken_run_does_not_acknowledge_what_it_sent_meanwhile(segment, monkeypatch):
-    """Its request comes after the removals of the run that took over, and that one dies before it commits."""
+    """Its request comes after the removals of the run that took over, which dies before it commits."""
     segment.limit = 1
     vendor, removals = segment.vendor, []
     request = vendor.request

@@ -1,6 +1,6 @@
 """The model's schedules with real files, sockets and processes that are killed.
 
-A schedule is named by its seed, as the model's.
+A schedule is identified by its seed, as in the model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture
 def run(emptied_segments_sandbox, tmp_path, tell):
-    """Run schedules, each with a sandbox and a folder of its own, and tell how many runs were killed."""
+    """Run schedules, each with a sandbox and a folder of its own, and report how many runs were killed."""
 
     def run(seeds, **how):
         killed = run_many(Many(emptied_segments_sandbox.url, tmp_path, RETRY, seeds, **how))
@@ -36,25 +36,25 @@ def run(emptied_segments_sandbox, tmp_path, tell):
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_no_schedule_diverges(run, part):
+def test_schedules_with_killed_processes_do_not_diverge_from_the_model(run, part):
     """In parts, because several processes share the tests."""
     assert run(range(part, SCHEDULES, PARTS)) > 0
 
 
-def test_nor_with_a_fresh_interpreter(run):
+def test_schedules_with_killed_fresh_interpreters_do_not_diverge_from_the_model(run):
     assert run(range(FRESH), fresh=True)
 
 
 @pytest.mark.slow
-def test_nor_does_any_of_many(run):
+def test_many_schedules_with_killed_processes_do_not_diverge_from_the_model(run):
     assert run(range(SCHEDULES, SCHEDULES + SLOW_SCHEDULES)) > SLOW_SCHEDULES / 4
 
 
 @pytest.mark.slow
-def test_nor_with_many_fresh_interpreters(run):
+def test_many_schedules_with_killed_fresh_interpreters_do_not_diverge_from_the_model(run):
     assert run(range(FRESH, FRESH + SLOW_FRESH), fresh=True) > SLOW_FRESH / 4
 
 
-def test_a_broken_engine_is_caught(run):
+def test_schedules_with_killed_processes_find_a_broken_engine(run):
     with pytest.raises(AssertionError, match=r"^seed \d+: [ABC]"):
         run(range(40), broken="takes what was begun for done")

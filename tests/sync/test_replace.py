@@ -1,4 +1,4 @@
-"""Replacing all members: pending until the vendor acknowledges it, once for each request, whatever the ledger says."""
+"""Replacing all members: pending until the vendor acknowledges it, and done once for each request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def segment(segment):
 
 
 def sent(segment):
-    """The kinds of the requests from now on."""
+    """Return a list of the kinds of all further requests."""
     kinds, request = [], segment.vendor.request
 
     def noted(kind, ids):
@@ -61,7 +61,7 @@ def waits(segment, *given, **named):
     pytest.fail("the ledger stays busy")
 
 
-def test_the_first_sync_can_remove_the_members_of_before(segment):
+def test_the_first_sync_with_replace_removes_the_former_members_once(segment):
     done = segment.sync(people(0, 5), first_sync="replace")
     assert segment.vendor.members == set(people(0, 5))
     assert (done.outcome, done.plan.replacing, done.plan.requests) == ("changed", True, 1)
@@ -72,17 +72,17 @@ def test_the_first_sync_can_remove_the_members_of_before(segment):
 
 
 @pytest.mark.parametrize("error", [PermissionDenied("403", status=403), VendorUnavailable("down", status=503)])
-def test_it_stays_pending_after_a_request_that_was_not_carried_out(segment, monkeypatch, error):
+def test_a_replacement_that_was_not_carried_out_stays_pending_for_the_next_run(segment, monkeypatch, error):
     monkeypatch.setattr(segment.vendor, "request", fails(error))
     with pytest.raises(type(error)):
         segment.sync(people(0, 5), first_sync="replace")
     monkeypatch.undo()
-    # Also for a run that does not ask for it, and needs not wait: nothing is under way.
+    # Also in a run that does not request it and need not wait: no request is under way.
     segment.sync(people(0, 5), run="the next one")
     assert segment.vendor.members == set(people(0, 5))
 
 
-def test_it_stays_pending_after_a_crash_and_what_may_be_under_way_is_waited_for(segment, monkeypatch):
+def test_a_replacement_stays_pending_after_a_crash_and_a_request_under_way_is_waited_for(segment, monkeypatch):
     def dies(kind, ids):
         raise Crash
 
@@ -99,8 +99,8 @@ def test_it_stays_pending_after_a_crash_and_what_may_be_under_way_is_waited_for(
 
 
 @pytest.mark.parametrize("carried_out", [True, False])
-def test_one_of_unknown_outcome_is_waited_for_and_repeated(segment, monkeypatch, carried_out):
-    """Whatever is sent before it has settled, it could undo."""
+def test_a_replacement_of_unknown_outcome_is_waited_for_and_repeated(segment, monkeypatch, carried_out):
+    """Any request sent before it has settled could be undone by it."""
 
     def lost(kind, ids):
         if carried_out:
@@ -119,7 +119,7 @@ def test_one_of_unknown_outcome_is_waited_for_and_repeated(segment, monkeypatch,
     assert (kinds, segment.vendor.members) == (["replace"], set(people(1, 7)))
 
 
-def test_one_that_was_acknowledged_after_such_a_try_is_waited_for_and_not_repeated(segment, monkeypatch):
+def test_a_replacement_that_a_second_try_acknowledged_is_waited_for_and_not_repeated(segment, monkeypatch):
     replace = MemoryTarget.replace
 
     def after_a_lost_try(self, ids):
@@ -131,11 +131,11 @@ def test_one_that_was_acknowledged_after_such_a_try_is_waited_for_and_not_repeat
         segment.sync(people(0, 25), replace=True)
     assert kinds == ["replace"]
     waits(segment, people(0, 25), replace=True)
-    # Those of the replacing request are added once more: the earlier try is a doubt about them.
+    # The users of the replacing request are added once more: the earlier try leaves them uncertain.
     assert (kinds, segment.vendor.members) == (["replace", "add", "add", "add"], set(people(0, 25)))
 
 
-def test_an_empty_source_does_not_lose_it(segment):
+def test_a_replacement_stays_pending_after_an_empty_source_was_refused(segment):
     with pytest.raises(PlanRefused, match="allow_empty"):
         segment.sync([], first_sync="replace")
     assert segment.vendor.members == FORMER
@@ -144,7 +144,7 @@ def test_an_empty_source_does_not_lose_it(segment):
     assert segment.vendor.members == set(people(0, 3))
 
 
-def test_an_empty_source_that_is_meant_leaves_the_segment_empty(segment):
+def test_a_replacement_by_an_empty_source_with_allow_empty_empties_the_segment(segment):
     segment.sync(people(0, 5), first_sync="add")
     segment.vendor.members |= {"by hand"}
     segment.sync([], replace=True, allow_empty=True, run="by hand")
@@ -154,7 +154,7 @@ def test_an_empty_source_that_is_meant_leaves_the_segment_empty(segment):
     assert kinds == []
 
 
-def test_it_is_sent_once_for_each_run_that_asks(segment):
+def test_a_replacement_is_sent_once_for_each_run_that_requests_it(segment):
     segment.sync(people(0, 5), first_sync="add")
     kinds = sent(segment)
     for run in ("first", "first", "second"):
@@ -164,7 +164,7 @@ def test_it_is_sent_once_for_each_run_that_asks(segment):
     assert segment.vendor.members == set(people(0, 5))
 
 
-def test_several_requests_replace_first_and_add_then(segment):
+def test_a_replacement_of_several_requests_replaces_first_and_then_adds(segment):
     segment.sync(people(0, 25), first_sync="add")
     kinds = sent(segment)
     first, carry_out = [], segment.vendor.carry_out
@@ -177,7 +177,7 @@ def test_several_requests_replace_first_and_add_then(segment):
     done = segment.sync(people(15, 45), replace=True, max_added_fraction=None, max_removed_fraction=1)
     assert kinds == ["replace", "add", "add"]
     assert segment.vendor.members == set(people(15, 45))
-    # Members stay in: they come first.
+    # The replacing request has the current members first, so they stay.
     assert first[0] == set(people(15, 25))
     assert (done.plan.outside, done.plan.requests) == (20, 3)
     assert "Up to 20 users who are wanted may be outside the segment until the other 2 requests" in " ".join(
@@ -185,7 +185,7 @@ def test_several_requests_replace_first_and_add_then(segment):
     )
 
 
-def test_the_guard_counts_the_members_who_leave(segment):
+def test_members_who_leave_by_a_replacement_count_for_the_guard(segment):
     segment.sync(people(0, 200), first_sync="add")
     with pytest.raises(PlanRefused, match=r"150 of 200 members \(75.0%\)") as refused:
         segment.sync(people(150, 200), replace=True, run="by hand")
@@ -194,7 +194,7 @@ def test_the_guard_counts_the_members_who_leave(segment):
     assert segment.vendor.members == set(people(150, 200))
 
 
-def test_an_accepted_one_that_was_interrupted_needs_no_second_approval(segment, monkeypatch):
+def test_an_accepted_replacement_that_was_interrupted_needs_no_second_approval(segment, monkeypatch):
     segment.sync(people(0, 200), first_sync="add")
     with pytest.raises(PlanRefused) as refused:
         segment.sync(people(150, 200), replace=True)
@@ -206,7 +206,7 @@ def test_an_accepted_one_that_was_interrupted_needs_no_second_approval(segment, 
     assert segment.vendor.members == set(people(151, 201))
 
 
-def test_a_lost_ledger_is_replaced_with_an_approval_because_nobody_can_count(segment):
+def test_a_replacement_after_a_lost_ledger_needs_an_approval(segment):
     segment.sync(people(0, 5), first_sync="add")
     segment.sync(people(0, 6))
     generation = segment.witness.seen.generation
@@ -223,19 +223,19 @@ def test_a_lost_ledger_is_replaced_with_an_approval_because_nobody_can_count(seg
     assert segment.vendor.members == set(people(0, 5))
 
 
-def test_rejected_users_do_not_keep_it_from_being_done(segment):
+def test_rejected_users_do_not_prevent_a_replacement(segment):
     segment.vendor.bad = {"p000", "p001"}
     done = segment.sync(people(0, 25), first_sync="replace")
     assert (segment.vendor.members, done.counts["rejected"]) == (set(people(2, 25)), 2)
 
 
-def test_where_each_user_was_rejected_alone_the_segment_is_left_without_members(segment):
+def test_a_replacement_whose_users_are_all_rejected_one_by_one_empties_the_segment(segment):
     segment.vendor.bad = set(people(0, 5))
     segment.sync(people(0, 5), first_sync="replace")
     assert segment.vendor.members == set()
 
 
-def test_but_not_where_they_were_rejected_together(segment, monkeypatch):
+def test_a_replacement_whose_users_are_rejected_together_stays_pending(segment, monkeypatch):
     monkeypatch.setattr(apply, "SPLIT_BUDGET", 2)
     segment.vendor.bad = set(people(0, 10))
     with pytest.raises(SyncIncomplete, match="the replacement stays pending"):
@@ -247,7 +247,7 @@ def test_but_not_where_they_were_rejected_together(segment, monkeypatch):
     assert segment.vendor.members == {"p009"}
 
 
-def test_where_the_vendor_lists_members_it_is_the_difference(segment):
+def test_a_replacement_of_a_vendor_that_lists_members_removes_the_others_only(segment):
     segment.lists = True
     segment.sync(people(0, 5))
     assert segment.vendor.members == {*FORMER, *people(0, 5)}
@@ -257,18 +257,18 @@ def test_where_the_vendor_lists_members_it_is_the_difference(segment):
 
 
 @pytest.mark.parametrize("settings", [{"mode": "add", "replace": True}, {"mode": "remove", "first_sync": "replace"}])
-def test_only_a_mirror_replaces(settings):
+def test_a_replacement_needs_mode_mirror(settings):
     with pytest.raises(InvalidInput, match='needs `mode="mirror"`'):
         parse_settings(settings)
 
 
-def test_removing_all_others_needs_a_vendor_that_lists_members(segment):
+def test_removals_all_needs_a_vendor_that_lists_members(segment):
     with pytest.raises(InvalidInput, match="replace=True"):
         segment.sync(people(0, 5), removals="all", first_sync="add")
     assert segment.vendor.members == FORMER
 
 
-def test_other_modes_leave_it_pending(segment, monkeypatch):
+def test_a_run_of_mode_add_leaves_a_replacement_pending(segment, monkeypatch):
     monkeypatch.setattr(segment.vendor, "request", fails(PermissionDenied("403", status=403)))
     with pytest.raises(PermissionDenied):
         segment.sync(people(0, 5), first_sync="replace")
@@ -280,7 +280,9 @@ def test_other_modes_leave_it_pending(segment, monkeypatch):
 
 
 @pytest.mark.parametrize("carried_out", [True, False])
-def test_they_take_no_member_for_granted_while_its_outcome_is_unknown(segment, monkeypatch, carried_out):
+def test_a_run_of_mode_add_sends_all_its_users_after_a_replacement_of_unknown_outcome(
+    segment, monkeypatch, carried_out
+):
     def lost(kind, ids):
         if carried_out:
             segment.vendor.carry_out(kind, ids)
@@ -298,13 +300,13 @@ def test_they_take_no_member_for_granted_while_its_outcome_is_unknown(segment, m
     assert segment.vendor.members >= set(people(3, 8))
 
 
-def test_a_preview_leaves_everything_as_it_is(segment):
+def test_a_preview_of_a_replacement_changes_nothing(segment):
     done = segment.sync(people(0, 5), first_sync="replace", plan_only=True)
     assert (done.plan.replacing, segment.vendor.members, segment.witness.seen) == (True, FORMER, None)
     assert "the first request makes its users the only members" in " ".join(summary(done.plan).split())
 
 
-def test_a_preview_on_a_lost_ledger_says_that_it_needs_an_approval(segment):
+def test_a_preview_of_a_replacement_on_a_lost_ledger_says_that_it_needs_an_approval(segment):
     segment.sync(people(0, 5), first_sync="add")
     segment.store.files.clear()
     done = segment.sync(people(0, 4), replace=True, plan_only=True)
@@ -312,7 +314,7 @@ def test_a_preview_on_a_lost_ledger_says_that_it_needs_an_approval(segment):
     assert {name.partition("/")[0] for name in segment.store.files} == {"reports"}
 
 
-def test_the_wait_is_as_long_as_a_request_can_be_under_way(segment, monkeypatch):
+def test_the_wait_for_a_replacement_is_as_long_as_a_request_can_be_under_way(segment, monkeypatch):
     monkeypatch.setattr(segment.vendor, "request", lambda *given: "lost")
     with pytest.raises(VendorUnavailable):
         segment.sync(people(0, 5), replace=True)

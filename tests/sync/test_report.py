@@ -1,4 +1,4 @@
-"""What a run tells people in files: numbers, reasons, and what the ids look like, but no ids."""
+"""The reports of a run in files: numbers, reasons, and patterns of the invalid IDs, but no IDs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAILS = [f"first{'x' * (number % 7)}.person@example.com" for number in range(200
 
 
 def report(segment, folder):
-    """Its files, by name."""
+    """Return the files of the report by name."""
     prefix = folder[folder.index("reports/") :] + "/"
     return {
         name.removeprefix(prefix): content.decode()
@@ -37,7 +37,7 @@ def reports(segment):
     return sorted({name.split("/")[1] for name in segment.store.files if name.startswith("reports/")})
 
 
-def test_a_change_is_reported_and_no_change_is_not(segment):
+def test_a_run_that_changes_members_writes_a_report_and_one_that_does_not_writes_none(segment):
     done = segment.sync(people(0, 5))
     files = report(segment, done.report)
     assert files.keys() == {"plan.json", "plan.md"}
@@ -49,7 +49,7 @@ def test_a_change_is_reported_and_no_change_is_not(segment):
     assert len(reports(segment)) == 1
 
 
-def test_a_refusal_names_its_report_and_the_approved_plan_writes_over_it(segment):
+def test_a_refusal_names_its_report_and_the_approved_plan_overwrites_it(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as refused:
         segment.sync(people(150, 200))
@@ -60,14 +60,14 @@ def test_a_refusal_names_its_report_and_the_approved_plan_writes_over_it(segment
     assert json.loads(report(segment, folder)["plan.json"])["verdict"] == "Approved by `approve`"
 
 
-def test_a_preview_is_reported_with_what_it_would_be_refused_for(segment):
+def test_the_report_of_a_preview_lists_the_limits_that_it_exceeds(segment):
     segment.sync(people(0, 200))
     told = json.loads(report(segment, segment.sync([], plan_only=True).report)["plan.json"])
     assert told["verdict"] == "Only planned"
     assert len(told["breaches"]) == 2
 
 
-def test_invalid_rows_outlive_the_run_also_where_nobody_changes(segment):
+def test_invalid_rows_are_reported_with_row_and_reason_by_a_run_without_changes(segment):
     segment.sync(people(0, 5))
     done = segment.sync([*people(0, 5), " ", "x" * 11, None])
     assert done.outcome == "unchanged"
@@ -80,7 +80,7 @@ def test_invalid_rows_outlive_the_run_also_where_nobody_changes(segment):
     assert "\n           3  invalid in the source\n              - 2 blank\n" in files["plan.md"]
 
 
-def test_it_lies_below_the_ledger(segment, tmp_path):
+def test_reports_are_stored_below_the_ledger(segment, tmp_path):
     segment.store = LocalStore(tmp_path / "ledger")
     done = segment.sync([*people(0, 5), ""])
     assert sorted(path.name for path in (tmp_path / "ledger" / "reports").glob("*/*")) == [
@@ -91,17 +91,17 @@ def test_it_lies_below_the_ledger(segment, tmp_path):
     assert done.report == str(next((tmp_path / "ledger" / "reports").iterdir()))
 
 
-def test_it_goes_when_what_it_was_about_is_old(segment):
+def test_reports_of_old_generations_are_deleted(segment):
     segment.sync(people(0, 5))
     segment.sync(people(0, 6))
     segment.sync(people(0, 7), plan_only=True)
     segment.now += 31 * 24 * 3600 * 1000
     segment.sync(people(0, 7))
-    # Made at generations 0 and 2, which nobody can need; those made at 4 are as young as what came after it.
+    # Those made at generations 0 and 2, which are no longer needed; those made at 4 are as new as the following files.
     assert [int(name[:12]) for name in reports(segment)] == [4]
 
 
-def test_no_file_of_a_report_holds_an_id(segment):
+def test_no_file_of_a_report_contains_a_user_id(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused):
         segment.sync([*people(190, 250), "\x00p999"])
@@ -111,7 +111,7 @@ def test_no_file_of_a_report_holds_an_id(segment):
             assert not re.search(rb"p\d\d\d", content), name
 
 
-def test_a_wrong_format_of_ids_shows_at_once(segment, monkeypatch):
+def test_the_plan_shows_the_patterns_of_ids_so_that_a_wrong_format_is_seen(segment, monkeypatch):
     segment.limit = 1_000
     monkeypatch.setattr("airflow_segments_provider.sync.engine.stage", staged_as_they_are)
     segment.sync(MAILS)
@@ -143,11 +143,11 @@ def staged_as_they_are(workspace, source, **given):
         ("-" * 100, "-" * 40),
     ],
 )
-def test_a_shape_keeps_the_form_and_nobodys_letters(given, expected):
+def test_the_pattern_of_an_id_keeps_its_form_and_no_letter_or_digit_of_it(given, expected):
     assert pattern(given) == expected
 
 
-def test_only_the_three_most_frequent_shapes_are_shown_and_of_ten_thousand_people(database):
+def test_the_three_most_frequent_patterns_of_ten_thousand_sampled_ids_are_shown(database):
     with Workspace(database=database) as workspace:
         workspace.run("CREATE TABLE actions (action VARCHAR, id VARCHAR)")
         workspace.run(
@@ -163,19 +163,19 @@ def test_only_the_three_most_frequent_shapes_are_shown_and_of_ten_thousand_peopl
         assert next(iter(again["remove"])) == "#999…"
 
 
-def test_a_plan_is_read_as_it_was_kept(segment):
+def test_a_kept_plan_is_read_as_it_was_written(segment):
     segment.limit = 7
     plan = replace(segment.sync(people(0, 5), plan_only=True).plan, duration=timedelta(seconds=1.5))
     assert KeptPlan.decode(KeptPlan(plan=plan, breaches=("a limit",), kept_at=1).encoded).plan == plan
 
 
-def test_what_ids_look_like_is_no_part_of_the_digest(segment, monkeypatch):
+def test_the_patterns_of_ids_do_not_change_the_digest(segment, monkeypatch):
     before = segment.sync(people(0, 5), plan_only=True).plan
     monkeypatch.setattr("airflow_segments_provider.sync.plan.samples", lambda *given: {})
     assert segment.sync(people(0, 5), plan_only=True).plan.digest == before.digest
 
 
-def test_the_plan_shows_how_many_ids_were_changed(segment):
+def test_the_plan_shows_how_many_ids_were_stripped_or_normalised(segment):
     plan = segment.sync([" ada ", "grace\ufeff", "kay", "kay "]).plan
     assert plan.counts["changed"] == 3
     assert "\n           3  stripped or normalised\n" in summary(plan)
@@ -192,7 +192,7 @@ def test_the_log_shows_a_plan_in_short_lines(segment):
     assert max(map(len, lines)) <= WIDTH
 
 
-def test_the_log_shows_a_refusal_in_short_lines_and_the_error_is_one_sentence(segment):
+def test_the_log_shows_a_refusal_in_short_lines_and_its_error_is_one_sentence(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as refused:
         segment.sync(people(150, 200), max_members=40)
@@ -210,17 +210,17 @@ def test_the_log_shows_a_refusal_in_short_lines_and_the_error_is_one_sentence(se
     )
 
 
-def test_users_who_are_sent_again_have_a_row(segment):
+def test_the_plan_has_a_row_for_users_who_are_sent_again(segment):
     segment.sync(people(0, 20))
     interrupt(segment, people(0, 25))
     plan = segment.sync(people(0, 26), plan_only=True).plan
     assert (plan.counts["add"], plan.counts["resent"]) == (6, 5)
     assert "\n           5  of these sent before, with an unknown outcome\n" in summary(plan)
-    # They count as members before.
+    # Users who are sent again count as members before the run.
     assert "+1 -0 =26 members, 0.0% of 25 leave" in summary(plan)
 
 
-def test_users_of_unknown_outcome_are_sent_again_once_and_not_on_every_run(segment):
+def test_users_of_unknown_outcome_are_sent_again_once_and_not_by_every_run(segment):
     segment.sync(people(0, 20))
     interrupt(segment, people(0, 25))
     segment.now += 24 * 3600 * 1000
@@ -230,7 +230,7 @@ def test_users_of_unknown_outcome_are_sent_again_once_and_not_on_every_run(segme
     assert (then.outcome, then.plan.counts["resent"]) == ("unchanged", 0)
 
 
-def test_an_approved_plan_names_its_own_time(segment):
+def test_the_summary_of_an_approved_plan_names_the_time_when_it_was_made(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as refused:
         segment.sync(people(150, 200))

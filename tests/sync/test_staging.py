@@ -1,4 +1,4 @@
-"""What is read: checked row by row, counted so that it adds up, without repeats."""
+"""Staged rows: checked one by one, counted so that the sums match, without duplicates."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def wanted(workspace):
     return sorted(row[0] for row in workspace.rows("SELECT id FROM wanted"))
 
 
-def test_everybody_comes_once(workspace):
+def test_each_user_is_staged_once_and_duplicates_are_counted(workspace):
     staged = stage(workspace, iter(["ada", " grace ", 7, "ada", "grace", "日本"]), max_length=10)
     assert wanted(workspace) == ["7", "ada", "grace", "日本"]
     assert (staged.rows, staged.wanted, staged.duplicates, staged.invalid) == (6, 4, 2, {})
     assert staged.rejects is None
 
 
-def test_what_is_wrong_is_named_by_row_and_reason_and_not_by_id(workspace):
+def test_invalid_rows_are_listed_by_row_and_reason_without_the_id(workspace):
     rows = ["ok", None, " ", "x" * 11, 1.5, True, "a\nb", "\ud800", "ok2"]
     staged = stage(workspace, rows, max_length=10)
     assert wanted(workspace) == ["ok", "ok2"]
@@ -41,7 +41,7 @@ def test_what_is_wrong_is_named_by_row_and_reason_and_not_by_id(workspace):
     assert all(set(entry) == {"row", "reason"} for entry in told)
 
 
-def test_rows_are_counted_over_chunks(workspace):
+def test_rows_are_counted_across_chunks(workspace):
     rows = [f"user{number}" for number in range(CHUNK)] + [None] + [f"user{number}" for number in range(CHUNK)]
     staged = stage(workspace, rows, max_length=10)
     assert (staged.rows, staged.wanted, staged.duplicates) == (2 * CHUNK + 1, CHUNK, CHUNK)
@@ -49,23 +49,23 @@ def test_rows_are_counted_over_chunks(workspace):
     assert json.loads(staged.rejects.read_text()) == {"row": CHUNK + 1, "reason": "blank"}
 
 
-def test_the_vendors_own_comparison_finds_repeats(workspace):
+def test_ids_that_are_equal_for_the_vendor_are_duplicates(workspace):
     staged = stage(workspace, ["Ada", "ADA", "ada"], max_length=10, normalise=lambda ids: [x.lower() for x in ids])
     assert (wanted(workspace), staged.duplicates) == (["ada"], 2)
 
 
-def test_nobody(workspace):
+def test_an_empty_source_stages_no_user(workspace):
     assert stage(workspace, [], max_length=10).rows == 0
     assert wanted(workspace) == []
 
 
 @pytest.mark.parametrize("source", ["ada", b"ada", 7, None, {"ada": 1}])
-def test_what_is_no_list_of_ids(workspace, source):
+def test_a_source_that_is_not_a_list_of_ids_is_refused(workspace, source):
     with pytest.raises(InvalidInput, match="the user IDs are"):
         stage(workspace, source, max_length=10)
 
 
-def test_a_source_that_breaks_half_way_breaks_the_run(workspace):
+def test_an_error_of_the_source_half_way_ends_the_run(workspace):
     def source():
         yield "ada"
         raise OSError("the warehouse is gone")
@@ -75,7 +75,7 @@ def test_a_source_that_breaks_half_way_breaks_the_run(workspace):
 
 
 class Loaded:
-    """A source that DuckDB reads, as `FileMembers` is."""
+    """A source that DuckDB reads, like `FileMembers`."""
 
     def __init__(self, values, loads=True):
         self.values, self.loads, self.read = values, loads, 0
@@ -95,7 +95,7 @@ VALUES = ["ada", None, " grace ", "ada", "", "x" * 11, "日本", "\ufeffkay", "a
 
 @pytest.mark.parametrize("values", [VALUES, [], [None], ["ada"], VALUES * 3_000])
 @pytest.mark.parametrize("loads", [True, False])
-def test_what_duckdb_reads_is_the_same_as_what_python_reads(values, loads):
+def test_ids_that_duckdb_loads_are_the_same_as_those_that_python_reads(values, loads):
     found = []
     for source in (values, Loaded(values, loads)):
         with Workspace() as workspace:
@@ -107,7 +107,7 @@ def test_what_duckdb_reads_is_the_same_as_what_python_reads(values, loads):
     assert source.read == (not loads)
 
 
-def test_what_the_vendor_normalises_is_read_in_python(workspace):
+def test_a_source_for_a_vendor_that_normalises_ids_is_read_in_python(workspace):
     source = Loaded(["Ada", "ADA", " ada ", "bo"])
     staged = stage(workspace, source, max_length=10, normalise=lambda ids: [x.lower() for x in ids])
     assert (wanted(workspace), staged.changed, source.read) == (["ada", "bo"], 3, 1)

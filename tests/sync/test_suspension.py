@@ -1,4 +1,4 @@
-"""Suspended workers, leases that end, and requests of unknown outcome: what may be sent, and what is believed."""
+"""Suspended workers, ended leases, and requests of unknown outcome: what may be sent, and what the ledger says."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def segment(segment):
 
 
 def at_try(segment, monkeypatch, number, happens):
-    """Let something happen right before a try of a request, once."""
+    """Call a function once, directly before a try of a request."""
     tries, try_it = [], MemoryTarget._send
 
     def send(self, kind, ids):
@@ -48,7 +48,7 @@ def at_try(segment, monkeypatch, number, happens):
 
 
 def at_sending(segment, monkeypatch, number, happens):
-    """Let something happen between the last look before a try and the sending."""
+    """Call a function between the last check before a try and the sending."""
     request, sent = segment.vendor.request, []
 
     def late(kind, ids):
@@ -60,7 +60,7 @@ def at_sending(segment, monkeypatch, number, happens):
     monkeypatch.setattr(segment.vendor, "request", late)
 
 
-def test_a_worker_that_was_suspended_sends_nothing_further(segment, monkeypatch):
+def test_a_worker_that_was_suspended_sends_no_further_request(segment, monkeypatch):
     def suspended():
         segment.now += 2 * HOUR
 
@@ -71,7 +71,7 @@ def test_a_worker_that_was_suspended_sends_nothing_further(segment, monkeypatch)
     assert segment.vendor.requests == 1
 
 
-def test_a_repeat_is_not_sent_later_than_others_reckon_with(segment, monkeypatch):
+def test_a_request_is_not_repeated_after_the_request_timeout(segment, monkeypatch):
     segment.vendor.weather = segment.vendor.weather.__class__(tries=9)
 
     def busy(kind, ids):
@@ -93,8 +93,8 @@ def test_an_expired_lease_is_not_renewed(segment, monkeypatch):
     assert segment.vendor.requests == 1
 
 
-def test_a_suspension_counts_by_the_clock_that_runs_on(segment):
-    """Where the wall clock was set back meanwhile, or stood still."""
+def test_a_suspension_is_noticed_by_the_monotonic_clock_when_the_wall_clock_stood_still(segment):
+    """The wall clock was set back meanwhile, or stood still."""
     running = [0]
     writer = Writer(token="1", owner="dag.task", run="run")
     ledger = Ledger(
@@ -107,11 +107,11 @@ def test_a_suspension_counts_by_the_clock_that_runs_on(segment):
         ledger.check_try()
 
 
-def test_a_late_sender_says_so_before_anything_else_and_the_next_run_corrects_it(segment, monkeypatch):
+def test_a_late_request_is_noted_and_corrected_by_the_next_run(segment, monkeypatch):
     segment.sync(["kept"])
 
     def suspended():
-        """Meanwhile another run takes over; the request that was under way comes after all that it sends."""
+        """Let another run take over; the request under way is carried out after all requests of that run."""
         segment.now += 2 * HOUR
         monkeypatch.undo()
         segment.sync(["kept"], run="another", **FREE)
@@ -130,7 +130,7 @@ def test_a_late_sender_says_so_before_anything_else_and_the_next_run_corrects_it
     assert segment.sync(["kept"], run="the next").plan.requests == 0
 
 
-def test_a_late_replacement_makes_one_due_again(segment, monkeypatch):
+def test_a_late_replacement_makes_another_one_pending(segment, monkeypatch):
     segment.limit = 10
     segment.sync(people(0, 3))
 
@@ -152,8 +152,8 @@ def test_a_late_replacement_makes_one_due_again(segment, monkeypatch):
     assert segment.vendor.members == set(people(0, 5))
 
 
-def test_what_another_run_left_open_is_dated_by_our_own_beginning(segment, monkeypatch):
-    """The other may still be alive, and send until the request time-out after our generation."""
+def test_uncertain_users_of_a_dead_run_are_dated_by_the_beginning_of_the_next_run(segment, monkeypatch):
+    """The other worker may still be alive, and send until the request time-out after our generation."""
     segment.sync(["kept"])
 
     def dies(kind, ids):
@@ -163,11 +163,11 @@ def test_what_another_run_left_open_is_dated_by_our_own_beginning(segment, monke
     with pytest.raises(Crash):
         segment.sync(["kept", "p000"])
     monkeypatch.undo()
-    # So long that what it sent at once could no longer be carried out.
+    # So long that a request sent at once can no longer be carried out.
     segment.now += 30 * MINUTE
     segment.sync(["kept"], **FREE)
     began = segment.now
-    # The request that the other sent at the last moment is carried out at the last moment.
+    # A request that the other worker sent at the last moment is carried out at the last moment.
     segment.now = began + 5 * MINUTE + 9 * MINUTE
     segment.vendor.members |= {"p000"}
     segment.now += HOUR
@@ -177,18 +177,20 @@ def test_what_another_run_left_open_is_dated_by_our_own_beginning(segment, monke
 
 
 @pytest.mark.parametrize(("minutes", "settled"), [(9, False), (10, True)])
-def test_an_acknowledgement_settles_only_what_can_no_longer_be_carried_out(segment, monkeypatch, minutes, settled):
+def test_an_acknowledgement_settles_only_requests_that_can_no_longer_be_carried_out(
+    segment, monkeypatch, minutes, settled
+):
     monkeypatch.setattr(segment.vendor, "request", lambda *given: "lost")
     with pytest.raises(VendorUnavailable):
         segment.sync(["p000"])
     monkeypatch.undo()
     segment.now += minutes * MINUTE
     segment.sync(["p000"])
-    # Who is uncertain is sent again.
+    # Uncertain users are sent again.
     assert segment.sync(["p000"]).plan.requests == (0 if settled else 1)
 
 
-def test_a_failed_run_lets_others_in_at_once_and_a_killed_one_does_not(segment, monkeypatch):
+def test_a_failed_run_releases_the_ledger_at_once(segment, monkeypatch):
     monkeypatch.setattr(segment.vendor, "request", lambda *given: "lost")
     with pytest.raises(VendorUnavailable):
         segment.sync(["p000"], run="failed")
@@ -197,7 +199,7 @@ def test_a_failed_run_lets_others_in_at_once_and_a_killed_one_does_not(segment, 
     assert segment.vendor.members == {"p000"}
 
 
-def test_the_settling_time_is_no_shorter_than_a_request_may_take():
+def test_a_settle_after_below_the_request_timeout_is_refused():
     writer = Writer(token="1", owner="dag.task", run="run")
 
     def ledger(**timing):

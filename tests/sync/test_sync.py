@@ -1,4 +1,4 @@
-"""The engine's decisions, on a vendor that does as it is told: modes, ownership, refusals, approvals."""
+"""The engine's decisions, at a vendor without faults: modes, ownership, refusals, approvals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAY = 24 * 3600 * 1000
 FREE = {"max_removed_fraction": 1, "max_added_fraction": None, "allow_empty": True}
 
 
-def test_a_mirror_follows_its_source_in_the_fewest_requests(segment):
+def test_a_mirror_follows_its_source_with_the_fewest_requests(segment):
     first = segment.sync(people(0, 25))
     assert (first.outcome, segment.vendor.members, segment.vendor.requests) == ("changed", set(people(0, 25)), 3)
     second = segment.sync(people(4, 30))
@@ -41,7 +41,7 @@ def test_a_mirror_follows_its_source_in_the_fewest_requests(segment):
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_no_size_takes_more_requests_than_it_must(segment, seed):
+def test_a_mirror_of_any_size_takes_no_more_requests_than_its_batches(segment, seed):
     rng = random.Random(seed)
     segment.limit = rng.randint(1, 40)
     before, after = (set(rng.sample(people(0, 200), rng.randint(0, 200))) for _ in range(2))
@@ -55,18 +55,18 @@ def test_no_size_takes_more_requests_than_it_must(segment, seed):
 
 
 @pytest.mark.parametrize("lists", [True, False])
-def test_others_who_are_in_it_stay(segment, lists):
+def test_members_not_added_by_a_sync_stay(segment, lists):
     segment.lists = lists
     segment.vendor.members = {"by hand", "p001"}
     done = segment.sync(people(0, 5))
     assert segment.vendor.members == {"by hand", *people(0, 5)}
-    # Who was there before and is wanted follows the source from then on.
+    # An existing member who is in the source is owned by the sync from then on.
     assert (done.counts["add"], done.counts["adopt"]) == ((4, 1) if lists else (5, 0))
     segment.sync(people(2, 5), **FREE)
     assert segment.vendor.members == {"by hand", *people(2, 5)}
 
 
-def test_unless_all_of_them_shall_go(segment):
+def test_removals_all_removes_members_not_added_by_the_sync(segment):
     segment.lists = True
     segment.vendor.members = {"by hand", *people(0, 20)}
     done = segment.sync(people(0, 20), removals="all")
@@ -74,7 +74,7 @@ def test_unless_all_of_them_shall_go(segment):
     assert (done.counts["remove"], done.counts["adopt"], done.counts["baseline"]) == (1, 20, 21)
 
 
-def test_whom_somebody_took_out_by_hand_comes_back_where_the_vendor_lists(segment):
+def test_a_member_who_was_removed_by_hand_is_added_again_if_the_vendor_lists_members(segment):
     segment.lists = True
     segment.sync(people(0, 5))
     segment.vendor.members = set(people(1, 5))
@@ -82,7 +82,7 @@ def test_whom_somebody_took_out_by_hand_comes_back_where_the_vendor_lists(segmen
     assert segment.vendor.members == set(people(0, 5))
 
 
-def test_adding_removes_nobody_and_removing_adds_nobody(segment):
+def test_mode_add_removes_no_member_and_mode_remove_adds_none(segment):
     segment.sync(people(0, 5))
     assert segment.sync(people(3, 8), mode="add").counts["remove"] == 0
     assert segment.vendor.members == set(people(0, 8))
@@ -91,19 +91,19 @@ def test_adding_removes_nobody_and_removing_adds_nobody(segment):
     segment.sync(["p000", "p001", "nobody"], mode="remove")
     assert segment.vendor.members == set(people(2, 8))
     assert segment.vendor.requests == before + 1
-    # Who was added by either is vouched for: a mirror takes them out.
+    # Users added or removed in these modes are owned by the ledger: a mirror removes them.
     segment.sync(people(2, 3), **FREE)
     assert segment.vendor.members == {"p002"}
 
 
-def test_a_removal_asks_a_list_whom_it_would_reach(segment):
+def test_mode_remove_removes_only_users_listed_as_members_by_the_vendor(segment):
     segment.lists = True
     segment.vendor.members = {"by hand"}
     done = segment.sync(["by hand", "nobody"], mode="remove")
     assert (done.counts["remove"], segment.vendor.members) == (1, set())
 
 
-def test_refused_people_are_found_by_halving_and_left_alone_for_a_day(segment):
+def test_users_rejected_on_addition_are_found_by_halving_and_tried_again_after_a_day(segment):
     segment.vendor.bad = {"p003"}
     done = segment.sync(people(0, 8))
     assert (done.counts["applied"], done.counts["rejected"], done.rejected) == (7, 1, {"status 400": 1})
@@ -118,7 +118,7 @@ def test_refused_people_are_found_by_halving_and_left_alone_for_a_day(segment):
     assert segment.sync(people(0, 8)).outcome == "unchanged"
 
 
-def test_whom_the_vendor_does_not_let_go_is_not_forgotten(segment, monkeypatch):
+def test_users_rejected_on_removal_are_tried_again_after_a_day(segment, monkeypatch):
     segment.sync(people(0, 8))
     remove = MemoryTarget.remove
 
@@ -140,14 +140,14 @@ def test_whom_the_vendor_does_not_let_go_is_not_forgotten(segment, monkeypatch):
     assert segment.sync(people(5, 8)).outcome == "unchanged"
 
 
-def test_a_dangerous_plan_is_refused_kept_and_applied_once_when_approved(segment):
+def test_a_plan_above_a_limit_is_refused_kept_and_applied_once_when_approved(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused, match=r"150 of 200 members \(75.0%\)") as refused:
         segment.sync(people(150, 200))
     assert segment.vendor.members == set(people(0, 200))
     digest = refused.value.digest
     assert digest in refused.value.details.splitlines()
-    # The source has changed since: what was looked at is applied, not what came later.
+    # The source has changed since: the approved plan is applied, not a new one.
     segment.sync(people(199, 200), approve=digest)
     assert segment.vendor.members == set(people(150, 200))
     with pytest.raises(PlanRefused):
@@ -155,14 +155,14 @@ def test_a_dangerous_plan_is_refused_kept_and_applied_once_when_approved(segment
     assert segment.vendor.members == set(people(150, 200))
 
 
-def test_another_approval_does_not_help(segment):
+def test_the_approval_of_another_digest_does_not_apply(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused):
         segment.sync(people(150, 200), approve="sha256:" + 64 * "0")
 
 
 @pytest.mark.parametrize(("days", "left"), [(29, 2), (30, 1)])
-def test_a_refused_plan_is_not_kept_for_ever(segment, days, left):
+def test_a_refused_plan_is_deleted_after_the_retention_time(segment, days, left):
     segment.sync(people(0, 200))
     digests = []
     for wanted in (people(150, 200), people(160, 200)):
@@ -172,12 +172,12 @@ def test_a_refused_plan_is_not_kept_for_ever(segment, days, left):
         segment.now += days * 24 * 60 * 60 * 1000 - 60_000
     kept = segment.store.names("plans")
     assert sorted(name.partition(".")[2] for name in kept) == sorted(["json", "txt"] * left)
-    # The newest of them still is what somebody can approve.
+    # The newest plan can still be approved.
     segment.sync(people(0, 200), approve=digests[-1])
     assert segment.vendor.members == set(people(160, 200))
 
 
-def test_equal_plans_have_equal_digests_and_others_do_not(segment):
+def test_equal_plans_have_equal_digests_and_different_plans_do_not(segment):
     segment.sync(people(0, 200))
     sources = (people(150, 200), people(150, 200)[::-1], people(151, 200))
     digests = [segment.sync(wanted, plan_only=True).plan.digest for wanted in sources]
@@ -204,14 +204,14 @@ def test_an_approved_plan_that_was_interrupted_is_finished_without_another_appro
     assert segment.vendor.members == set(people(150, 200))
 
 
-def test_removals_can_be_left_out_instead(segment):
+def test_on_guard_skip_removals_sends_the_additions_only(segment):
     segment.sync(people(0, 200))
     done = segment.sync(people(150, 205), on_guard="skip_removals")
     assert (done.counts["skipped"], done.counts["remove"], done.counts["add"]) == (150, 0, 5)
     assert segment.vendor.members == set(people(0, 205))
 
 
-def test_a_source_of_removals_is_not_quietly_left_out(segment):
+def test_on_guard_skip_removals_does_not_skip_the_users_of_mode_remove(segment):
     segment.sync(people(0, 20))
     segment.shown.clear()
     with pytest.raises(PlanRefused, match="6 users would be removed"):
@@ -220,7 +220,7 @@ def test_a_source_of_removals_is_not_quietly_left_out(segment):
     assert segment.vendor.members == set(people(0, 20))
 
 
-def test_a_preview_sends_nothing_and_writes_a_report_only(segment):
+def test_a_preview_sends_nothing_and_writes_only_a_report(segment):
     segment.sync(people(0, 200))
     files, requests = dict(segment.store.files), segment.vendor.requests
     done = segment.sync([], plan_only=True)
@@ -231,7 +231,7 @@ def test_a_preview_sends_nothing_and_writes_a_report_only(segment):
     assert {name.partition("/")[0] for name in segment.store.files.keys() - files.keys()} == {"reports"}
 
 
-def test_an_empty_source_empties_nothing_unless_that_is_meant(segment):
+def test_an_empty_source_is_refused_unless_allow_empty(segment):
     segment.sync(people(0, 5))
     with pytest.raises(PlanRefused, match="allow_empty"):
         segment.sync([])
@@ -239,7 +239,7 @@ def test_an_empty_source_empties_nothing_unless_that_is_meant(segment):
     assert segment.vendor.members == set()
 
 
-def test_the_first_sync_of_a_segment_that_may_have_members_must_be_told_what_to_do(segment):
+def test_the_first_sync_of_a_segment_that_may_have_members_needs_first_sync(segment):
     segment.ours = False
     with pytest.raises(InvalidInput, match="first_sync"):
         segment.sync(people(0, 5))
@@ -250,25 +250,25 @@ def test_the_first_sync_of_a_segment_that_may_have_members_must_be_told_what_to_
 
 
 @pytest.mark.parametrize("on_older", ["skip", "fail"])
-def test_older_data_does_not_bring_former_members_back(segment, on_older):
+def test_older_data_is_refused_unless_on_older_is_apply(segment, on_older):
     segment.sync(people(0, 5), as_of=2_000, run="first")
-    segment.sync(people(0, 5), as_of=3_000, run="second")  # changes nobody, and counts all the same
+    segment.sync(people(0, 5), as_of=3_000, run="second")  # Changes no member, but counts as the newest data.
     with pytest.raises(RunSuperseded, match=r"00:00:02.*00:00:03.*by the run second.*no action is needed"):
         segment.sync(people(0, 9), as_of=2_500, on_older=on_older)
     segment.sync(people(0, 9), as_of=2_500, on_older="apply")
-    # What the segment shows now is the older data: newer data may follow.
+    # The segment has the older data now: newer data may follow.
     segment.sync(people(0, 5), as_of=2_600, **FREE)
     assert segment.vendor.members == set(people(0, 5))
 
 
-def test_a_date_in_the_future_does_not_block_the_runs_that_follow(segment):
+def test_a_data_time_in_the_future_does_not_block_the_runs_that_follow(segment):
     segment.sync(people(0, 5), as_of=segment.now + 10 * 365 * DAY)
     segment.sync(people(0, 6), as_of=segment.now)
     assert segment.vendor.members == set(people(0, 6))
 
 
 @pytest.mark.parametrize("why", ["older", "another task's", "busy", "lost", "another map index"])
-def test_a_run_that_may_not_go_on_reads_nothing(segment, why):
+def test_a_run_that_may_not_continue_does_not_read_its_source(segment, why):
     segment.sync(people(0, 5), run="dag/run/sync/0", as_of=2_000)
     named: dict[str, object] = {"run": "dag/later/sync/0"}
     if why == "older":
@@ -292,7 +292,7 @@ class Unread:
         pytest.fail("the source was read")
 
 
-def test_a_segment_is_kept_by_one_task(segment):
+def test_a_segment_belongs_to_one_task_unless_takeover(segment):
     segment.sync(people(0, 5))
     with pytest.raises(LedgerError, match=r"belongs to the task dag.task, and this one is other.task"):
         segment.sync(people(0, 4), owner="other.task")
@@ -304,7 +304,7 @@ def _crash(*given):
     raise Crash
 
 
-def test_another_run_waits_until_the_lease_of_one_that_died_has_ended(segment, monkeypatch):
+def test_a_run_waits_until_the_lease_of_a_run_that_died_has_ended(segment, monkeypatch):
     monkeypatch.setattr(segment.vendor, "carry_out", _crash)
     with pytest.raises(Crash):
         segment.sync(people(0, 5), run="first")
@@ -316,7 +316,7 @@ def test_another_run_waits_until_the_lease_of_one_that_died_has_ended(segment, m
     assert segment.vendor.members == set(people(0, 5))
 
 
-def test_but_not_for_one_that_has_failed_and_said_so(segment, monkeypatch):
+def test_a_run_does_not_wait_for_the_lease_of_a_run_that_failed(segment, monkeypatch):
     monkeypatch.setattr(segment.vendor, "request", lambda *given: "lost")
     with pytest.raises(VendorUnavailable):
         segment.sync(people(0, 5), run="first")
@@ -326,8 +326,8 @@ def test_but_not_for_one_that_has_failed_and_said_so(segment, monkeypatch):
 
 
 @pytest.mark.parametrize("request_timeout", [timedelta(seconds=10), timedelta(minutes=15), timedelta(hours=2)])
-def test_the_ledger_is_held_for_longer_now_and_then(segment, request_timeout):
-    """However long a batch may be under way: a renewal is a file, so there is none for each batch."""
+def test_a_run_renews_its_lease_at_intervals_and_not_for_each_batch(segment, request_timeout):
+    """A renewal writes a file, so there is none for each batch, however long a batch may be under way."""
     segment.request_timeout, held = request_timeout, []
     request = segment.vendor.request
 
@@ -339,7 +339,7 @@ def test_the_ledger_is_held_for_longer_now_and_then(segment, request_timeout):
     segment.vendor.request = slow
     segment.sync(people(0, 800))
     assert len(held) == 80
-    # Eighty times half a minute; held for a quarter of an hour at least, a third of it longer than a request may take.
+    # Eighty times half a minute; held for at least a quarter of an hour, a third of it longer than a request may take.
     assert held[9] == 0
     assert 2 <= held[-1] <= 8
 
@@ -356,7 +356,7 @@ def test_a_lost_ledger_is_an_error_and_not_a_first_sync(segment):
 
 
 @pytest.mark.parametrize("left", ["nothing", "an older copy"])
-def test_a_ledger_that_is_restored_while_a_generation_is_written(segment, left):
+def test_a_ledger_that_is_restored_while_a_generation_is_written_stops_the_run(segment, left):
     if left == "an older copy":
         segment.sync(people(0, 5))
     older, create = dict(segment.store.files), segment.store.create
@@ -377,14 +377,14 @@ def test_a_ledger_that_is_restored_while_a_generation_is_written(segment, left):
 
 
 @pytest.mark.parametrize(("adds", "removes"), [(0, 0), (1, 0), (0, 1), (10, 10), (11, 9), (25, 31), (100, 1)])
-def test_the_number_of_requests_is_the_least(segment, adds, removes):
+def test_a_sync_sends_the_number_of_requests_of_its_plan(segment, adds, removes):
     segment.sync(people(0, 200))
     before = segment.vendor.requests
     done = segment.sync(people(removes, 200 + adds), **FREE)
     assert segment.vendor.requests - before == -(-adds // 10) + -(-removes // 10) == done.plan.requests
 
 
-def test_a_plan_that_takes_too_long_is_refused(segment, monkeypatch):
+def test_a_plan_that_takes_longer_than_max_duration_is_refused(segment, monkeypatch):
     limits = Limits(10, 10, 10, per_minute=2)
     monkeypatch.setattr("tests.sync.model.memory.Limits", lambda *given, **named: limits)
     with pytest.raises(PlanRefused, match="max_duration"):
@@ -392,6 +392,6 @@ def test_a_plan_that_takes_too_long_is_refused(segment, monkeypatch):
     assert segment.sync(people(0, 40), max_duration=timedelta(minutes=2)).plan.duration == timedelta(minutes=2)
 
 
-def test_a_source_that_cannot_be_read_is_refused_with_the_name_of_its_segment(segment):
+def test_an_invalid_source_is_refused_with_the_name_of_the_segment(segment):
     with pytest.raises(InvalidInput, match=r"^The source for .*segment .* was refused.* row 1 of the user IDs has 2 "):
         segment.sync([("ada", "trial")])

@@ -1,4 +1,4 @@
-"""The folder of a run: private while it lives, gone when it ends, removed by the next where it was killed."""
+"""The folder of a run: private during the run, deleted at its end, and deleted by the next run if it was killed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from airflow_segments_provider.sync import workspace as module
 from airflow_segments_provider.sync.workspace import Workspace, remove_leftovers
 
 PERSON = "person-0000001@example.org"
-# Fills a database, beyond its memory where there are many users, and waits to be killed.
+# Fills a database, beyond its memory if there are many users, and waits to be killed.
 RUN = """
 import os, signal, sys
 from airflow_segments_provider.sync.workspace import Workspace
@@ -43,7 +43,7 @@ with Workspace("20MB") as workspace:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder for temporary files of the test's own."""
+    """Create a folder for temporary files of one test."""
     path = tmp_path / "temporary"
     path.mkdir()
     path.chmod(0o1777)
@@ -54,7 +54,7 @@ def place(tmp_path, monkeypatch):
 
 @pytest.fixture
 def start(place):
-    """Start runs that end only by a signal."""
+    """Return a function that starts a run which ends only by a signal."""
     with ExitStack() as started:
 
         def begin(users=1000):
@@ -78,11 +78,11 @@ def mode(path):
 
 
 def everything(place):
-    """What is below the private folders."""
+    """Return everything below the private folders."""
     return [path for parent in place.iterdir() for path in parent.rglob("*")]
 
 
-def test_its_folder_is_private_and_gone_at_the_end(place):
+def test_the_folder_of_a_run_is_private_and_deleted_at_the_end(place):
     with Workspace() as workspace:
         assert workspace.folder.parent == parent_in(place)
         assert (mode(workspace.folder.parent), mode(workspace.folder)) == ("0o700", "0o700")
@@ -91,7 +91,7 @@ def test_its_folder_is_private_and_gone_at_the_end(place):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077, 0o777])
-def test_whatever_the_umask(place, umask):
+def test_the_folder_of_a_run_is_private_whatever_the_umask(place, umask):
     before = os.umask(umask)
     try:
         with Workspace() as workspace:
@@ -100,7 +100,7 @@ def test_whatever_the_umask(place, umask):
         os.umask(before)
 
 
-def test_the_next_run_removes_what_a_killed_one_left(place, start):
+def test_the_next_run_deletes_the_folder_of_a_killed_run(place, start):
     run, folder = start(users=1_000_000)
     assert any(path.stat().st_size for path in (folder / "spill").iterdir())
     with Workspace():
@@ -114,7 +114,7 @@ def test_the_next_run_removes_what_a_killed_one_left(place, start):
     assert everything(place) == []
 
 
-def test_all_that_is_left_can_be_removed_at_once(place, start):
+def test_the_next_run_deletes_the_folders_of_all_killed_runs_and_no_other(place, start):
     killed = [start() for _ in range(2)]
     _, alive = start()
     for run, _ in killed:
@@ -135,7 +135,7 @@ def left_behind(parent, name="left"):
     return folder
 
 
-def test_a_run_removes_some_and_the_command_all(place):
+def test_a_run_deletes_a_limited_number_of_leftover_folders_and_the_command_all(place):
     with Workspace():
         pass
     for number in range(module.MOST_LEFTOVERS + 5):
@@ -148,15 +148,15 @@ def test_a_run_removes_some_and_the_command_all(place):
     assert everything(place) == []
 
 
-def test_a_lock_file_without_a_folder_is_removed_and_not_counted(place):
+def test_a_lock_file_without_a_folder_is_deleted_and_not_counted(place):
     with Workspace() as workspace:
         (workspace.folder.parent / "dead.lock").touch()
         assert remove_leftovers() == 0
         assert [path.name for path in workspace.folder.parent.iterdir() if path.stem == "dead"] == []
 
 
-def test_a_folder_without_a_lock_file_stays(place):
-    """It could be one that is alive on a file system without locks."""
+def test_a_folder_without_a_lock_file_is_kept(place):
+    """It may be that of a running process, on a file system without locks."""
     with Workspace() as workspace:
         folder = left_behind(workspace.folder.parent)
         folder.with_suffix(".lock").unlink()
@@ -164,20 +164,20 @@ def test_a_folder_without_a_lock_file_stays(place):
         assert folder.exists()
 
 
-def test_one_within_another(place):
+def test_nested_workspaces_of_one_process_keep_each_others_folders(place):
     with Workspace() as outer, Workspace() as inner:
         assert remove_leftovers() == 0
         assert outer.folder.exists()
         assert inner.folder.exists()
 
 
-def test_where_nothing_was_ever_left(place):
+def test_removing_leftovers_where_there_are_none_creates_no_folder(place):
     assert remove_leftovers() == 0
     assert list(place.iterdir()) == []
 
 
 def work(place: str, turns: int) -> list[str]:
-    """Be one of several processes that make and remove folders at the same time."""
+    """Create and delete folders, as one of several concurrent processes."""
     tempfile.tempdir = place
     wrong, database = [], duckdb.connect()
     for turn in range(turns):
@@ -192,15 +192,15 @@ def work(place: str, turns: int) -> list[str]:
     return wrong
 
 
-def test_runs_that_start_at_once_leave_each_other_alone(place):
+def test_runs_that_start_at_the_same_time_keep_each_others_folders(place):
     workers = 4
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         assert pool.starmap(work, [(str(place), 50)] * workers) == [[]] * workers
     assert everything(place) == []
 
 
-def test_a_lock_file_that_another_run_took_away_is_made_anew(place, monkeypatch):
-    """Between its making and its locking, it looks like one that was left behind."""
+def test_a_lock_file_that_another_run_deleted_is_created_again(place, monkeypatch):
+    """Between its creation and its locking, a lock file looks like a leftover one."""
     flock, calls = fcntl.flock, list[int]()
 
     def remove_before(descriptor, operation):
@@ -221,7 +221,7 @@ def test_a_lock_file_that_another_run_took_away_is_made_anew(place, monkeypatch)
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP], ids=errno.errorcode.get)
-def test_a_file_system_without_locks(place, monkeypatch, number):
+def test_on_a_file_system_without_locks_no_folder_is_deleted_by_others(place, monkeypatch, number):
     def flock(descriptor, operation):
         raise OSError(number, os.strerror(number))
 
@@ -255,7 +255,7 @@ if os.geteuid() == 0:
 
 
 @pytest.mark.parametrize("take", TAKEN)
-def test_where_the_name_was_taken_by_another_user(place, tmp_path, take):
+def test_a_run_uses_another_folder_where_the_name_is_taken_by_another_user(place, tmp_path, take):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     take(parent_in(place), elsewhere)
@@ -272,20 +272,20 @@ def test_where_the_name_was_taken_by_another_user(place, tmp_path, take):
     assert list(parent.iterdir()) == []
 
 
-def test_a_folder_of_ours_that_others_could_enter_is_closed(place):
+def test_a_folder_of_the_user_that_others_could_enter_is_made_private(place):
     parent_in(place).mkdir()
     parent_in(place).chmod(0o777)
     with Workspace() as workspace:
         assert (workspace.folder.parent, mode(parent_in(place))) == (parent_in(place), "0o700")
 
 
-def test_a_folder_of_another_user_of_a_similar_name_is_not_ours(place):
+def test_a_folder_of_another_user_with_a_similar_name_is_not_cleaned(place):
     similar = left_behind(place / f"{parent_in(place).name}0")
     assert remove_leftovers() == 0
     assert similar.exists()
 
 
-def test_links_among_what_was_left_are_not_followed(place, tmp_path):
+def test_symbolic_links_in_leftover_folders_are_not_followed(place, tmp_path):
     precious = tmp_path / "precious"
     precious.write_text("keep")
     with Workspace() as workspace:
@@ -300,7 +300,7 @@ def test_links_among_what_was_left_are_not_followed(place, tmp_path):
     assert not folder.exists()
 
 
-def test_what_cannot_be_removed_fails_no_run(place, monkeypatch):
+def test_a_leftover_folder_that_cannot_be_deleted_does_not_fail_the_run(place, monkeypatch):
     with Workspace():
         pass
     left_behind(parent_in(place))
@@ -315,7 +315,7 @@ def test_what_cannot_be_removed_fails_no_run(place, monkeypatch):
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "x"), PermissionError(errno.EACCES, "x")], ids=repr)
 @pytest.mark.parametrize("name", ["lstat", "glob", "unlink"])
-def test_removing_never_raises(place, monkeypatch, name, error):
+def test_an_error_while_leftovers_are_removed_is_not_raised(place, monkeypatch, name, error):
     with Workspace():
         pass
     left_behind(parent_in(place))
@@ -327,27 +327,27 @@ def test_removing_never_raises(place, monkeypatch, name, error):
     assert remove_leftovers() == 0
 
 
-def test_nothing_stays_of_one_that_cannot_be_opened(place):
+def test_a_workspace_that_cannot_be_opened_leaves_no_file(place):
     with pytest.raises(duckdb.Error), Workspace("much"):
         pass
     assert everything(place) == []
 
 
-def test_nothing_stays_of_one_whose_database_fails_at_the_end(place):
+def test_a_workspace_whose_database_fails_at_the_end_leaves_no_file(place):
     database = duckdb.connect()
     with pytest.raises(duckdb.Error), Workspace(database=database):
         database.close()
     assert everything(place) == []
 
 
-def test_without_a_folder_for_temporary_files(place, monkeypatch):
+def test_a_missing_folder_for_temporary_files_is_a_configuration_error(place, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(place / "missing"))
     with pytest.raises(ConfigurationError, match=r"No such file.* Nothing was sent. .*`TMPDIR`"), Workspace():
         pass
     assert remove_leftovers() == 0
 
 
-def test_nothing_stays_where_its_folder_cannot_be_made(place, monkeypatch):
+def test_a_workspace_whose_folder_cannot_be_created_leaves_no_file(place, monkeypatch):
     with Workspace():
         pass
     mkdir = Path.mkdir

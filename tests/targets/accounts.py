@@ -17,18 +17,18 @@ from airflow_segments_provider.targets.zendesk import ZendeskUserSegment
 
 NAME = "Trial users"
 TAG = "follows_source"
-# The groups of a new sandbox.
+# The number of groups in a new sandbox.
 SEEDED = {"docebo": 2, "alteryx": 0}
 
 
 class Account(ABC):
     """One vendor with one kind of identity.
 
-    :ivar sandbox: the client of the vendor's sandbox.
-    :ivar identity: what the source has.
-    :cvar lists: the vendor lists members.
-    :cvar writes: the endpoints that change members.
-    :cvar look_ups: the endpoints that find users.
+    :ivar sandbox: The client of the vendor's sandbox.
+    :ivar identity: The kind of identity in the source.
+    :cvar lists: The vendor lists members.
+    :cvar writes: The endpoints that change members.
+    :cvar look_ups: The endpoints that look up users.
     """
 
     kind: ClassVar[str]
@@ -46,7 +46,7 @@ class Account(ABC):
         return f"{name}@example.com" if self.identity == "email" else name
 
     def user(self, name: str = "", **fields: Any) -> User:
-        """Create a user whom that name identifies, or any new user; only an address has a domain."""
+        """Create a user with the identity of this name, or with a new one; only an address has a domain."""
         value = self.value(name or f"user.{next(self._numbers)}")
         return User(self.create(value, **fields), value)
 
@@ -55,7 +55,7 @@ class Account(ABC):
         return [self.user() for _ in range(number)]
 
     def shared(self, user: User, value: str) -> str:
-        """Return a text of the source that identifies a user: the ID where that is the identity."""
+        """Return the text that identifies a user in a source: the ID, or the value of another identity."""
         return user.id if self.identity == "id" else value
 
     @abstractmethod
@@ -100,7 +100,7 @@ class Account(ABC):
 
     @abstractmethod
     def personal(self) -> set[str]:
-        """Return the IDs, addresses and names of all users: they must be in no log."""
+        """Return the IDs, addresses and names of all users, which must not be in a log."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class Alteryx(Account):
 
 
 class Zendesk(Account):
-    """Zendesk, by e-mail address, external ID or ID, as the users who are added to a segment."""
+    """Zendesk, by e-mail address, external ID or ID, as the users added to a segment."""
 
     kind = vendor = "zendesk"
     writes = frozenset({"zendesk.update_segment"})
@@ -247,7 +247,7 @@ class Zendesk(Account):
 
 
 class ZendeskTag(Zendesk):
-    """Zendesk, by a tag on users; their list is not read."""
+    """Zendesk, by a tag on users; the users with the tag are not listed."""
 
     kind = "tag"
     lists = False
@@ -274,9 +274,9 @@ class ZendeskTag(Zendesk):
 ACCOUNTS: dict[str, type[Account]] = {"docebo": Docebo, "alteryx": Alteryx, "zendesk": Zendesk, "tag": ZendeskTag}
 SANDBOXES = {"docebo": "docebo", "alteryx": "alteryx", "zendesk": "zendesk", "tag": "zendesk"}
 
-# Each kind of account with each identity that its users can be looked up by; and with the vendor's IDs.
+# Each kind of account with each identity by which its users can be looked up, and with the vendor's IDs.
 BY_EMAIL = [(kind, "email") for kind in ACCOUNTS]
-# The code of other identities differs by the search for a user only, which tests of the hooks cover.
+# The code of other identities differs only in the search for a user, which tests of the hooks cover.
 OTHERS = [
     pytest.param(account, marks=pytest.mark.slow) for account in (("docebo", "username"), ("zendesk", "external_id"))
 ]

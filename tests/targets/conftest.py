@@ -1,4 +1,4 @@
-"""Runs of a sync over a vendor's sandbox: what they return, what the vendor received, and what others can read."""
+"""Runs of a sync over a vendor's sandbox: their results, the vendor's requests, and everything that was shown."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ docebo, alteryx, zendesk = connections.docebo, connections.alteryx, connections.
 class Ran:
     """One run.
 
-    :ivar result: of the task; empty where it failed, for the reason ``error``.
-    :ivar plans: those that were made.
-    :ivar received: how many requests the vendor received, by endpoint, without those for tokens.
-    :ivar shown: all that a log, XCom or an error had.
-    :ivar unmatched: the users of the list beside the ledger, with their reasons; ``drift`` likewise.
+    :ivar result: The result of the task; empty if it failed, and ``error`` has the message.
+    :ivar plans: The plans that were made.
+    :ivar received: The number of requests to the vendor by endpoint, without those for tokens.
+    :ivar shown: The texts of the log, XCom and the error.
+    :ivar unmatched: The users in the list of unmatched users, with their reasons; ``drift`` likewise.
     """
 
     account: Account
@@ -56,25 +56,25 @@ class Ran:
 
     @property
     def look_ups(self) -> int:
-        """How many requests looked users up."""
+        """Return the number of requests that looked users up."""
         return sum(self.received[endpoint] for endpoint in self.account.look_ups)
 
     @property
     def writes(self) -> int:
-        """How many requests were sent to change members."""
+        """Return the number of requests that changed members."""
         return sum(self.received[endpoint] for endpoint in self.account.writes)
 
     @property
     def counts(self) -> dict[str, int]:
-        """The counts of a run that succeeded, without those of 0 and `after`, which follows from the others."""
+        """Return the counts of a successful run, without those of 0 and `after`, which follows from the others."""
         assert not self.error, self.error
         return {name: number for name, number in self.result["counts"].items() if number and name != "after"}
 
 
 class Operator(SyncMembersOperator):
-    """A sync that keeps its plans.
+    """A sync that records its plans.
 
-    :param after_plan: called after each plan, before it is sent.
+    :param after_plan: Called after each plan, before its first request.
     """
 
     def __init__(self, *, after_plan: Callable[[], object] = lambda: None, **options: Any) -> None:
@@ -90,7 +90,7 @@ class Operator(SyncMembersOperator):
 class Syncs:
     """Runs of one sync, one after the other, with one ledger.
 
-    After each, only the lists beside the ledger may show users, and nothing may show a secret.
+    After each run, only the lists beside the ledger may show users, and nothing may show a secret.
     """
 
     def __init__(self, account: Account, ledger: Path, clock: Clock, shown: Callable[[], str]) -> None:
@@ -99,7 +99,7 @@ class Syncs:
         self._personal: set[str] = set()
 
     def __call__(self, source: Any, *, target: Any = None, **options: Any) -> Ran:
-        """Run it; an error of the package is in the result."""
+        """Run the sync; an error of the package is in the result."""
         ran, before = Ran(self.account), Counter(self.account.sandbox.counts())
         self._personal |= self.account.personal()
         pushed: list[Any] = []
@@ -138,13 +138,13 @@ class Syncs:
 
 
 class Clock:
-    """A clock that a test sets forward, for all that the ledger dates."""
+    """Clock of all times in the ledger, which a test sets forward."""
 
     def __init__(self) -> None:
         self.passed = timedelta()
 
     def advance(self, period: timedelta) -> None:
-        """Let time pass."""
+        """Set the clock forward."""
         self.passed += period
 
     def nanoseconds(self) -> int:
@@ -153,7 +153,7 @@ class Clock:
 
 
 def _listed(ledger: Path, run: str, kind: str) -> dict[str, str]:
-    """Return the users of the list of a run with their reasons."""
+    """Return the users in the list of a run, with their reasons."""
     files = list(ledger.glob(f"unmatched/*/dag/sync/{run}/-1.1{kind}.jsonl"))
     assert len(files) <= 1
     lines = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
@@ -177,7 +177,7 @@ def variables(monkeypatch) -> Variables:
 
 @pytest.fixture(params=IDENTIFIED, ids="-".join)
 def account(request) -> Account:
-    """An account of each vendor with each identity; a test may name others."""
+    """Return an account of each vendor with each identity; a test may choose others."""
     kind, identity = request.param
     request.getfixturevalue(CONNECT[kind])()
     return ACCOUNTS[kind](request.getfixturevalue(f"{SANDBOXES[kind]}_sandbox"), identity)
@@ -185,7 +185,7 @@ def account(request) -> Account:
 
 @pytest.fixture
 def pauses(account, monkeypatch) -> list[float]:
-    """The seconds that runs have waited, by the sandbox's clock only."""
+    """Return the seconds that runs have waited; only the sandbox's clock advances."""
 
     def pause(seconds: float) -> None:
         waited.append(seconds)
@@ -205,7 +205,7 @@ def connect(account, request) -> Callable[..., Any]:
 
 @pytest.fixture
 def sync(account, tmp_path, clock, variables, caplog, capfd) -> Syncs:
-    """Run the sync of the account."""
+    """Return the runs of a sync of the account."""
 
     def shown() -> str:
         text: str = caplog.text + "".join(capfd.readouterr()) + json.dumps(variables.values)

@@ -1,4 +1,4 @@
-"""Alteryx Server's groups beside what holds for all vendors: the case of IDs, repeated additions, removals."""
+"""Alteryx Server's groups, in addition to the tests of all vendors: the case of IDs, repeated additions, removals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ by_both = pytest.mark.parametrize("account", [("alteryx", "email"), ("alteryx", 
 
 
 @by_id
-def test_the_case_and_the_braces_of_ids_do_not_matter(account, sync):
+def test_the_case_and_the_braces_of_alteryx_ids_do_not_matter(account, sync):
     users = account.users(4)
     source = [users[0].id.upper(), "{" + users[1].id + "}", f" {users[2].id.title()}", users[3].id, users[3].id.upper()]
     ran = sync(source)
@@ -39,7 +39,7 @@ def test_a_repeated_addition_is_not_a_failure(account, sync, existing):
 
 
 @by_id
-def test_a_user_whom_the_server_does_not_have_is_rejected_alone(account, sync):
+def test_a_user_unknown_to_the_server_is_rejected_alone(account, sync):
     users = account.users(5)
     ran = sync([*(user.id for user in users), "f" * 24], max_refused=1)
     assert (ran.counts["applied"], ran.counts["rejected"], ran.writes) == (5, 1, 1)
@@ -48,7 +48,7 @@ def test_a_user_whom_the_server_does_not_have_is_rejected_alone(account, sync):
 
 
 @by_id
-def test_braces_alone_are_rejected_by_the_server_and_not_taken_for_a_damaged_ledger(account, sync):
+def test_an_id_of_braces_only_is_rejected_by_the_server(account, sync):
     users = account.users(2)
     ran = sync([*(user.id for user in users), "{}"], max_refused=1)
     assert (ran.counts["applied"], ran.counts["rejected"], ran.error) == (2, 1, "")
@@ -56,7 +56,7 @@ def test_braces_alone_are_rejected_by_the_server_and_not_taken_for_a_damaged_led
 
 
 @by_both
-def test_removals_are_sent_several_at_once_and_additions_in_one_request(account, sync, connect):
+def test_removals_are_sent_concurrently_and_additions_in_one_request(account, sync, connect):
     connect(max_concurrency=4)
     users = account.users(40)
     source = [account.shared(user, user.value) for user in users]
@@ -68,7 +68,7 @@ def test_removals_are_sent_several_at_once_and_additions_in_one_request(account,
 
 
 @by_both
-def test_a_removal_of_a_user_who_was_deleted_before_is_not_an_error(account, sync):
+def test_the_removal_of_a_user_who_was_deleted_is_not_an_error(account, sync):
     users = account.users(5)
     source = [account.shared(user, user.value) for user in users]
     sync(source)

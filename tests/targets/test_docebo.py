@@ -1,4 +1,4 @@
-"""Docebo's groups beside what holds for all vendors: background jobs, automatic groups, unknown users."""
+"""Docebo's groups, in addition to the tests of all vendors: background jobs, automatic groups, unknown users."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def source(account):
     return source
 
 
-def test_a_background_job_that_ends_while_it_is_confirmed(account, sync, source, pauses):
+def test_a_background_job_that_ends_during_the_confirmation_is_confirmed(account, sync, source, pauses):
     users = account.users(6)
     account.sandbox.settings(background_threshold=0, background_delay=5)
     ran = sync(source(users))
@@ -48,7 +48,7 @@ def test_a_background_job_that_ends_later_is_sent_again(account, sync, source, p
     assert account.members() == {user.id for user in users}
 
 
-def test_a_late_background_job_does_not_bring_users_back(account, sync, source, pauses, clock):
+def test_users_of_a_late_background_job_are_removed_again(account, sync, source, pauses, clock):
     users = account.users(3)
     account.sandbox.settings(background_threshold=0, background_delay=60)
     sync(source(users))
@@ -91,7 +91,7 @@ def test_a_removal_in_the_background_that_fails_is_sent_again(account, sync, sou
 
 
 @pytest.mark.parametrize("by", ["name", "uuid"])
-def test_an_automatic_group_is_rejected(account, sync, source, by):
+def test_an_automatic_group_is_refused(account, sync, source, by):
     (group,) = (group for group in account.sandbox.groups() if group.type == "automatic")
     before = account.sandbox.members(group.uuid)
     named = {"name": group.name} if by == "name" else {"group_id": group.uuid}
@@ -100,7 +100,7 @@ def test_an_automatic_group_is_rejected(account, sync, source, by):
     assert (ran.writes, account.sandbox.members(group.uuid)) == (0, before)
 
 
-def test_changes_are_sent_one_after_the_other(account, sync, source, connect):
+def test_changes_of_a_docebo_group_are_sent_one_after_the_other(account, sync, source, connect):
     connect(users_per_request=2)
     users = account.users(9)
     sync(source(users))
@@ -126,7 +126,7 @@ def test_an_earlier_try_of_a_rejected_change_does_not_bring_users_back(account, 
     assert account.members() == {user.id for user in users[:3]}
 
 
-def test_a_user_whom_docebo_ignores_is_unconfirmed(account, sync, source):
+def test_a_user_ignored_by_docebo_is_unconfirmed(account, sync, source):
     users = account.users(3)
     sync(source(users))
     account.delete(users[0].id)

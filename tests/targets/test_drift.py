@@ -1,4 +1,4 @@
-"""Members who should not be there, and members removed by hand: counted, listed, corrected or only reported."""
+"""Unexpected members, and members removed by hand: counted, listed, corrected or only reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def source(account, users):
 
 @pytest.fixture
 def shown(account):
-    """Return how the list beside the ledger names a user whom the ledger does not have: Docebo lists no IDs."""
+    """Return how the list of drift names a user who is not in the ledger: Docebo lists no IDs."""
 
     def shown(user):
         return user.value if account.kind == "docebo" and account.identity != "id" else user.id
@@ -25,7 +25,7 @@ def shown(account):
     return shown
 
 
-def test_drift_is_counted_and_listed_and_what_the_ledger_owns_is_corrected(account, sync, shown):
+def test_drift_is_counted_and_listed_and_members_that_the_ledger_owns_are_added_again(account, sync, shown):
     users, strangers = account.users(5), account.users(2)
     assert sync(source(account, users)).drift == {}
     account.drop([users[0].id])
@@ -52,7 +52,7 @@ def test_a_preview_reports_drift_and_sends_nothing(account, sync, shown):
     assert account.members() == {*(user.id for user in users[1:]), stranger.id}
 
 
-def test_the_ledger_as_the_baseline_shows_no_drift(account, sync):
+def test_baseline_ledger_reports_no_drift(account, sync):
     users, stranger = account.users(3), account.user()
     sync(source(account, users))
     account.drop([users[0].id])
@@ -63,7 +63,7 @@ def test_the_ledger_as_the_baseline_shows_no_drift(account, sync):
 
 
 @pytest.mark.parametrize("option", [{"removals": "all"}, {"replace": True}], ids=["removals", "replace"])
-def test_the_members_become_exactly_the_source(account, sync, option):
+def test_removals_all_and_replace_make_the_members_exactly_those_of_the_source(account, sync, option):
     users, strangers = account.users(6), account.users(2)
     sync(source(account, users[:4]))
     account.drop([users[1].id])
@@ -76,7 +76,7 @@ def test_the_members_become_exactly_the_source(account, sync, option):
 
 
 @pytest.mark.parametrize("removals", ["owned", "all"])
-def test_the_first_sync_of_a_group_with_members(account, sync, removals):
+def test_the_first_sync_of_a_group_with_members_adopts_wanted_ones(account, sync, removals):
     account.make()
     users, before = account.users(3), account.users(2)
     account.put([user.id for user in (users[0], *before)])
@@ -84,12 +84,12 @@ def test_the_first_sync_of_a_group_with_members(account, sync, removals):
     assert (ran.counts["add"], ran.counts["adopt"]) == (2, 1)
     left = set() if removals == "all" else {user.id for user in before}
     assert account.members() == {user.id for user in users} | left
-    # A member who was wanted belongs to the sync from then on.
+    # An existing member who is in the source is owned by the sync from then on.
     assert sync(source(account, users[1:])).counts["remove"] == 1
     assert account.members() == {user.id for user in users[1:]} | left
 
 
-def test_strangers_count_for_the_limit_of_removals(account, sync):
+def test_members_not_added_by_the_sync_count_for_the_limit_of_removals(account, sync):
     users, strangers = account.users(2), account.users(12)
     sync(source(account, users))
     account.put([user.id for user in strangers])

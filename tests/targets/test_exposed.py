@@ -1,4 +1,4 @@
-"""The check that every run of these tests ends with finds what it looks for."""
+"""The check for users that ends every run of these tests finds them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.targets.conftest import exposed
 
 
-def test_users_are_found_in_any_case_but_not_inside_of_other_words():
+def test_users_are_found_in_any_case_but_not_within_other_words():
     personal = {"Ada+1@example.com", "13005", "ada", "name 7"}
     assert exposed(personal, "found ADA+1@EXAMPLE.COM, and 130051 of adapters") == {"Ada+1@example.com"}
     assert exposed(personal, '{"id": 13005, "name": "ada"} name 7') == {"13005", "ada", "name 7"}
@@ -15,7 +15,7 @@ def test_users_are_found_in_any_case_but_not_inside_of_other_words():
 
 
 @pytest.mark.parametrize("account", [("docebo", "email")], ids="-".join, indirect=True)
-def test_a_run_that_shows_a_user_or_a_secret_is_caught(account, sync):
+def test_a_run_that_shows_a_user_or_a_secret_is_noticed(account, sync):
     user = account.user()
     sync([user.value])
     with pytest.raises(AssertionError):

@@ -8,13 +8,13 @@ import pytest
 
 from tests.targets.accounts import BY_ID, IDENTIFIED, NAME
 
-# The others are unique at their vendors.
+# Identities that need not be unique; the others are unique at their vendors.
 NOT_UNIQUE = [("docebo", "email"), ("alteryx", "email"), ("zendesk", "external_id")]
 DAY, AGE = timedelta(days=1, minutes=1), timedelta(days=7, minutes=1)
 any_identity = pytest.mark.parametrize("account", [*IDENTIFIED, *BY_ID], ids="-".join, indirect=True)
 
 
-def test_case_does_not_matter(account, sync):
+def test_the_case_of_an_identity_does_not_matter(account, sync):
     users = [account.user("Ada.Byron"), account.user("grace.hopper"), account.user("JOAN.CLARKE")]
     source = [account.value(name) for name in ("ADA.byron", "Grace.HOPPER", "joan.clarke")]
     assert sync(source).counts == {"wanted": 3, "add": 3, "applied": 3, "looked_up": 3}
@@ -35,7 +35,7 @@ def test_a_plus_is_part_of_an_address(account, sync):
     assert account.members() == {plain.id}
 
 
-def test_a_user_whose_identity_changed_at_both_sides_stays(account, sync):
+def test_a_user_whose_identity_changed_at_both_sides_stays_a_member(account, sync):
     ada, grace = account.user("ada"), account.user("grace")
     sync([ada.value, grace.value])
     account.rename(ada.id, account.value("ada.byron"))
@@ -45,7 +45,7 @@ def test_a_user_whose_identity_changed_at_both_sides_stays(account, sync):
     assert account.members() == {ada.id, grace.id}
 
 
-def test_a_reassigned_identity_is_found_after_a_week(account, sync, clock):
+def test_a_reassigned_identity_is_looked_up_again_after_a_week(account, sync, clock):
     ada, grace = account.user("ada"), account.user("grace")
     sync([ada.value, grace.value])
     account.rename(ada.id, account.value("ada.byron"))
@@ -53,7 +53,7 @@ def test_a_reassigned_identity_is_found_after_a_week(account, sync, clock):
     clock.advance(timedelta(days=6))
     before = sync([ada.value, grace.value])
     assert (before.look_ups, account.members()) == (0, {ada.id, grace.id})
-    # Docebo lists addresses and names, so until then the user seems to be missing.
+    # Docebo lists addresses and names, so the user seems to be missing until the next look-up.
     assert before.writes == (account.vendor == "docebo")
     clock.advance(DAY)
     ran = sync([ada.value, grace.value])
@@ -76,14 +76,14 @@ def test_two_identities_of_one_user_are_one_member(account, sync):
 
 
 @any_identity
-def test_a_deactivated_user_stays_as_the_vendor_has_it(account, sync):
+def test_a_deactivated_user_stays_a_member_or_is_added_again(account, sync):
     users = account.users(3)
     source = [account.shared(user, user.value) for user in users]
     sync(source)
     account.deactivate(users[0].id)
     left = account.members()
     ran = sync(source)
-    # Alteryx Server removes a deactivated user from all groups; the sync adds the user again, who is still wanted.
+    # Alteryx Server removes a deactivated user from all groups; the sync adds the user, who is still wanted, again.
     assert ran.counts.get("add", 0) == 3 - len(left) == ran.counts.get("missing", 0)
     assert account.members() == {user.id for user in users}
     assert sync(source).writes == 0
@@ -123,7 +123,7 @@ def test_a_deleted_user_who_is_still_wanted_is_removed_after_two_look_ups(accoun
     assert (sync(source).writes, account.members()) == (0, left)
 
 
-def test_users_who_are_not_found_are_listed_and_looked_up_again_after_a_day(account, sync, clock):
+def test_unmatched_users_are_listed_and_looked_up_again_after_a_day(account, sync, clock):
     users = account.users(8)
     source = [*(user.value for user in users), account.value("late"), account.value("nobody")]
     first = sync(source)
@@ -142,7 +142,7 @@ def test_users_who_are_not_found_are_listed_and_looked_up_again_after_a_day(acco
     assert account.members() == {user.id for user in (*users, late)}
 
 
-def test_users_who_are_not_found_count_against_the_limits(account, sync):
+def test_unmatched_users_count_for_the_limits(account, sync):
     users, strangers = account.users(79), [account.value(f"nobody.{number}") for number in range(21)]
     source = [*(user.value for user in users), *strangers]
     refused = sync(source)
@@ -165,7 +165,7 @@ def test_a_refusal_after_the_creation_of_a_segment_says_that_it_exists(account, 
     assert "nothing was changed" in sync(source).error
 
 
-def test_a_source_of_which_none_is_found_is_refused(account, sync):
+def test_a_source_without_matched_users_is_refused(account, sync):
     user = account.user()
     sync([user.value])
     ran = sync([account.value("nobody")], max_unmatched_fraction=1.0)
@@ -174,7 +174,7 @@ def test_a_source_of_which_none_is_found_is_refused(account, sync):
 
 
 @pytest.mark.parametrize("account", NOT_UNIQUE, ids="-".join, indirect=True)
-def test_an_identity_of_several_users_is_not_found(account, sync):
+def test_an_identity_of_several_users_is_unmatched(account, sync):
     users = [account.user("ada"), account.user("ADA"), account.user("grace")]
     ran = sync([account.value("ada"), users[2].value])
     assert ran.unmatched == {account.value("ada"): "several users"}
@@ -183,7 +183,7 @@ def test_an_identity_of_several_users_is_not_found(account, sync):
 
 
 @any_identity
-def test_an_unchanged_run_looks_up_nobody_and_sends_nothing(account, sync):
+def test_an_unchanged_run_looks_no_user_up_and_sends_nothing(account, sync):
     source = [account.shared(user, user.value) for user in account.users(30)]
     first = sync(source)
     assert first.counts["applied"] == 30

@@ -1,4 +1,4 @@
-"""The requests of a sync: those that the plan states are sent, and no fewer would do."""
+"""The requests of a sync: the number that the plan states, and the smallest possible one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from airflow_segments_provider.targets.parse import target_of
 from tests.targets.accounts import BY_ID, IDENTIFIED, TAG, Account
 
-# Up to so many users, each is looked up alone; of more, the list of all users is read where that takes fewer requests.
+# Up to this number, users are looked up one by one; more are looked up in the list of all users if that is cheaper.
 FEW = 20
 RUNS = 7
 
 
 @dataclass
 class Case:
-    """What is known of one run before it.
+    """The parameters of one run.
 
     :ivar size: the users in one request that changes members; ``page``: the users in one page of Docebo's lists.
     :ivar new: how many users are looked up; ``all_users``: how many the vendor has.
@@ -50,7 +50,7 @@ class Case:
             return self.new
         if account.vendor == "alteryx":
             return 1
-        # One request shows how many users there are; at Docebo, it is the first page of the list.
+        # One request returns the number of users; at Docebo, it is the first page of the list.
         if account.vendor == "docebo":
             return 1 + min(self.new, _parts(self.all_users, self.page) - 1)
         return 1 + min(self.new, _parts(self.all_users, 100))
@@ -72,7 +72,7 @@ def _parts(number: int, size: int) -> int:
 
 
 @pytest.mark.parametrize("account", [*IDENTIFIED, *BY_ID], ids="-".join, indirect=True)
-def test_the_requests_of_random_runs_are_those_of_the_plan_and_the_least(account, sync, connect, tell):
+def test_random_runs_send_the_requests_of_their_plan_and_no_more_than_necessary(account, sync, connect, tell):
     rolls = random.Random(account.identity)
     target = {"vendor": account.vendor, "identity": account.identity}
     named = {"docebo": "group_id", "alteryx": "user_group_id", "zendesk": "user_segment_id"}[account.vendor]
@@ -121,7 +121,7 @@ def test_the_requests_of_random_runs_are_those_of_the_plan_and_the_least(account
 
 
 @pytest.mark.parametrize("account", [("docebo", "id")], ids="-".join, indirect=True)
-def test_a_missing_member_is_not_counted_twice(account, sync, connect):
+def test_a_missing_member_is_not_counted_twice_in_the_plan(account, sync, connect):
     connect(page_size=1)
     users = account.users(5)
     sync([user.id for user in users])
@@ -143,7 +143,7 @@ def test_look_ups_of_listed_members_are_in_the_plan(account, sync, option):
 
 @pytest.mark.parametrize("number", [4, 30])
 @pytest.mark.parametrize("account", IDENTIFIED, ids="-".join, indirect=True)
-def test_further_searches_of_users_who_are_not_found_are_in_the_plan(account, sync, number):
+def test_further_searches_for_unmatched_users_are_in_the_plan(account, sync, number):
     users = account.users(number)
     ran = sync([*(user.value for user in users), *(account.value(f"nobody.{other}") for other in range(3))])
     assert (ran.counts["unmatched"], ran.counts["looked_up"]) == (3, number + 3)

@@ -1,4 +1,4 @@
-"""The segment of a sync: how a DAG names it, how it is created, and what a connection that only reads sends."""
+"""The segment of a sync: how a DAG names it, how it is created, and the requests of a read-only connection."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def options(account):
 
 @by_email
 @pytest.mark.parametrize("fault", ["", "lost", "reset", "reset_mid_body"])
-def test_a_segment_is_created_once(account, sync, fault):
+def test_a_segment_is_created_once_whatever_happens_to_the_response(account, sync, fault):
     user = account.user()
     if fault:
         account.sandbox.fault(CREATIONS[account.vendor], fault)
     ran = sync([user.value])
     if fault == "reset" and account.vendor != "alteryx":
-        # It may still be carried out, and their names are not unique, so it is not sent again at once.
+        # The create may still be carried out, and names are not unique, so it is not repeated at once.
         assert "Run the task again: it looks first." in ran.error
         ran = sync([user.value])
     assert ran.counts["applied"] == 1
@@ -86,14 +86,14 @@ def test_a_name_in_an_address():
 
 
 @by_email
-def test_a_segment_that_does_not_exist_is_an_error(account, sync):
+def test_a_segment_that_does_not_exist_is_an_error_without_create(account, sync):
     ran = sync([account.user().value], target=account.target(create=False))
     assert re.search(r"has no such .*nothing was changed.*`create=True`", ran.error)
     assert (account.groups(), ran.writes) == ([], 0)
 
 
 @pytest.mark.parametrize("vendor", sorted(TARGETS))
-def test_another_identity_is_rejected_with_those_that_there_are(vendor):
+def test_an_unknown_identity_is_refused_with_the_known_ones(vendor):
     known = {
         "alteryx": "`id`, `email`",
         "docebo": "`id`, `email`, `username`",
@@ -111,7 +111,7 @@ def test_another_identity_is_rejected_with_those_that_there_are(vendor):
 
 
 @by_email
-def test_a_read_only_connection_sends_no_write(account, sync, connect):
+def test_a_sync_on_a_read_only_connection_sends_no_write(account, sync, connect):
     connect(read_only=True)
     user = account.user()
     ran = sync([user.value])

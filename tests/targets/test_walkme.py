@@ -1,4 +1,4 @@
-"""WalkMe's target beside what the conformance suite asks of every target."""
+"""WalkMe's target, in addition to the conformance suite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_segments_provider.errors import LedgerError
 from airflow_segments_provider.targets.walkme import WalkMeSegment
 
 
-def test_a_check_before_each_try_of_a_batch(connect, walkme_sandbox):
+def test_the_check_before_a_try_is_called_before_each_try_of_a_batch(connect, walkme_sandbox):
     connect()
     walkme_sandbox.create_segment("Trial users")
     target = WalkMeSegment("Trial users").open()
@@ -34,7 +34,7 @@ def test_a_check_before_each_try_of_a_batch(connect, walkme_sandbox):
     assert walkme_sandbox.members("Trial users") == {"ada"}
 
 
-def test_a_name_that_another_task_returned_as_a_number(connect, walkme_sandbox):
+def test_a_name_that_another_task_returned_as_a_number_is_found(connect, walkme_sandbox):
     year: Any = 2026
     connect()
     walkme_sandbox.create_segment("2026")

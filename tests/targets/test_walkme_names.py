@@ -1,4 +1,4 @@
-"""A WalkMe segment by name, external id or GUID: what a template renders to names one segment, spaces or not."""
+"""A WalkMe segment by name, external ID or GUID, as rendered by a template, with or without spaces."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def spaced(text):
     return [text, f" {text}", f"{text}\n", f"\t {text}  "]
 
 
-def test_spaces_around_a_name_do_not_count(walkme_sandbox, connect):
+def test_spaces_around_a_name_do_not_matter(walkme_sandbox, connect):
     connect()
     guid = walkme_sandbox.create_segment("Trial users")
     targets = [WalkMeSegment(name, create=True).open() for name in spaced("Trial users")]
@@ -23,7 +23,7 @@ def test_spaces_around_a_name_do_not_count(walkme_sandbox, connect):
     assert {target.made_as for target in targets} == {"Trial users"}
 
 
-def test_nor_those_around_an_external_id_or_a_guid(walkme_sandbox, connect):
+def test_spaces_around_an_external_id_or_a_guid_do_not_matter(walkme_sandbox, connect):
     connect()
     guid = walkme_sandbox.create_segment("Trial users", external_id="trial")
     targets = [WalkMeSegment(external_id=external_id, create=True).open() for external_id in spaced("trial")]
@@ -34,7 +34,7 @@ def test_nor_those_around_an_external_id_or_a_guid(walkme_sandbox, connect):
     assert {target.made_as for target in targets} == {"trial", ""}
 
 
-def test_one_that_is_made_has_the_trimmed_name(walkme_sandbox, connect):
+def test_a_created_segment_has_the_trimmed_name(walkme_sandbox, connect):
     connect()
     first, second = (WalkMeSegment(name, external_id=" trial ", create=True).open() for name in (" New\n", "New "))
     assert first.key().segment == ""
@@ -47,7 +47,7 @@ def test_one_that_is_made_has_the_trimmed_name(walkme_sandbox, connect):
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n", None])
-def test_what_renders_to_nothing_is_absent(walkme_sandbox, connect, text):
+def test_a_value_that_renders_to_nothing_is_absent(walkme_sandbox, connect, text):
     connect()
     with pytest.raises(InvalidInput, match="must be given"):
         WalkMeSegment(text, external_id=text, segment_guid=text).open().key()
@@ -57,7 +57,7 @@ def test_what_renders_to_nothing_is_absent(walkme_sandbox, connect, text):
         WalkMeSegment("New", external_id=text).open().key()
 
 
-def test_the_segment_that_was_given_stays_as_it_is(connect):
+def test_opening_a_target_does_not_change_it(connect):
     connect()
     given = WalkMeSegment(" Trial users ", external_id=" x ")
     before = repr(given)
@@ -65,7 +65,7 @@ def test_the_segment_that_was_given_stays_as_it_is(connect):
     assert repr(given) == before
 
 
-def test_a_connection_may_write_its_address_in_several_ways(walkme_sandbox, monkeypatch):
+def test_all_spellings_of_the_address_of_a_connection_give_one_key(walkme_sandbox, monkeypatch):
     walkme_sandbox.create_segment("Trial users")
     fields, keys = walkme_sandbox.connection(), set()
     for host in (walkme_sandbox.walkme_url, f" {walkme_sandbox.walkme_url}/ ", f"HTTP{walkme_sandbox.walkme_url[4:]}"):

@@ -1,4 +1,4 @@
-"""Zendesk's user segments beside what holds for all vendors: one list, tags, and segments that are rejected."""
+"""Zendesk's user segments, in addition to the tests of all vendors: one list, tags, and rejected segments."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_manual_change_between_the_plan_and_the_write_is_kept(account, sync):
 
 @by_list
 @pytest.mark.parametrize("fault", ["lost", "reset"])
-def test_a_manual_change_between_two_tries_is_kept(account, sync, fault):
+def test_a_write_whose_response_is_lost_is_repeated(account, sync, fault):
     users = account.users(4)
     sync(source(account, users[:2]))
     account.sandbox.fault("zendesk.update_segment", fault)
@@ -95,7 +95,7 @@ def test_only_the_list_of_the_segment_changes(account, sync):
 
 
 @by_list
-def test_built_in_segments_and_those_without_a_rule_are_rejected(account, sync):
+def test_built_in_segments_and_those_without_a_rule_are_refused(account, sync):
     user = account.user()
     built_in = [segment.id for segment in account.sandbox.segments(built_in=True)]
     account.sandbox.create_segment("Everyone")
@@ -113,7 +113,7 @@ def test_built_in_segments_and_those_without_a_rule_are_rejected(account, sync):
 
 
 @by_tag
-def test_only_the_tag_changes(account, sync):
+def test_only_the_tag_of_the_users_changes(account, sync):
     users = account.users(4)
     for user in users:
         account.sandbox.change_user(int(user.id), tags=["vip", "other"])
@@ -130,7 +130,7 @@ def test_only_the_tag_changes(account, sync):
 
 
 @by_tag
-def test_a_tag_needs_a_word_on_the_users_who_have_it(account, sync):
+def test_a_tag_that_users_have_needs_first_sync(account, sync):
     user, before = account.users(2)
     account.make()
     account.put([before.id])
@@ -173,6 +173,6 @@ def test_a_lost_request_beside_one_that_was_rejected_is_uncertain(account, sync,
 
 
 @pytest.mark.parametrize("via", ["tag", "list"])
-def test_what_a_tag_needs(via):
+def test_an_invalid_via_and_a_missing_tag_are_refused(via):
     with pytest.raises(InvalidInput, match="`via" if via == "tag" else "`via` must be"):
         ZendeskUserSegment("x", via=via).open()

@@ -1,4 +1,4 @@
-"""The trigger for Docebo groups: when it fires, how it slows down, what it survives, what it does not start over."""
+"""The trigger for Docebo groups: when it fires, its waits, errors that it survives, and restarts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("airflow_db")
 
 @pytest.fixture(autouse=True)
 def slept(docebo_sandbox, monkeypatch):
-    """The trigger lives by the sandbox's clock: its sleeps move that, and are over at once."""
+    """Advance the sandbox's clock in place of the trigger's sleeps, and return the seconds slept."""
     docebo_sandbox.settings(rate_limit=None, background_threshold=2)
     slept: list[float] = []
 
@@ -52,7 +52,7 @@ def trigger(group: str, **options: Any) -> DoceboGroupPopulatedTrigger:
 
 
 def run(watched: DoceboGroupPopulatedTrigger) -> dict[str, Any]:
-    """The one event of a trigger, as it comes out of Airflow's database."""
+    """Return the only event of a trigger, as read from Airflow's database."""
 
     async def events() -> list[Any]:
         return [event async for event in watched.run()]
@@ -66,7 +66,7 @@ def polls(sandbox) -> int:
     return int(sandbox.counts().get("docebo.get_group", 0))
 
 
-def test_it_survives_a_restart_with_all_that_it_was_given(group):
+def test_the_trigger_is_serialized_with_all_its_arguments(group):
     given = {
         "docebo_conn_id": "docebo_other",
         "group_id": group,
@@ -87,7 +87,7 @@ def test_it_survives_a_restart_with_all_that_it_was_given(group):
     assert again.serialize() == (path, arguments)
 
 
-def test_a_background_job_is_seen_by_the_number_of_members(docebo_sandbox, group, slept):
+def test_a_background_job_is_noticed_by_the_number_of_members(docebo_sandbox, group, slept):
     people = docebo_sandbox.seed_users(5)
     assert DoceboHook().add_users(people, group_id=group).background_job
     before = polls(docebo_sandbox)
@@ -99,12 +99,12 @@ def test_a_background_job_is_seen_by_the_number_of_members(docebo_sandbox, group
         "deadline": None,
         "members": 5,
     }
-    # Slower and slower, until it is as expected; then soon whether it stays so.
+    # The waits grow until the number is as expected; then they are short, to see whether it stays so.
     assert slept == [15, 30, 60, 15, 15]
     assert polls(docebo_sandbox) - before == 5
 
 
-def test_rules_are_waited_for_to_the_end(docebo_sandbox, slept):
+def test_rules_are_waited_for_until_they_are_ready(docebo_sandbox, slept):
     sales = next(branch.idst for branch in docebo_sandbox.branches() if branch.name == "Sales")
     support = next(branch.idst for branch in docebo_sandbox.branches() if branch.name == "Support")
     group = docebo_sandbox.create_group("Everyone", ruleset=ruleset(sales))
@@ -126,7 +126,7 @@ def ruleset(branch: int) -> dict[str, Any]:
     return {"operator": "AND", "sets": [{"rules_operator": "AND", "rules": [rule]}]}
 
 
-def test_a_number_that_keeps_changing_is_not_taken_for_the_end(docebo_sandbox, group, slept, monkeypatch):
+def test_a_number_of_members_that_keeps_changing_is_not_taken_for_the_end(docebo_sandbox, group, slept, monkeypatch):
     people = docebo_sandbox.seed_users(4)
 
     async def sleep(seconds: float) -> None:
@@ -149,34 +149,38 @@ def test_a_number_that_keeps_changing_is_not_taken_for_the_end(docebo_sandbox, g
         ({"min_count": 4}, "timeout"),
     ],
 )
-def test_numbers_that_are_expected(docebo_sandbox, group, slept, wanted, status):
+def test_an_expected_number_of_members_is_waited_for(docebo_sandbox, group, slept, wanted, status):
     docebo_sandbox.add_members(group, docebo_sandbox.seed_users(3))
     event = run(trigger(group, **wanted))
     assert event["status"] == status
     assert event["members"] == 3
 
 
-def test_a_deferral_is_never_so_short_that_it_races_with_the_end_of_its_task(docebo_sandbox, group, slept):
+def test_a_deferral_is_never_shorter_than_ten_seconds(docebo_sandbox, group, slept):
     docebo_sandbox.add_members(group, docebo_sandbox.seed_users(1))
     assert run(trigger(group, poke_interval=1.0))["members"] == 1
     assert slept == [10, 1, 1]
 
 
 @pytest.mark.parametrize("asked", [1, 2, 5])
-def test_it_holds_still_for_as_many_polls_as_asked(docebo_sandbox, group, slept, asked):
+def test_the_number_of_members_must_be_stable_for_still_polls(docebo_sandbox, group, slept, asked):
     assert run(trigger(group, still_polls=asked))["status"] == "populated"
     assert slept == [15] * asked
     assert polls(docebo_sandbox) == asked
 
 
-class TestPeopleWereMissingAtThisNumber:
-    def test_the_same_number_is_told_again_only_at_the_slowest(self, docebo_sandbox, group, slept):
+class TestCheckedCount:
+    def test_a_number_of_members_equal_to_checked_count_is_reported_at_the_longest_interval(
+        self, docebo_sandbox, group, slept
+    ):
         docebo_sandbox.add_members(group, docebo_sandbox.seed_users(3))
         event = run(trigger(group, checked_count=3, max_wait=60))
         assert (event["status"], event["members"]) == ("populated", 3)
         assert slept == [15, 30, 60]
 
-    def test_another_number_is_told_as_soon_as_it_holds_still(self, docebo_sandbox, group, slept):
+    def test_a_number_of_members_other_than_checked_count_is_reported_when_it_is_stable(
+        self, docebo_sandbox, group, slept
+    ):
         docebo_sandbox.add_members(group, docebo_sandbox.seed_users(3))
         assert run(trigger(group, checked_count=2))["members"] == 3
         assert slept == [15, 15, 15]
@@ -186,13 +190,13 @@ class TestTimeout:
     @pytest.mark.parametrize(
         ("options", "said"), [({}, "did not hold still"), ({"checked_count": 0}, "expected users are missing")]
     )
-    def test_it_tells_what_was_lacking_where_the_number_was_not(self, docebo_sandbox, group, slept, options, said):
+    def test_a_timeout_with_a_right_number_says_what_was_missing(self, docebo_sandbox, group, slept, options, said):
         deadline = datetime.fromtimestamp(docebo_sandbox.now(), UTC) + timedelta(seconds=20)
         event = run(trigger(group, deadline=deadline.isoformat(), **options))
         assert event["status"] == "timeout"
         assert said in event["lacking"]
 
-    def test_it_is_an_absolute_moment(self, docebo_sandbox, group, slept):
+    def test_the_deadline_is_an_absolute_time_that_a_restart_does_not_extend(self, docebo_sandbox, group, slept):
         deadline = datetime.fromtimestamp(docebo_sandbox.now(), UTC) + timedelta(seconds=100)
         watched = trigger(group, min_count=1, deadline=deadline.isoformat())
         event = run(watched)
@@ -203,17 +207,17 @@ class TestTimeout:
             "members": 0,
             "lacking": "it has 0 members, not yet 1",
         }
-        # Once more at the very end.
+        # One more poll directly before the deadline.
         assert slept[:2] == [15, 30]
         assert slept[2] in (54, 55)
 
-        # Another triggerer takes it over, too late: it looks once.
+        # Another triggerer takes over after the deadline: it polls once.
         again = DoceboGroupPopulatedTrigger(**watched.serialize()[1])
         before = polls(docebo_sandbox)
         assert run(again)["lacking"] == "it has 0 members, not yet 1"
         assert polls(docebo_sandbox) == before + 1
 
-    def test_it_tells_how_far_the_rules_are(self, docebo_sandbox, slept):
+    def test_a_timeout_during_the_evaluation_of_rules_names_their_status(self, docebo_sandbox, slept):
         docebo_sandbox.settings(pending_status="RUNNING")
         branch = docebo_sandbox.branches()[0].idst
         change = DoceboHook().create_group("Everyone", type="automatic", ruleset=ruleset(branch))
@@ -241,25 +245,27 @@ class TestFailures:
         ids=str,
     )
     @pytest.mark.parametrize("endpoint", ["docebo.get_group", "docebo.list_members", "docebo.get_token"])
-    def test_some_in_a_row_are_survived_and_slow_it_down(self, docebo_sandbox, group, slept, fault, endpoint):
+    def test_up_to_max_failures_polls_may_fail_and_slow_the_polls_down(
+        self, docebo_sandbox, group, slept, fault, endpoint
+    ):
         docebo_sandbox.fault(endpoint, times=3, **fault)
         assert run(trigger(group))["status"] == "populated"
         assert slept == [15, 30, 60, 120, 15, 15]
 
-    def test_they_end_it_when_they_are_too_many(self, docebo_sandbox, group, slept):
+    def test_more_than_max_failures_failed_polls_end_the_trigger(self, docebo_sandbox, group, slept):
         docebo_sandbox.fault("docebo.get_group", "status", status=503, times=None)
         event = run(trigger(group, max_failures=2))
         assert (event["status"], event["error"]) == ("failed", "VendorUnavailable")
         assert "503" in event["message"]
-        # One call each: the next poll is the repeat.
+        # One request each: the next poll is the repeat.
         assert polls(docebo_sandbox) == 3
 
-    def test_a_success_forgives_those_before(self, docebo_sandbox, group, slept):
+    def test_a_successful_poll_resets_the_count_of_failed_ones(self, docebo_sandbox, group, slept):
         for skip in (0, 3):
             docebo_sandbox.fault("docebo.get_group", "status", status=503, times=2, skip=skip)
         assert run(trigger(group, max_failures=2, still_polls=2))["status"] == "populated"
 
-    def test_docebo_may_say_when_to_come_again(self, docebo_sandbox, group, slept):
+    def test_a_retry_after_of_docebo_delays_the_next_poll(self, docebo_sandbox, group, slept):
         docebo_sandbox.fault("docebo.get_group", "status", status=429, headers={"retry-after": "1234"})
         assert run(trigger(group))["status"] == "populated"
         assert slept[:2] == [15, 1234]
@@ -273,38 +279,40 @@ class TestFailures:
             ({"endpoint": "docebo.get_token", "status": 401}, "AuthenticationError"),
         ],
     )
-    def test_what_no_later_poll_can_mend_ends_it_at_once(self, docebo_sandbox, group, slept, fault, error):
+    def test_a_permanent_error_of_a_poll_ends_the_trigger_at_once(self, docebo_sandbox, group, slept, fault, error):
         docebo_sandbox.fault(fault["endpoint"], "status", status=fault["status"], times=None)
         event = run(trigger(group))
         assert (event["status"], event["error"]) == ("failed", error)
         assert slept == [15]
 
-    def test_a_group_that_is_deleted_meanwhile(self, docebo_sandbox, group, slept):
+    def test_a_group_that_is_deleted_during_the_wait_ends_the_trigger(self, docebo_sandbox, group, slept):
         docebo_sandbox.delete_group(group)
         event = run(trigger(group))
         assert (event["status"], event["error"]) == ("failed", "NotFound")
         assert slept == [15]
 
-    def test_a_connection_that_only_the_worker_has(self, docebo_sandbox, group, slept, monkeypatch):
+    def test_a_connection_that_only_the_worker_has_ends_the_trigger_with_an_error(
+        self, docebo_sandbox, group, slept, monkeypatch
+    ):
         monkeypatch.delenv("AIRFLOW_CONN_DOCEBO_DEFAULT")
         event = run(trigger(group))
         assert (event["status"], event["error"]) == ("failed", "ConfigurationError")
         assert "'docebo_default'" in event["message"]
         assert docebo_sandbox.counts() == {}
 
-    def test_what_nobody_foresaw_is_left_to_airflow(self, docebo_sandbox, group, monkeypatch):
+    def test_an_unexpected_exception_is_raised_to_airflow(self, docebo_sandbox, group, monkeypatch):
         monkeypatch.setattr(DoceboHook, "get_population", lambda hook, **group: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(trigger(group))
 
 
 async def called(sandbox) -> None:
-    """A poll has begun."""
+    """Wait until a poll has begun."""
     while not sandbox.calls("docebo.get_group"):  # noqa: ASYNC110  # nothing of this process tells
         await asyncio.sleep(0.01)
 
 
-def test_the_loop_goes_on_during_a_poll(docebo_sandbox, group):
+def test_the_event_loop_runs_during_a_poll(docebo_sandbox, group):
     docebo_sandbox.fault("docebo.get_group", "latency", seconds=1)
     order = []
 
@@ -323,8 +331,8 @@ def test_the_loop_goes_on_during_a_poll(docebo_sandbox, group):
     assert order == ["other", "trigger"]
 
 
-def test_what_a_poll_asks_of_airflow_is_answered_by_the_triggers_own_loop(docebo_sandbox, group, monkeypatch):
-    """Airflow 3.1 masks tokens so; from a thread that does not know the loop it would stop the whole triggerer."""
+def test_airflow_calls_of_a_poll_run_in_the_event_loop_of_the_trigger(docebo_sandbox, group, monkeypatch):
+    """Airflow 3.1 masks tokens by such a call; from a thread without the loop it would stop the whole triggerer."""
     real, loops = DoceboHook.get_population, []
 
     async def running() -> object:
@@ -343,7 +351,7 @@ def test_what_a_poll_asks_of_airflow_is_answered_by_the_triggers_own_loop(docebo
     assert loops == [loop, loop]
 
 
-def test_no_call_is_begun_once_the_trigger_has_ended(docebo_sandbox, group):
+def test_a_trigger_that_has_ended_sends_no_request(docebo_sandbox, group):
     watched = trigger(group)
     docebo_sandbox.fault("docebo.get_group", "hang", seconds=1)
 

@@ -1,4 +1,4 @@
-"""The trigger for Zendesk's jobs: when it fires, how it slows down, what it survives, and what never starts over."""
+"""The trigger for Zendesk's jobs: when it fires, its waits, errors that it survives, and restarts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("airflow_db")
 
 @pytest.fixture(autouse=True)
 def slept(zendesk_sandbox, monkeypatch):
-    """The trigger lives by the sandbox's clock: its sleeps move that, and are over at once."""
+    """Advance the sandbox's clock in place of the trigger's sleeps, and return the seconds slept."""
     zendesk_sandbox.settings(rate_limit="none", job_queue_seconds=100, job_seconds_per_row=0)
     slept: list[float] = []
 
@@ -45,7 +45,7 @@ def people(zendesk_sandbox):
 
 @pytest.fixture
 def jobs(people) -> list[str]:
-    """Two jobs, for 100 people and for 50, which begin and end after 100 seconds."""
+    """Return two jobs, for 100 users and for 50, which begin and end after 100 seconds."""
     return ZendeskHelpCenterHook().update_users(people, {"tags": ["trial"]}).job_ids
 
 
@@ -55,7 +55,7 @@ def trigger(jobs: list[str], **options: Any) -> ZendeskJobStatusTrigger:
 
 
 def run(watched: ZendeskJobStatusTrigger) -> dict[str, Any]:
-    """The one event of a trigger, as it comes out of Airflow's database."""
+    """Return the only event of a trigger, as read from Airflow's database."""
 
     async def events() -> list[Any]:
         return [event async for event in watched.run()]
@@ -69,7 +69,7 @@ def polls(sandbox) -> int:
     return int(sandbox.counts().get("zendesk.show_jobs", 0))
 
 
-def test_it_survives_a_restart_with_all_that_it_was_given():
+def test_the_trigger_is_serialized_with_all_its_arguments():
     given: dict[str, Any] = {
         "zendesk_conn_id": "zendesk_other",
         "job_ids": ["V3-1", "V3-2"],
@@ -86,7 +86,7 @@ def test_it_survives_a_restart_with_all_that_it_was_given():
     assert again.serialize() == (path, arguments)
 
 
-def test_it_polls_more_and_more_slowly_until_the_jobs_are_done(zendesk_sandbox, jobs, slept):
+def test_the_trigger_polls_more_and_more_slowly_until_the_jobs_are_done(zendesk_sandbox, jobs, slept):
     assert run(trigger(jobs)) == {
         "status": "finished",
         "jobs": 2,
@@ -103,18 +103,18 @@ def test_it_polls_more_and_more_slowly_until_the_jobs_are_done(zendesk_sandbox, 
     ("options", "waits"),
     [
         ({"poke_interval": 30.0, "max_wait": 30.0}, [30, 30, 30, 30]),
-        # No longer wait is asked for than the first: then none is longer.
+        # The longest wait is shorter than the first: then all are as long as the first.
         ({"poke_interval": 45.0, "max_wait": 1.0}, [45, 45, 45]),
         # A trigger must not fire at once.
         ({"poke_interval": 1.0, "max_wait": 50.0}, [10, 20, 40, 50]),
     ],
 )
-def test_the_waits_are_as_the_sensor_was_told(jobs, slept, options, waits):
+def test_the_waits_follow_poke_interval_and_max_wait(jobs, slept, options, waits):
     assert run(trigger(jobs, **options))["status"] == "finished"
     assert slept == waits
 
 
-def test_it_waits_for_the_last_job(zendesk_sandbox, jobs, slept):
+def test_the_last_job_is_waited_for(zendesk_sandbox, jobs, slept):
     zendesk_sandbox.advance(99)
     late = ZendeskHelpCenterHook().update_users([zendesk_sandbox.users()[3].id], {"tags": []}).job_ids
     event = run(trigger([*jobs, *late]))
@@ -122,7 +122,7 @@ def test_it_waits_for_the_last_job(zendesk_sandbox, jobs, slept):
     assert slept == [10, 20, 40, 60]
 
 
-def test_more_than_a_hundred_jobs_take_two_calls_a_poll(zendesk_sandbox, people, slept):
+def test_more_than_a_hundred_jobs_take_two_requests_a_poll(zendesk_sandbox, people, slept):
     zendesk_sandbox.settings(max_jobs=None, job_queue_seconds=0)
     hook = ZendeskHelpCenterHook()
     jobs = [job for _ in range(101) for job in hook.update_users([people[0]], {"tags": []}).job_ids]
@@ -130,7 +130,7 @@ def test_more_than_a_hundred_jobs_take_two_calls_a_poll(zendesk_sandbox, people,
     assert polls(zendesk_sandbox) == 2
 
 
-def test_a_completed_job_tells_how_many_failed_and_why_but_not_who(zendesk_sandbox, jobs, people):
+def test_the_event_has_the_number_and_reasons_of_failed_users_and_not_their_ids(zendesk_sandbox, jobs, people):
     zendesk_sandbox.settings(failing_user_ids=[people[3], people[120]])
     event = run(trigger(jobs))
     assert event["users_updated"] == 148
@@ -138,7 +138,7 @@ def test_a_completed_job_tells_how_many_failed_and_why_but_not_who(zendesk_sandb
     assert not any(str(person) in json.dumps(event) for person in people)
 
 
-def test_a_job_that_failed_as_a_whole(zendesk_sandbox, people):
+def test_the_event_names_the_jobs_that_failed_as_a_whole(zendesk_sandbox, people):
     zendesk_sandbox.settings(job_outcome="failed")
     jobs = ZendeskHelpCenterHook().update_users(people, {"tags": []}).job_ids
     event = run(trigger(jobs))
@@ -146,27 +146,27 @@ def test_a_job_that_failed_as_a_whole(zendesk_sandbox, people):
 
 
 class TestTimeout:
-    def test_it_is_an_absolute_moment(self, zendesk_sandbox, jobs, slept):
+    def test_the_deadline_is_an_absolute_time_that_a_restart_does_not_extend(self, zendesk_sandbox, jobs, slept):
         deadline = datetime.fromtimestamp(zendesk_sandbox.now(), UTC) + timedelta(seconds=50)
         watched = trigger(jobs, deadline=deadline.isoformat())
         assert run(watched) == {"status": "timeout", "jobs": 2, "unfinished": 2}
-        # Once more at the very end.
+        # One more poll directly before the deadline.
         assert slept[:2] == [10, 20]
         assert slept[2] in (19, 20)
 
-        # Another triggerer takes it over, too late: it looks once.
+        # Another triggerer takes over after the deadline: it polls once.
         before = polls(zendesk_sandbox)
         assert run(ZendeskJobStatusTrigger(**watched.serialize()[1]))["status"] == "timeout"
         assert polls(zendesk_sandbox) == before + 1
         assert slept[3:] == [0]
 
-    def test_a_triggerer_that_comes_too_late_finds_what_was_done_meanwhile(self, zendesk_sandbox, jobs, slept):
+    def test_a_trigger_that_starts_after_the_deadline_polls_once(self, zendesk_sandbox, jobs, slept):
         deadline = datetime.fromtimestamp(zendesk_sandbox.now(), UTC) + timedelta(seconds=50)
         zendesk_sandbox.advance(3600)
         assert run(trigger(jobs, deadline=deadline.isoformat()))["status"] == "finished"
         assert slept == [0]
 
-    def test_it_says_so_if_no_poll_was_answered(self, zendesk_sandbox, jobs):
+    def test_a_timeout_without_any_successful_poll_has_no_number_of_unfinished_jobs(self, zendesk_sandbox, jobs):
         zendesk_sandbox.fault("zendesk.show_jobs", "status", status=503, times=None)
         deadline = datetime.fromtimestamp(zendesk_sandbox.now(), UTC) + timedelta(seconds=50)
         event = run(trigger(jobs, deadline=deadline.isoformat()))
@@ -188,27 +188,27 @@ class TestFailures:
         ids=str,
     )
     @pytest.mark.parametrize("endpoint", ["zendesk.show_jobs", "zendesk.create_token"])
-    def test_some_in_a_row_are_survived(self, zendesk_sandbox, jobs, slept, fault, endpoint):
+    def test_up_to_max_failures_polls_in_a_row_may_fail(self, zendesk_sandbox, jobs, slept, fault, endpoint):
         zendesk_sandbox.expire_tokens()
         zendesk_sandbox.fault(endpoint, times=3, **fault)
         assert run(trigger(jobs))["status"] == "finished"
         assert slept == [10, 20, 40, 60]
 
-    def test_they_end_it_when_they_are_too_many(self, zendesk_sandbox, jobs, slept):
+    def test_more_than_max_failures_failed_polls_end_the_trigger(self, zendesk_sandbox, jobs, slept):
         zendesk_sandbox.fault("zendesk.show_jobs", "status", status=503, times=None)
         event = run(trigger(jobs, max_failures=2))
         assert (event["status"], event["error"]) == ("failed", "VendorUnavailable")
         assert "503" in event["message"]
-        # One call each: the next poll is the repeat.
+        # One request each: the next poll is the repeat.
         assert polls(zendesk_sandbox) == 3
 
-    def test_a_success_forgives_those_before(self, zendesk_sandbox, jobs, slept):
+    def test_a_successful_poll_resets_the_count_of_failed_ones(self, zendesk_sandbox, jobs, slept):
         for skip in (0, 1):
             zendesk_sandbox.fault("zendesk.show_jobs", "status", status=503, times=1, skip=skip)
         assert run(trigger(jobs, max_failures=1))["status"] == "finished"
         assert slept == [10, 20, 40, 60]
 
-    def test_zendesk_may_say_when_to_come_again(self, zendesk_sandbox, jobs, slept):
+    def test_a_retry_after_of_zendesk_delays_the_next_poll(self, zendesk_sandbox, jobs, slept):
         zendesk_sandbox.fault("zendesk.show_jobs", "status", status=429, headers={"retry-after": "1234"})
         assert run(trigger(jobs))["status"] == "finished"
         assert slept == [10, 1234]
@@ -222,33 +222,35 @@ class TestFailures:
             ({"endpoint": "zendesk.create_token", "status": 401}, "AuthenticationError"),
         ],
     )
-    def test_what_no_later_poll_can_mend_ends_it_at_once(self, zendesk_sandbox, jobs, slept, fault, error):
+    def test_a_permanent_error_of_a_poll_ends_the_trigger_at_once(self, zendesk_sandbox, jobs, slept, fault, error):
         zendesk_sandbox.expire_tokens()
         zendesk_sandbox.fault(fault["endpoint"], "status", status=fault["status"], times=None)
         event = run(trigger(jobs))
         assert (event["status"], event["error"]) == ("failed", error)
         assert slept == [10]
 
-    def test_a_job_that_zendesk_has_forgotten(self, jobs, slept):
+    def test_a_job_that_zendesk_does_not_know_ends_the_trigger(self, jobs, slept):
         event = run(trigger([*jobs, "V3-0000"]))
         assert (event["status"], event["error"]) == ("failed", "NotFound")
         assert "V3-0000" in event["message"]
         assert slept == [10]
 
-    def test_a_connection_that_only_the_worker_has(self, zendesk_sandbox, jobs, monkeypatch):
+    def test_a_connection_that_only_the_worker_has_ends_the_trigger_with_an_error(
+        self, zendesk_sandbox, jobs, monkeypatch
+    ):
         monkeypatch.delenv("AIRFLOW_CONN_ZENDESK_HELP_CENTER_DEFAULT")
         event = run(trigger(jobs))
         assert (event["status"], event["error"]) == ("failed", "ConfigurationError")
         assert "'zendesk_help_center_default'" in event["message"]
         assert polls(zendesk_sandbox) == 0
 
-    def test_what_nobody_foresaw_is_left_to_airflow(self, jobs, monkeypatch):
+    def test_an_unexpected_exception_is_raised_to_airflow(self, jobs, monkeypatch):
         monkeypatch.setattr(ZendeskHelpCenterHook, "get_job_statuses", lambda hook, job_ids: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(trigger(jobs))
 
 
-def test_a_connection_of_the_official_provider_works(zendesk_sandbox, jobs, monkeypatch):
+def test_a_connection_of_the_official_type_works_in_the_trigger(zendesk_sandbox, jobs, monkeypatch):
     ours = zendesk_sandbox.connection()
     theirs = {
         "conn_type": "zendesk",
@@ -261,7 +263,7 @@ def test_a_connection_of_the_official_provider_works(zendesk_sandbox, jobs, monk
     assert run(trigger(jobs))["users_updated"] == 150
 
 
-def test_the_loop_goes_on_during_a_poll(zendesk_sandbox, jobs):
+def test_the_event_loop_runs_during_a_poll(zendesk_sandbox, jobs):
     zendesk_sandbox.settings(job_queue_seconds=0)
     zendesk_sandbox.fault("zendesk.show_jobs", "latency", seconds=1)
     order = []
@@ -282,7 +284,7 @@ def test_the_loop_goes_on_during_a_poll(zendesk_sandbox, jobs):
     assert order == ["other", "trigger"]
 
 
-def test_no_call_is_begun_once_the_trigger_has_ended(zendesk_sandbox, jobs):
+def test_a_trigger_that_has_ended_sends_no_request(zendesk_sandbox, jobs):
     watched = trigger(jobs)
     zendesk_sandbox.fault("zendesk.show_jobs", "hang", seconds=1)
 

@@ -1,7 +1,7 @@
 """Unusual WalkMe servers through hook, operators, sensor and sync.
 
-Each result is right by the server's true state, or a typed error, and then nothing was changed. `make test` tries some
-of the servers, in which every value of every choice occurs; `make test-all` tries their whole product.
+Each result matches the server's true state, or it is an error of the package and nothing was changed. `make test` tests
+some of the servers, in which every value of every choice occurs; `make test-all` tests all combinations.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ LONG_AGO = datetime.now(UTC) - timedelta(hours=1)
 
 
 class Scene:
-    """One server, and what the test asks of it."""
+    """One server, and the operations of the tests on it."""
 
     def __init__(self, server: UnusualWalkMe, database: Any) -> None:
         self.server = server
@@ -72,7 +72,7 @@ class Scene:
         self.server.reset(variant, **(members or START))
 
     def attempt(self, call: Callable[[], Any]) -> Any:
-        """The result, or the typed error."""
+        """Return the result, or the package's error."""
         try:
             return call()
         except SegmentsError as error:
@@ -107,7 +107,7 @@ def scene(server, monkeypatch) -> Scene:
 
 
 def check_reads(scene: Scene, variant: Variant) -> None:
-    """All segments, or an error; never some of them, and never "no such segment"."""
+    """Check that a read returns all segments or raises an error, never some of them or "no such segment"."""
     scene.begin(variant)
     hook, guid = WalkMeHook(), str(uuid.UUID(scene.server.guid(TRIAL)))
     found = {
@@ -131,7 +131,7 @@ def check_reads(scene: Scene, variant: Variant) -> None:
 
 
 def check_creation(scene: Scene, variant: Variant) -> None:
-    """One new segment with the users, or an error; the same by a second try."""
+    """Check that a creation makes one segment with the users or raises an error, also when it is repeated."""
     scene.begin(variant)
     before, name = scene.server.state(), "New"
     for _ in range(2):
@@ -149,7 +149,7 @@ def check_creation(scene: Scene, variant: Variant) -> None:
 
 
 def check_first(scene: Scene, variant: Variant) -> None:
-    """The first segment of a system: the list before it is empty, in whatever way that is said."""
+    """Check the creation of the first segment of a system, whose list is empty, in each form of an empty list."""
     scene.begin(variant, gone=set())
     scene.server.segments.clear()
     result = scene.attempt(lambda: WalkMeHook().create_segment("First", ["a"]))
@@ -167,7 +167,7 @@ def check_first(scene: Scene, variant: Variant) -> None:
 
 
 def check_changes(scene: Scene, variant: Variant) -> None:
-    """Users are added and removed, or an error says that some were not."""
+    """Check that users are added and removed, or an error says that some were not."""
     for action, users, right in (("add", ["c", BAD], {"a", "b", "c", BAD}), ("remove", ["a"], {"b"})):
         for key in ({"name": TRIAL}, {"segment_guid": None}):
             scene.begin(variant)
@@ -187,7 +187,7 @@ def check_changes(scene: Scene, variant: Variant) -> None:
 
 
 def check_sync(scene: Scene, variant: Variant) -> None:
-    """What counts as applied is a member; what is not a member counts as rejected. A new segment is made once."""
+    """Check that applied users are members, that rejected users are not, and that a new segment is made once."""
     for name, there in ((TRIAL, {"a", "b"}), ("New", set())):
         scene.begin(variant)
         before, wanted = scene.server.state(), ["c", "d", BAD, "e", "f"]
@@ -202,10 +202,10 @@ def check_sync(scene: Scene, variant: Variant) -> None:
 
 
 def check_deletion(scene: Scene, variant: Variant) -> None:
-    """The segment is deleted, or emptied, or an error; one that is not there is missing only by a whole list."""
+    """Check that a segment is deleted or emptied, or an error is raised; only a complete list makes it "missing"."""
     unsupported = variant.delete in UNSUPPORTED
     gone = {"segment_guid": str(uuid.UUID(int=7))}
-    # Nothing is written to a segment that is not there.
+    # Nothing is written to a segment that does not exist.
     for key in ({"name": TRIAL}, {"segment_guid": TRIAL}, *([gone] if variant.write == "object" else [])):
         scene.begin(variant)
         if "segment_guid" in key and key is not gone:
@@ -236,7 +236,7 @@ def check_deletion(scene: Scene, variant: Variant) -> None:
 
 
 def check(scene: Scene, variant: Variant, deletes: Any) -> None:
-    """Try one list and one response to writes, with these responses to deletions."""
+    """Check one list and one response to writes, with these responses to deletions."""
     try:
         check_creation(scene, variant)
         check_first(scene, variant)
@@ -250,8 +250,8 @@ def check(scene: Scene, variant: Variant, deletes: Any) -> None:
         raise
 
 
-def test_a_list_without_names(scene, monkeypatch):
-    """Whether a name is taken cannot be seen, so nothing is created but by the external ID of what is there."""
+def test_a_list_without_names_prevents_a_creation_by_name(scene, monkeypatch):
+    """Whether a name is taken is unknown, so only a segment found by its external ID is changed."""
     monkeypatch.setitem(FIELDS, "documented", ("guid", "id", ""))
     scene.begin(Variant())
     before = scene.server.state()
@@ -262,8 +262,8 @@ def test_a_list_without_names(scene, monkeypatch):
     assert scene.server.members(TRIAL) == {"a", "b", "c"}
 
 
-def test_some_servers(scene, tell):
-    """As many as there are lists; their other choices are spread so that each value occurs."""
+def test_unusual_servers_with_each_form_of_list_are_handled_without_a_wrong_result(scene, tell):
+    """One server for each list; their other choices are spread so that each value occurs."""
     chosen = random.Random(12).sample([*lists()], k=len([*lists()]))
     some = [next(variant for variant in chosen if (variant.envelope, variant.paging) == pair) for pair in LISTS]
     for number, variant in enumerate(some):
@@ -275,8 +275,8 @@ def test_some_servers(scene, tell):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("envelope", "paging"), LISTS)
-def test_all_servers(scene, envelope, paging, tell):
-    """The whole product."""
+def test_all_unusual_servers_are_handled_without_a_wrong_result(scene, envelope, paging, tell):
+    """Test all combinations."""
     tried = 0
     for variant in lists():
         if (variant.envelope, variant.paging) != (envelope, paging):

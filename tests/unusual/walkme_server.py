@@ -1,4 +1,4 @@
-"""A WalkMe that answers in one of the ways that its documentation leaves open, on a real socket.
+"""A WalkMe that responds in one of the ways that its documentation leaves open, on a real socket.
 
 Six choices make a server. Their values are strings, and their product is the set of all servers.
 """
@@ -18,10 +18,10 @@ from tests.http.vendor import TOKEN_PATH, Answer, Received, Vendor
 SYSTEM = "5a4d0c1e-77b2-4c39-9f0e-2b6d8e51a7c4"
 PATH = f"/public/v1/user/system/{SYSTEM}/segment"
 PAGE = 2
-# Users whom a server leaves out, where it does not take all.
+# The user whom a server leaves out if it does not add all.
 BAD = "bad"
 
-# Envelope and paging belong together: a bare list has only headers.
+# Envelope and paging depend on each other: a bare list can announce pages only by headers.
 HEADER_PAGING = ("whole", "total", "link header", "next page header")
 BODY_PAGING = ("whole", "total", "next URL", "links", "link header", "cursor", "pages", "offset", "foreign", "deaf")
 LISTS = (
@@ -47,10 +47,11 @@ UNSUPPORTED = ("400", "403 gateway", "404 gateway", "405", "501")
 class Variant:
     """One server.
 
-    :param fields: ``two`` gives each segment two GUIDs that differ.
-    :param write: the response to a creation or a change: nothing is done by ``false``; ``part`` and ``count`` leave BAD
-        users out and say so.
-    :param delete: ``false`` does nothing, ``403`` is a permission that is lacking, ``… gateway`` an unknown path.
+    :param fields: ``two`` returns two different GUIDs for each segment.
+    :param write: The response to a creation or a change: ``false`` changes nothing; ``part`` and ``count`` leave BAD
+        out and report it.
+    :param delete: The response to a deletion: ``false`` changes nothing, ``403`` is a missing permission, ``… gateway``
+        an unknown path.
     """
 
     envelope: str = "segments"
@@ -65,7 +66,7 @@ class Variant:
 
     @property
     def readable(self) -> bool:
-        """Whether a list of more than one page can be understood without guessing."""
+        """Return whether a list of more than one page can be read without guessing."""
         return self.paging not in INCOMPLETE and self.fields != "two"
 
     @property
@@ -74,7 +75,7 @@ class Variant:
 
 
 def lists() -> Iterator[Variant]:
-    """All servers, but for the responses to writes and deletions."""
+    """Yield all servers, without the variants of the responses to writes and deletions."""
     for (envelope, paging), fields, guid in product(LISTS, FIELDS, GUIDS):
         yield Variant(envelope, paging, fields, guid)
 
@@ -87,7 +88,7 @@ class Segment:
 
 
 class UnusualWalkMe(Vendor):
-    """Segments by GUID, and the responses of a variant."""
+    """Server with segments by GUID and the responses of a variant."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,7 +104,7 @@ class UnusualWalkMe(Vendor):
         }
 
     def state(self) -> list[tuple[str, tuple[str, ...]]]:
-        """The names and true members of all segments."""
+        """Return the names and true members of all segments."""
         return sorted((segment.name, tuple(sorted(segment.members))) for segment in self.segments.values())
 
     def members(self, name: str) -> set[str]:
@@ -150,7 +151,7 @@ class UnusualWalkMe(Vendor):
         return self._enveloped(entries, extra, headers)
 
     def _paging(self, start: int, *, more: bool) -> tuple[dict[str, Any], dict[str, str]]:
-        """What the list says of its pages: fields and headers."""
+        """Return the fields and headers by which the list describes its pages."""
         total, number, following = len(self.segments), start // PAGE + 1, start + PAGE
         here = f"{self.url}{PATH}"
         match self.variant.paging:
@@ -194,7 +195,7 @@ class UnusualWalkMe(Vendor):
     # Writes --------------------------------------------------------------------------------------------------------
 
     def _write(self, guid: str, body: dict[str, Any]) -> Answer:
-        """Create a segment, if no GUID is given, or change one; and answer."""
+        """Create a segment if there is no GUID, or change one, and respond."""
         users, action, write = set(body["userIds"]), body.get("action", "add"), self.variant.write
         if write == "false":
             return Answer(200, {"success": False, "message": "not now"})

@@ -1,4 +1,4 @@
-"""Every form of an answer that Docebo is known, or likely, to give."""
+"""Every form of a response that Docebo is known, or likely, to send."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ ENVELOPE = {
 
 
 class TestGroup:
-    def test_the_documented_object(self):
+    def test_the_documented_group_is_read(self):
         group = parse_group(GROUP)
         assert group.model_dump() == {
             "group_id": UUID,
@@ -79,32 +79,32 @@ class TestGroup:
         assert group.ruleset_status == "READY"
         assert Group.model_validate_json(group.model_dump_json()) == group
         assert parse_one_group({"data": GROUP, "version": "1.0.0", "_links": []}) == group
-        # The author is a person.
+        # The author of the group is a user, too.
         assert "13001" not in group.model_dump_json()
 
     @pytest.mark.parametrize("ruleset", [None, [], {}, "x"])
     @pytest.mark.parametrize("moment", [None, "", "0000-00-00", "0000-00-00 00:00:00", "soon", 7])
-    def test_what_may_be_absent(self, ruleset, moment):
+    def test_absent_and_invalid_optional_fields_of_a_group_are_none(self, ruleset, moment):
         group = parse_group({"uuid": UUID, "name": "x", "ruleset": ruleset, "updated_at": moment})
         assert (group.ruleset, group.ruleset_status, group.updated_at, group.type) == (None, None, None, None)
 
     @pytest.mark.parametrize(
         "entry", [None, [], "x", {}, {"uuid": UUID}, {"name": "x"}, {"uuid": 7, "name": "x"}, {"uuid": UUID, "name": 7}]
     )
-    def test_what_must_not(self, entry):
+    def test_a_group_without_uuid_or_name_is_an_error(self, entry):
         with pytest.raises(UnexpectedReply, match="without uuid or name"):
             parse_group(entry)
 
-    def test_half_a_character_is_no_reason_to_fail(self):
+    def test_half_a_character_in_a_name_is_replaced(self):
         assert parse_group({"uuid": UUID, "name": json.loads('"a\\ud83d"')}).name == "a?"
 
 
 class TestPage:
-    def test_the_documented_envelope(self):
+    def test_the_documented_list_is_read(self):
         page = parse_page(ENVELOPE, str)
         assert (page.items, page.more, page.cursor, page.total) == (["1", "2"], True, "abc", 3)
 
-    def test_a_bare_array(self):
+    def test_a_bare_array_is_read_as_a_list(self):
         for answer in ({"data": [1, 2]}, [1, 2]):
             page = parse_page(answer, str)
             assert (page.items, page.more, page.cursor, page.total) == (["1", "2"], None, None, None)
@@ -119,28 +119,28 @@ class TestPage:
             ({}, None),
         ],
     )
-    def test_whether_there_is_more(self, data, more):
+    def test_a_page_says_whether_there_is_more(self, data, more):
         assert parse_page({"data": {"items": [1], **data}}, str).more is more
 
-    def test_pages_are_told_apart_by_what_is_in_them(self):
+    def test_pages_with_different_items_have_different_digests(self):
         one, same, other = (parse_page([{"a": value, "b": 1}], dict).digest for value in (1, 1, 2))
         assert one == same
         assert one != other
 
 
-class TestPeople:
+class TestMembersAndUsers:
     @pytest.mark.parametrize("number", [13005, "13005"])
-    def test_a_member(self, number):
+    def test_a_member_is_read(self, number):
         entry = {"idst": number, "userid": "ada", "firstname": "Ada", "lastname": None, "email": "ada@example.com"}
         member = parse_member({**entry, "relation_type": 1})
         assert (member.user_id, member.username, member.last_name, member.relation_type) == ("13005", "ada", None, "1")
 
     @pytest.mark.parametrize("parse", [parse_user, lambda entry: parse_one_user({"data": {"user_data": entry}})])
-    def test_a_user(self, parse):
+    def test_a_user_is_read(self, parse):
         assert parse({"user_id": "7", "username": "ada", "email": None, "uuid": UUID}) == ("7", "ada", "")
 
     @pytest.mark.parametrize("entry", [None, {}, {"idst": None}, {"idst": "x"}, {"idst": 1.5}, {"idst": True}])
-    def test_nobody_is_without_number(self, entry):
+    def test_a_member_or_user_without_an_id_is_an_error(self, entry):
         with pytest.raises(UnexpectedReply):
             parse_member(entry)
         with pytest.raises(UnexpectedReply):
@@ -159,52 +159,52 @@ class TestChanges:
             (None, False),
         ],
     )
-    def test_a_success(self, data, background):
+    def test_a_successful_change_says_whether_it_is_a_background_job(self, data, background):
         assert parse_background({"data": data, "version": "1", "_links": []}, str) is background
 
     @pytest.mark.parametrize("data", [{"success": False}, {"success": None}, [{"success": True}, {"success": False}]])
-    def test_a_refusal_with_status_200(self, data):
+    def test_a_failure_with_status_200_is_a_rejected_request(self, data):
         with pytest.raises(RejectedRequest, match="reports a failure"):
             parse_background({"data": data}, str)
 
     @pytest.mark.parametrize("answer", [[], "ok", 7, {}, {"data": ""}, {"data": False}, {"data": 0}, {"data": ["x"]}])
-    def test_what_says_nothing(self, answer):
+    def test_a_response_to_a_change_without_a_result_is_an_error(self, answer):
         with pytest.raises(UnexpectedReply):
             parse_background(answer, str)
 
-    def test_the_new_uuid(self):
+    def test_the_uuid_of_a_new_group_is_read_or_none(self):
         assert parse_created_id({"data": {"uuid": UUID, "name": "x"}}) == UUID
         unclear: list[Any] = [None, [], {"data": None}, {"data": {}}, {"data": {"uuid": 7}}, {"data": {"uuid": ""}}]
         for answer in unclear:
             assert parse_created_id(answer) is None
 
-    def test_conversions(self):
+    def test_converted_ids_are_read_or_none(self):
         assert parse_legacy_id({"data": {"id": 77}}) == 77
         assert parse_legacy_id({"data": {"success": True}}) is None
         assert parse_uuid({"data": {"uuid": UUID}}) == UUID
         assert parse_uuid({"data": {"name": "x"}}) is None
 
-    def test_the_result_of_a_task_holds_no_people(self):
+    def test_the_result_of_a_change_contains_no_list_of_users(self):
         change = GroupChange(group_id=UUID, outcome="updated", users_sent=3, changed_at=datetime.now(UTC))
         assert GroupChange.model_validate_json(change.model_dump_json()) == change
         assert all(not isinstance(value, list) for value in change.model_dump().values())
 
 
-class TestGiven:
+class TestParameters:
     @given(st.integers(0, 10**19 - 1))
-    def test_a_number_is_an_old_id(self, number):
+    def test_a_whole_number_is_an_old_id(self, number):
         assert is_legacy(str(number))
         assert GroupKey.model_validate({"group_id": number}).group_id == str(number)
 
     @given(st.uuids())
-    def test_a_uuid_is_none(self, uuid):
+    def test_a_uuid_is_not_an_old_id(self, uuid):
         assert not is_legacy(str(uuid))
 
     @pytest.mark.parametrize("text", ["", "\u0662", "1.0", "-1", " 1", "1" * 20])
-    def test_nor_is_this(self, text):
+    def test_other_text_than_a_whole_number_is_not_an_old_id(self, text):
         assert not is_legacy(text)
 
-    def test_a_result_names_its_group_and_what_stands_beside_it_counts_more(self):
+    def test_a_result_names_its_group_and_an_id_beside_it_takes_precedence(self):
         change = GroupChange(group_id=UUID, name="Sellers", outcome="created", changed_at=datetime.now(UTC))
         for group in (change, change.model_dump(mode="json")):
             key = GroupKey.model_validate({"group": group})
@@ -212,7 +212,7 @@ class TestGiven:
         assert GroupKey.model_validate({"group": change, "group_id": "7"}).group_id == "7"
         assert str(GroupKey.model_validate({"name": " Sellers "})) == "group 'Sellers'"
 
-    def test_lists_may_come_from_templates(self):
+    def test_lists_and_rulesets_are_read_from_rendered_text(self):
         added = AddUsers.model_validate({"group_id": "7", "branch_ids": '[1, "2"]', "group_ids": (3, UUID)})
         assert (added.branch_ids, added.group_ids) == ([1, 2], ["3", UUID])
         ruleset = json.dumps(RULESET)
@@ -223,12 +223,12 @@ class TestGiven:
     @pytest.mark.parametrize(
         "given", [{"branch_ids": 1}, {"branch_ids": "1, 2"}, {"branch_ids": [1.5]}, {"branch_ids": [True]}]
     )
-    def test_what_is_no_list_of_numbers_is_refused(self, given):
+    def test_a_value_that_is_not_a_list_of_numbers_is_refused(self, given):
         problems: list[str] = []
         assert validated(AddUsers, {"group_id": "7", **given}, problems) is None
         assert problems[0].startswith("`branch_ids")
 
-    def test_filters_do_not_show(self):
+    def test_the_text_of_a_removal_does_not_show_its_filters(self):
         removed = RemoveUsers.model_validate({"name": "x", "user_filters": {"search": "ada"}})
         assert "ada" not in repr(removed)
         assert removed.searches == ["ada"]

@@ -1,4 +1,4 @@
-"""Rulesets: what is published of them has a builder, the rest passes untouched."""
+"""Rulesets: the documented parts have a builder, the rest is passed on unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from airflow_segments_provider.vendors.docebo.rules import BranchRule, Rule, RuleSet, Ruleset, same_rules
 
-# What a public guide sends, and what a platform shows.
+# The ruleset of a public guide, and one of a real platform.
 DOCUMENTED = [
     {
         "status": "READY",
@@ -53,16 +53,16 @@ RULESETS = st.fixed_dictionaries(
 
 
 @pytest.mark.parametrize("ruleset", DOCUMENTED)
-def test_what_is_documented_comes_out_as_it_went_in(ruleset):
+def test_a_documented_ruleset_is_sent_unchanged(ruleset):
     assert Ruleset.model_validate(copy.deepcopy(ruleset)).body == ruleset
 
 
 @given(RULESETS)
-def test_so_does_everything_that_has_its_form(ruleset):
+def test_any_ruleset_of_the_documented_form_is_sent_unchanged(ruleset):
     assert Ruleset.model_validate(copy.deepcopy(ruleset)).body == ruleset
 
 
-def test_the_builder():
+def test_the_builder_makes_the_documented_ruleset():
     ruleset = Ruleset(
         operator="OR",
         sets=[
@@ -81,7 +81,7 @@ def test_the_builder():
     assert Ruleset.model_validate({"sets": [{"rules": [{"branch_ids": [1]}]}]}).body["operator"] == "AND"
 
 
-def test_its_text_is_stable_and_holds_no_values():
+def test_the_text_of_a_ruleset_is_stable_and_contains_no_values():
     ruleset = Ruleset.model_validate(DOCUMENTED[0])
     assert str(ruleset) == repr(ruleset) == "ruleset (BranchMembership AND Something)"
     assert str(Ruleset.model_validate(DOCUMENTED[1])) == "ruleset (X) OR (Y)"
@@ -111,13 +111,13 @@ def test_its_text_is_stable_and_holds_no_values():
         {"sets": [{"rules": [{"branch_ids": [1], "below": True}]}]},
     ],
 )
-def test_what_cannot_be_is_refused(wrong):
+def test_an_invalid_ruleset_is_refused(wrong):
     with pytest.raises(ValidationError):
         Ruleset.model_validate(wrong)
 
 
 @pytest.mark.parametrize(("sets", "rules", "right"), [(10, 10, True), (11, 1, False), (1, 11, False)])
-def test_limits(sets, rules, right):
+def test_more_than_ten_sets_or_rules_of_a_set_are_refused(sets, rules, right):
     ruleset = {"sets": [{"rules": [{"type": "X", "payload": {}}] * rules}] * sets}
     if right:
         Ruleset.model_validate(ruleset)
@@ -126,7 +126,7 @@ def test_limits(sets, rules, right):
         Ruleset.model_validate(ruleset)
 
 
-def test_the_same_rules_are_recognised_by_what_they_say():
+def test_rulesets_with_the_same_rules_are_recognized():
     wanted = Ruleset.model_validate(DOCUMENTED[0])
     shown: Any = copy.deepcopy(DOCUMENTED[0])
     shown["status"] = "PENDING"

@@ -1,4 +1,4 @@
-"""A whole number where a text is expected: other tasks return names such as 2026 as numbers."""
+"""Whole numbers as text: other tasks return names such as 2026 as numbers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ MODELS = [CreateSegment, CreateGroup, CreateUserGroup]
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_whole_number_is_taken_as_text(model):
+def test_a_whole_number_is_accepted_as_a_name(model):
     assert model(name=2026).name == "2026"
 
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("value", [2026.0, True, [2026], {"name": "2026"}])
-def test_nothing_else_is(model, value):
+def test_any_other_value_than_text_or_a_whole_number_is_refused_as_a_name(model, value):
     with pytest.raises(ValidationError):
         model(name=value)
 
 
-def test_so_are_those_in_a_list():
+def test_whole_numbers_in_a_list_of_texts_are_accepted():
     assert UserSegmentRules.model_validate({"tags": [2026, "007"]}).tags == UserSegmentRules(tags=["2026", "007"]).tags
     assert CreateSegment(name="x", max_invalid_fraction=1).max_invalid_fraction == 1
 
@@ -38,7 +38,7 @@ def test_so_are_those_in_a_list():
 @pytest.mark.parametrize(
     "value", [[2026, "007"], json.dumps([2026, "007"]), str([2026, "007"]), (x for x in (2026, "007"))]
 )
-def test_numbers_in_a_list_are_texts_however_the_list_is_written(value):
+def test_numbers_in_a_list_become_texts_in_every_form_of_a_list(value):
     assert UserTags.model_validate({"user_id": 1, "tags": value}).tags == ["2026", "007"]
 
 
@@ -52,6 +52,6 @@ def test_a_list_may_be_any_iterable_of_one_dimension(value):
 @pytest.mark.parametrize(
     "value", [pandas.DataFrame({"7": [1]}), pandas.DataFrame({"7": [1]}).to_numpy(), {"7": 1}, b"7", "7, 8"]
 )
-def test_a_table_is_not_a_list(value):
+def test_a_table_is_refused_as_a_list(value):
     with pytest.raises(InvalidInput, match="`branch_ids`"):
         accepted("A test", AddUsers, {"group_id": "1", "branch_ids": value})

@@ -21,10 +21,10 @@ def models() -> Iterator[type[Parameters]]:
 
 
 @pytest.mark.parametrize("model", models(), ids=lambda model: f"{model.__module__.split('.')[-2]}-{model.__name__}")
-def test_each_parameter_is_documented_once_where_it_is_declared(model):
+def test_each_parameter_of_a_model_is_documented(model):
     documented = {name for cls in model.__mro__ for name in re.findall(r":param (\w+):", cls.__doc__ or "")}
     assert set(model.model_fields) - documented == set()
 
 
-def test_the_models_of_all_vendors_are_looked_at():
+def test_the_models_of_all_vendors_are_tested():
     assert len(list(models())) > 30

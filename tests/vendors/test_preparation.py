@@ -1,4 +1,4 @@
-"""From what people are known by to the vendor's ids of them."""
+"""The look-up of the vendor's user IDs by the identities of users."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def run(values, on_unmatched="fail", identify_by="email"):
         return ids, write.left_out.get("users_unmatched", {}), rules.asked
 
 
-def test_ids_need_no_look_up():
+def test_ids_are_not_looked_up():
     assert run(["1", "2"], identify_by="id") == ([["1", "2"]], {}, [])
 
 
-def test_everybody_is_asked_for_once_a_batch_and_goes_in_batches_of_their_own():
+def test_each_identity_of_a_batch_is_looked_up_once_and_ids_are_sent_in_batches():
     values = [f"user{number}@example.com" for number in (1, 2, 1, 3, 4, 5)]
     ids, unmatched, asked = run(values)
     assert ids == [["1", "2", "3", "4"], ["5"]]
@@ -68,7 +68,7 @@ def test_everybody_is_asked_for_once_a_batch_and_goes_in_batches_of_their_own():
     assert asked == [[f"user{number}@example.com" for number in (1, 2, 3, 4, 5)]]
 
 
-def test_a_user_is_sent_once_however_often_and_in_whatever_spelling_and_batch():
+def test_a_user_is_sent_once_whatever_the_spellings_and_batches():
     values = ["user1@example.com", *(f"user{number}@example.com" for number in range(2, 12)), "USER1@example.com"]
     ids, unmatched, asked = run([*values, "alias@example.com"])
     assert [user for batch in ids for user in batch] == [str(number) for number in range(1, 12)]
@@ -76,11 +76,11 @@ def test_a_user_is_sent_once_however_often_and_in_whatever_spelling_and_batch():
     assert "USER1@example.com" not in asked[1]
 
 
-def test_nobody_is_looked_up_for_an_empty_list():
+def test_an_empty_list_looks_no_user_up():
     assert run([]) == ([], {}, [])
 
 
-def test_those_without_an_id_are_refused_in_one_message_by_reason_and_unnamed():
+def test_unmatched_users_are_refused_in_one_message_by_reason_without_names():
     with pytest.raises(InvalidInput) as caught:
         run(["user1@example.com", "gone@example.com", "lost@example.com", "twins@example.com"])
     assert "2 of 4 e-mail addresses belong to no such user. 1 of 4 e-mail addresses belong to several users." in str(
@@ -89,6 +89,6 @@ def test_those_without_an_id_are_refused_in_one_message_by_reason_and_unnamed():
     assert "@" not in str(caught.value)
 
 
-def test_or_left_out_and_counted():
+def test_unmatched_users_are_skipped_and_counted_with_on_unmatched_skip():
     ids, unmatched, _ = run(["user1@example.com", "gone@example.com", "twins@example.com"], on_unmatched="skip")
     assert (ids, unmatched) == ([["1"]], {"no such user": 1, "several users": 1})

@@ -1,4 +1,4 @@
-"""GUIDs, and every form of an answer that WalkMe might give."""
+"""GUIDs, and every form of a response that WalkMe might send."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ BOTH = ["external_id", "name"]
 
 
 @given(st.uuids(), st.sampled_from([str.upper, str.lower]), st.booleans(), st.sampled_from(["", " ", "\n"]))
-def test_a_guid_counts_in_any_case_with_or_without_hyphens(guid, case, hyphens, around) -> None:
+def test_a_guid_is_accepted_in_any_case_with_or_without_hyphens(guid, case, hyphens, around) -> None:
     text = case(str(guid) if hyphens else guid.hex)
     assert normalise_guid(around + text + around) == normalise_guid(f"{around}{{{text}}}") == str(guid)
 
 
 @given(st.text(max_size=40))
-def test_nothing_else_counts_as_a_guid(text) -> None:
+def test_text_that_is_not_a_guid_is_refused(text) -> None:
     digits = text.strip().replace("-", "")
     looks_right = len(digits) == 32 and all(mark in "0123456789abcdefABCDEF" for mark in digits)
     if not looks_right:
@@ -43,7 +43,7 @@ def test_nothing_else_counts_as_a_guid(text) -> None:
 
 
 @pytest.mark.parametrize("text", [f"{{{GUID}", f"urn:uuid:{GUID}", GUID[:-1], f"{GUID}0", HEX[:8] + "-" + HEX[8:]])
-def test_other_ways_to_write_a_guid_are_refused(text) -> None:
+def test_other_spellings_of_a_guid_are_refused(text) -> None:
     with pytest.raises(ValueError, match="is not a GUID"):
         normalise_guid(text)
 
@@ -54,7 +54,7 @@ def test_the_default_external_id_depends_on_system_and_name_only() -> None:
     assert default_external_id(GUID, "a") != default_external_id(str(uuid.UUID(int=1)), "a")
 
 
-def test_ids_that_look_like_guids_are_compared_as_such() -> None:
+def test_ids_that_look_like_guids_are_compared_as_guids() -> None:
     assert same_id(HEX.upper(), GUID)
     assert same_id("Mine", "Mine")
     assert not same_id("Mine", "mine")
@@ -74,7 +74,7 @@ def test_ids_that_look_like_guids_are_compared_as_such() -> None:
         (None, {"Location": f"/x/segment/{HEX}/?a=b"}),
     ],
 )
-def test_the_guid_of_a_created_segment(answer, headers) -> None:
+def test_the_guid_of_a_created_segment_is_read_from_every_form_of_response(answer, headers) -> None:
     assert parse_created_guid(answer, headers, external_id=OURS) == GUID
 
 
@@ -95,7 +95,7 @@ def test_the_guid_of_a_created_segment(answer, headers) -> None:
         ({"id": GUID}, {"Location": f"/segment/{SYSTEM.replace('8', '7')}"}),
     ],
 )
-def test_what_may_be_another_id_is_not_taken_for_the_guid(answer, headers) -> None:
+def test_an_id_that_may_be_another_one_is_not_taken_for_the_guid(answer, headers) -> None:
     assert parse_created_guid(answer, headers, external_id=OURS, system=SYSTEM) is None
 
 
@@ -115,7 +115,7 @@ def read(answer):
 
 
 @pytest.mark.parametrize("wrap", WRAPS.values(), ids=WRAPS)
-def test_a_list_in_each_plausible_form(wrap) -> None:
+def test_every_likely_form_of_a_list_is_read(wrap) -> None:
     entries = [
         {"guid": HEX, "id": None, "name": "One"},
         {"segmentGuid": GUID, "externalId": "mine", "name": "Two", "more": 1},
@@ -141,7 +141,7 @@ def test_a_list_in_each_plausible_form(wrap) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, [], {"segments": None}, {"data": {"segments": []}}, {"items": []}])
-def test_an_empty_list(answer) -> None:
+def test_every_form_of_an_empty_list_is_read(answer) -> None:
     assert read(answer) == []
 
 
@@ -164,7 +164,7 @@ def test_an_empty_list(answer) -> None:
         ([{"guid": HEX, "name": {"en": "One"}}], "not a text"),
     ],
 )
-def test_a_list_that_cannot_be_trusted_is_an_error_and_not_an_empty_list(answer, expected) -> None:
+def test_an_ambiguous_list_is_an_error_and_not_an_empty_list(answer, expected) -> None:
     with pytest.raises(UnexpectedReply, match=expected):
         read(answer)
 
@@ -172,7 +172,7 @@ def test_a_list_that_cannot_be_trusted_is_an_error_and_not_an_empty_list(answer,
 @pytest.mark.parametrize(
     ("key", "expected"), [({"name": "Two"}, "`name`"), ({"external_id": "mine"}, "`externalId`"), ({}, "")]
 )
-def test_what_a_list_does_not_show_is_not_known(key, expected) -> None:
+def test_selecting_by_a_field_that_the_list_lacks_is_an_error(key, expected) -> None:
     segments, wanted = read([{"guid": HEX}]), SegmentKey(**(key or {"segment_guid": OURS}))
     if not expected:
         assert select(segments, wanted) is None
@@ -258,18 +258,18 @@ FAILURES: dict[str, list[Any]] = {
 @pytest.mark.parametrize(
     ("write", "answer"), [(write, answer) for write, given in SUCCESSES.items() for answer in given]
 )
-def test_a_response_that_reports_success(write, answer) -> None:
+def test_a_response_that_reports_success_is_not_a_failure(write, answer) -> None:
     assert failure_of(answer, write, lambda: ["a", "b", "b"]) is None
 
 
 @pytest.mark.parametrize(
     ("write", "answer"), [(write, answer) for write, given in FAILURES.items() for answer in given]
 )
-def test_a_response_that_reports_a_failure(write, answer) -> None:
+def test_a_response_that_reports_a_failure_is_a_failure(write, answer) -> None:
     assert failure_of(answer, write, lambda: ["a", "b", "b"])
 
 
 @pytest.mark.parametrize("answer", ["You are not allowed to", 7, ["a"], [{"id": "a"}, "b"]])
-def test_a_response_that_says_neither(answer) -> None:
+def test_a_response_that_reports_neither_success_nor_failure_is_an_error(answer) -> None:
     with pytest.raises(UnexpectedReply, match="does not say"):
         failure_of(answer, "add", lambda: ["a", "b"])

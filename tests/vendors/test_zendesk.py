@@ -1,4 +1,4 @@
-"""Zendesk's documented samples, and what must not be taken for one of them."""
+"""Zendesk's documented samples, and responses that only look like them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from airflow_segments_provider.vendors.zendesk.responses import (
 
 ID = "V3-0123456789abcdef0123456789abcdef"
 
-# Of 2017: without or_tags and added_user_ids.
+# A response of 2017, without or_tags and added_user_ids.
 OLD: dict[str, Any] = {
     "id": 7_100_001,
     "user_type": "staff",
@@ -82,7 +82,7 @@ ARTICLE = {
 
 
 @pytest.mark.parametrize("sample", [OLD, NEW])
-def test_a_segment_round_trips(sample):
+def test_a_documented_segment_is_read_and_returned_unchanged(sample):
     segment = parse_segment(sample)
     shown = segment.model_dump(mode="json")
     people = sample.get("added_user_ids")
@@ -91,13 +91,13 @@ def test_a_segment_round_trips(sample):
     assert shown.pop("user_segment_id") == sample["id"]
     assert shown == {key: value for key, value in sample.items() if key not in ("id", "or_tags", "added_user_ids")}
     assert segment.added_user_ids == (None if people is None else frozenset(people))
-    # What a task returns names the segment to the next task.
+    # The result of a task identifies the segment in the next task.
     assert (
         UserSegmentKey.model_validate({"user_segment": segment.model_dump(mode="json")}).user_segment_id == sample["id"]
     )
 
 
-def test_absent_and_null_and_unknown_fields_do_no_harm():
+def test_absent_null_and_unknown_fields_of_a_segment_are_accepted():
     segment = parse_segment({"id": "7", "name": None, "tags": None, "or_tags": None, "added_user_ids": None, "new": 1})
     assert segment == UserSegment(user_segment_id=7)
     assert (segment.tags, segment.added_user_ids) == ([], None)
@@ -111,7 +111,7 @@ def test_absent_and_null_and_unknown_fields_do_no_harm():
         {**NEW, "organization_ids": [None]}, {**NEW, "added_user_ids": [7, "0"]}, {**NEW, "added_user_ids": [True]},
     ],
 )  # fmt: skip
-def test_what_is_no_segment_is_an_error_that_quotes_nothing(entry):
+def test_an_invalid_segment_is_an_error_that_quotes_nothing(entry):
     with pytest.raises(UnexpectedReply) as caught:
         parse_segment(entry)
     assert "secret" not in str(caught.value)
@@ -120,12 +120,12 @@ def test_what_is_no_segment_is_an_error_that_quotes_nothing(entry):
 @pytest.mark.parametrize(
     ("model", "sample"), [(Topic, TOPIC), (Section, SECTION), (Article, ARTICLE), (Content, SECTION)]
 )
-def test_content_round_trips(model, sample):
+def test_documented_topics_sections_and_articles_are_read_unchanged(model, sample):
     assert parse_content(model, sample).model_dump(mode="json", include=sample.keys()) == sample
 
 
 @pytest.mark.parametrize("entry", [None, [], {}, {"id": "x"}, {**TOPIC, "user_segment_id": "x"}])
-def test_what_is_no_content_is_an_error(entry):
+def test_an_invalid_topic_is_an_error(entry):
     with pytest.raises(UnexpectedReply, match="topic"):
         parse_content(Topic, entry)
 
@@ -135,11 +135,11 @@ def test_what_is_no_content_is_an_error(entry):
     [({}, []), ({"user_segment_id": 5}, [5]), ({"user_segment_id": None, "user_segment_ids": []}, []),
      ({"user_segment_id": 5, "user_segment_ids": [5, 6]}, [5, 6]), ({"user_segment_ids": [6]}, [6])],
 )  # fmt: skip
-def test_all_segments_of_an_article_count(fields, found):
+def test_all_segments_of_an_article_are_read(fields, found):
     assert parse_content(Article, {"id": 1, **fields}).applied == found
 
 
-def test_a_name_is_looked_for_among_those_that_are_not_built_in():
+def test_a_name_is_searched_among_custom_segments_only():
     ours, built_in = (UserSegment(user_segment_id=n, name=" VIP ", built_in=n == 2) for n in (1, 2))
     assert select([built_in, ours], UserSegmentKey(name="VIP")) is ours
     assert select([built_in], UserSegmentKey(name="VIP")) is None
@@ -151,12 +151,12 @@ def test_a_name_is_looked_for_among_those_that_are_not_built_in():
 
 
 @given(st.integers(min_value=1, max_value=10**19 - 1))
-def test_a_whole_number_counts_as_number_and_as_text(number) -> None:
+def test_a_whole_number_is_accepted_as_number_and_as_text(number) -> None:
     assert whole(number) == whole(str(number)) == whole(f" {number}\n") == number
 
 
 @given(st.one_of(st.text(), st.floats(), st.booleans(), st.none(), st.integers(max_value=0)))
-def test_nothing_else_does(value) -> None:
+def test_any_value_that_is_not_a_whole_number_is_refused(value) -> None:
     right = isinstance(value, str) and value.strip().isascii() and value.strip().isdigit()
     if not right:
         with pytest.raises(ValueError, match="whole number"):
@@ -168,7 +168,7 @@ class TestJob:
         return parse_job({"id": ID, "url": "https://x", "total": 2, "progress": None, "message": None, "results": None,
                           "status": "queued", **fields}, Call("Zendesk", "GET", "/"))  # fmt: skip
 
-    def test_the_stages_of_an_update(self):
+    def test_the_stages_of_a_job_are_read(self):
         queued, working = self.job(), self.job(status="working", progress=1, message="Updating user #1")
         assert (queued.finished, working.finished, working.progress) == (False, False, 1)
         rows = [{"id": number, "action": "update", "status": "Updated", "success": True} for number in (1, 2)]
@@ -199,29 +199,29 @@ class TestJob:
             ("x", 2, None, {}),
         ],
     )  # fmt: skip
-    def test_results(self, results, total, succeeded, failed):
+    def test_the_results_of_a_job_are_counted(self, results, total, succeeded, failed):
         job = self.job(status="completed", results=results, total=total)
         assert (job.succeeded, job.failed) == (succeeded, failed)
         assert job.success == (not failed)
         assert "ada" not in job.model_dump_json()
 
-    def test_a_failed_job_is_finished_and_its_message_names_nobody(self):
+    def test_a_failed_job_is_finished_and_its_message_contains_no_user(self):
         job = self.job(status="failed", message="ada@example.com is not there")
         assert (job.finished, job.success) == (True, False)
         assert "ada" not in str(job.message)
 
-    def test_a_status_that_is_not_known_is_no_success_and_waits_for_nothing(self):
+    def test_an_unknown_status_of_a_job_is_finished_and_not_a_success(self):
         assert (self.job(status="killed").finished, self.job(status="killed").success) == (True, False)
 
     @pytest.mark.parametrize(
         "entry", [None, [], {}, {"id": ID}, {"id": 5, "status": "queued"}, {"id": "", "status": "x"}]
     )
-    def test_what_is_no_job(self, entry):
+    def test_an_invalid_job_is_an_error(self, entry):
         with pytest.raises(UnexpectedReply):
             parse_job(entry, Call("Zendesk", "GET", "/"))
 
 
-def test_a_user_is_nowhere_shown():
+def test_the_text_of_a_user_shows_no_personal_data():
     user = parse_user(
         {"id": 7, "name": "Ada", "email": "ada@example.com", "external_id": 12, "tags": ["ada's"], "role": "agent"}
     )
@@ -230,13 +230,13 @@ def test_a_user_is_nowhere_shown():
 
 
 @pytest.mark.parametrize("entry", [None, [], {}, {"id": None}, {"id": 1, "tags": "x"}, {"id": 1, "tags": [5]}])
-def test_what_is_no_user(entry):
+def test_an_invalid_user_is_an_error(entry):
     with pytest.raises(UnexpectedReply):
         parse_user(entry)
 
 
 @pytest.mark.parametrize("tags", [None, "x", {}, [1], [None]])
-def test_what_are_no_tags(tags):
+def test_invalid_tags_are_an_error(tags):
     with pytest.raises(UnexpectedReply):
         parse_tags(tags)
 
@@ -250,5 +250,5 @@ def test_what_are_no_tags(tags):
         ("", "read write"),
     ],
 )
-def test_the_scope_is_one_text(scope, sent):
+def test_the_scope_may_be_a_text_or_a_list(scope, sent):
     assert ZendeskConnectionFields.model_validate({"scope": scope}).scope == sent

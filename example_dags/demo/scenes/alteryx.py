@@ -1,4 +1,4 @@
-"""Alteryx Server: people by their e-mail addresses, some of whom leave."""
+"""Alteryx Server: users by their e-mail addresses, some of whom leave."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PEOPLE, LEAVERS, UNKNOWN = 240, 40, 7
 
 
 def alteryx_user_group(world: World) -> Scene:
-    """People whom the server does not know are in the source, too."""
+    """Include users in the source whom the server does not know."""
     from airflow_segments_provider.testing.sandbox import AlteryxSandboxClient
 
     sandbox = AlteryxSandboxClient(world.server.url)

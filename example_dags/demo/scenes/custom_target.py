@@ -1,4 +1,4 @@
-"""A vendor that this package does not have: a CSV file of addresses, two of which Postbird does not have."""
+"""A vendor that this package does not have: a CSV file of addresses, two of which Postbird does not know."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ USERS, LACKING = 120, 2
 
 
 def custom_target(world: World) -> Scene:
-    """Run against a server of its own, which ends with the process."""
+    """Run against a Postbird server, which ends with the process."""
     addresses = [f"reader-{number:03}@example.org" for number in range(USERS)]
     users = {f"r{number:03}": address for number, address in enumerate(addresses[LACKING:])}
     postbird = Postbird(users).__enter__()

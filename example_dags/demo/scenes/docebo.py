@@ -1,4 +1,4 @@
-"""Docebo: people by Docebo's own numbers, some of whom are done with their onboarding."""
+"""Docebo: users by Docebo's user IDs, some of whom finish their onboarding."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PEOPLE, DONE = 150, 30
 
 
 def docebo_group(world: World) -> Scene:
-    """Few enough that Docebo adds them at once, so that nothing has to wait."""
+    """Take few users, so that Docebo adds them at once and nothing has to wait."""
     from airflow_segments_provider.testing.sandbox import DoceboSandboxClient
 
     sandbox = DoceboSandboxClient(world.server.url)

@@ -1,4 +1,4 @@
-"""Docebo: a CSV file of addresses, some of which Docebo does not have; and a member who was added by hand."""
+"""Docebo: a CSV file of addresses, some of which Docebo does not know; and a member who was added by hand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ USERS, LACKING = 120, 4
 
 
 def docebo_sync(world: World) -> Scene:
-    """Few enough that Docebo adds them at once, so that nothing has to wait."""
+    """Take few users, so that Docebo adds them at once and nothing has to wait."""
     from airflow_segments_provider.testing.sandbox import DoceboSandboxClient
 
     sandbox = DoceboSandboxClient(world.server.url)

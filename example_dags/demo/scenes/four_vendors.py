@@ -1,4 +1,4 @@
-"""The same people at all four vendors, each of which lacks some others."""
+"""The same users at all four vendors, each of which lacks some of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LACKING = {"docebo": 2, "alteryx": 3, "zendesk": 1}
 
 
 def four_vendors(world: World) -> Scene:
-    """WalkMe takes whoever is sent; the others know only those who were put there."""
+    """Let WalkMe accept all users, and the others know some of them."""
     from airflow_segments_provider.testing.sandbox import (
         AlteryxSandboxClient,
         DoceboSandboxClient,
@@ -63,7 +63,7 @@ def four_vendors(world: World) -> Scene:
                     "outcome": "changed",
                     "members": len(at[vendor]),
                     "invalid": BLANKS,
-                    # In capitals as well, some of them, which is the same user.
+                    # Some addresses again in capitals, which are the same users.
                     "unmatched": {"no such user": lacking},
                 }
                 for vendor, lacking in LACKING.items()

@@ -1,4 +1,4 @@
-"""WalkMe: people by the thousand, untidy, of whom some change their plan meanwhile."""
+"""WalkMe: thousands of users in a source with defects, some of whom change their plan during the run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SHARE = 0.05
 
 
 def walkme_segment(world: World) -> Scene:
-    """Nothing waits, since the sandbox's clock is moved."""
+    """Move the sandbox's clock, so that nothing waits."""
     sandbox = world.server.client
     home.connect("walkme_default", sandbox.connection())
     people = People(world.directory / "people.db", SHARE)
     world.connect_people(people.database)
     created = people.audience("trial").people
     people.move(0.04, "trial", "paid")
-    # What the queries of the later tasks find; that of the first comes before.
+    # The users whom the queries of the later tasks find; those of the first task are above.
     converted, extended = people.audience("paid").people, people.audience("extended").people
     remaining = created - converted
     world.connect_people(People(world.directory / "before.db", SHARE).database)

@@ -1,4 +1,4 @@
-"""WalkMe: a segment, and many, that follow a source; ``make demo`` shows what comes after the first day."""
+"""WalkMe: one segment, and many, that follow a source; ``make demo`` shows the days after the first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MANY = {"Administrators": 12, "Analysts": 150, "Beginners": 3}
 
 
 def walkme_sync(world: World) -> Scene:
-    """Return the first day: nothing waits, since the lag is none."""
+    """Return the first day; the lag is zero, so nothing waits."""
     people = People(world.directory / "people.db", SHARE)
     world.connect_people(people.database)
     trial = people.audience("trial")
@@ -28,7 +28,7 @@ def walkme_sync(world: World) -> Scene:
 
 
 def walkme_sync_many(world: World) -> Scene:
-    """Segments that share people."""
+    """Let the segments have users in common."""
     names = {segment: [f"user-{number:03}" for number in range(people)] for segment, people in MANY.items()}
     rows = [(user, segment) for segment, users in names.items() for user in untidy(users)]
     world.people(("user_id", "segment"), [*rows, ("user-999", None)])

@@ -1,4 +1,4 @@
-"""Zendesk Help Center: people by the ids that they have elsewhere, background jobs, and an article."""
+"""Zendesk Help Center: users by their external IDs, background jobs, and an article."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PEOPLE, CONVERTED, UNKNOWN = 130, 25, 4
 
 
 def zendesk_user_segment(world: World) -> Scene:
-    """Return the jobs are done as soon as they have begun, since the sandbox's clock is moved."""
+    """Move the sandbox's clock, so that each job is done as soon as it has begun."""
     from airflow_segments_provider.testing.sandbox import ZendeskSandboxClient
 
     sandbox = ZendeskSandboxClient(world.server.url)

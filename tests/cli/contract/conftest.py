@@ -18,7 +18,7 @@ def relay(emptied_segments_sandbox):
 
 
 def through(relay: Relay, sandbox: Any, **extra: object) -> str:
-    """A connection to the sandbox that leads through the relay."""
+    """Return a connection to the sandbox that leads through the relay."""
     fields = sandbox.connection(retry=RETRY, **extra)
     fields["host"] = fields["host"].replace(sandbox.url, relay.url)
     return json.dumps(fields)
@@ -26,13 +26,13 @@ def through(relay: Relay, sandbox: Any, **extra: object) -> str:
 
 @pytest.fixture
 def alteryx(relay, alteryx_sandbox, monkeypatch):
-    """The sandbox's Alteryx Server, reached through the relay."""
+    """Return the sandbox's Alteryx Server, reached through the relay."""
     monkeypatch.setenv("AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT", through(relay, alteryx_sandbox))
     return alteryx_sandbox
 
 
 @pytest.fixture
 def docebo(relay, docebo_sandbox, monkeypatch):
-    """The sandbox's Docebo, reached through the relay."""
+    """Return the sandbox's Docebo, reached through the relay."""
     monkeypatch.setenv("AIRFLOW_CONN_DOCEBO_DEFAULT", through(relay, docebo_sandbox))
     return docebo_sandbox

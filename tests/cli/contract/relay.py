@@ -1,4 +1,4 @@
-"""Stands between the client and the sandbox: notes what passes, and answers some paths itself."""
+"""A relay between the client and the sandbox that records requests and responds to some paths itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSED_ON = ("authorization", "content-type", "accept")
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came in."""
+    """A request that was received."""
 
     method: str
     path: str
@@ -46,7 +46,8 @@ class Relay:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = 1 << 16  # headers and body in one packet: else each answer waits 40 ms for an acknowledgement
+            # Headers and body in one packet: otherwise each response waits 40 ms for an acknowledgement.
+            wbufsize = 1 << 16
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -76,12 +77,12 @@ class Relay:
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._server.server_port}"
 
     def serve(self, path: str, content: Any, status: int = 200, kind: str = "application/json") -> None:
-        """Answer a path with this from now on, text as it is and all else as JSON."""
+        """From now on, respond to a path with this content: text as it is, anything else as JSON."""
         body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
         self.answers[path] = (status, kind, body)
 
     def ask(self, method: str, path: str, headers: Any, body: bytes) -> tuple[int, str, bytes]:
-        """Let the sandbox answer; paths go as they are, two slashes included."""
+        """Forward a request to the sandbox; the path is not changed."""
         passed = {name: value for name, value in headers.items() if name.lower() in PASSED_ON}
         reply = self._session.request(method, self._behind + path, headers=passed, data=body, allow_redirects=False)
         return reply.status_code, reply.headers.get("Content-Type", ""), reply.content

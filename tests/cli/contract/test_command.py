@@ -1,4 +1,4 @@
-"""``python -m airflow_segments_provider``, as somebody at a terminal starts it."""
+"""``python -m airflow_segments_provider``, as it is started at a terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMMAND = [sys.executable, "-m", "airflow_segments_provider"]
 CHECK = ["check-contract", "--conn-id"]
 
 
-def test_help_imports_nothing_heavy():
+def test_the_help_of_the_command_imports_no_heavy_module():
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "airflow_segments_provider", "--help"],
         capture_output=True,
@@ -28,7 +28,7 @@ def test_help_imports_nothing_heavy():
     assert imported.isdisjoint({"airflow", "requests", "pydantic", "fastapi"})
 
 
-def test_a_terminal_gets_lines_and_a_status(alteryx):
+def test_the_command_prints_its_comparison_and_returns_its_status(alteryx):
     done = subprocess.run(
         [*COMMAND, *CHECK, "alteryx_server_default"], capture_output=True, text=True, check=False, env={**os.environ}
     )
@@ -39,7 +39,7 @@ def test_a_terminal_gets_lines_and_a_status(alteryx):
 
 
 @pytest.mark.slow
-def test_a_connection_of_airflows_database_is_found(airflow_db, alteryx, monkeypatch):
+def test_a_connection_in_the_database_of_airflow_is_found(airflow_db, alteryx, monkeypatch):
     connection = os.environ["AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT"]
     monkeypatch.delenv("AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT")
     airflow = [sys.executable, "-m", "airflow", "connections"]
@@ -53,39 +53,39 @@ def test_a_connection_of_airflows_database_is_found(airflow_db, alteryx, monkeyp
 
 
 @pytest.mark.parametrize("vendor", ["WalkMe", "Zendesk Help Center"])
-def test_a_vendor_without_a_description(vendor, walkme_sandbox, zendesk_sandbox, capsys):
+def test_a_vendor_without_a_published_description_is_reported(vendor, walkme_sandbox, zendesk_sandbox, capsys):
     conn_id = {"WalkMe": "walkme_default", "Zendesk Help Center": "zendesk_help_center_default"}[vendor]
     assert main([*CHECK, conn_id]) == 2
     assert capsys.readouterr().out == f"{vendor} publishes no description of its API to compare with.\n"
     assert walkme_sandbox.counts() == {}
 
 
-def test_a_connection_that_is_none_of_ours(monkeypatch, capsys):
+def test_a_connection_of_another_type_is_an_error(monkeypatch, capsys):
     monkeypatch.setenv("AIRFLOW_CONN_WEB", '{"conn_type": "http", "host": "example.com"}')
     assert main([*CHECK, "web"]) == 2
     assert "of type 'http'" in capsys.readouterr().out
 
 
-def test_a_connection_that_does_not_exist(capsys):
+def test_a_connection_that_does_not_exist_is_an_error(capsys):
     assert main([*CHECK, "no_such"]) == 2
     assert "no_such" in capsys.readouterr().err
 
 
-def test_a_connection_that_lacks_something(monkeypatch, capsys):
+def test_a_connection_without_a_required_field_is_an_error_that_names_it(monkeypatch, capsys):
     monkeypatch.setenv("AIRFLOW_CONN_HALF", '{"conn_type": "alteryx_server", "host": "https://example.com"}')
     assert main([*CHECK, "half"]) == 2
     assert "`login`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["no-such"], ["check-contract"]])
-def test_a_wrong_command_line(arguments, capsys):
+def test_an_invalid_command_line_is_an_error_with_the_usage(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
     assert "usage: python -m airflow_segments_provider" in capsys.readouterr().err
 
 
-def test_a_crash_does_not_look_like_a_difference(alteryx, tmp_path: Path):
+def test_a_crash_does_not_return_the_status_of_a_difference(alteryx, tmp_path: Path):
     broken = tmp_path / "airflow" / "__init__.py"
     broken.parent.mkdir()
     broken.write_text("raise RuntimeError('this installation is broken')\n")

@@ -19,7 +19,7 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def as_openapi(swagger: dict[str, Any]) -> dict[str, Any]:
-    """The same description as an OpenAPI 3 document."""
+    """Return the same description as an OpenAPI 3 document."""
     text = json.dumps(swagger).replace("#/definitions/", "#/components/schemas/")
     found = json.loads(text)
     for item in found["paths"].values():
@@ -47,7 +47,7 @@ FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"swagger": copy.
 
 @pytest.fixture(params=FORMS)
 def told(request, relay, alteryx, capsys):
-    """Serve a changed description, check, and give the status and the lines that tell of it."""
+    """Serve a changed description, check it, and return the status and the lines that report differences."""
 
     def run(change: Change = lambda found: None) -> tuple[int, list[str]]:
         described = document()
@@ -61,7 +61,7 @@ def told(request, relay, alteryx, capsys):
 
 
 def contract(found: dict[str, Any]) -> dict[str, Any]:
-    """The schema of what creates a group, and of that only."""
+    """Return the schema of the body that creates a group, used by that operation only."""
     made: dict[str, Any] = copy.deepcopy(found["definitions"]["CreateUserGroupContract"])
     found["definitions"]["CreateUserGroupContract"] = made
     return made
@@ -177,12 +177,12 @@ WRONG: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_difference_is_told(told, what):
+def test_each_kind_of_difference_is_reported(told, what):
     change, line = WRONG[what]
     assert told(change) == (1, [line])
 
 
-def test_everything_else_agrees(told):
+def test_the_description_of_the_sandbox_has_no_difference(told):
     assert told() == (0, [])
 
 
@@ -229,11 +229,11 @@ FINE: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("what", FINE)
-def test_what_is_no_difference(told, what):
+def test_a_compatible_change_of_the_description_is_not_a_difference(told, what):
     assert told(FINE[what]) == (0, [])
 
 
-def test_what_is_about_to_go_is_told(told):
+def test_a_deprecated_operation_is_reported_as_a_note(told):
     status, lines = told(lambda found: found["paths"]["/v3/users"]["get"].update(deprecated=True))
     assert (status, lines) == (0, ["note      GET /v3/users (find users) is marked as deprecated."])
 
@@ -274,7 +274,7 @@ BROKEN: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_part_is_told_and_the_rest_compared(told, what):
+def test_a_broken_part_of_the_description_is_reported_and_the_rest_compared(told, what):
     change, end = BROKEN[what]
     status, lines = told(change)
     assert status == 2
@@ -289,7 +289,7 @@ def test_a_broken_part_is_told_and_the_rest_compared(told, what):
         ("multipart/form-data", [f"{CREATE} takes multipart/form-data only, and JSON is sent."]),
     ],
 )
-def test_fields_may_be_described_as_those_of_a_form(relay, alteryx, capsys, media, lines):
+def test_the_fields_of_a_body_may_be_described_as_form_data_if_json_is_accepted(relay, alteryx, capsys, media, lines):
     described = document()
     form = [{"name": name, "in": "formData", "required": True, "type": "string"} for name in ("name", "role")]
     described["paths"][GROUPS]["post"].update(parameters=form, consumes=[media])

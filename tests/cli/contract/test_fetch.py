@@ -1,4 +1,4 @@
-"""Where the documents come from, and what may be wrong with them."""
+"""Where the documents come from, and which errors they may have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATHS = ("/alteryx/webapi//swagger/docs/3", "/alteryx/webapi/swagger/docs/3")
 
 @pytest.fixture
 def check(capsys):
-    """Run the command, and give its status and what it printed."""
+    """Run the command; return its status and what it printed."""
 
     def run(*arguments: object) -> tuple[int, str]:
         status = main([str(one) for one in arguments])
@@ -26,7 +26,7 @@ def check(capsys):
     return run
 
 
-def test_a_server_that_knows_its_document_by_one_slash_only(relay, alteryx, check):
+def test_the_document_is_requested_at_its_second_path_if_the_first_is_a_404(relay, alteryx, check):
     relay.serve(PATHS[0], "not here", 404, "text/plain")
     status, printed = check(*ALTERYX)
     assert status == 0, printed
@@ -34,7 +34,7 @@ def test_a_server_that_knows_its_document_by_one_slash_only(relay, alteryx, chec
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", ""])
-def test_the_type_of_the_answer_does_not_matter(relay, alteryx, check, kind):
+def test_the_content_type_of_the_document_is_ignored(relay, alteryx, check, kind):
     relay.serve(PATHS[0], document(), kind=kind)
     assert check(*ALTERYX)[0] == 0
 
@@ -54,7 +54,7 @@ NONE = {
 
 
 @pytest.mark.parametrize("what", NONE)
-def test_no_document(relay, alteryx, check, what):
+def test_an_unusable_document_is_reported_and_nothing_is_compared(relay, alteryx, check, what):
     content, status, kind, said = NONE[what]
     for path in PATHS:
         relay.serve(path, content, status, kind)
@@ -65,14 +65,14 @@ def test_no_document(relay, alteryx, check, what):
     assert "DIFFERS" not in printed
 
 
-def test_no_access(alteryx, check):
+def test_refused_credentials_are_reported(alteryx, check):
     alteryx.settings(api_secret="another")
     status, printed = check(*ALTERYX)
     assert status == 2
     assert "refused the client id and secret" in printed
 
 
-def test_nothing_of_a_document_reaches_a_terminal_but_letters(relay, alteryx, check):
+def test_only_printable_characters_of_a_document_are_printed(relay, alteryx, check):
     found = document()
     found["info"]["title"] = "\x1b[2J" + "long" * 100
     found["definitions"]["UpdateUserGroupContract"]["required"].append("\x1b]0;title\x07")
@@ -84,7 +84,7 @@ def test_nothing_of_a_document_reaches_a_terminal_but_letters(relay, alteryx, ch
     assert "long" * 30 not in printed
 
 
-def test_a_file_takes_the_place_of_what_the_vendor_serves(alteryx, check, tmp_path: Path):
+def test_a_file_can_replace_the_document_of_the_vendor(alteryx, check, tmp_path: Path):
     file = tmp_path / "swagger.json"
     file.write_text(json.dumps(document()))
     assert check(*ALTERYX, "--document", file)[0] == 0
@@ -94,7 +94,7 @@ def test_a_file_takes_the_place_of_what_the_vendor_serves(alteryx, check, tmp_pa
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "cannot be read"), ("{", "is not JSON"), ("{}", "is not a Swagger")]
 )
-def test_a_file_that_is_no_document(alteryx, check, tmp_path: Path, content, said):
+def test_a_file_that_is_not_a_description_is_reported(alteryx, check, tmp_path: Path, content, said):
     file = tmp_path / "swagger.json"
     if content is not None:
         file.write_text(content)

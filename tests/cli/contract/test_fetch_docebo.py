@@ -1,4 +1,4 @@
-"""Docebo lists its services, each with the address of its own document: those on other hosts are not called."""
+"""Docebo lists its services with the addresses of their documents: those on other hosts are not requested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SERVICES = "/docebo/manage/v1/site/microservices"
 
 @pytest.fixture
 def check(capsys):
-    """Run the command, and give its status and what it printed."""
+    """Run the command; return its status and what it printed."""
 
     def run() -> tuple[int, str]:
         status = main(["check-contract", "--conn-id", "docebo_default"])
@@ -27,13 +27,13 @@ def listed(*urls: object) -> dict[str, object]:
 
 
 def asked(relay) -> list[str]:
-    """What was asked for after the token and the list."""
+    """Return the paths that were requested after the token and the list."""
     paths = [request.path for request in relay.seen]
     assert paths[:2] == ["/docebo/oauth2/token", SERVICES]
     return paths[2:]
 
 
-def test_all_documents_are_read(docebo, relay, check):
+def test_the_documents_of_all_docebo_services_are_read(docebo, relay, check):
     relay.serve(SERVICES, listed(*(f"{relay.url}/docebo/{name}/v1/site/swagger" for name in ("audiences", "manage"))))
     status, printed = check()
     assert status == 0, printed
@@ -42,7 +42,7 @@ def test_all_documents_are_read(docebo, relay, check):
 
 
 @pytest.mark.parametrize("prefix", ["", "/docebo"])
-def test_an_address_may_be_without_a_host_and_with_a_query(docebo, relay, check, prefix):
+def test_the_address_of_a_service_may_be_without_a_host_and_with_a_query(docebo, relay, check, prefix):
     for name in ("audiences", "manage"):
         relay.serve(f"/docebo/docs/{name}%201.json", document(name), kind="text/plain")
     relay.serve(SERVICES, listed(f"{prefix}/docs/audiences%201.json?v=2", f"{prefix}/docs/manage%201.json"))
@@ -61,7 +61,7 @@ def test_an_address_may_be_without_a_host_and_with_a_query(docebo, relay, check,
         "file:///etc/hostname",
     ],
 )
-def test_no_other_host_is_called(docebo, relay, check, url):
+def test_a_service_on_another_host_is_not_called(docebo, relay, check, url):
     relay.serve(SERVICES, listed(url.format(host=relay.url.removeprefix("http://"))))
     status, printed = check()
     assert status == 2
@@ -70,14 +70,14 @@ def test_no_other_host_is_called(docebo, relay, check, url):
     assert asked(relay) == []
 
 
-def test_a_path_with_dots_leads_nowhere_else(docebo, relay, check):
+def test_a_path_with_dots_does_not_leave_the_host(docebo, relay, check):
     relay.serve(SERVICES, listed("/docebo/%2e%2e/%2e%2e/_sandbox/clock", "/docebo/../../_sandbox/clock"))
     status, _ = check()
     assert status == 2
     assert asked(relay) == ["/docebo/_sandbox/clock"]
 
 
-def test_what_is_in_no_document_may_be_in_one_that_could_not_be_read(docebo, relay, check):
+def test_an_operation_that_may_be_in_an_unread_document_is_unclear_and_not_a_difference(docebo, relay, check):
     relay.serve(SERVICES, listed(f"{relay.url}/docebo/manage/v1/site/swagger", f"{relay.url}/docebo/audiences/v1/none"))
     status, printed = check()
     assert status == 2
@@ -87,7 +87,7 @@ def test_what_is_in_no_document_may_be_in_one_that_could_not_be_read(docebo, rel
 
 
 @pytest.mark.parametrize("services", [{}, {"data": []}, {"data": {}}, {"data": ["x", {"app": "y"}]}, []])
-def test_a_list_without_services(docebo, relay, check, services):
+def test_a_list_without_services_is_reported_and_nothing_is_compared(docebo, relay, check, services):
     relay.serve(SERVICES, services)
     status, printed = check()
     assert status == 2
@@ -95,7 +95,7 @@ def test_a_list_without_services(docebo, relay, check, services):
 
 
 @pytest.mark.parametrize("gone", [("assign_users",), ("assign_users", "put_users")])
-def test_a_tenant_has_another_way_to_add_users(docebo, relay, check, gone):
+def test_a_platform_with_another_form_of_the_add_request_has_no_difference(docebo, relay, check, gone):
     described = document("audiences")
     described["paths"].pop("/audience/{uuid}/assign_users")
     ways = described["paths"]["/audience/{uuid}/users"]
@@ -106,7 +106,7 @@ def test_a_tenant_has_another_way_to_add_users(docebo, relay, check, gone):
     assert check()[0] == 0
 
 
-def test_a_tenant_has_no_way_to_add_users(docebo, relay, check):
+def test_a_platform_without_any_form_of_the_add_request_is_reported(docebo, relay, check):
     described = document("audiences")
     described["paths"].pop("/audience/{uuid}/assign_users")
     described["paths"]["/audience/{uuid}/users"].pop("put")

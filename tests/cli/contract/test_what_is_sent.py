@@ -1,4 +1,4 @@
-"""What the tables say is sent is what the hooks send: all of it, and nothing else."""
+"""The tables of operations describe exactly what the hooks send."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.cli.contract.relay import Request
 
 
 def fits(shape: Shape, value: Any) -> bool:
-    """Whether a body is as a table says."""
+    """Return whether a body matches its description in a table."""
     if isinstance(shape, dict):
         known = {sent(name): inner for name, inner in shape.items()}
         return (
@@ -32,7 +32,7 @@ def fits(shape: Shape, value: Any) -> bool:
 
 
 def right(request: Request, operation: Operation) -> bool:
-    """Whether a request has the parameters and the body of an operation."""
+    """Return whether a request has the parameters and the body of an operation."""
     known = {sent(name) for name in operation.query}
     if not {name for name in operation.query if always(name)} <= request.query.keys() <= known:
         return False
@@ -40,7 +40,7 @@ def right(request: Request, operation: Operation) -> bool:
 
 
 def meant(request: Request, operations: Sequence[Operation], base: str) -> Iterator[tuple[Operation, str]]:
-    """The operations that have the method and the path of a request."""
+    """Yield the operations that have the method and the path of a request."""
     for operation in operations:
         for spelling in operation.spellings:
             method, _, path = spelling.partition(" ")
@@ -50,7 +50,7 @@ def meant(request: Request, operations: Sequence[Operation], base: str) -> Itera
 
 
 def check(seen: Sequence[Request], operations: Sequence[Operation], base: str) -> None:
-    """Every request is in the table, as it is there; and everything in the table was sent."""
+    """Check that every request matches the table, and that every operation of the table was sent."""
     requests, fields = set(), set()
     for request in seen:
         if request.path == f"{base}/oauth2/token":
@@ -71,7 +71,7 @@ def check(seen: Sequence[Request], operations: Sequence[Operation], base: str) -
     }
 
 
-def test_alteryx(alteryx, relay):
+def test_the_table_of_alteryx_describes_exactly_what_its_hook_sends(alteryx, relay):
     alteryx.settings(windows_authentication=True)
     people = alteryx.seed_users(3)
     hook = AlteryxServerHook()
@@ -99,7 +99,7 @@ def test_alteryx(alteryx, relay):
     check(relay.seen, ALTERYX, "/alteryx/webapi")
 
 
-def test_docebo(docebo, relay, monkeypatch, tmp_path):
+def test_the_table_of_docebo_describes_exactly_what_its_hook_sends(docebo, relay, monkeypatch, tmp_path):
     people = docebo.seed_users(3)
     branch = next(branch.idst for branch in docebo.branches() if branch.parent is not None)
     legacy = next(group.idst for group in docebo.groups())

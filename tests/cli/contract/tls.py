@@ -1,4 +1,4 @@
-"""A certificate for this machine that nobody has vouched for."""
+"""A self-signed certificate for this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 
 def self_signed(directory: Path) -> Path:
-    """A file with a key and its certificate, which is also the authority to be named in ``verify``."""
+    """Return a file with a key and its certificate, which is also the authority to name in ``verify``."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vendor.example.com")])
     now = datetime.now(UTC)

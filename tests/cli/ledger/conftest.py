@@ -1,4 +1,4 @@
-"""Segments whose ledgers lie below a ledger path, and the command run there."""
+"""Segments whose ledgers are below a ledger path, and the command run on them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FREE = {"max_removed_fraction": 1, "max_added_fraction": None}
 
 
 class NamedSegment(Segment):
-    """A segment whose folder has this name; the last of its runs was less than an hour ago."""
+    """A segment with this folder name, whose last run was less than an hour ago."""
 
     name = connection = ""
 
@@ -37,7 +37,7 @@ class NamedSegment(Segment):
         self.now = time.time_ns() // 1_000_000 - HOUR
 
     def ledger(self, **given):
-        """The ledger of a run."""
+        """Return the ledger of a run."""
         return replace(super().ledger(**given), folder=self.folder, name=self.name, connection=self.connection)
 
 
@@ -51,7 +51,7 @@ class KeptSegment(NamedSegment):
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path):
-    """A folder for temporary files of the test's own: `erase-person` waits for runs that have working directories."""
+    """Return a folder for this test's temporary files: `erase-person` waits for runs that have working directories."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -61,7 +61,7 @@ def temporary(tmp_path):
 
 
 def pytest_generate_tests(metafunc):
-    """Run each test with a ledger path on the disk and in an object store; the many of erasures there are slow."""
+    """Run each test with a ledger path on the disk and in an object store, where tests of erasing are slow."""
     named = any(mark.args[0] == "path" for mark in metafunc.definition.iter_markers("parametrize"))
     if "path" in metafunc.fixturenames and not named:
         slow = [pytest.mark.slow] if "test_erasing" in metafunc.module.__name__ else []
@@ -70,16 +70,16 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def path(request, tmp_path):
-    """A ledger path."""
+    """Return a ledger path."""
     if request.param == "local":
         return str(tmp_path / "ledgers")
-    # Airflow knows no such scheme of its own; where `attach` is differs by its version.
+    # Airflow does not know this scheme by itself; where `attach` is depends on its version.
     sys.modules[ObjectStoragePath.__module__].attach("memory", fs=_emptied_memory())
     return f"memory:///{uuid.uuid4().hex}"
 
 
 def _emptied_memory():
-    """The object store in memory. The process has one, and each listing looks at every file that is left in it."""
+    """Empty the object store in memory: the process has one, and each listing reads every file in it."""
     memory = fsspec.filesystem("memory")
     memory.store.clear()
     memory.pseudo_dirs[:] = [""]
@@ -88,13 +88,13 @@ def _emptied_memory():
 
 @pytest.fixture
 def make(path, database):
-    """Make a segment below the path."""
+    """Return a function that creates a segment below the path."""
     return lambda name="segment": KeptSegment(database, path, name)
 
 
 @pytest.fixture
 def ledger(path, capsys):
-    """Run ``ledger`` with these arguments; returns its status, and what it printed where."""
+    """Run ``ledger`` with these arguments; return its status, its output and its error output."""
 
     def run(command, *arguments):
         status = main(["ledger", command, "--ledger-path", path, *arguments])
@@ -106,7 +106,7 @@ def ledger(path, capsys):
 
 @pytest.fixture
 def left(make, database, left_before):
-    """A segment that p000 has left, and whose vendor rejected p003; both are in many files of its ledger."""
+    """Return a segment that p000 has left, and whose vendor rejected p003; both are in many files of its ledger."""
     segment, files = make(), left_before.store.files
     for part in ("vendor", "witness", "now", "runs", "shown"):
         setattr(segment, part, copy.deepcopy(getattr(left_before, part)))
@@ -116,7 +116,7 @@ def left(make, database, left_before):
 
 @pytest.fixture(scope="session")
 def left_before(database):
-    """The same in memory, made once, to be copied."""
+    """Return the same in memory, created once and copied."""
     segment = NamedSegment(database, "segment")
     segment.vendor.bad = {"p003"}
     segment.sync(people(0, 200))
@@ -129,7 +129,7 @@ def left_before(database):
 
 @pytest.fixture
 def elsewhere(tmp_path):
-    """Run commands on another machine, on which the working directories of this one are not."""
+    """Run commands as on another machine, without the working directories of this one."""
 
     @contextmanager
     def moved():
@@ -142,7 +142,7 @@ def elsewhere(tmp_path):
 
 
 def found(segment, user, tmp_path):
-    """The folders in which a user is, by opening every file in another way than the command does."""
+    """Return the folders whose files contain a user, by another search than the command's."""
     names = []
     for name in segment.store.files():
         content = segment.store.read(name)

@@ -1,4 +1,4 @@
-"""``ledger approve`` and ``ledger forget``: each does it once, or says why not."""
+"""``ledger approve`` and ``ledger forget``: each has its effect once, or reports why not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.sync.model.memory import Crash
 
 @pytest.fixture
 def refused(make):
-    """A segment with a plan that was refused."""
+    """Return a segment with a refused plan."""
     segment = make()
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as caught:
@@ -32,7 +32,7 @@ def refused(make):
 
 
 @pytest.mark.parametrize("given", [slice(None), slice(7, None), slice(7, 15), slice(0, 15)])
-def test_an_approved_plan_is_applied_by_the_next_run_once(refused, ledger, given):
+def test_an_approved_plan_is_applied_once_by_the_next_run(refused, ledger, given):
     status, out, _ = ledger("approve", "segment", refused.digest[given])
     said = f"The next run of {refused.folder} applies the plan {refused.digest}, once. Approved by "
     assert (status, out.startswith(said)) == (0, True)
@@ -42,7 +42,7 @@ def test_an_approved_plan_is_applied_by_the_next_run_once(refused, ledger, given
         refused.sync(people(199, 200))
 
 
-def test_the_refusal_names_the_command(make, ledger):
+def test_the_command_in_a_refusal_approves_its_plan(make, ledger):
     segment = make()
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as caught:
@@ -51,7 +51,7 @@ def test_the_refusal_names_the_command(make, ledger):
     assert ledger(*shlex.split(command.replace("\\\n", " ")))[0] == 0
 
 
-def test_a_plan_that_is_no_longer_true(refused, ledger):
+def test_a_plan_of_an_older_generation_cannot_be_approved(refused, ledger):
     refused.sync(people(0, 201))
     status, out, _ = ledger("approve", "segment", refused.digest)
     assert status == 1
@@ -69,14 +69,14 @@ def test_a_plan_that_is_no_longer_true(refused, ledger):
         ("../../../x", "is not the digest"),
     ],
 )
-def test_no_such_plan(refused, ledger, digest, said):
+def test_a_digest_that_matches_no_plan_is_refused(refused, ledger, digest, said):
     status, out, _ = ledger("approve", "segment", digest)
     assert status == 1
     assert said in out
     assert refused.store.names("approvals") == []
 
 
-def test_digits_that_two_plans_begin_with(refused, ledger):
+def test_a_digest_prefix_of_two_plans_is_refused(refused, ledger):
     other = refused.digest[:-1] + ("0" if refused.digest[-1] != "0" else "1")
     for name in refused.store.names("plans"):
         content = refused.store.read(f"plans/{name}")
@@ -89,7 +89,7 @@ def test_digits_that_two_plans_begin_with(refused, ledger):
     assert ledger("approve", "segment", refused.digest)[0] == 0
 
 
-def test_a_plan_is_no_longer_true_once_a_late_request_is_known(refused, ledger):
+def test_a_plan_from_before_a_late_request_cannot_be_approved(refused, ledger):
     held = refused.ledger()
     held.head = read_head(refused.store, refused.folder)
     held.note("add", ["late"])
@@ -122,12 +122,12 @@ def test_an_approval_is_listed_and_can_be_withdrawn(refused, ledger):
     assert refused.vendor.members == set(people(150, 200))
 
 
-def test_who_approved_first_stays(refused, ledger):
+def test_the_first_user_who_approved_a_plan_is_kept(refused, ledger):
     ledger("approve", "segment", refused.digest, "--by", "Ada")
     assert " Approved by Ada at " in ledger("approve", "segment", refused.digest, "--by", "Grace")[1]
 
 
-def test_an_approval_that_a_run_has_taken(refused, ledger, monkeypatch):
+def test_an_approval_that_a_run_has_taken_cannot_be_withdrawn(refused, ledger, monkeypatch):
     ledger("approve", "segment", refused.digest)
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "begin", lambda self, *given, **named: 1 / 0)
@@ -138,7 +138,7 @@ def test_an_approval_that_a_run_has_taken(refused, ledger, monkeypatch):
     assert (status, "The run dag/run/task/-1 began to apply the plan" in out, "too late" in out) == (1, True, True)
 
 
-def test_an_approval_that_no_longer_holds(refused, ledger):
+def test_an_approval_from_before_a_late_request_is_listed_as_outdated(refused, ledger):
     ledger("approve", "segment", refused.digest)
     held = refused.ledger()
     held.head = read_head(refused.store, refused.folder)
@@ -149,13 +149,13 @@ def test_an_approval_that_no_longer_holds(refused, ledger):
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x1b[2J", "a\u202eb", "x" * 201])
-def test_a_name_that_a_terminal_or_a_log_would_not_show_as_it_is(ledger, name, capsys):
+def test_a_user_name_that_is_not_printable_is_refused(ledger, name, capsys):
     with pytest.raises(SystemExit):
         ledger("approve", "segment", "0" * 64, "--by", name)
     assert "argument --by: invalid" in capsys.readouterr().err
 
 
-def test_a_damaged_approval_does_not_hide_the_others(refused, make, ledger):
+def test_a_damaged_approval_is_reported(refused, make, ledger):
     ledger("approve", "segment", refused.digest)
     (name,) = refused.store.names("approvals")
     refused.store.delete(f"approvals/{name}")
@@ -164,14 +164,14 @@ def test_a_damaged_approval_does_not_hide_the_others(refused, make, ledger):
     assert (status, f"{refused.folder}: approvals/{name} is damaged." in out) == (1, True)
 
 
-def test_forgetting_says_first_what_it_means(refused, ledger):
+def test_forget_explains_itself_and_changes_nothing_without_yes(refused, ledger):
     files = list(refused.store.files())
     status, out, _ = ledger("forget", "segment")
     assert (status, "the next run is a first sync" in out, "--yes" in out) == (1, True, True)
     assert list(refused.store.files()) == files
 
 
-def test_after_it_a_sync_begins_anew_and_numbers_go_on_above_the_witness(refused, ledger):
+def test_after_forget_a_sync_starts_anew_and_continues_the_generation_number(refused, ledger):
     seen = refused.witness.seen
     assert ledger("forget", "segment", "--yes")[0] == 0
     assert list(refused.store.files()) == ["forgotten/000000000000.json"]
@@ -186,7 +186,7 @@ def test_after_it_a_sync_begins_anew_and_numbers_go_on_above_the_witness(refused
     assert refused.sync(people(190, 210), owner="other.task").outcome == "unchanged"
 
 
-def test_word_that_a_ledger_was_forgotten_does_not_stay_for_ever(refused, ledger):
+def test_the_mark_of_a_forgotten_ledger_expires(refused, ledger):
     ledger("forget", "segment", "--yes")
     for last in (10, 11, 12, 13):
         refused.sync(people(0, last))
@@ -198,7 +198,7 @@ def test_word_that_a_ledger_was_forgotten_does_not_stay_for_ever(refused, ledger
 
 
 @pytest.mark.parametrize("damage", ["manifest", "state", "all"])
-def test_one_that_cannot_be_read_can_be_forgotten(make, ledger, damage):
+def test_a_ledger_that_cannot_be_read_can_be_forgotten(make, ledger, damage):
     segment = make()
     segment.sync(people(0, 10))
     if damage == "manifest":
@@ -215,7 +215,7 @@ def test_one_that_cannot_be_read_can_be_forgotten(make, ledger, damage):
     assert segment.sync(people(0, 10)).counts["add"] == 10
 
 
-def test_not_while_a_run_holds_it(make, ledger):
+def test_a_ledger_that_a_run_holds_cannot_be_forgotten(make, ledger):
     segment = make()
     segment.now = time.time_ns() // 1_000_000
     interrupt(segment, people(0, 10), error=Crash())
@@ -225,7 +225,7 @@ def test_not_while_a_run_holds_it(make, ledger):
     assert ledger("forget", "segment", "--yes")[0] == 0
 
 
-def test_cut_short_it_leaves_nothing_that_looks_whole(make, ledger, monkeypatch):
+def test_an_interrupted_forget_leaves_a_ledger_that_is_refused_and_can_be_forgotten(make, ledger, monkeypatch):
     segment = make()
     segment.sync(people(0, 10))
     segment.sync(people(0, 11))

@@ -1,4 +1,4 @@
-"""``ledger erase-person``: no file that is left contains the user, and all other users are as before."""
+"""``ledger erase-person``: no remaining file contains the user, and all other users are unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.sync.model.memory import Crash, MemoryTarget
 COMMAND = [sys.executable, "-m", "airflow_segments_provider", "ledger"]
 
 
-def test_a_user_who_left_is_gone_from_every_file(left, ledger, tmp_path):
+def test_a_former_member_is_erased_from_every_file(left, ledger, tmp_path):
     assert found(left, "p000", tmp_path) == ["batches", "plans", "state"]
     before = known(left)
     status, out, err = ledger("erase-person", " p000 ")
@@ -38,9 +38,9 @@ def test_a_user_who_left_is_gone_from_every_file(left, ledger, tmp_path):
     assert left.vendor.requests == requests
 
 
-def test_a_rejected_user_goes_too(left, ledger, tmp_path, monkeypatch):
+def test_a_rejected_user_is_erased_from_every_file(left, ledger, tmp_path, monkeypatch):
     assert found(left, "p003", tmp_path) == ["batches", "plans", "state"]
-    # Some vendors name those whom they do not take of a request that they accept.
+    # Some vendors name the rejected users of a request that they accept.
     monkeypatch.setattr(MemoryTarget, "add", lambda self, ids: Applied(rejected=dict.fromkeys(ids, "unmatched")))
     left.sync(people(1, 204), retry_rejected_after=0)
     monkeypatch.undo()
@@ -50,7 +50,7 @@ def test_a_rejected_user_goes_too(left, ledger, tmp_path, monkeypatch):
     assert left.sync(people(1, 204)).counts["add"] == 1
 
 
-def test_a_member_is_not_erased_unless_that_is_meant(left, ledger, tmp_path):
+def test_a_member_is_not_erased_without_anyway(left, ledger, tmp_path):
     files = {name: left.store.read(name) for name in left.store.files()}
     status, out, _ = ledger("erase-person", "p000", "p001", "p002")
     assert status == 1
@@ -59,12 +59,12 @@ def test_a_member_is_not_erased_unless_that_is_meant(left, ledger, tmp_path):
     assert {name: left.store.read(name) for name in left.store.files()} == files
     assert ledger("erase-person", "--anyway", "p000", "p001", "p002")[0] == 0
     assert [found(left, user, tmp_path) for user in ("p000", "p001", "p002")] == [[], [], []]
-    # The ledger does not have them any more: they stay.
+    # They are not in the ledger any more, so they stay members.
     left.sync(people(3, 204), **FREE)
     assert left.vendor.members == {"p001", "p002", *people(4, 204)}
 
 
-def test_nor_an_uncertain_one(left, ledger, tmp_path):
+def test_an_uncertain_user_is_not_erased_without_anyway(left, ledger, tmp_path):
     interrupt(left, people(1, 206))
     status, out, _ = ledger("erase-person", "p205")
     assert (status, f"{left.folder}: 0 owned, 1 uncertain." in out) == (1, True)
@@ -73,7 +73,7 @@ def test_nor_an_uncertain_one(left, ledger, tmp_path):
     assert known(left)["p205"][1] is not None
 
 
-def test_nor_one_of_a_late_request_that_no_run_accounts_for_yet(left, ledger, tmp_path):
+def test_a_user_of_a_late_request_is_not_erased_without_anyway(left, ledger, tmp_path):
     held = left.ledger()
     held.head = read_head(left.store, left.folder)
     for ids in (["late"], ["p000", "p001"]):
@@ -84,12 +84,12 @@ def test_nor_one_of_a_late_request_that_no_run_accounts_for_yet(left, ledger, tm
     assert ledger("erase-person", "--anyway", "late", "p000")[0] == 0
     assert found(left, "late", tmp_path) == found(left, "p000", tmp_path) == []
     assert left.store.names("notes") == []
-    # What the notes say of others is not forgotten.
+    # What the notes say about other users is kept.
     assert known(left)["p001"][:2] == (True, left.now)
     assert left.sync(people(1, 204)).counts["add"] == 1
 
 
-def test_approvals_go_with_their_plans(left, ledger, tmp_path):
+def test_approvals_are_deleted_with_the_plans_that_contain_the_user(left, ledger, tmp_path):
     with pytest.raises(PlanRefused) as refused:
         left.sync(people(150, 200))
     held = left.ledger()
@@ -101,7 +101,7 @@ def test_approvals_go_with_their_plans(left, ledger, tmp_path):
 
 @pytest.mark.parametrize("path", ["local"], indirect=True)
 @pytest.mark.parametrize("word", ["mirror", "limits", "add", "remove", "run", "dag.task", "status 400", "sha256", "p"])
-def test_an_id_that_equals_a_word_of_other_files(make, ledger, word, tmp_path):
+def test_an_id_that_equals_a_word_of_the_ledger_format_is_erased(make, ledger, word, tmp_path):
     segment = make()
     segment.vendor.bad = {"p003"}
     segment.sync([word, *people(0, 5)])
@@ -116,7 +116,7 @@ def test_an_id_that_equals_a_word_of_other_files(make, ledger, word, tmp_path):
     assert segment.sync(people(0, 5)).outcome == "unchanged"
 
 
-def test_of_all_ledgers_or_of_one(make, ledger, tmp_path):
+def test_a_user_is_erased_from_all_ledgers_or_from_one(make, ledger, tmp_path):
     one, two, three = make("one"), make("two"), make("three")
     for segment in (one, two):
         segment.sync(people(0, 10))
@@ -133,7 +133,7 @@ def test_of_all_ledgers_or_of_one(make, ledger, tmp_path):
     assert ledger("erase-person", "p000") == (0, "argument 1: not found.\nNone of 3 ledgers contains them.\n", "")
 
 
-def test_one_declined_ledger_keeps_all_as_they_are(make, ledger, tmp_path):
+def test_no_ledger_is_changed_if_the_user_is_a_member_in_one(make, ledger, tmp_path):
     one, two = make("one"), make("two")
     one.sync(people(0, 10))
     one.sync(people(1, 10))
@@ -142,7 +142,7 @@ def test_one_declined_ledger_keeps_all_as_they_are(make, ledger, tmp_path):
     assert found(one, "p000", tmp_path)
 
 
-def test_ids_from_a_file_or_the_standard_input(left, ledger, tmp_path, monkeypatch):
+def test_ids_are_read_from_a_file_or_the_standard_input(left, ledger, tmp_path, monkeypatch):
     file = tmp_path / "ids"
     file.write_text("p000\n\n  p003\r\np000\n")
     assert ledger("erase-person", "--from-file", str(file))[0] == 0
@@ -154,12 +154,12 @@ def test_ids_from_a_file_or_the_standard_input(left, ledger, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(("arguments", "said"), [([], "No ID"), (["--from-file", "/no/such"], "cannot be read")])
-def test_without_ids(ledger, arguments, said):
+def test_an_erasure_without_ids_is_refused(ledger, arguments, said):
     status, _, err = ledger("erase-person", *arguments)
     assert (status, said in err) == (2, True)
 
 
-def test_not_while_a_run_holds_it(left, ledger):
+def test_a_ledger_that_a_run_holds_is_not_changed(left, ledger):
     left.now = time.time_ns() // 1_000_000
     interrupt(left, people(1, 205), error=Crash())
     files = files_of(left)
@@ -168,11 +168,11 @@ def test_not_while_a_run_holds_it(left, ledger):
     assert files_of(left) == files
 
 
-def test_nor_before_a_replacing_request_has_settled(left, ledger, tmp_path):
+def test_a_ledger_with_a_replacement_that_has_not_settled_is_not_changed(left, ledger, tmp_path):
     interrupt(left, people(1, 205), replace=True)
     status, _, err = ledger("erase-person", "p000", "--anyway")
     assert (status, "may still be carried out" in err) == (1, True)
-    # What has to settle is written down: no later run goes on before.
+    # The replacement has to settle before any later run continues.
     with pytest.raises(LedgerBusy):
         left.sync(people(1, 204))
     left.now = time.time_ns() // 1_000_000 + 40 * 60_000
@@ -182,7 +182,7 @@ def test_nor_before_a_replacing_request_has_settled(left, ledger, tmp_path):
     assert found(left, "p000", tmp_path) == []
 
 
-def test_a_run_that_was_under_way_stops(left, ledger, elsewhere, monkeypatch):
+def test_a_run_that_is_under_way_during_an_erasure_is_overtaken(left, ledger, elsewhere, monkeypatch):
     begin = Ledger.begin
 
     def erase_first(self, *given, **named):
@@ -198,7 +198,7 @@ def test_a_run_that_was_under_way_stops(left, ledger, elsewhere, monkeypatch):
     assert left.vendor.requests == requests
 
 
-def test_cut_short_it_is_finished_by_the_next(left, ledger, tmp_path, monkeypatch):
+def test_an_interrupted_erasure_is_finished_by_the_next_one(left, ledger, tmp_path, monkeypatch):
     monkeypatch.setattr(type(left.store), "delete_folder", lambda self, name: 1 / 0)
     assert ledger("erase-person", "p000")[0] == 2
     monkeypatch.undo()
@@ -208,7 +208,7 @@ def test_cut_short_it_is_finished_by_the_next(left, ledger, tmp_path, monkeypatc
     assert found(left, "p000", tmp_path) == []
 
 
-def test_what_could_not_be_deleted_is_said(left, ledger, monkeypatch):
+def test_files_that_still_contain_the_user_are_named(left, ledger, monkeypatch):
     monkeypatch.setattr(type(left.store), "delete_folder", lambda self, name: None)
     status, out, err = ledger("erase-person", "p000")
     assert (status, "p000" in out + err) == (2, False)
@@ -218,7 +218,7 @@ def test_what_could_not_be_deleted_is_said(left, ledger, monkeypatch):
         assert f"{left.folder}: {name} still contains the ID of argument 1.\n" in out
 
 
-def test_of_a_first_sync_that_was_refused(make, ledger, tmp_path):
+def test_a_user_of_a_refused_first_sync_is_erased(make, ledger, tmp_path):
     segment = make()
     with pytest.raises(PlanRefused):
         segment.sync(people(0, 10), max_members=5)
@@ -227,17 +227,17 @@ def test_of_a_first_sync_that_was_refused(make, ledger, tmp_path):
     assert list(segment.store.files()) == []
 
 
-def test_a_ledger_that_was_forgotten_stays_so(left, ledger):
+def test_a_forgotten_ledger_stays_forgotten_after_an_erasure(left, ledger):
     assert ledger("forget", "segment", "--yes")[0] == 0
     with pytest.raises(PlanRefused):
         left.sync(people(0, 10), max_members=5)
     assert ledger("erase-person", "p000")[0] == 0
-    # Without that word, the witness would say that the ledger was lost.
+    # Without the mark of the forgotten ledger, the witness would report a lost ledger.
     assert left.sync(people(1, 10)).counts["baseline"] == 0
 
 
 @pytest.mark.parametrize("path", ["local"], indirect=True)
-def test_what_killed_writers_left_half_written_goes_in_any_case(left, ledger):
+def test_unfinished_files_of_killed_writers_are_deleted_whatever_their_time(left, ledger):
     code = (
         "import os, signal, stat, sys\n"
         "from pathlib import Path\n"
@@ -264,7 +264,7 @@ def test_what_killed_writers_left_half_written_goes_in_any_case(left, ledger):
 
 
 @pytest.mark.parametrize("path", ["local"], indirect=True)
-def test_at_a_terminal(left, path, tmp_path):
+def test_the_command_in_a_terminal_prints_no_user(left, path, tmp_path):
     done = subprocess.run(
         [*COMMAND, "erase-person", "--ledger-path", path, "--from-file", "-"],
         input="p000\n",

@@ -1,4 +1,4 @@
-"""``ledger erase-person --from-file``: where an ID can remain, what is reported, and runs at work meanwhile."""
+"""``ledger erase-person --from-file``: the places where an ID can remain, the report, and concurrent runs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def erase(ledger, tmp_path):
 
 @pytest.fixture
 def slept(monkeypatch):
-    """Do this in place of waiting; each once."""
+    """Return a list of functions, each called once in place of a wait."""
     doing: list[Callable[[], object]] = []
 
     class Clock:
@@ -72,7 +72,7 @@ def slept(monkeypatch):
     return doing
 
 
-# What an editor saves, and what the ledger has ---------------------------------------------------------------------
+# How an editor saves a file, and how the ledger spells IDs ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def slept(monkeypatch):
     ],
 )  # fmt: skip
 @local
-def test_what_an_editor_saves(make, ledger, tmp_path, content):
+def test_a_file_of_ids_is_read_in_every_form_that_an_editor_saves(make, ledger, tmp_path, content):
     segment = make()
     segment.sync(people(0, 30))
     segment.sync(people(2, 30), **FREE)
@@ -92,7 +92,7 @@ def test_what_an_editor_saves(make, ledger, tmp_path, content):
     assert found(segment, "p000", tmp_path) == found(segment, "p001", tmp_path) == []
 
 
-def test_what_export_writes(make, ledger, tmp_path):
+def test_a_file_that_export_wrote_is_read(make, ledger, tmp_path):
     odd = ["a,b", 'a"b', '"c"', "d;e", "f g", "\u00e9", "e\u0301", "\u200bh\ufeff", "i\u00a0", "=j", "-k"]
     segment = make()
     segment.sync([*odd, "p001"])
@@ -106,7 +106,7 @@ def test_what_export_writes(make, ledger, tmp_path):
     assert [user for user in odd if found(segment, user, tmp_path)] == []
 
 
-def test_ids_that_have_invisible_characters_in_the_ledger(make, erase, tmp_path):
+def test_ids_are_found_whatever_invisible_characters_the_ledger_has(make, erase, tmp_path):
     segment = make()
     segment.sync(["\ufeffp000", "p001\u200b\u200d", "p002"])
     segment.sync(["p002"], **FREE)
@@ -133,7 +133,9 @@ RULES = [
 
 @pytest.mark.parametrize(("rule", "stored", "given", "same"), RULES)
 @local
-def test_case_and_unicode_form_are_the_vendors_rule(make, erase, monkeypatch, tmp_path, rule, stored, given, same):
+def test_ids_are_compared_by_case_and_unicode_form_as_the_vendor_does(
+    make, erase, monkeypatch, tmp_path, rule, stored, given, same
+):
     rules = {"lower": str.lower, "form": lambda user: unicodedata.normalize("NFC", user)}
     if rule:
         memory = SimpleNamespace(normalise=lambda ids: [rules[rule](user) for user in ids])
@@ -151,7 +153,7 @@ def test_walkme_ids_are_compared_exactly(given):
     assert comparison.normaliser("walkme")([given]) == [given]
 
 
-def test_each_is_reported_by_its_line(left, erase):
+def test_each_id_is_reported_by_its_line(left, erase):
     status, out, _ = erase("\r\np000\r\nnever\r\np003\r\np000\r\n")
     assert status == 0, out
     assert out.splitlines()[:3] == [
@@ -161,7 +163,7 @@ def test_each_is_reported_by_its_line(left, erase):
     ]
 
 
-def test_those_that_a_segment_may_hold_are_named(left, erase):
+def test_ids_that_a_segment_may_have_as_members_are_reported(left, erase):
     status, out, _ = erase("p000\np001\n")
     assert status == 1
     assert "line 1: found in" in out
@@ -170,7 +172,7 @@ def test_those_that_a_segment_may_hold_are_named(left, erase):
     assert f"{left.folder}: 1 owned, 0 uncertain.\n" in out
 
 
-def test_unclear_input_changes_nothing(left, erase):
+def test_an_ambiguous_file_of_ids_changes_nothing(left, erase):
     files = files_of(left)
     status, out, err = erase('p000\np001,p002\n"p003\n')
     assert (status, out) == (2, "")
@@ -195,8 +197,11 @@ def orphan(segment, wanted, run="other", **settings):
 
 
 @pytest.mark.parametrize("ahead", [0, 7])
-def test_orphaned_batches_of_a_superseded_run(left, erase, tmp_path, ahead):
-    """:param ahead: of the ledger's own count, which a run takes from the witness of a ledger that was restored."""
+def test_orphaned_batches_of_a_superseded_run_are_erased(left, erase, tmp_path, ahead):
+    """Let the ledger's count be ahead, as after a run on a ledger that was restored.
+
+    :param ahead: by how many generations.
+    """
     keep = Ledger.keep
 
     def later(self, batches):
@@ -215,13 +220,13 @@ def test_orphaned_batches_of_a_superseded_run(left, erase, tmp_path, ahead):
     assert left.sync(people(1, 204)).outcome == "unchanged"
 
 
-def test_orphaned_batches_of_a_first_sync(make, erase, tmp_path):
+def test_orphaned_batches_of_a_first_sync_are_erased(make, erase, tmp_path):
     segment = make()
     orphan(segment, people(0, 5), owner="dag.former")
     assert found(segment, "p000", tmp_path) == ["batches"]
     assert erase("p000")[0] == 0
     assert found(segment, "p000", tmp_path) == []
-    # Nothing was ever sent: what comes is the first sync, of any task.
+    # Nothing was ever sent: the next run is the first sync, of any task.
     segment.vendor.members = {"by hand"}
     segment.ours = False
     result = segment.sync(people(1, 5), owner="dag.task", first_sync="replace")
@@ -229,7 +234,7 @@ def test_orphaned_batches_of_a_first_sync(make, erase, tmp_path):
     assert segment.sync(people(1, 5)).outcome == "unchanged"
 
 
-def test_a_first_sync_that_is_under_way_stops(make, erase, elsewhere, tmp_path):
+def test_a_first_sync_that_is_under_way_during_an_erasure_is_overtaken(make, erase, elsewhere, tmp_path):
     segment, begin = make(), Ledger.begin
 
     def erase_first(self, *given, **named):
@@ -248,7 +253,7 @@ def test_a_first_sync_that_is_under_way_stops(make, erase, elsewhere, tmp_path):
 
 
 @local
-def test_a_first_sync_that_begins_meanwhile_is_not_disturbed(make, erase, elsewhere, monkeypatch):
+def test_a_first_sync_that_starts_during_an_erasure_is_not_disturbed(make, erase, elsewhere, monkeypatch):
     segment = make()
     with pytest.raises(PlanRefused):
         segment.sync(people(0, 10), max_members=5)
@@ -256,7 +261,7 @@ def test_a_first_sync_that_begins_meanwhile_is_not_disturbed(make, erase, elsewh
 
     def sync_after_it_was_read(store, folder):
         heads.append(read_head(store, folder))
-        # The first look is for a lease.
+        # The first call looks for a lease.
         if len(heads) == 2:
             with elsewhere():
                 segment.sync(people(1, 10))
@@ -269,7 +274,7 @@ def test_a_first_sync_that_begins_meanwhile_is_not_disturbed(make, erase, elsewh
 
 
 @local
-def test_what_runs_write_after_the_erasing_stays(left, erase, elsewhere, monkeypatch):
+def test_files_that_runs_write_after_the_erasure_are_kept(left, erase, elsewhere, monkeypatch):
     delete_replaced = retention.delete_replaced
 
     def run_first(*given, **named):
@@ -286,7 +291,7 @@ def test_what_runs_write_after_the_erasing_stays(left, erase, elsewhere, monkeyp
 
 
 @local
-def test_acknowledgements_without_a_manifest(make, erase):
+def test_acknowledgements_without_a_manifest_are_erased(make, erase):
     segment = make()
     batch = "batches/000000000001-0123abcd/000001-add.txt"
     answer = Acknowledgement(
@@ -298,19 +303,19 @@ def test_acknowledgements_without_a_manifest(make, erase):
 
 
 @local
-def test_without_a_ledger_it_does_not_succeed(erase, path):
+def test_an_erasure_without_any_ledger_fails(erase, path):
     status, out, _ = erase("p000")
     assert (status, f"There are no ledgers below {path}" in out) == (1, True)
 
 
-def test_a_forgotten_ledger_stays_so_with_orphans(left, ledger, erase):
+def test_a_forgotten_ledger_stays_forgotten_after_orphaned_batches_were_erased(left, ledger, erase):
     assert ledger("forget", "segment", "--yes")[0] == 0
     orphan(left, people(0, 10))
     assert erase("p000")[0] == 0
     assert left.sync(people(1, 10)).counts["baseline"] == 0
 
 
-def test_a_report_that_mentions_it_goes_alone(left, erase):
+def test_only_the_report_that_contains_the_id_is_deleted(left, erase):
     name = "reports/000000000001-aa/rejects.jsonl"
     assert left.store.create(name, b'{"row": 1, "reason": "ghost is blank"}\n')
     files = files_of(left)
@@ -320,7 +325,7 @@ def test_a_report_that_mentions_it_goes_alone(left, erase):
 
 
 @pytest.mark.parametrize("name", ["batches/by-hand.txt", "state/copy", "notes.txt", "more/deeper/export.csv"])
-def test_a_file_that_is_not_the_ledgers_own_is_named_and_stays(left, erase, name):
+def test_a_file_that_does_not_belong_to_the_ledger_is_named_and_kept(left, erase, name):
     left.store.create(name, b"p000,ghost\n")
     status, out, _ = erase("p000\n")
     assert status == 2
@@ -332,7 +337,7 @@ def test_a_file_that_is_not_the_ledgers_own_is_named_and_stays(left, erase, name
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"PAR1 cut"])
-def test_nor_does_it_succeed_with_a_file_that_cannot_be_read(left, erase, content):
+def test_an_erasure_with_a_file_that_cannot_be_read_fails_and_names_it(left, erase, content):
     left.store.create("copy", content)
     status, out, _ = erase("never")
     assert (status, f"{left.folder}: copy cannot be read, and may contain any of them.\n" in out) == (2, True)
@@ -349,13 +354,13 @@ def test_files_beside_the_ledgers_are_searched(make, path, ledger, erase):
     assert "line 1: found in " in out
     assert "old/export.csv still contains the ID of line 1.\n" in out
     assert "making" not in out
-    # Of one segment only, that was not asked.
+    # With `--segment`, files beside the ledgers are not searched.
     assert erase("ghost", "--segment", "segment")[0] == 0
     beside.store.delete("old/export.csv")
     assert erase("ghost")[0] == 0
 
 
-def test_a_note_that_no_one_has_accounted_for_is_not_lost(left, erase, monkeypatch):
+def test_a_note_that_no_run_has_accounted_for_is_not_lost(left, erase, monkeypatch):
     rewrite = Ledger.rewrite
 
     def note_first(self, *given, **named):
@@ -373,7 +378,7 @@ def test_a_note_that_no_one_has_accounted_for_is_not_lost(left, erase, monkeypat
     assert known(left)["late"][1] is not None
 
 
-# Half-written files and working directories ------------------------------------------------------------------------
+# Unfinished files and working directories --------------------------------------------------------------------------
 
 KILLED = """
 import os, signal, sys
@@ -391,7 +396,7 @@ print("ended", flush=True)
 
 @contextmanager
 def at_work(*arguments):
-    """A process with a working directory, until something is written to it."""
+    """Run a process with a working directory, and wait until something is written to it."""
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -409,7 +414,7 @@ def end(process):
 
 
 @local
-def test_the_working_directory_of_a_killed_run(left, erase, temporary):
+def test_the_working_directory_of_a_killed_run_is_deleted(left, erase, temporary):
     with at_work("dies") as process:
         end(process)
         assert process.returncode == -signal.SIGKILL
@@ -422,7 +427,7 @@ def test_the_working_directory_of_a_killed_run(left, erase, temporary):
 
 
 @local
-def test_the_working_directories_of_many_killed_runs(left, erase, temporary):
+def test_the_working_directories_of_many_killed_runs_are_deleted(left, erase, temporary):
     with Workspace() as workspace:
         parent = workspace.folder.parent
     for number in range(30):
@@ -434,7 +439,7 @@ def test_the_working_directories_of_many_killed_runs(left, erase, temporary):
 
 
 @local
-def test_a_working_directory_without_its_lock_is_named(left, erase, temporary):
+def test_a_working_directory_without_a_lock_file_is_named_and_kept(left, erase, temporary):
     with Workspace() as workspace:
         parent = workspace.folder.parent
     (parent / "other").mkdir()
@@ -446,7 +451,7 @@ def test_a_working_directory_without_its_lock_is_named(left, erase, temporary):
 
 
 @local
-def test_what_a_killed_run_copied_from_a_source(left, erase, temporary):
+def test_a_copy_of_a_source_that_a_killed_run_left_is_named(left, erase, temporary):
     (temporary / "segments-abcd_123.parquet").write_text("ghost")
     (temporary / "segments-of-another-program").write_text("ghost")
     (temporary / "segments-12345678.parquet").write_text("ghosts")
@@ -458,7 +463,7 @@ def test_what_a_killed_run_copied_from_a_source(left, erase, temporary):
 
 
 @local
-def test_a_run_at_work_on_this_machine_is_reported(left, erase):
+def test_a_run_at_work_on_this_machine_is_reported_and_nothing_is_changed(left, erase):
     files = files_of(left)
     with at_work() as process:
         status, out, err = erase("p000")
@@ -471,7 +476,7 @@ def test_a_run_at_work_on_this_machine_is_reported(left, erase):
 
 
 @local
-def test_or_waited_for(left, erase, slept, tmp_path):
+def test_a_run_at_work_on_this_machine_is_waited_for(left, erase, slept, tmp_path):
     with at_work() as process:
         slept += [lambda: None, lambda: end(process)]
         assert erase("p000", wait="600")[0] == 0
@@ -480,7 +485,7 @@ def test_or_waited_for(left, erase, slept, tmp_path):
 
 
 @local
-def test_and_when_it_is_killed_its_directory_goes(left, erase, slept):
+def test_the_working_directory_of_a_run_that_is_killed_during_the_wait_is_deleted(left, erase, slept):
     with at_work("dies") as process:
         slept += [lambda: end(process)]
         status, out, _ = erase("ghost", wait="600")
@@ -488,7 +493,7 @@ def test_and_when_it_is_killed_its_directory_goes(left, erase, slept):
 
 
 @local
-def test_a_run_that_begins_meanwhile_is_reported(left, erase, monkeypatch, tmp_path):
+def test_a_run_that_starts_on_this_machine_during_an_erasure_is_reported(left, erase, monkeypatch, tmp_path):
     rewrite, running_now = Ledger.rewrite, []
 
     def begin_one(self, *given, **named):
@@ -526,7 +531,7 @@ def during(segment, do, wanted, **settings):
 
 
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
-def test_while_a_sync_is_running_it_is_reported(left, erase, elsewhere, where, tmp_path):
+def test_a_sync_that_is_running_is_reported_and_not_disturbed(left, erase, elsewhere, where, tmp_path):
     left.now = time.time_ns() // 1_000_000 - 60_000
 
     def do():
@@ -549,7 +554,7 @@ def test_while_a_sync_is_running_it_is_reported(left, erase, elsewhere, where, t
     assert found(left, "p000", tmp_path) == []
 
 
-def test_when_it_has_ended_its_result_is_what_counts(left, erase, slept):
+def test_the_result_of_a_run_that_was_waited_for_decides_whether_a_user_is_a_member(left, erase, slept):
     left.now = time.time_ns() // 1_000_000 - 60_000
     interrupt(left, ["p000", *people(1, 204)], error=Crash())
     generation = read_head(left.store, left.folder).generation
@@ -560,12 +565,12 @@ def test_when_it_has_ended_its_result_is_what_counts(left, erase, slept):
 
     slept += [lambda: None, commit]
     status, out, _ = erase("p000", wait="600")
-    # It is a member now.
+    # The user is a member now.
     assert (status, f"{left.folder}: 1 owned, 0 uncertain." in out) == (1, True)
     assert out.splitlines()[0].endswith(f"; {left.folder} may have this member.")
 
 
-def test_a_lease_that_ends_in_time_is_waited_for(left, erase, slept, tmp_path):
+def test_a_lease_that_ends_within_the_wait_is_waited_for(left, erase, slept, tmp_path):
     left.now = time.time_ns() // 1_000_000 - 60_000
     interrupt(left, people(1, 206), error=Crash())
     generation = read_head(left.store, left.folder).generation
@@ -573,12 +578,12 @@ def test_a_lease_that_ends_in_time_is_waited_for(left, erase, slept, tmp_path):
     slept += [lambda: left.store.create(f"leases/{generation:012d}/released.json", released)]
     assert erase("p000", wait="600")[0] == 0
     assert found(left, "p000", tmp_path) == []
-    # What the run left unanswered is not forgotten.
+    # Requests without a response are not forgotten.
     assert known(left)["p205"][1] is not None
 
 
 @local
-def test_what_it_wrote_meanwhile_goes_too(left, erase, slept, tmp_path):
+def test_files_that_a_run_wrote_during_the_wait_are_erased(left, erase, slept, tmp_path):
     left.now = time.time_ns() // 1_000_000 - 60_000
     interrupt(left, people(1, 206), error=Crash())
     left.store.create("reports/000000000001-aa/rejects.jsonl", b'{"row": 1, "reason": "ghost is blank"}\n')
@@ -594,7 +599,7 @@ def test_what_it_wrote_meanwhile_goes_too(left, erase, slept, tmp_path):
     assert found(left, "ghost", tmp_path) == []
 
 
-def test_a_settling_replacement_is_not_waited_for_in_vain(left, erase, slept):
+def test_a_replacement_that_settles_after_the_wait_is_reported_at_once(left, erase, slept):
     left.now = time.time_ns() // 1_000_000
     interrupt(left, people(1, 205), replace=True)
     status, _, err = erase("p000", "--anyway", wait="5")
@@ -602,7 +607,7 @@ def test_a_settling_replacement_is_not_waited_for_in_vain(left, erase, slept):
     assert slept == []
 
 
-def test_a_run_that_begins_in_between_is_not_undone(left, erase, elsewhere, slept, monkeypatch):
+def test_a_run_that_starts_between_look_and_change_is_not_undone(left, erase, elsewhere, slept, monkeypatch):
     open_ledger = Ledger.open
 
     def add_first(self, *given, **named):
@@ -618,7 +623,7 @@ def test_a_run_that_begins_in_between_is_not_undone(left, erase, elsewhere, slep
     assert "p000" in known(left)
 
 
-def test_nor_without_time_to_look_again(left, erase, elsewhere, monkeypatch):
+def test_a_run_that_starts_between_look_and_change_is_reported_if_no_time_is_left(left, erase, elsewhere, monkeypatch):
     open_ledger = Ledger.open
 
     def add_first(self, *given, **named):
@@ -633,7 +638,7 @@ def test_nor_without_time_to_look_again(left, erase, elsewhere, monkeypatch):
     assert "p000" in known(left)
 
 
-def test_of_many_ledgers_none_is_changed_while_one_is_held(make, erase):
+def test_none_of_many_ledgers_is_changed_while_a_run_holds_one(make, erase):
     one, two = make("one"), make("two")
     for segment in (one, two):
         segment.sync(people(0, 30))
@@ -650,7 +655,7 @@ def test_of_many_ledgers_none_is_changed_while_one_is_held(make, erase):
 
 @local
 @pytest.mark.parametrize("arguments", [(), ("--segment", "segment")])
-def test_unfinished_uploads_to_s3(s3, ledger, monkeypatch, arguments):  # noqa: F811
+def test_unfinished_uploads_to_s3_are_deleted_after_their_time(s3, ledger, monkeypatch, arguments):  # noqa: F811
     attach(protocol="s3", conn_id="ledgers", fs=s3fs.S3FileSystem(**s3.options))
     prefix, client = f"uploads-{os.getpid()}-{time.time_ns()}", s3.client()
     segment = KeptSegment(small_database(), f"s3://ledgers@{BUCKET}/{prefix}", "segment")
@@ -669,7 +674,7 @@ def test_unfinished_uploads_to_s3(s3, ledger, monkeypatch, arguments):  # noqa: 
         return {upload["Key"] for upload in uploads if upload["Key"].startswith(prefix)}
 
     command = ["erase-person", "--ledger-path", f"s3://ledgers@{BUCKET}/{prefix}", "ghost", *arguments]
-    # For moto, each upload was begun in 2010.
+    # moto reports that each upload started in 2010.
     with monkeypatch.context() as patch:
         patch.setattr(erasure, "UPLOAD_ENDS", timedelta(days=365 * 100))
         status, out, _ = ledger(*command)
@@ -680,7 +685,7 @@ def test_unfinished_uploads_to_s3(s3, ledger, monkeypatch, arguments):  # noqa: 
 
 
 @local
-def test_uploads_that_the_connection_may_not_list(s3, ledger):  # noqa: F811
+def test_uploads_that_the_connection_may_not_list_are_reported(s3, ledger):  # noqa: F811
     attach(protocol="s3", conn_id="ledgers", fs=s3fs.S3FileSystem(**s3.options))
     path = f"s3://ledgers@{BUCKET}/denied-{os.getpid()}-{time.time_ns()}"
     KeptSegment(small_database(), path, "segment").sync(people(0, 3))
@@ -696,7 +701,7 @@ def test_uploads_that_the_connection_may_not_list(s3, ledger):  # noqa: F811
 
 
 @local
-def test_on_s3(s3, ledger, tmp_path):  # noqa: F811
+def test_a_user_is_erased_from_a_ledger_on_s3(s3, ledger, tmp_path):  # noqa: F811
     attach(protocol="s3", conn_id="ledgers", fs=s3fs.S3FileSystem(**s3.options))
     path = f"s3://ledgers@{BUCKET}/erasing-{os.getpid()}-{time.time_ns()}"
     segment = KeptSegment(small_database(), path, "segment")
@@ -714,7 +719,7 @@ def test_on_s3(s3, ledger, tmp_path):  # noqa: F811
     assert segment.sync(people(1, 12)).outcome == "unchanged"
 
 
-def test_the_store_of_a_ledger_lists_all_files_but_those_left_out(make, path):
+def test_a_store_lists_all_files_but_those_of_left_out_folders(make, path):
     one, two = make("one"), make("two")
     for store in (one.store, two.store):
         store.create("a/b/c", b"1")
@@ -726,14 +731,14 @@ def test_the_store_of_a_ledger_lists_all_files_but_those_left_out(make, path):
     assert sorted(one.store.files()) == ["a/b/c", "d"]
 
 
-def test_help_names_what_it_waits_for(capsys):
+def test_the_help_names_the_wait_in_seconds(capsys):
     with pytest.raises(SystemExit):
         import_module("airflow_segments_provider.__main__").main(["ledger", "erase-person", "--help"])
     assert "--wait SECONDS" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("wait", ["-1", "nan", "inf", "soon"])
-def test_a_wait_that_is_no_period(ledger, wait):
+def test_a_wait_that_is_not_a_number_of_seconds_is_refused(ledger, wait):
     with pytest.raises(SystemExit) as refused:
         ledger("erase-person", "x", f"--wait={wait}")
     assert refused.value.code == 2

@@ -24,7 +24,7 @@ def opened(root):
 
 @pytest.fixture
 def root(tmp_path):
-    """A ledger in which one user is a member, one is not any more, and one was not found."""
+    """Return a ledger with a member, a former member, and an unmatched identity."""
     ledger = opened(tmp_path / "ledgers")
     with Workspace() as workspace:
         members = ledger.open(workspace, as_of=now_ms())
@@ -51,7 +51,7 @@ def kept(root):
 
 
 @pytest.mark.parametrize("named", ["grace@example.org", " Grace@EXAMPLE.org", "12"])
-def test_the_identity_is_erased_with_the_id(ledger, root, named):
+def test_an_identity_is_erased_with_its_id(ledger, root, named):
     status, out, err = ledger("erase-person", named)
     assert (status, err) == (0, "")
     assert "erased" in out
@@ -59,12 +59,12 @@ def test_the_identity_is_erased_with_the_id(ledger, root, named):
     assert not [path for path in root.rglob("*") if path.is_file() and b"grace" in path.read_bytes()]
 
 
-def test_a_user_who_was_not_found_is_erased(ledger, root):
+def test_an_unmatched_identity_is_erased(ledger, root):
     assert ledger("erase-person", "alan@example.org")[0] == 0
     assert kept(root)[1] == ["ada@example.org", "grace@example.org"]
 
 
-def test_a_member_is_found_by_the_address(ledger, root):
+def test_a_member_is_found_by_the_identity_and_not_erased_without_anyway(ledger, root):
     status, out, _ = ledger("erase-person", "ada@example.org")
     assert status == 1
     assert "1 owned" in out

@@ -40,7 +40,7 @@ local = pytest.mark.parametrize("path", ["local"], indirect=True)
 
 @pytest.fixture
 def exported(make, ledger, tmp_path):
-    """A file with all of them."""
+    """Return an export with all these IDs."""
     make().sync([*FORMULAS, *SEPARATED, *PLAIN])
     path = tmp_path / "members.csv"
     status, _, err = ledger("export", "segment", "--output", str(path))
@@ -58,7 +58,7 @@ def cells(text, delimiter):
 
 @local
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_no_cell_is_a_formula_whatever_separates_cells(exported, delimiter):
+def test_no_exported_cell_is_a_formula_with_any_delimiter(exported, delimiter):
     found = cells(exported.read_text(encoding="utf-8"), delimiter)
     assert [
         cell for cell in found if cell.lstrip("\"' \u200b\u00a0")[:1] in tuple("=+-@\uff1d\t\r") and cell[:1] != "'"
@@ -66,17 +66,17 @@ def test_no_cell_is_a_formula_whatever_separates_cells(exported, delimiter):
 
 
 @local
-def test_erase_person_reads_the_same_ids(exported):
+def test_erase_person_reads_the_exported_ids(exported):
     assert sorted(named.user for named in named_ids([], str(exported))) == ids()
 
 
 @local
-def test_other_ids_are_as_they_are(exported):
+def test_ids_that_are_not_formulas_are_exported_unchanged(exported):
     assert set(PLAIN) <= set(cells(exported.read_text(encoding="utf-8"), ","))
 
 
 @pytest.mark.parametrize("cell", [*FORMULAS, *SEPARATED, *PLAIN, "", "'", "''", "\t=1", "\r=1", "\n"])
-def test_there_and_back(cell):
+def test_an_escaped_cell_is_unescaped_unchanged(cell):
     assert unescaped(escaped(cell)) == cell
 
 
@@ -105,7 +105,7 @@ def test_an_apostrophe_that_can_be_read_in_two_ways_is_rejected(tmp_path, conten
 @pytest.mark.parametrize(
     ("content", "user"), [(f"{HEADER}=1,true,,,,\n", "=1"), ("=1\n", "=1"), ("'ada\n", "'ada"), ("+49301\n", "+49301")]
 )
-def test_an_id_without_an_apostrophe_is_itself(tmp_path, content, user):
+def test_an_id_without_an_escaping_apostrophe_is_read_unchanged(tmp_path, content, user):
     path = tmp_path / "ids"
     path.write_text(content)
     assert [named.user for named in named_ids([], str(path))] == [user]
@@ -113,7 +113,7 @@ def test_an_id_without_an_apostrophe_is_itself(tmp_path, content, user):
 
 @local
 @pytest.mark.parametrize("call", ["fsync", "replace", "open"])
-def test_a_file_is_written_whole_or_not_at_all(make, ledger, tmp_path, monkeypatch, call):
+def test_an_export_that_fails_leaves_the_previous_file(make, ledger, tmp_path, monkeypatch, call):
     make().sync(["ada"])
     path = tmp_path / "members.csv"
     path.write_text("before")
@@ -133,7 +133,7 @@ def test_a_file_is_written_whole_or_not_at_all(make, ledger, tmp_path, monkeypat
 
 
 @local
-def test_what_is_not_a_file_is_not_replaced(make, ledger, tmp_path):
+def test_an_export_does_not_replace_a_path_that_is_not_a_file(make, ledger, tmp_path):
     make().sync(["ada"])
     os.mkfifo(tmp_path / "pipe")
     status, _, err = ledger("export", "segment", "--output", str(tmp_path / "pipe"))

@@ -1,4 +1,4 @@
-"""Every command on a ledger that others wrote: a sentence and an exit status, and nothing of the ledger is run."""
+"""Every command on a fuzzed ledger ends with a message and an exit status, and executes nothing of the ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def scene(request):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The folder of a ledger, in a folder of its own with a file beside it that no command may touch."""
+    """Return the folder of a ledger, beside a file that no command may touch."""
     (tmp_path / "working").mkdir()
     monkeypatch.chdir(tmp_path / "working")
     (tmp_path / "outside").mkdir()
@@ -30,17 +30,17 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "ledgers"
 
 
-def test_any_change_of_a_file(scene, folder, capsys):
+def test_every_command_on_a_fuzzed_ledger_ends_with_a_message_and_a_status(scene, folder, capsys):
     check(scene, folder, capsys, 14, "")
 
 
 @pytest.mark.slow
-def test_any_change_of_a_file_many_times(scene, folder, capsys):
+def test_every_command_on_many_fuzzed_ledgers_ends_with_a_message_and_a_status(scene, folder, capsys):
     check(scene, folder, capsys, 500, "more ")
 
 
 def commands(scene, folder):
-    """Each command that takes a segment, as it is typed."""
+    """Return each command that takes a segment."""
     digests = sorted(name[-68:-4] for name in scene.files if name.startswith("plans/") and name.endswith(".txt"))
     digest = digests[-1] if digests else "0" * 64
     return [
@@ -74,7 +74,7 @@ def check(scene, folder, capsys, count, seed):
 
 
 def write(folder, files):
-    """Write a ledger as it was stored, in place of what is there."""
+    """Write a ledger as it was stored; replace what is there."""
     for path in sorted(folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     for name, content in files.items():

@@ -1,4 +1,4 @@
-"""Which files contain an ID: each is opened and decoded, by what its format says of where its IDs are."""
+"""Which files contain an ID: each is opened and decoded, and searched where its format has IDs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KNOWN = "'true'::BOOLEAN AS owned, NULL::BIGINT AS uncertain, 'add' AS pending, 
 
 
 def parquet(query, options=""):
-    """Make a Parquet file of a query."""
+    """Return a function that creates a Parquet file of a query."""
 
     def content(tmp_path):
         path = tmp_path / "made.parquet"
@@ -30,18 +30,18 @@ def parquet(query, options=""):
 
 
 def state(*users, reason="status 400"):
-    """A file of the ledger's state."""
+    """Return a function that creates a file of the ledger's state."""
     listed = ", ".join(f"'{user}'" for user in users)
     return parquet(f"SELECT unnest([{listed}]) AS id, {KNOWN}, '{reason}' AS reason", ", COMPRESSION zstd")
 
 
 def cut(content, part=0.5):
-    """The first part of a file, as a killed writer leaves it where files are not written whole."""
+    """Return the first part of a file, as a killed writer leaves it if files are not written atomically."""
     return lambda tmp_path: content(tmp_path)[: int(len(content(tmp_path)) * part)]
 
 
 def footer_only(tmp_path):
-    """A file whose rows do not have the ID, but whose statistics do."""
+    """Return a file with the ID in its statistics only."""
     content = parquet("SELECT unnest(['p000', 'zzzz']) AS id, true AS owned", ", COMPRESSION uncompressed")(tmp_path)
     rows = content.rindex(b"p000", 0, content.index(b"zzzz")) if content.index(b"p000") < content.index(b"zzzz") else 0
     return content[:rows] + b"p001" + content[rows + 4 :]
@@ -128,7 +128,7 @@ def search(store, users=("p000",), rules=()):
 
 @pytest.fixture(scope="module")
 def contents(tmp_path_factory):
-    """Make each file once."""
+    """Create each file once."""
     tmp_path, made = tmp_path_factory.mktemp("made"), {}
 
     def content(name, table):
@@ -142,26 +142,26 @@ def contents(tmp_path_factory):
 
 @pytest.fixture
 def store(make, contents):
-    """A store with files that do not contain the ID."""
+    """Return a store with files that do not contain the ID."""
     store = make().store
     for name in OTHERS:
         store.create(name, contents(name, OTHERS))
     return store
 
 
-def test_words_and_other_ids_are_not_it(store):
+def test_format_words_and_other_ids_are_not_matches(store):
     assert search(store).files == []
 
 
 @pytest.mark.parametrize("name", HOLDING)
-def test_each_kind_of_file_is_opened_and_read(store, contents, name):
+def test_an_id_is_found_in_each_kind_of_file(store, contents, name):
     store.create(name, contents(name, HOLDING))
     found = search(store, ["p999", "p000"])
     assert (found.matches, found.unreadable) == ({name: frozenset({1})}, [])
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_cannot_be_decoded_is_named(store, contents, name):
+def test_a_file_that_cannot_be_decoded_is_named(store, contents, name):
     store.create(name, contents(name, UNREADABLE))
     found = search(store)
     assert (found.matches, found.unreadable) == ({}, [name])
@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_fetched_is_named(store, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["local"], indirect=True)
-def test_hidden_and_half_written_files_and_links_are_searched(store):
+def test_hidden_files_unfinished_files_and_links_are_searched(store):
     folder = store.folder
     (folder / ".nfs0001").write_text("p000")
     (folder / "batches" / ".part-whole").write_text("p001\np000")
@@ -197,10 +197,10 @@ def test_hidden_and_half_written_files_and_links_are_searched(store):
     assert found.unreadable == ["batches/.part-cut"]
 
 
-def test_the_rule_of_a_vendor_decides_what_is_equal(store):
+def test_ids_are_compared_by_the_rule_of_the_vendor(store):
     store.create(f"batches/{N1}-0a/000001-add.txt", "stra\u00dfe\n\u00e9".encode())
     lower = [lambda ids: [user.lower() for user in ids]]
     assert search(store, ["STRA\u1e9eE"]).files == []
     assert set(search(store, ["STRA\u1e9eE"], lower).matches) == {f"batches/{N1}-0a/000001-add.txt"}
-    # As `casefold` would have it.
+    # `casefold` would make them equal.
     assert search(store, ["strasse"], lower).files == []

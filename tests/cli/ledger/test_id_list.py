@@ -16,7 +16,7 @@ HEADER = ",".join(COLUMNS)
 
 
 def exported(*users, end="\n", delimiter=",", quoting=csv.QUOTE_MINIMAL):
-    """A file as ``export`` writes it, or as a spreadsheet saves that."""
+    """Return a file as ``export`` writes it, or as a spreadsheet saves it."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator=end, delimiter=delimiter, quoting=quoting)
     writer.writerow(COLUMNS)
@@ -120,7 +120,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", READ)
-def test_it_is_read_exactly(case, tmp_path):
+def test_each_clear_form_of_a_file_of_ids_is_read_exactly(case, tmp_path):
     content, expected = READ[case]
     file = tmp_path / "ids"
     file.write_bytes(content)
@@ -128,7 +128,7 @@ def test_it_is_read_exactly(case, tmp_path):
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_or_every_problem_is_reported_by_line(case, tmp_path):
+def test_every_problem_of_an_ambiguous_file_of_ids_is_reported_by_line(case, tmp_path):
     content, expected = REFUSED[case]
     file = tmp_path / "ids"
     file.write_bytes(content)
@@ -142,7 +142,7 @@ def test_or_every_problem_is_reported_by_line(case, tmp_path):
     assert not {"two", "three"} & set(str(refused.value).split())
 
 
-def test_each_is_named_by_the_line_that_has_it_first(tmp_path):
+def test_each_id_is_named_by_the_first_line_that_has_it(tmp_path):
     file = tmp_path / "ids"
     file.write_bytes(b"\r\none\r\n\r\ntwo\r\none\r\nzero\r\n")
     named = named_ids(["zero"], str(file))
@@ -154,7 +154,7 @@ def test_each_is_named_by_the_line_that_has_it_first(tmp_path):
     assert [found.place for found in named_ids([], str(file))] == ["line 3", "line 4"]
 
 
-def test_very_many_lines_are_counted(tmp_path):
+def test_lines_with_a_problem_are_named_up_to_a_limit_and_then_counted(tmp_path):
     file = tmp_path / "ids"
     file.write_text("a,b\nx\n" * (MOST_NAMED + 7))
     with pytest.raises(InvalidInput, match=f"1, 3, .*, {2 * MOST_NAMED - 1} and 7 more places: "):
@@ -169,19 +169,19 @@ def test_the_standard_input_is_read_as_bytes(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "user"), [(" one ", "one"), ("\ufeffone\u200b", "one"), ('"one"', '"one"'), ("a,b", "a,b")]
 )
-def test_arguments_are_what_they_are(text, user):
+def test_arguments_are_stripped_and_otherwise_read_unchanged(text, user):
     assert [named.user for named in named_ids([text], None)] == [user]
 
 
 @pytest.mark.parametrize("text", ["o\x00ne", "o\nne", "o\udcffne"])
-def test_arguments_that_no_id_can_be(text):
+def test_arguments_with_control_characters_are_refused(text):
     with pytest.raises(InvalidInput, match="argument 2: ") as refused:
         named_ids(["one", text], None)
     assert "ne" not in str(refused.value).split()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\r\n \n", HEADER.encode()])
-def test_no_id_at_all(content, tmp_path):
+def test_a_file_without_ids_is_refused(content, tmp_path):
     file = tmp_path / "ids"
     file.write_bytes(content)
     with pytest.raises(InvalidInput, match="No ID was passed"):

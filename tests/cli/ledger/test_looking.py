@@ -1,4 +1,4 @@
-"""``ledger list``, ``show`` and ``export``: what people see of the ledgers, whoever holds them."""
+"""``ledger list``, ``show`` and ``export``: what they print of the ledgers."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tests.sync.model.memory import KEY, Crash
 
 
 def interrupt(segment, wanted, *, error=None, **settings):
-    """A run whose first request is lost.
+    """Run a sync whose first request is lost.
 
-    :param error: what ends the run, in place of the vendor's error.
+    :param error: ends the run in place of the vendor's error.
     """
     carry_out, error = segment.vendor.carry_out, error or VendorUnavailable("down", maybe_done=True)
 
@@ -44,7 +44,7 @@ def cells(line):
     return re.split("  +", line)
 
 
-def test_a_line_a_segment(make, ledger):
+def test_list_prints_a_line_for_each_segment(make, ledger):
     one, two = make("one"), make("two")
     one.vendor.bad = {"p003"}
     one.sync(people(0, 12))
@@ -60,7 +60,7 @@ def test_a_line_a_segment(make, ledger):
     assert cells(second)[5:] == ["3", "2", "0", "dag.task", f"interrupted, begun {moment(two.now)}", "-"]
 
 
-def test_a_run_that_holds_the_ledger(make, ledger):
+def test_list_and_show_print_since_when_a_run_holds_the_ledger(make, ledger):
     segment = make()
     segment.now = now_ms() - 60_000
     interrupt(segment, people(0, 5), error=Crash())
@@ -68,10 +68,10 @@ def test_a_run_that_holds_the_ledger(make, ledger):
     assert f"run under way: since {moment(segment.now)}\n" in ledger("show", "segment")[1]
 
 
-def test_a_pending_replacement_and_until_when_its_request_has_to_settle(make, ledger):
+def test_list_and_show_print_a_pending_replacement_and_when_it_settles(make, ledger):
     segment = make()
     segment.sync(people(0, 3))
-    # As long as the commands, which do not know the target, reckon with.
+    # The request time-out that the commands assume, because they do not know the target.
     segment.request_timeout = REQUEST_TIMEOUT
     segment.now = now_ms() - 60 * 60_000
     interrupt(segment, people(0, 5), replace=True)
@@ -98,14 +98,14 @@ def test_a_pending_replacement_and_until_when_its_request_has_to_settle(make, le
     assert re.search("\\d  again  wait for a replacing request to settle: no users", out)
 
 
-def test_a_replacing_request_that_was_refused_has_not_to_settle(make, ledger):
+def test_a_rejected_replacing_request_does_not_have_to_settle(make, ledger):
     segment = make()
     segment.sync(people(0, 3))
     interrupt(segment, people(0, 5), replace=True, error=RateLimited("busy", status=429))
     assert cells(ledger("list")[1].splitlines()[1])[-1] == "pending"
 
 
-def test_a_ledger_that_was_lost(make, ledger):
+def test_show_says_that_a_ledger_was_lost(make, ledger):
     segment = make()
     segment.sync(people(0, 3))
     segment.store.delete_folder("")
@@ -115,11 +115,11 @@ def test_a_ledger_that_was_lost(make, ledger):
     assert cells(ledger("list")[1].splitlines()[1])[3:8] == ["3", moment(segment.now - 60_000), "0", "0", "0"]
 
 
-def test_no_ledgers(ledger, path):
+def test_list_says_that_there_are_no_ledgers(ledger, path):
     assert ledger("list") == (0, f"There are no ledgers below {path}.\n", "")
 
 
-def test_one_that_is_damaged_does_not_hide_the_others(make, ledger):
+def test_list_reports_a_damaged_ledger_and_prints_the_others(make, ledger):
     one, two = make("one"), make("two")
     one.sync(people(0, 3))
     two.sync(people(0, 3))
@@ -134,7 +134,7 @@ def test_one_that_is_damaged_does_not_hide_the_others(make, ledger):
 
 
 @pytest.mark.parametrize("build", [approved, settling], ids=lambda build: build.__name__)
-def test_whatever_is_damaged_is_named(build):
+def test_list_and_show_name_each_damaged_file(build):
     scene = Scene(build, small_database())
     for name, content, what in scene.damages(range(1)):
         store: Any = scene.reset({name: content}).store
@@ -145,7 +145,7 @@ def test_whatever_is_damaged_is_named(build):
             assert (details(kept)[0], status) == (KEY.folder, 0), what
 
 
-def test_what_is_there_of_one(make, ledger):
+def test_show_prints_generations_plans_and_reports_without_users(make, ledger):
     segment = make()
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as first:
@@ -170,7 +170,7 @@ def test_what_is_there_of_one(make, ledger):
     assert "p1" not in out
 
 
-def test_every_user_and_what_is_known_of_them(make, ledger, tmp_path):
+def test_export_writes_each_user_with_its_state_to_a_private_file(make, ledger, tmp_path):
     segment = make()
     segment.vendor.bad = {"p003"}
     segment.sync([*people(0, 5), 'a, "b"'])
@@ -191,13 +191,13 @@ def test_every_user_and_what_is_known_of_them(make, ledger, tmp_path):
     assert (p006["owned"], p006["uncertain"], p006["pending"]) == ("false", moment(segment.now), "add")
 
 
-def test_a_file_that_cannot_be_written(make, ledger, tmp_path):
+def test_an_export_to_a_missing_folder_is_an_error(make, ledger, tmp_path):
     make().sync(people(0, 3))
     status, out, err = ledger("export", "segment", "--output", str(tmp_path / "none" / "file"))
     assert (status, out, "cannot be written: it is not a file in a folder that exists" in err) == (2, "", True)
 
 
-def test_ids_go_to_a_pipe_but_to_a_terminal_only_when_asked(make, ledger, path, monkeypatch):
+def test_export_prints_ids_to_a_pipe_but_to_a_terminal_only_on_request(make, ledger, path, monkeypatch):
     make().sync(people(0, 3))
     status, out, _ = ledger("export", "segment")
     assert status == 0
@@ -226,7 +226,7 @@ def test_ids_go_to_a_pipe_but_to_a_terminal_only_when_asked(make, ledger, path, 
         ),
     ],
 )
-def test_a_name_that_says_too_little(make, ledger, path, name, said):
+def test_a_name_of_no_ledger_or_of_several_is_an_error(make, ledger, path, name, said):
     make("one").sync(people(0, 3))
     make("two").sync(people(0, 3))
     status, _, err = ledger("show", name)
@@ -234,7 +234,7 @@ def test_a_name_that_says_too_little(make, ledger, path, name, said):
     assert said.format(path=path, folder="memory/vendor.example/system") in err
 
 
-def test_the_name_and_the_connection_of_a_segment(make, ledger):
+def test_list_and_show_print_the_name_and_the_connection_of_a_segment(make, ledger):
     one, two = make("one"), make("two")
     one.name, one.connection = "Trial users", "memory_default"
     one.sync(people(0, 3))
@@ -245,7 +245,7 @@ def test_the_name_and_the_connection_of_a_segment(make, ledger):
     assert out.startswith(f"{one.folder}\nmemory segment 'Trial users' (connection 'memory_default')\n")
 
 
-def test_a_name_that_is_part_of_another_folder_is_unclear(make, ledger):
+def test_a_name_that_is_part_of_another_folder_is_ambiguous(make, ledger):
     one, two = make("one"), make("two")
     one.name = "two"
     one.sync(people(0, 3))
@@ -255,14 +255,14 @@ def test_a_name_that_is_part_of_another_folder_is_unclear(make, ledger):
     assert "4 owned" in ledger("show", two.folder)[1]
 
 
-def test_a_whole_name_that_is_part_of_another(make, ledger):
+def test_a_full_folder_name_is_found_although_another_one_begins_with_it(make, ledger):
     make("one").sync(people(0, 3))
     make("one-more").sync(people(0, 4))
     assert "3 owned" in ledger("show", "memory/vendor.example/system/one")[1]
 
 
 @pytest.mark.parametrize("path", ["local"], indirect=True)
-def test_at_a_terminal_by_the_path_of_the_deployment(make, path):
+def test_the_command_in_a_terminal_uses_the_ledger_path_of_the_deployment(make, path):
     segment = make()
     segment.sync(people(0, 3))
     done = subprocess.run(
@@ -276,7 +276,7 @@ def test_at_a_terminal_by_the_path_of_the_deployment(make, path):
     assert done.stdout.splitlines()[1].startswith(segment.folder)
 
 
-def test_help_comes_without_anything_heavy():
+def test_the_help_of_a_ledger_command_imports_no_heavy_module():
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "airflow_segments_provider", "ledger", "erase-person", "--help"],
         capture_output=True,
@@ -288,7 +288,7 @@ def test_help_comes_without_anything_heavy():
     assert imported.isdisjoint({"airflow", "duckdb", "pydantic"})
 
 
-def test_a_message_does_not_control_the_terminal(make, ledger, monkeypatch):
+def test_a_message_cannot_control_the_terminal(make, ledger, monkeypatch):
     make().sync(people(0, 3))
     error = LedgerError("a\x1b[2J\u202e\ud800b")
     monkeypatch.setattr(KeptLedger, "ledger", lambda self: (_ for _ in ()).throw(error))

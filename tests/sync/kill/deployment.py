@@ -1,4 +1,4 @@
-"""A whole Airflow of a test's own: home, database, task API and scheduler, as processes; tasks run by LocalExecutor."""
+"""A complete Airflow for one test: home, database, task API and scheduler, as processes; tasks run by LocalExecutor."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PATIENCE = 600.0
 
 
 def wait_until(holds: Callable[[], object], *, or_fail: Callable[[], object] = lambda: None) -> None:
-    """Wait for something that surely comes, on however slow a machine.
+    """Wait for a condition that will hold, on however slow a machine.
 
-    :param or_fail: asked each time as well; raises where it never will.
+    :param or_fail: Called at each check; raises if the condition can no longer hold.
     """
     end = time.monotonic() + PATIENCE
     while not holds():
@@ -36,7 +36,7 @@ def wait_until(holds: Callable[[], object], *, or_fail: Callable[[], object] = l
 class Deployment:
     """An Airflow that runs a DAG folder.
 
-    :param migrated: a migrated database, to be copied.
+    :param migrated: A migrated database to copy.
     """
 
     def __init__(self, home: Path, migrated: Path, environment: Mapping[str, str]) -> None:
@@ -74,17 +74,17 @@ class Deployment:
         self._stop()
 
     def check_alive(self) -> None:
-        """That every process is there."""
+        """Check that every process is running."""
         for process in self._processes:
             assert process.poll() is None, (self.home / "log.txt").read_text()[-5000:]
 
     def states(self) -> dict[str, str | None]:
-        """The state of each task instance."""
+        """Return the state of each task instance."""
         with closing(sqlite3.connect(self.database, timeout=60)) as database:
             return dict(database.execute("SELECT task_id, state FROM task_instance"))
 
     def _start(self, *arguments: str) -> None:
-        # A group of its own, so that all that it starts can be ended with it.
+        # A process group of its own, so that all its children can be ended with it.
         self._processes.append(
             subprocess.Popen(
                 [sys.executable, "-m", "airflow", *arguments],

@@ -1,4 +1,4 @@
-"""``kill -9`` on the task's process, at any instant, in a real Airflow that tries it again: right every time."""
+"""``kill -9`` of a task's process at any moment, in a real Airflow that retries the task: the members are right."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [
 ]
 
 BY_HAND = {"f001", "f002"}
-# Seconds; a run takes at least three, because each of its requests does LATENCY.
+# In seconds; a run takes at least three, because each of its requests takes LATENCY.
 KILLED_WITHIN = 3.0
 LATENCY = 0.3
 KILLS = 2
@@ -87,7 +87,7 @@ with DAG(
 
 
 class Killer:
-    """Kills tasks by the ids that they leave behind."""
+    """Kills tasks by the process IDs that they have written."""
 
     def __init__(self, seed: int, pids: Path) -> None:
         self.rng = random.Random(seed)
@@ -97,7 +97,7 @@ class Killer:
         self.seen: Counter[str] = Counter()
 
     def look(self) -> None:
-        """Note new processes, and kill those whose time has come."""
+        """Register new processes, and kill those that are due."""
         now = time.monotonic()
         for path in sorted(self.pids.iterdir()):
             task = path.name.partition(".")[0]
@@ -118,7 +118,7 @@ class Killer:
 
 @pytest.fixture
 def killed(segments_sandbox, docebo_sandbox, migrated_db, tmp_path, tell):
-    """Sync so many segments twice each, and kill each task up to twice; return the number of kills."""
+    """Sync this many segments twice each, and kill each task up to twice; return the number of kills."""
     client = segments_sandbox.client
     client.reset()
     client.fault("walkme.update", "latency", times=None, seconds=LATENCY)
@@ -163,10 +163,10 @@ def killed(segments_sandbox, docebo_sandbox, migrated_db, tmp_path, tell):
     return run
 
 
-def test_a_killed_sync_is_right_in_the_end(killed):
+def test_syncs_that_are_killed_and_tried_again_end_with_the_right_members(killed):
     assert killed(3) >= 4
 
 
 @pytest.mark.slow
-def test_so_are_many(killed):
+def test_many_syncs_that_are_killed_and_tried_again_end_with_the_right_members(killed):
     assert killed(30) >= 30

@@ -1,4 +1,4 @@
-"""Ledgers that others wrote: any file with any bytes, and any value in it with its checksum computed anew."""
+"""Ledgers with arbitrary content: any bytes in any file, and any value with its checksum computed anew."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FORMS: dict[str, type[File]] = {
     "approvals": Approval,
 }
 CANARY = "pwned-by-a-ledger"
-# `ada@` is a user of the ledger, and what a message must not contain.
+# `ada@` marks a user of the ledger, and a message must not contain it.
 USER = "ada@example.com"
 SQL = f"x'); COPY (SELECT 'pwned') TO '{CANARY}'; SELECT ('"
 DEEP: Any = 1
@@ -81,14 +81,14 @@ HOSTILE: tuple[Any, ...] = (
 
 
 def form_of(name: str) -> type[File] | None:
-    """The model of a file."""
+    """Return the model of a file."""
     if not name.endswith(".json"):
         return None
     return Ending if name.endswith("-end.json") else FORMS.get(name.partition("/")[0])
 
 
 def sealed(name: str, document: Any) -> bytes:
-    """A document with its own checksum, if it has the form of its kind of file."""
+    """Return a document with a valid checksum, if it has the form of its kind of file."""
     content, form = json.dumps(document).encode(), form_of(name)
     try:
         checksum = form.model_validate_json(content).checksum() if form else ""
@@ -98,7 +98,7 @@ def sealed(name: str, document: Any) -> bytes:
 
 
 def values(inside: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place of a document: what it is in, and its key or its number there."""
+    """Yield every place of a document: the container, and the key or index in it."""
     for step, value in list(inside.items() if isinstance(inside, dict) else enumerate(inside)):
         yield inside, step
         if isinstance(value, (dict, list)):
@@ -106,7 +106,7 @@ def values(inside: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def other(value: Any, rng: random.Random) -> Any:
-    """Another value, of any type or of nearly this one."""
+    """Return another value, of any type or similar to this one."""
     if isinstance(value, int) and rng.random() < 0.5:
         return rng.choice([value + 1, value - 1, -value, value * 1000, 0, 1, 1_000, 10**13])
     if isinstance(value, str) and value and rng.random() < 0.4:
@@ -118,7 +118,7 @@ def other(value: Any, rng: random.Random) -> Any:
 
 
 def altered(name: str, content: bytes, rng: random.Random) -> bytes:
-    """A file with another value in one place, or one more or less, and its own checksum."""
+    """Return a file with one value changed, added or deleted, and a valid checksum."""
     document = json.loads(content)
     places = [place for place in values(document) if place[1] != "sha256" or place[0] is not document]
     inside, step = rng.choice(places)
@@ -136,7 +136,7 @@ def altered(name: str, content: bytes, rng: random.Random) -> bytes:
 
 
 def twice(name: str, content: bytes, rng: random.Random) -> bytes:
-    """A file with one key twice."""
+    """Return a file in which one key occurs twice."""
     document = json.loads(content)
     key = rng.choice(list(document))
     first = json.dumps({key: rng.choice(HOSTILE)})[:-1]
@@ -144,7 +144,7 @@ def twice(name: str, content: bytes, rng: random.Random) -> bytes:
 
 
 def bytes_changed(name: str, content: bytes, rng: random.Random) -> bytes:
-    """A file with other bytes in some places."""
+    """Return a file with other bytes at some places."""
     place = rng.randrange(len(content) + 1)
     piece = rng.choice(
         [b"", b"\0", b"\xff", b"\xef\xbb\xbf", b"NaN", b"[" * 5_000, b"9" * 5_000, b'"', b"}", b"\n", rng.randbytes(4)]
@@ -157,7 +157,7 @@ KINDS: tuple[Callable[[str, bytes, random.Random], bytes], ...] = (altered, alte
 
 
 def cases(scene: Scene, count: int, seed: str) -> Iterator[tuple[str, dict[str, bytes | None]]]:
-    """Changes of one file each, described; of a plan, its digest is computed anew as well."""
+    """Yield changes of one file each, with a description; the digest of a plan is computed anew as well."""
     names = [name for name in scene.needed if form_of(name)]
     for number in range(count):
         rng = random.Random(f"{seed} {number}")
@@ -169,7 +169,7 @@ def cases(scene: Scene, count: int, seed: str) -> Iterator[tuple[str, dict[str, 
 
 
 def replanned(scene: Scene, name: str, content: bytes) -> dict[str, bytes | None]:
-    """The files of a plan, and an approval of it, under the digest that it has now."""
+    """Return the files of a plan, and of an approval of it, under its new digest."""
     stem = name.removesuffix(".json")
     users = scene.files.get(f"{stem}.txt")
     try:

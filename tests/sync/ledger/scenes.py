@@ -1,4 +1,4 @@
-"""Ledgers that earlier runs left in every way in which they can, and the run after them."""
+"""Ledgers as left by earlier runs in every state, and the run that follows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR = 3_600_000
 
 
 def end_at(segment, request, error=None):
-    """Let that request of the next run end it, without being carried out."""
+    """Let the next run end at that request, which is not carried out."""
     error, sent = error or VendorUnavailable("down", maybe_done=True), []
 
     def carry_out(kind, ids):
@@ -38,7 +38,7 @@ def end_at(segment, request, error=None):
 
 
 def failed(segment, error=None):
-    """Some requests of a run are acknowledged, one as rejected in part; then one is not answered."""
+    """Some requests of a run are acknowledged, one of them partly rejected; then one gets no response."""
     segment.vendor.bad = {"p003", "p083"}
     segment.sync(people(0, 60))
     segment.sync(people(0, 62))
@@ -49,7 +49,7 @@ def failed(segment, error=None):
 
 
 def died(segment):
-    """As before, but the worker died, after it had renewed its lease; that has ended since."""
+    """As ``failed``, but the worker died after it had renewed its lease, which has ended since."""
     failed(segment, Crash())
     generation = read_head(segment.store, KEY.folder).generation
     segment.store.create(f"{LEASES}/{generation:012d}/{segment.now + HOUR:015d}.json", b"")
@@ -58,13 +58,13 @@ def died(segment):
 
 
 def alive(segment):
-    """As before, and the lease has not ended."""
+    """As ``died``, but the lease has not ended."""
     failed(segment, Crash())
     return lambda: segment.sync(people(40, 90), run="another", **FREE)
 
 
 def removing(segment):
-    """A removal was not answered, and another was acknowledged."""
+    """A removal got no response, and another one was acknowledged."""
     segment.sync(people(0, 40))
     with end_at(segment, 2):
         segment.sync(people(20, 40), **FREE)
@@ -72,7 +72,7 @@ def removing(segment):
 
 
 def noted(segment):
-    """A note of a late request is accounted for, and another is not."""
+    """One note of a late request is accounted for, and another one is not."""
     segment.sync(people(0, 20))
     for number, late in ((1, "late"), (2, "later")):
         held = segment.ledger()
@@ -91,13 +91,13 @@ def committed(segment):
 
 
 def older(segment):
-    """The run after it has older data."""
+    """The next run has older data."""
     segment.sync(people(0, 20), as_of=segment.now)
     return lambda: segment.sync(people(0, 25), as_of=segment.now - HOUR)
 
 
 def approved(segment):
-    """Of two refused plans the last is approved."""
+    """Of two refused plans, the last one is approved."""
     segment.sync(people(0, 40))
     with pytest.raises(PlanRefused):
         segment.sync([*people(0, 10), "p999"])
@@ -110,7 +110,7 @@ def approved(segment):
 
 
 def replacing(segment):
-    """A replacing request was not answered."""
+    """A replacing request got no response."""
     segment.sync(people(0, 20))
     with end_at(segment, 1):
         segment.sync(people(5, 22), replace=True)
@@ -118,7 +118,7 @@ def replacing(segment):
 
 
 def settling(segment):
-    """As before, and a later run waits for it."""
+    """As ``replacing``, and a later run waits for the outcome."""
     go_on = replacing(segment)
     with pytest.raises(LedgerBusy):
         go_on()
@@ -126,14 +126,14 @@ def settling(segment):
 
 
 def settled(segment):
-    """As before, and it has waited long enough."""
+    """As ``settling``, and the wait is over."""
     go_on = settling(segment)
     segment.now += HOUR
     return go_on
 
 
 def replaced(segment):
-    """A replacing request was acknowledged, and the one after it was not answered."""
+    """A replacing request was acknowledged, and the next request got no response."""
     segment.sync(people(0, 20))
     segment.vendor.members |= {"by hand"}
     with end_at(segment, 2):
@@ -148,10 +148,10 @@ SCENES = (
 
 @dataclass
 class Result:
-    """What a run came to.
+    """The result of a run.
 
-    :param error: its own error, if it ended with one.
-    :param requests: how many it sent.
+    :param error: The package's error, if the run failed.
+    :param requests: The number of requests that it sent.
     """
 
     error: SegmentsError | None
@@ -164,9 +164,9 @@ class Result:
 
 
 class Scene:
-    """One of them, as often as it is wanted.
+    """One state of a ledger, which can be restored any number of times.
 
-    :ivar right: what the run after it comes to.
+    :ivar right: The result of the next run on the undamaged ledger.
     """
 
     def __init__(self, build: Callable[[Any], Callable[[], object]], database: Any) -> None:
@@ -179,10 +179,10 @@ class Scene:
         self.right = self.play()
 
     def reset(self, changes: dict[str, bytes | None] | None = None, *, witness: bool = True) -> Segment:
-        """Put everything back, but for some files.
+        """Restore the state, except for some files.
 
-        :param changes: what is in them; None for a file that is missing.
-        :param witness: whether there is one.
+        :param changes: The content of these files; None for a missing file.
+        :param witness: Whether there is a witness.
         """
         files = {**self.files, **(changes or {})}
         self.segment.store.files = {name: content for name, content in files.items() if content is not None}
@@ -192,7 +192,7 @@ class Scene:
         return self.segment
 
     def play(self, changes: dict[str, bytes | None] | None = None, *, witness: bool = True) -> Result:
-        """Put everything back, but for some files, and do the run after it."""
+        """Restore the state, except for some files, and run once."""
         segment, error = self.reset(changes, witness=witness), None
         try:
             self.go_on()
@@ -216,15 +216,15 @@ class Scene:
 
     @property
     def needed(self) -> list[str]:
-        """The files that the run after it may need: of the newest generation, and those that it names."""
+        """Return the files that the next run may need: those of the newest generation, and those that it names."""
         newest, named = f"{self.head.generation:012d}", {part.name for part in self.head.state.files}
         kept = ("notes/", "plans/", "approvals/")
         return [name for name in self.files if newest in name or name in named or name.startswith(kept)]
 
     def damages(self, seeds: range) -> Iterator[tuple[str, bytes | None, str]]:
-        """Each file that is needed with damage of each kind: its name, its content, and what was done to it."""
+        """Yield each needed file with damage of each kind: its name, its content, and a description."""
         for place, name in enumerate(self.needed):
-            # A note or an approval that is missing is as if it had never been written.
+            # A missing note or approval is the same as one that was never written.
             if not name.startswith(("notes/", "approvals/")):
                 yield name, None, f"{name} is missing"
             for seed in seeds:
@@ -235,12 +235,12 @@ class Scene:
 
 
 def cut(content: bytes, rng: random.Random) -> bytes | None:
-    """The first part of a file."""
+    """Return the first part of a file."""
     return content[: rng.randrange(len(content))] if content else None
 
 
 def changed(content: bytes, rng: random.Random) -> bytes:
-    """A file with another byte in one place."""
+    """Return a file with one byte changed."""
     if not content:
         return b"x"
     place = rng.randrange(len(content))
@@ -248,7 +248,7 @@ def changed(content: bytes, rng: random.Random) -> bytes:
     return content[:place] + bytes([byte]) + content[place + 1 :]
 
 
-# A value of each type; many values may also be absent.
+# Values of each type; many values may also be absent.
 VALUES: tuple[Any, ...] = (
     None,
     None,
@@ -272,7 +272,7 @@ VALUES: tuple[Any, ...] = (
 
 
 def retyped(content: bytes, rng: random.Random) -> bytes | None:
-    """A document with a value of another type in one place."""
+    """Return a document in which one value has another type."""
     try:
         document = json.loads(content)
     except ValueError:
@@ -284,7 +284,7 @@ def retyped(content: bytes, rng: random.Random) -> bytes | None:
 
 
 def _values(inside: Any) -> Iterator[tuple[Any, Any, Any]]:
-    """Every value of a document, with what it is in and its place there."""
+    """Yield every value of a document, with its container and its place in it."""
     for step, value in inside.items() if isinstance(inside, dict) else enumerate(inside):
         yield inside, step, value
         if isinstance(value, (dict, list)):

@@ -1,4 +1,4 @@
-"""A ledger that is not what was written: the sync is right, or refused with the way out; never a wrong one."""
+"""Damaged ledgers: the sync is right, or it is refused with a remedy; it is never wrong."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def scene(request, database):
     return Scene(request.param, database)
 
 
-def test_a_run_on_a_damaged_ledger_does_what_it_should_or_nothing(scene):
+def test_a_run_on_a_damaged_ledger_makes_the_right_change_or_none(scene):
     compare(scene, range(2))
 
 
 @pytest.mark.slow
-def test_a_run_on_a_damaged_ledger_does_what_it_should_or_nothing_many_times(scene):
+def test_many_runs_on_damaged_ledgers_make_the_right_change_or_none(scene):
     compare(scene, range(2, 40))
 
 
 def compare(scene, seeds):
     for number, (name, content, what) in enumerate(scene.damages(seeds)):
-        # Without a witness, a ledger whose newest generation is missing is the one before.
+        # Without a witness, a ledger without its newest generation cannot be told from an older one.
         witness = number % 2 == 0 or (content is None and name.startswith("generations/"))
         found, right = scene.play({name: content}, witness=witness), scene.right
         if found.error is not None:
@@ -65,18 +65,18 @@ def compare(scene, seeds):
         assert found.members == right.members, what
         assert found.owned == right.owned, what
         assert (found.as_of, found.replacement) == (right.as_of, right.replacement), what
-        # A user who is uncertain without need is sent once more.
+        # A user who is needlessly uncertain is sent once more.
         assert all(found.uncertain.get(user, 0) >= since for user, since in right.uncertain.items()), what
 
 
-def test_what_earlier_generations_left_is_not_needed(scene):
+def test_a_run_does_not_need_the_files_of_earlier_generations(scene):
     found = scene.play({name: None for name in scene.files if name not in scene.needed})
     assert (type(found.error), found.members) == (type(scene.right.error), scene.right.members)
     assert (found.owned, found.uncertain) == (scene.right.owned, scene.right.uncertain)
 
 
 def replace_all(segment):
-    """Do runs with ``replace=True`` until one succeeds, and return it: one waits, and one needs an approval."""
+    """Run with ``replace=True`` until a run succeeds, and return it: one run waits, and one needs an approval."""
     requests = segment.vendor.requests
     with pytest.raises(LedgerBusy, match="may still be carried out") as busy:
         segment.sync(WANTED, run="recovery", replace=True)
@@ -103,7 +103,7 @@ RECOVERED = [
 @pytest.mark.parametrize(
     ("build", "folder", "content"), RECOVERED, ids=lambda given: getattr(given, "__name__", str(given))
 )
-def test_a_replacement_recovers_from_it(database, build, folder, content):
+def test_a_replacement_recovers_a_damaged_ledger(database, build, folder, content):
     scene = Scene(build, database)
     name = [name for name in scene.needed if name.startswith(folder)][-1]
     segment = scene.reset({name: content})
@@ -121,12 +121,12 @@ def test_a_replacement_recovers_from_it(database, build, folder, content):
 
 
 @pytest.mark.parametrize("witness", [True, False], ids=["witness", "no witness"])
-def test_a_replacement_on_a_damaged_ledger_goes_on_from_its_number_and_time(database, witness):
+def test_a_replacement_of_a_damaged_ledger_continues_its_generation_number_and_time(database, witness):
     scene = Scene(older, database)
     name = f"generations/{scene.head.generation:012d}.json"
     segment = scene.reset({name: b"{"}, witness=witness)
     if witness:
-        # The time is that of the witness; without one it is not known.
+        # The witness has the time of the data; without a witness it is unknown.
         with pytest.raises(RunSuperseded):
             segment.sync(WANTED, as_of=segment.now - 2 * HOUR, replace=True)
     replace_all(segment)
@@ -134,7 +134,7 @@ def test_a_replacement_on_a_damaged_ledger_goes_on_from_its_number_and_time(data
 
 
 def copies(segment):
-    """Sync some times; yields what the ledger was after each of its generations, and the first time it was empty."""
+    """Sync some times; return the ledger's files after each generation, beginning with the empty ledger."""
     found = [dict(segment.store.files)]
     create = segment.store.create
 
@@ -151,7 +151,7 @@ def copies(segment):
     return found
 
 
-def test_an_older_copy_or_an_empty_folder_is_refused_until_a_replacement(segment):
+def test_an_older_copy_or_an_emptied_ledger_is_refused_until_a_replacement(segment):
     before = copies(segment)
     newest, seen = before.pop(), segment.witness.seen
     assert len(before) == 7
@@ -170,21 +170,21 @@ def test_an_older_copy_or_an_empty_folder_is_refused_until_a_replacement(segment
         assert [number for number in generations(segment.store) if number > head] == [
             seen.generation + number for number in (1, 2, 3)
         ]
-    # The newest copy is no older one.
+    # The newest copy is not an older one.
     segment.store.files, segment.witness.seen = newest, seen
     segment.vendor.members = set(people(0, 23))
     assert segment.sync(people(0, 23)).outcome == "unchanged"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 4}'])
-def test_the_message_of_a_damaged_manifest(segment, content):
+def test_the_error_for_a_damaged_manifest_names_the_file_and_replace(segment, content):
     segment.sync(people(0, 10))
     segment.store.files["generations/000000000002.json"] = content
     with pytest.raises(LedgerError, match=r"generations/000000000002\.json is damaged\. .* set `replace=True`"):
         segment.sync(people(0, 10))
 
 
-def test_the_message_of_another_version(segment):
+def test_the_error_for_a_ledger_of_another_version_says_so(segment):
     segment.sync(people(0, 10))
     name = "generations/000000000002.json"
     segment.store.files[name] = segment.store.files[name].replace(b'"format": 4', b'"format": 3')
@@ -192,7 +192,7 @@ def test_the_message_of_another_version(segment):
         segment.sync(people(0, 10))
 
 
-def test_the_message_of_another_segment(segment):
+def test_the_error_for_the_manifest_of_another_segment_says_so(segment):
     segment.sync(people(0, 10))
     manifest = read_head(segment.store, KEY.folder).manifest
     assert manifest is not None
@@ -202,7 +202,7 @@ def test_the_message_of_another_segment(segment):
         segment.sync(people(0, 10))
 
 
-def test_a_damaged_acknowledgement_can_be_deleted(database):
+def test_deleting_a_damaged_acknowledgement_repairs_the_ledger(database):
     scene = Scene(failed, database)
     name = next(name for name in scene.needed if name.startswith("acknowledged/"))
     assert f"{name} of {KEY.folder} is damaged. Nothing was sent. Delete that file" in str(
@@ -212,7 +212,7 @@ def test_a_damaged_acknowledgement_can_be_deleted(database):
     assert (found.members, found.owned, found.error) == (scene.right.members, scene.right.owned, None)
 
 
-def test_a_damaged_plan_or_a_lost_approval_is_not_applied(database):
+def test_a_damaged_plan_or_one_whose_approval_is_lost_is_not_applied(database):
     scene = Scene(approved, database)
     plans, approvals = ([name for name in scene.needed if name.startswith(f)] for f in ("plans/", "approvals/"))
     users = next(name for name in plans if name.endswith(".txt") and approvals[0].rpartition("/")[2][:-5] in name)
@@ -221,7 +221,7 @@ def test_a_damaged_plan_or_a_lost_approval_is_not_applied(database):
     assert isinstance(scene.play({approvals[0]: None}).error, PlanRefused)
 
 
-def test_deltas_become_a_snapshot_when_they_are_many_or_large(segment):
+def test_deltas_are_merged_into_a_snapshot_when_they_are_many_or_large(segment):
     segment.limit = 1_000
     segment.sync(people(0, 400))
     for number in range(1, 30):
@@ -278,7 +278,7 @@ def test_a_batch_is_read_as_it_was_written(batch_of, ids):
         (b"a\n\xff", 2),
     ],
 )
-def test_a_batch_that_no_sync_has_written_is_damaged(batch_of, content, users):
-    """Also with the right digest: whoever may write the ledger can write both."""
+def test_a_batch_that_no_sync_could_have_written_is_damaged(batch_of, content, users):
+    """Also with the right digest: a user who can write to the ledger can write both."""
     with pytest.raises(LedgerDamaged, match="missing or damaged"):
         read_batch(*batch_of(content, users))

@@ -1,4 +1,4 @@
-"""A ledger is data that others may have written: a run ends normally or with its own error, and runs nothing of it."""
+"""A ledger with arbitrary content: a run succeeds or raises one of its errors, and executes nothing of the ledger."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_any_change_of_a_file_ends_in_its_own_error_or_normally(scene, caplog):
+def test_a_run_on_a_fuzzed_ledger_ends_normally_or_with_a_segments_error(scene, caplog):
     check(scene, 20, caplog)
 
 
 @pytest.mark.slow
-def test_any_change_of_a_file_ends_in_its_own_error_or_normally_many_times(scene, caplog):
+def test_many_runs_on_fuzzed_ledgers_end_normally_or_with_a_segments_error(scene, caplog):
     for part in range(5):
         check(scene, 60, caplog, f"more {part} ")
 
@@ -47,7 +47,7 @@ def check(scene, count, caplog, seed=""):
     for what, changes in cases(scene, count, f"{seed}{scene.go_on.__qualname__}"):
         segment = scene.reset(changes)
         newest = f"generations/{scene.head.generation:012d}.json"
-        # Whoever writes to the ledger may be trusted by its witness.
+        # The witness is changed as well, as by a user who can write to both.
         if (content := changes.get(newest)) and segment.witness.seen:
             segment.witness.seen = replace(segment.witness.seen, digest=digest_of(content))
         sent = list[str]()
@@ -68,7 +68,7 @@ def check(scene, count, caplog, seed=""):
 
 
 def messages(error):
-    """What a log shows of an error and of those before it."""
+    """Yield what a log shows of an error and of its causes."""
     while error is not None:
         yield str(error)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -85,7 +85,7 @@ def outcome(scene, what):
 
 
 def ids(sql="'p000' AS id", **columns):
-    """The SQL of a file of the state with one user, some of its columns otherwise."""
+    """Return the SQL of a state file with one user and changed columns."""
     given = {"owned": "true", "uncertain": "NULL::BIGINT", "pending": "NULL::VARCHAR", "rejected": "NULL::BIGINT"}
     given |= {"size": "NULL::INTEGER", "reason": "NULL::VARCHAR", **columns}
     return f"SELECT {', '.join([sql, *(f'{value} AS {name}' for name, value in given.items())])}"
@@ -112,7 +112,7 @@ STATES = {
 
 
 def with_state(scene, content, rows=1):
-    """The changes that make these bytes the state of a ledger."""
+    """Return the changes that make these bytes the state of a ledger."""
     newest = f"generations/{scene.head.generation:012d}.json"
     document = json.loads(scene.files[newest])
     part = document["state"]["snapshot"]
@@ -133,21 +133,21 @@ def last(database):
     return Scene(committed, database)
 
 
-def test_a_state_that_has_the_form_is_taken(last, database, tmp_path):
+def test_a_state_file_with_the_expected_schema_is_read(last, database, tmp_path):
     found = last.play(with_state(last, parquet_of(database, ids(), tmp_path)), witness=False)
     assert (found.error, "p000" in found.members) == (None, False)
     assert list(Path.cwd().iterdir()) == []
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_state_of_another_form_is_damage(last, database, tmp_path, name):
+def test_a_state_file_with_another_schema_is_damage(last, database, tmp_path, name):
     found = last.play(with_state(last, parquet_of(database, STATES[name], tmp_path)), witness=False)
     assert isinstance(found.error, LedgerDamaged)
     assert (found.requests, list(Path.cwd().iterdir())) == (0, [])
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" + bytes(40) + b"PAR1", b"id,owned\np000,true\n"])
-def test_a_state_that_is_not_parquet_is_damage(last, content):
+def test_a_state_file_that_is_not_parquet_is_damage(last, content):
     assert isinstance(last.play(with_state(last, content), witness=False).error, LedgerDamaged)
 
 
@@ -163,11 +163,11 @@ BATCHES = {
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_a_batch_of_another_form_is_damage(database, name):
+def test_a_batch_with_the_right_digest_but_another_format_is_damage(database, name):
     scene = Scene(failed, database)
     newest, (change, right) = f"generations/{scene.head.generation:012d}.json", BATCHES[name]
     document = json.loads(scene.files[newest])
-    # The last one was not acknowledged, so it is read whole.
+    # The last batch was not acknowledged, so it is read completely.
     batch = document["intent"]["batches"][-1]
     content = change(scene.files[batch["name"]])
     batch["sha256"] = digest_of(content)
@@ -175,7 +175,7 @@ def test_a_batch_of_another_form_is_damage(database, name):
     assert isinstance(found.error, LedgerDamaged) is not right
 
 
-def test_files_of_other_names_are_ignored(scene):
+def test_files_with_unknown_names_in_the_ledger_are_ignored(scene):
     others = [
         f"generations/{scene.head.generation + 1:012d}.json.bak",
         f"generations/.{scene.head.generation + 1:012d}.json",
@@ -195,7 +195,7 @@ def test_files_of_other_names_are_ignored(scene):
 
 
 @pytest.mark.parametrize("name", ["it's", 'a "b"', "x=1", "[1]*?", "é $HOME `id` \\n"])
-def test_a_working_directory_may_have_any_name(tmp_path, monkeypatch, name):
+def test_a_sync_works_in_a_temporary_folder_with_special_characters_in_its_name(tmp_path, monkeypatch, name):
     (tmp_path / name).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
     segment = Segment(None)
@@ -233,7 +233,7 @@ FIELDS: dict[str, list[Any]] = {
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field in FIELDS for value in FIELDS[field]], ids=ascii)
-def test_a_value_of_another_form_is_damage(last, field, value):
+def test_a_manifest_with_an_invalid_value_is_damage(last, field, value):
     newest = f"generations/{last.head.generation:012d}.json"
     document = json.loads(last.files[newest])
     *above, name = field.split("/")
@@ -241,7 +241,7 @@ def test_a_value_of_another_form_is_damage(last, field, value):
     for step in above:
         inside = inside[step]
     inside[name] = value
-    # It is there, so that its name is what is wrong.
+    # The file exists, so only its name is wrong.
     there = {value: last.files[before]} if field == "state/snapshot/name" else {}
     found = last.play({newest: sealed(newest, document), **there}, witness=False)
     assert isinstance(found.error, LedgerDamaged)
@@ -265,7 +265,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], bool]] = {
 
 
 @pytest.mark.parametrize("what", ANSWERS)
-def test_an_acknowledgement_of_what_was_not_sent_is_damage(database, what):
+def test_an_acknowledgement_that_does_not_match_a_sent_request_is_damage(database, what):
     scene, (change, right) = Scene(failed, database), ANSWERS[what]
     name = next(name for name in scene.needed if name.startswith("acknowledged/"))
     document = {**json.loads(scene.files[name]), **change}

@@ -1,4 +1,4 @@
-"""Power failures and failed writes at each system call: what was sent is known, and a repetition ends well."""
+"""Power failures and failed writes at each system call: sent requests are recorded, and a repetition succeeds."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="need
 
 
 class Machine:
-    """The system calls of a ledger's store: counts them, fails at one of them, and keeps what a power failure leaves.
+    """The system calls of a ledger's store: counts them, fails at one, and records what survives a power failure.
 
-    That is the content at the last `fsync` of a file, and the names in a folder at the last `fsync` of the folder.
+    A file survives with its content at its last `fsync`, a folder with its entries at its last `fsync`.
 
-    :param fail_at: the number of the call that fails, from 1; 0 for none.
-    :ivar calls: their names and paths.
+    :param fail_at: The number of the call that fails, from 1; 0 for none.
+    :ivar calls: The names and paths of the calls.
     """
 
     def __init__(self, monkeypatch, root, fail_at=0, error=None):
@@ -65,7 +65,7 @@ class Machine:
 
     def fsync(self, descriptor):
         path = Path(f"/proc/self/fd/{descriptor}").readlink()
-        # How many folders above are synced depends on their modes.
+        # How many parent folders are synced depends on their modes.
         if path.is_relative_to(self.root):
             self.count("fsync", str(path))
         self.fsync_now(descriptor)
@@ -76,7 +76,7 @@ class Machine:
         self._entries[path] = {entry.name: None if entry.is_dir() else entry.inode() for entry in inside}
 
     def durable(self, folder=None):
-        """The files that are there after a power failure."""
+        """Yield the files that survive a power failure."""
         folder = folder or self.root
         for name, inode in self._entries.get(folder, {}).items():
             if inode is None:
@@ -85,7 +85,7 @@ class Machine:
                 yield folder / name, self._contents.get(inode, b"")
 
     def restart(self, root):
-        """Write what is left to another folder."""
+        """Write the surviving files to another folder."""
         for path, content in self.durable():
             target = root / path.relative_to(self.root)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class Machine:
 
 
 class Written:
-    """An open file, each of whose calls is counted."""
+    """An open file whose calls are counted."""
 
     def __init__(self, machine, file):
         self.machine, self.file = machine, file
@@ -171,7 +171,7 @@ def all_steps(segment):
 
 
 def repeated(step, segment):
-    """Do a step until it is done, as a task with retries does."""
+    """Repeat a step until it succeeds, as a task with retries does."""
     for _ in range(5):
         try:
             return step(segment)
@@ -181,7 +181,7 @@ def repeated(step, segment):
 
 
 def check_whole(store):
-    """No file with a name of its own is half written."""
+    """Check that each file with a final name is complete."""
     for name in store.files():
         if form := (None if name.rpartition("/")[2].startswith(TEMPORARY) else form_of(name)):
             content = store.read(name)
@@ -190,7 +190,7 @@ def check_whole(store):
 
 @pytest.fixture(scope="module")
 def calls(database, tmp_path_factory):
-    """All calls of all steps; each file is durable before a request is sent, and at the end."""
+    """Return the calls of all steps; check that each file is durable before a request is sent, and at the end."""
     root = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as monkeypatch:
         machine, segment = Machine(monkeypatch, root), local(database, root)
@@ -214,7 +214,7 @@ def check_durable(machine, store):
     assert dict(machine.durable()) == there
 
 
-def test_every_kind_of_file_is_durable_before_a_request_and_has_its_name_last(calls):
+def test_each_kind_of_ledger_file_is_flushed_before_it_gets_its_name(calls):
     named = [number for number, (name, _) in enumerate(calls) if name in ("link", "replace")]
     kinds = {Path(calls[number][1]).parts for number in named}
     assert {kind for kind in KINDS if any(kind in parts for parts in kinds)} == KINDS
@@ -227,12 +227,12 @@ def test_every_kind_of_file_is_durable_before_a_request_and_has_its_name_last(ca
         assert after == [("open", folder), ("fsync", folder)]
 
 
-def test_after_a_power_failure_what_was_sent_is_known(database, tmp_path, calls):
+def test_a_power_failure_at_one_of_8_system_calls_loses_no_sent_request(database, tmp_path, calls):
     crash(database, tmp_path, calls, 8)
 
 
 @pytest.mark.slow
-def test_after_a_power_failure_at_any_call_what_was_sent_is_known(database, tmp_path, calls):
+def test_a_power_failure_at_any_of_150_system_calls_loses_no_sent_request(database, tmp_path, calls):
     crash(database, tmp_path, calls, 150)
 
 
@@ -247,7 +247,7 @@ def crash(database, tmp_path, calls, times):
                 all_steps(segment)
         segment.vendor.__dict__.pop("carry_out", None)
         machine.restart(after)
-        # The calls of the ledger's own process, which is dead, are not those of the next one.
+        # The new process of the ledger does not inherit the patched calls of the old one.
         segment.store = LocalStore(after / KEY.folder)
         segment.now += 2 * HOUR
         # The first run may apply the approved plan.
@@ -258,12 +258,12 @@ def crash(database, tmp_path, calls, times):
         shutil.rmtree(after)
 
 
-def test_a_failed_write_is_an_error_of_its_own_and_is_repeated(database, tmp_path, calls):
+def test_a_write_that_fails_at_one_of_12_system_calls_is_a_ledger_error_and_can_be_repeated(database, tmp_path, calls):
     break_writes(database, tmp_path, calls, 12)
 
 
 @pytest.mark.slow
-def test_any_failed_write_is_an_error_of_its_own_and_is_repeated(database, tmp_path, calls):
+def test_a_write_that_fails_at_any_of_150_system_calls_is_a_ledger_error_and_can_be_repeated(database, tmp_path, calls):
     break_writes(database, tmp_path, calls, 150)
 
 
@@ -288,7 +288,7 @@ def break_writes(database, tmp_path, calls, times):
                 check_whole(segment.store)
         assert segment.vendor.members - {"late"} == set(people(22, 50)), calls[place - 1]
         shutil.rmtree(root)
-    # What is deleted or released at the end of a run is not worth an error.
+    # A failed deletion or release at the end of a run is not an error.
     assert len(errors) > times // 2
     assert all(reason in message for reason, message in errors)
 
@@ -302,8 +302,8 @@ def four_runs(segment):
 @pytest.mark.parametrize(
     "name", ["snapshot.parquet", "delta.parquet", "actions.txt", "rejects.jsonl", "plan.md", "kept.json"]
 )
-def test_a_file_of_the_working_directory_that_cannot_be_written(segment, monkeypatch, name):
-    """Of the files that DuckDB writes, and of those that Python writes."""
+def test_a_file_of_the_working_directory_that_cannot_be_written_is_a_ledger_error(segment, monkeypatch, name):
+    """Both files that DuckDB writes and files that Python writes."""
 
     def enter(workspace):
         entered(workspace)

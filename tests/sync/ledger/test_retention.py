@@ -1,4 +1,4 @@
-"""What the newest commit replaced goes after a while; what is needed stays, wherever the deleting is cut short."""
+"""Files that a commit has replaced are deleted after the retention time; needed files stay, wherever deleting stops."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def numbers(segment, folder):
 
 
 def named(segment):
-    """The state files of the newest generation."""
+    """Return the state files of the newest generation."""
     return {part.name for part in read_head(segment.store, KEY.folder).state.files}
 
 
-def test_what_a_commit_replaced_goes_after_the_time_and_not_before(segment):
+def test_files_that_a_commit_replaced_are_deleted_after_the_retention_time_and_not_before(segment):
     segment.sync(people(0, 100))
     segment.sync(people(1, 101))
     segment.now += 29 * DAY
@@ -54,7 +54,7 @@ def test_what_a_commit_replaced_goes_after_the_time_and_not_before(segment):
     assert segment.sync(people(3, 103)).outcome == "unchanged"
 
 
-def test_a_run_that_changes_nobody_deletes_as_well(segment):
+def test_a_run_without_changes_deletes_expired_files(segment):
     segment.sync(people(0, 100))
     segment.sync(people(0, 101))
     segment.now += 31 * DAY
@@ -64,7 +64,7 @@ def test_a_run_that_changes_nobody_deletes_as_well(segment):
     assert {f"state/{name}" for name in folders(segment)["state"]} == named(segment)
 
 
-def test_a_run_long_after_needs_no_more_than_what_stays(segment):
+def test_a_run_long_after_the_last_one_needs_only_the_files_that_were_kept(segment):
     segment.sync(people(0, 100))
     for number in range(1, 8):
         segment.now += 31 * DAY
@@ -74,7 +74,7 @@ def test_a_run_long_after_needs_no_more_than_what_stays(segment):
     assert segment.sync(people(7, 107)).outcome == "unchanged"
 
 
-def test_where_nothing_is_old_it_lists_twice_and_reads_once(segment):
+def test_cleaning_without_expired_files_lists_twice_and_reads_once(segment):
     for number in range(3):
         segment.sync(people(0, 10 + number))
     calls = list[str]()
@@ -87,7 +87,7 @@ def test_where_nothing_is_old_it_lists_twice_and_reads_once(segment):
 
 
 def counted(calls, name, call):
-    """``call``, written down."""
+    """Return ``call`` with a record of each call."""
 
     def counting(*given):
         calls.append(name)
@@ -96,7 +96,7 @@ def counted(calls, name, call):
     return counting
 
 
-def test_what_runs_left_that_died_before_their_intent_goes_too(segment, monkeypatch):
+def test_files_of_runs_that_died_before_their_intent_are_deleted(segment, monkeypatch):
     segment.sync(people(0, 100))
     monkeypatch.setattr(Ledger, "begin", die)
     with pytest.raises(Crash):
@@ -119,7 +119,7 @@ def die(*given, **named):
     raise Crash
 
 
-def test_cut_short_anywhere_nothing_needed_is_gone_and_the_next_run_finishes(segment, monkeypatch):
+def test_a_cleaning_that_is_cut_short_anywhere_keeps_needed_files_and_the_next_run_finishes_it(segment, monkeypatch):
     for number in range(4):
         segment.sync(people(number, 30 + number))
     segment.now += 31 * DAY
@@ -154,7 +154,7 @@ def cut_after(segment, monkeypatch, count):
     monkeypatch.setattr(segment.store, "delete", cut)
 
 
-def test_a_store_that_does_not_delete_fails_no_run(segment, monkeypatch, caplog):
+def test_a_store_that_refuses_to_delete_does_not_fail_the_run(segment, monkeypatch, caplog):
     segment.sync(people(0, 100))
     segment.sync(people(0, 101))
     segment.now += 31 * DAY
@@ -171,7 +171,7 @@ def test_a_store_that_does_not_delete_fails_no_run(segment, monkeypatch, caplog)
     assert numbers(segment, "generations") == [5, 6, 7]
 
 
-def test_refused_plans_of_earlier_generations_go_after_the_time_and_approvals_at_once(segment):
+def test_refused_plans_are_deleted_after_the_retention_time_and_used_approvals_at_once(segment):
     segment.sync(people(0, 200))
     with pytest.raises(PlanRefused) as refused:
         segment.sync(people(150, 200))
@@ -187,7 +187,7 @@ def test_refused_plans_of_earlier_generations_go_after_the_time_and_approvals_at
     assert "plans" not in folders(segment)
 
 
-def test_a_refused_plan_of_an_old_ledger_stays_while_it_can_be_applied(segment):
+def test_a_refused_plan_of_an_old_ledger_is_kept_while_it_can_be_approved(segment):
     segment.sync(people(0, 200))
     segment.now += 365 * DAY
     with pytest.raises(PlanRefused) as refused:
@@ -200,8 +200,8 @@ def test_a_refused_plan_of_an_old_ledger_stays_while_it_can_be_applied(segment):
 
 
 @pytest.mark.parametrize("settings", [{}, {"plan_only": True}], ids=["refused", "only planned"])
-def test_plans_and_reports_expire_also_while_nothing_is_committed(segment, settings):
-    """A source that is wrong each day, and each time in another way, with rows that are invalid."""
+def test_plans_and_reports_expire_while_no_run_commits(segment, settings):
+    """The source is wrong each day in another way, and has invalid rows."""
     digest = ""
     segment.sync(people(0, 200))
     for day in range(45):
@@ -221,7 +221,7 @@ def test_plans_and_reports_expire_also_while_nothing_is_committed(segment, setti
         assert segment.vendor.members == {*people(150, 200), "day44"}
 
 
-def test_reports_of_invalid_sources_are_one_a_generation_and_expire(segment):
+def test_one_report_of_invalid_rows_is_kept_for_each_generation_and_expires(segment):
     segment.sync(people(0, 200))
     for day in range(3):
         with pytest.raises(InvalidInput):
@@ -234,7 +234,7 @@ def test_reports_of_invalid_sources_are_one_a_generation_and_expire(segment):
     assert not any("-invalid" in name for name in folders(segment)["reports"])
 
 
-def test_a_note_stays_until_a_generation_accounts_for_it_and_what_is_before_is_old(segment):
+def test_a_note_is_kept_until_a_committed_generation_accounts_for_it_and_the_retention_time_is_over(segment):
     segment.sync(people(0, 10))
     held = segment.ledger()
     held.head = read_head(segment.store, KEY.folder)
@@ -253,7 +253,7 @@ def test_a_note_stays_until_a_generation_accounts_for_it_and_what_is_before_is_o
     assert read_head(segment.store, KEY.folder).state.notes == ()
 
 
-def test_a_ledger_whose_witness_was_deleted_is_still_the_same(segment):
+def test_a_ledger_is_accepted_after_the_generation_of_its_witness_was_deleted(segment):
     segment.sync(people(0, 10))
     first = segment.witness.seen
     segment.sync(people(0, 11))
@@ -265,7 +265,7 @@ def test_a_ledger_whose_witness_was_deleted_is_still_the_same(segment):
 
 
 @pytest.mark.parametrize("batches", ["kept", "deleted"])
-def test_an_overtaken_run_stops_though_everything_between_is_deleted(segment, batches):
+def test_an_overtaken_run_stops_after_all_generations_in_between_were_deleted(segment, batches):
     segment.keep = timedelta(0)
     if batches == "kept":
         segment.store.delete_folder = lambda folder: None
@@ -287,7 +287,7 @@ def test_an_overtaken_run_stops_though_everything_between_is_deleted(segment, ba
 
 
 @pytest.mark.parametrize("witness", [True, False], ids=["witness", "no witness"])
-def test_nor_can_it_commit_below_the_one_that_came_after(segment, monkeypatch, witness):
+def test_an_overtaken_run_cannot_commit_a_generation_below_the_newest(segment, monkeypatch, witness):
     segment.keep = timedelta(0)
     if not witness:
         segment.witness.write = lambda seen: None
@@ -310,7 +310,7 @@ def test_nor_can_it_commit_below_the_one_that_came_after(segment, monkeypatch, w
     assert segment.sync(people(0, 106)).outcome == "unchanged"
 
 
-def test_a_run_never_reads_more_than_a_snapshot_and_twenty_deltas(segment, monkeypatch):
+def test_a_run_reads_at_most_one_snapshot_and_twenty_deltas(segment, monkeypatch):
     segment.limit = 1_000
     segment.sync(people(0, 400))
     fetch, fetched, most = segment.store.fetch, list[str](), 0
@@ -336,8 +336,8 @@ def known(segment):
         return dict(workspace.rows("SELECT id, owned FROM known"))
 
 
-def test_manifests_name_what_is_there(segment):
-    """Of every generation that stays, also the older ones, so that a person can look back."""
+def test_each_manifest_that_is_kept_names_only_files_that_exist(segment):
+    """All generations that are kept, including older ones, which a user may want to read."""
     for number in range(6):
         segment.now += 12 * DAY
         segment.sync(people(number, 50 + number))
@@ -348,7 +348,7 @@ def test_manifests_name_what_is_there(segment):
         assert {part["name"] for part in parts if part} <= set(segment.store.files)
 
 
-def test_half_written_files_of_killed_writers_go(tmp_path):
+def test_unfinished_files_of_killed_writers_are_deleted_after_a_while(tmp_path):
     store = LocalStore(tmp_path)
     store.create("state/1", b"whole")
     temporary = tmp_path / "state" / ".part-1"

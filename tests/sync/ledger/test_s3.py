@@ -26,13 +26,13 @@ from tests.sync.conftest import people
 attach = import_module("airflow.io.store" if airflow.__version__.startswith("2.") else "airflow.sdk.io").attach
 
 BUCKET = "segments"
-# Any but the default one: there, a bucket that is made by mistake is refused for another reason.
+# Not the default region: there, creating a bucket by mistake would fail for another reason.
 REGION = "eu-west-1"
 NO_SUCH_BUCKET = "segmnets"
 
 
 class S3:
-    """A server whose answers a test may change: ``answer(environ, serve)`` returns the answer's body."""
+    """A server whose responses a test may change: ``answer(environ, serve)`` returns the body of the response."""
 
     def __init__(self):
         self.app = DomainDispatcherApplication(create_backend_app)
@@ -43,7 +43,7 @@ class S3:
         self.thread.start()
 
     def serve(self, environ, start_response):
-        # moto looks whether the object is there and puts it in two steps; S3 takes one.
+        # moto checks for the object and writes it in two steps; S3 does both in one.
         with self.lock:
             if self.answer is not None:
                 return self.answer(environ, start_response)
@@ -64,7 +64,7 @@ class S3:
         )
 
     def store(self, prefix=None):
-        """A client of its own, as another process would have."""
+        """Return a store with a client of its own, as another process would have."""
         return ObjectStore(s3fs.S3FileSystem(**self.options), prefix or f"{BUCKET}/{uuid.uuid4().hex}")
 
     def stop(self):
@@ -75,12 +75,12 @@ class S3:
 
 class Quiet(WSGIRequestHandler):
     def log(self, *args, **named):
-        """Say nothing."""
+        """Do not log."""
 
 
 @pytest.fixture(scope="session")
 def running():
-    """Once a process; where xdist begins the session anew, the second server has the buckets of the first."""
+    """Start the server once per process; after a restart of the session by xdist, the bucket exists already."""
     server = S3()
     client = server.client()
     try:
@@ -104,7 +104,7 @@ def refuse(environ, start_response, status, code):
     return [body]
 
 
-def test_files_go_there_and_back(s3, tmp_path):
+def test_the_s3_store_creates_reads_lists_and_deletes_files(s3, tmp_path):
     store, other = s3.store("segments/ours"), s3.store("segments/ours")
     assert store.names("a") == []
     assert store.read("a/1") is None
@@ -123,7 +123,7 @@ def test_files_go_there_and_back(s3, tmp_path):
     assert store.create("a/1", b"again")
 
 
-def test_of_two_writers_exactly_one_wins(s3):
+def test_of_two_writers_of_one_s3_object_exactly_one_succeeds(s3):
     stores = [s3.store("segments/race") for _ in range(2)]
     start = threading.Barrier(2)
 
@@ -139,7 +139,7 @@ def test_of_two_writers_exactly_one_wins(s3):
 
 
 @pytest.mark.slow
-def test_large_files_go_in_parts(s3, tmp_path):
+def test_a_large_file_is_uploaded_to_s3_in_parts(s3, tmp_path):
     parts = []
 
     def answer(environ, start_response):
@@ -156,7 +156,7 @@ def test_large_files_go_in_parts(s3, tmp_path):
     assert target.read_bytes() == source.read_bytes()
 
 
-def test_a_ledger_path_by_an_airflow_connection(s3):
+def test_a_ledger_path_on_s3_uses_the_airflow_connection_in_it(s3):
     attach(protocol="s3", conn_id="ledgers", fs=s3fs.S3FileSystem(**s3.options))
     folder = f"walkme/host/system/{uuid.uuid4().hex}"
     store = open_store(f"s3://ledgers@{BUCKET}/sub/path/", folder)
@@ -168,7 +168,7 @@ def test_a_ledger_path_by_an_airflow_connection(s3):
     assert NO_SUCH_BUCKET not in [bucket["Name"] for bucket in s3.client().list_buckets()["Buckets"]]
 
 
-def test_syncs_with_the_ledger_there(segment, s3):
+def test_syncs_keep_their_ledger_on_s3(segment, s3):
     prefix = f"{BUCKET}/{uuid.uuid4().hex}"
     for wanted in (people(0, 30), people(0, 40), people(5, 42)):
         segment.store = s3.store(prefix)
@@ -185,8 +185,8 @@ def test_syncs_with_the_ledger_there(segment, s3):
     assert segment.vendor.requests == requests
 
 
-def test_lost_answers(segment, s3):
-    """The client repeats the request by itself, and is told that the file is there."""
+def test_a_write_to_s3_whose_response_was_lost_is_recognized_as_done(segment, s3):
+    """The client repeats the request by itself, and the response says that the file exists."""
     lost: list[str] = []
 
     def answer(environ, start_response):
@@ -206,7 +206,7 @@ def test_lost_answers(segment, s3):
 
 
 @pytest.mark.parametrize("done", [False, True])
-def test_a_write_that_meets_another_one_is_tried_again(s3, done):
+def test_a_write_to_s3_that_conflicts_with_another_one_is_tried_again(s3, done):
     met: list[int] = []
 
     def answer(environ, start_response):
@@ -223,7 +223,7 @@ def test_a_write_that_meets_another_one_is_tried_again(s3, done):
     assert not store.create("generations/1.json", b"2")
 
 
-def test_a_server_that_knows_no_condition_is_refused(s3):
+def test_a_server_that_ignores_conditional_writes_is_refused(s3):
     def answer(environ, start_response):
         environ.pop("HTTP_IF_NONE_MATCH", None)
         return s3.app(environ, start_response)
@@ -237,7 +237,7 @@ def test_a_server_that_knows_no_condition_is_refused(s3):
 @pytest.mark.parametrize(
     ("status", "code"), [("403 Forbidden", "AccessDenied"), ("501 Not Implemented", "NotImplemented")]
 )
-def test_a_server_that_refuses_to_write_is_refused(s3, status, code, monkeypatch):
+def test_a_server_that_refuses_writes_is_refused(s3, status, code, monkeypatch):
     def answer(environ, start_response):
         if environ["REQUEST_METHOD"] == "PUT":
             return refuse(environ, start_response, status, code)
@@ -269,7 +269,9 @@ ANSWERS = [
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(("status", "code"), ANSWERS, ids=[code for _, code in ANSWERS])
-def test_whatever_the_server_refuses_is_explained(s3, tmp_path, monkeypatch, use, status, code):
+def test_each_operation_that_s3_refuses_is_an_error_that_names_the_permissions(
+    s3, tmp_path, monkeypatch, use, status, code
+):
     monkeypatch.setattr(object_store, "PAUSES", (0, None))
     file = tmp_path / "file"
     file.write_bytes(b"x")
@@ -281,8 +283,8 @@ def test_whatever_the_server_refuses_is_explained(s3, tmp_path, monkeypatch, use
 
 
 @pytest.mark.parametrize("use", [name for name in USES if name != "create"])
-def test_a_failure_that_passes_is_tried_again(s3, tmp_path, monkeypatch, use):
-    """Of a create, another test says so."""
+def test_each_operation_on_s3_is_tried_again_after_a_temporary_failure(s3, tmp_path, monkeypatch, use):
+    """The create is tested separately."""
     monkeypatch.setattr(object_store, "PAUSES", (0, None))
     file = tmp_path / "file"
     file.write_bytes(b"x")
@@ -300,7 +302,7 @@ def test_a_failure_that_passes_is_tried_again(s3, tmp_path, monkeypatch, use):
     assert failed
 
 
-def test_a_bucket_that_is_gone(s3, tmp_path):
+def test_a_write_to_a_bucket_that_does_not_exist_is_an_error(s3, tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"x")
     store = s3.store(f"{NO_SUCH_BUCKET}/ledger")
@@ -309,14 +311,14 @@ def test_a_bucket_that_is_gone(s3, tmp_path):
             USES[use](store, file)
 
 
-def test_a_local_folder_that_is_missing_is_not_a_missing_file(s3, tmp_path):
+def test_a_missing_local_folder_is_not_taken_for_a_missing_object(s3, tmp_path):
     store = s3.store()
     store.create("state/1", b"x")
     with pytest.raises(LedgerUnavailable, match=r"copied to .*into"):
         store.fetch("state/1", tmp_path / "missing" / "into")
 
 
-def test_a_folder_is_deleted_with_what_others_wrote_after_it_was_listed(s3):
+def test_deleting_a_folder_deletes_objects_that_were_written_after_it_was_listed(s3):
     store, other = s3.store("segments/deleted"), s3.store("segments/deleted")
     store.create("a/1", b"x")
     assert store.names("a") == ["1"]
@@ -326,7 +328,7 @@ def test_a_folder_is_deleted_with_what_others_wrote_after_it_was_listed(s3):
 
 
 @pytest.mark.parametrize("prefix", ["a b", "a%20b", "a@b", "ü", "a&b=c+d"])
-def test_a_prefix_is_used_exactly_as_it_is(s3, prefix):
+def test_special_characters_in_an_s3_prefix_are_kept(s3, prefix):
     attach(protocol="s3", conn_id="ledgers", fs=s3fs.S3FileSystem(**s3.options))
     folder = f"walkme/127.0.0.1%3A80/{uuid.uuid4().hex}"
     store = store_at(f"s3://ledgers@{BUCKET}/{prefix}/", folder)
@@ -337,7 +339,7 @@ def test_a_prefix_is_used_exactly_as_it_is(s3, prefix):
     assert store.names("generations") == []
 
 
-def test_an_azure_url_whose_account_would_be_the_container_is_refused():
+def test_an_azure_url_whose_account_would_be_read_as_the_container_is_refused():
     attach(protocol="abfs", conn_id="container", fs=fsspec.filesystem("memory"))
     with pytest.raises(ConfigurationError, match=r"would be read as .* Nothing was sent"):
         store_at("abfs://container@account.dfs.core.windows.net/ledger")

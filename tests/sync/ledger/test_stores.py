@@ -1,4 +1,4 @@
-"""Each store by the same rules: whole or not at all, one winner, nothing cached, typed errors."""
+"""All stores follow the same rules: atomic writes, one winner, no caching, typed errors."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ def store(request, tmp_path):
     return ObjectStore(fsspec.filesystem("memory"), f"/{uuid.uuid4().hex}")
 
 
-def test_only_the_first_creates(store):
+def test_a_file_that_exists_cannot_be_created_again(store):
     assert store.create("generations/1.json", b"first")
     assert not store.create("generations/1.json", b"second")
     assert store.read("generations/1.json") == b"first"
 
 
-def test_what_is_not_there(store, tmp_path):
+def test_a_missing_file_is_read_as_none_and_its_deletion_is_not_an_error(store, tmp_path):
     assert store.read("a/b") is None
     assert store.names("a") == []
     assert not store.fetch("a/b", tmp_path / "x")
     store.delete("a/b")
 
 
-def test_names_are_those_of_one_folder_sorted(store, tmp_path):
+def test_names_lists_the_files_of_one_folder_in_order(store, tmp_path):
     for name in ("a/2", "a/1", "a/deeper/3", "b/4"):
         store.create(name, b"")
     assert store.names("a") == ["1", "2"]
@@ -52,7 +52,7 @@ def test_names_are_those_of_one_folder_sorted(store, tmp_path):
     assert store.names("a") == ["2"]
 
 
-def test_files_go_there_and_back(store, tmp_path):
+def test_a_file_that_was_put_is_fetched_unchanged(store, tmp_path):
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(os.urandom(3 << 20))
     store.put("state/1.parquet", source)
@@ -61,7 +61,7 @@ def test_files_go_there_and_back(store, tmp_path):
     assert store.names("state") == ["1.parquet"]
 
 
-def test_folders_are_those_of_one_folder_and_go_with_all_that_is_in_them(store):
+def test_folders_lists_one_level_and_a_deleted_folder_loses_all_its_files(store):
     for name in ("a/2/x", "a/1/deep/y", "a/file", "b/z"):
         store.create(name, b"")
     assert store.folders("a") == ["1", "2"]
@@ -77,7 +77,7 @@ def test_folders_are_those_of_one_folder_and_go_with_all_that_is_in_them(store):
     assert list(store.files()) == []
 
 
-def test_a_file_is_put_over_another(store, tmp_path):
+def test_putting_a_file_replaces_the_previous_one(store, tmp_path):
     source = tmp_path / "source"
     for content in (b"long before", b"now"):
         source.write_bytes(content)
@@ -90,7 +90,7 @@ WORKERS = 4
 
 @pytest.fixture(scope="module")
 def processes():
-    """Processes for runs at the same time."""
+    """Start processes for concurrent runs."""
     with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
         yield pool
 
@@ -107,11 +107,11 @@ def test_of_several_processes_exactly_one_creates_each_file(processes, tmp_path)
     for name in range(names):
         (winner,) = (number for number in range(WORKERS) if won[number][name])
         assert store.read(f"generations/{name}") == str(winner).encode()
-    assert len(list((tmp_path / "ledger" / "generations").iterdir())) == names  # nothing temporary is left
+    assert len(list((tmp_path / "ledger" / "generations").iterdir())) == names  # No temporary file is left.
 
 
 def create_and_delete(folder: str, number: int) -> list[str]:
-    """Be one of several runs that write into the folders that others delete."""
+    """Write into folders that other processes delete, as one of several concurrent runs."""
     store, wrong = LocalStore(Path(folder)), list[str]()
     source = Path(f"{folder}-source-{number}")
     source.write_bytes(b"x")
@@ -134,7 +134,7 @@ def create_and_delete(folder: str, number: int) -> list[str]:
     return wrong
 
 
-def test_writing_in_parallel_to_deleting_never_fails(processes, tmp_path):
+def test_writing_while_other_processes_delete_folders_never_fails(processes, tmp_path):
     folder = str(tmp_path / "ledger")
     wrong = processes.starmap(create_and_delete, [(folder, number) for number in range(WORKERS)], chunksize=1)
     assert wrong == [[]] * WORKERS
@@ -151,7 +151,7 @@ def remove_when_empty(folder: str, stop: str) -> None:
                 continue
 
 
-def test_writing_in_parallel_to_removing_empty_folders_never_fails(processes, tmp_path):
+def test_writing_while_another_process_removes_empty_folders_never_fails(processes, tmp_path):
     stop = tmp_path / "stop"
     remover = processes.apply_async(remove_when_empty, (str(tmp_path / "ledger"), str(stop)))
     try:
@@ -170,7 +170,7 @@ def mode(path):
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o277, 0o777])
-def test_only_the_owner_may_read_whatever_the_umask(tmp_path, umask):
+def test_only_the_owner_may_read_the_ledger_whatever_the_umask(tmp_path, umask):
     above = tmp_path / "above"
     above.mkdir(mode=0o755)
     above.chmod(0o755)
@@ -193,7 +193,7 @@ def test_only_the_owner_may_read_whatever_the_umask(tmp_path, umask):
 
 
 class Disk:
-    """Notes what a power failure would leave: the content and the entries that were made durable."""
+    """Records what survives a power failure: the content and the entries that were made durable."""
 
     def __init__(self, monkeypatch):
         self.sizes: dict[str, int] = {}
@@ -222,7 +222,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="need
 
 @needs_proc
 @pytest.mark.parametrize("size", [1, 100, 3 << 20])
-def test_the_whole_content_is_durable_before_it_has_its_name(tmp_path, monkeypatch, size):
+def test_the_whole_content_of_a_file_is_flushed_before_it_gets_its_name(tmp_path, monkeypatch, size):
     source = tmp_path / "source"
     source.write_bytes(b"x" * size)
     disk = Disk(monkeypatch)
@@ -236,8 +236,8 @@ def test_the_whole_content_is_durable_before_it_has_its_name(tmp_path, monkeypat
 
 @needs_proc
 @pytest.mark.parametrize("made_before", ["", "ledger", "ledger/walkme/host", "ledger/walkme/host/batches/1"])
-def test_the_entry_of_each_new_folder_is_durable(tmp_path, monkeypatch, made_before):
-    """Also of one that another process made a moment ago, and has not flushed yet."""
+def test_the_entry_of_each_new_folder_is_flushed(tmp_path, monkeypatch, made_before):
+    """Also the entry of a folder that another process has just created and not flushed yet."""
     folder = tmp_path
     for part in filter(None, made_before.split("/")):
         folder /= part
@@ -251,7 +251,7 @@ def test_the_entry_of_each_new_folder_is_durable(tmp_path, monkeypatch, made_bef
 
 
 @needs_proc
-def test_the_folder_is_flushed_anew_after_another_process_deleted_it(tmp_path, monkeypatch):
+def test_a_folder_that_another_process_deleted_is_flushed_again_when_it_is_recreated(tmp_path, monkeypatch):
     store = LocalStore(tmp_path / "ledger")
     store.create("batches/1/a", b"x")
     LocalStore(tmp_path / "ledger").delete_folder("")
@@ -261,7 +261,7 @@ def test_the_folder_is_flushed_anew_after_another_process_deleted_it(tmp_path, m
 
 
 @needs_proc
-def test_a_deletion_is_durable(tmp_path, monkeypatch):
+def test_the_deletion_of_a_file_or_folder_is_flushed(tmp_path, monkeypatch):
     store = LocalStore(tmp_path / "ledger")
     store.create("plans/1.json", b"x")
     disk = Disk(monkeypatch)
@@ -271,7 +271,7 @@ def test_a_deletion_is_durable(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("folder", ["batches/000000000001-0123abcd", "batches"])
-def test_a_link_inside_the_ledger_is_deleted_and_not_what_it_leads_to(tmp_path, folder):
+def test_deleting_a_symbolic_link_in_the_ledger_keeps_its_target(tmp_path, folder):
     (tmp_path / "outside" / "000000000001-0123abcd").mkdir(parents=True)
     (tmp_path / "outside" / "000000000001-0123abcd" / "kept").touch()
     link = tmp_path / "ledger" / folder
@@ -318,7 +318,7 @@ def file(tmp_path):
 
 
 @pytest.mark.parametrize("use", [name for name in USES if name != "delete_folder"])
-def test_a_file_where_a_folder_belongs(tmp_path, file, use):
+def test_a_file_in_place_of_a_ledger_folder_is_an_error_that_names_the_remedy(tmp_path, file, use):
     store = LocalStore(tmp_path / "ledger")
     store.create("a", b"x")
     with pytest.raises(LedgerUnavailable, match=r"Not a directory.* move it away"):
@@ -328,14 +328,14 @@ def test_a_file_where_a_folder_belongs(tmp_path, file, use):
 
 
 @pytest.mark.parametrize("use", ["put", "read", "fetch", "delete"])
-def test_a_folder_where_a_file_belongs(tmp_path, file, use):
+def test_a_folder_in_place_of_a_ledger_file_is_an_error_that_names_the_remedy(tmp_path, file, use):
     (tmp_path / "ledger" / "a" / "1").mkdir(parents=True)
     with pytest.raises(LedgerUnavailable, match=r"Is a directory.* move it away"):
         USES[use](LocalStore(tmp_path / "ledger"), file)
 
 
 @pytest.mark.parametrize("use", USES)
-def test_a_name_that_is_too_long(tmp_path, file, use):
+def test_a_ledger_path_that_is_too_long_is_an_error_that_names_the_remedy(tmp_path, file, use):
     with pytest.raises(LedgerUnavailable, match=r"File name too long.* Shorten .*base URL"):
         USES[use](LocalStore(tmp_path / ("x" * 300)), file)
     with pytest.raises(LedgerUnavailable, match="File name too long"):
@@ -343,14 +343,14 @@ def test_a_name_that_is_too_long(tmp_path, file, use):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_the_address_of_a_vendor_that_is_too_long(tmp_path):
+def test_a_base_url_that_is_too_long_for_a_folder_name_is_an_error_that_names_the_remedy(tmp_path):
     key = SegmentKey("walkme", f"https://gateway.example.com/{'/'.join(['tenant'] * 40)}", "system", "segment")
     with pytest.raises(LedgerUnavailable, match=r"File name too long.* Shorten .*base URL"):
         open_store(str(tmp_path), key.folder).create("generations/1.json", b"x")
 
 
 @pytest.mark.parametrize("use", WRITES)
-def test_a_broken_link_where_a_folder_belongs(tmp_path, file, use):
+def test_a_broken_symbolic_link_in_place_of_a_folder_is_an_error(tmp_path, file, use):
     (tmp_path / "ledger").symlink_to(tmp_path / "nowhere")
     with pytest.raises(LedgerUnavailable, match="broken symbolic link"):
         USES[use](LocalStore(tmp_path / "ledger"), file)
@@ -378,7 +378,9 @@ MEANT = {
 
 @pytest.mark.parametrize(("use", "call"), [(use, call) for use, calls in SYSTEM_CALLS.items() for call in calls])
 @pytest.mark.parametrize("number", MEANT, ids=errno.errorcode.get)
-def test_what_the_system_refuses_is_explained(tmp_path, file, monkeypatch, use, call, number):
+def test_each_system_error_of_the_local_store_is_explained_with_its_remedy(
+    tmp_path, file, monkeypatch, use, call, number
+):
     store = LocalStore(tmp_path / "ledger")
     store.create("other/1", b"x")
     if use not in WRITES:
@@ -404,8 +406,8 @@ def test_what_the_system_refuses_is_explained(tmp_path, file, monkeypatch, use, 
     assert LocalStore(tmp_path / "ledger").read("other/1") == b"x"
 
 
-def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path):
-    """By the limit of a process for the size of a file."""
+def test_a_write_beyond_the_space_limit_leaves_no_partial_file(tmp_path):
+    """Uses the limit of a process for the size of a file."""
     code = """
 import resource, sys
 from pathlib import Path
@@ -433,7 +435,7 @@ for use in (lambda: store.create("generations/1", b"x" * 100_000), lambda: store
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a user that may become another")
-def test_a_ledger_of_another_user():
+def test_a_ledger_of_another_user_is_an_error_for_every_operation():
     code = """
 import os, sys
 from pathlib import Path
@@ -456,7 +458,7 @@ for name, use in USES.items():
         assert done.stdout.count("Permission denied. No further request was sent") == len(USES), done
 
 
-def test_a_store_that_lets_two_create_is_refused():
+def test_a_store_in_which_a_file_can_be_created_twice_is_refused():
     class Careless(ObjectStore):
         def create(self, name, content):
             self.fs.pipe_file(self._path(name), content)
@@ -468,11 +470,11 @@ def test_a_store_that_lets_two_create_is_refused():
 
 
 class DriverError(Exception):
-    """What a driver raises that does not translate its errors."""
+    """An error of a driver that does not translate its errors."""
 
 
 class BrokenFs:
-    """A file system whose driver fails, each time or a few times."""
+    """A file system whose driver fails, always or a few times."""
 
     protocol = "s3"
 
@@ -505,7 +507,7 @@ ERRORS = [OSError("p001"), TimeoutError("p001"), DriverError("p001"), ValueError
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_what_a_driver_raises_is_explained(file, without_pauses, use, error):
+def test_each_error_of_a_storage_driver_is_a_ledger_error_without_its_message(file, without_pauses, use, error):
     with pytest.raises(
         LedgerUnavailable, match=f"{type(error).__name__}.* No further request was sent.* read, write"
     ) as told:
@@ -515,20 +517,20 @@ def test_what_a_driver_raises_is_explained(file, without_pauses, use, error):
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("error", [error for error in ERRORS if not isinstance(error, PermissionError)], ids=repr)
-def test_a_failure_that_passes_is_tried_again(file, without_pauses, use, error):
+def test_each_operation_of_an_object_store_is_tried_again_after_a_temporary_failure(file, without_pauses, use, error):
     root = uuid.uuid4().hex
     ObjectStore(fsspec.filesystem("memory"), root).create("a/1" if use not in WRITES else "b", b"x")
     USES[use](ObjectStore(BrokenFs(error, times=1), root), file)
 
 
-def test_a_local_folder_that_is_missing_is_not_a_missing_file(tmp_path):
+def test_a_missing_target_folder_is_not_taken_for_a_missing_file(tmp_path):
     store = LocalStore(tmp_path / "ledger")
     store.create("state/1", b"x")
     with pytest.raises(LedgerUnavailable, match=r"copied to .*into"):
         store.fetch("state/1", tmp_path / "missing" / "into")
 
 
-def test_a_local_path_is_for_local_executors_or_shared_file_systems(tmp_path, monkeypatch):
+def test_a_local_path_needs_local_executors_or_a_setting_that_says_it_is_shared(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
     assert isinstance(open_store(str(tmp_path), "walkme/a/b/c"), LocalStore)
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor,CeleryExecutor")
@@ -538,7 +540,7 @@ def test_a_local_path_is_for_local_executors_or_shared_file_systems(tmp_path, mo
     assert isinstance(open_store(f"file://{tmp_path}", "walkme/a/b/c"), LocalStore)
 
 
-def test_paths_are_used_exactly_as_they_are(tmp_path, monkeypatch):
+def test_special_characters_in_a_local_ledger_path_are_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for path, folder in [
         (f"{tmp_path}/a b", tmp_path / "a b"),
@@ -594,13 +596,13 @@ def test_paths_are_used_exactly_as_they_are(tmp_path, monkeypatch):
         ("nosuch://bucket/ledger", "cannot be opened"),
     ],
 )
-def test_a_path_that_could_be_read_as_another_is_refused(path, problem):
+def test_a_ledger_path_that_could_be_read_in_two_ways_is_refused(path, problem):
     with pytest.raises(ConfigurationError, match=re.escape(problem)) as refused:
         store_at(path, "walkme/h/s/g")
     assert "Nothing was sent." in str(refused.value)
 
 
-def test_credentials_in_a_path_are_not_shown():
+def test_credentials_in_a_ledger_path_are_rejected_and_not_shown():
     with pytest.raises(ConfigurationError, match="credentials") as refused:
         store_at("s3://key:secret@bucket/ledger")
     assert "secret" not in str(refused.value)
@@ -616,7 +618,7 @@ def test_credentials_in_a_path_are_not_shown():
         ("$HOME/a", "/home/me/a/segments_ledger"),
     ],
 )
-def test_the_ledger_path_where_none_is_configured(monkeypatch, home, path):
+def test_the_default_ledger_path_is_below_airflow_home(monkeypatch, home, path):
     monkeypatch.setenv("HOME", "/home/me")
     if home is None:
         monkeypatch.delenv("AIRFLOW_HOME")

@@ -1,4 +1,4 @@
-"""What is known of a run beside the engine, and the claims that are checked on it; see :mod:`~.schedule` for each."""
+"""The test's own records of a run, kept outside the engine, and the claims checked on it; see :mod:`~.schedule`."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
 
 Users = frozenset[str]
 
-# What a plan would send, and members who leave without a request of their own.
+# The actions of a plan that add or remove members, including removals that need no request.
 ADDS, REMOVES = ("add", "again"), ("remove", "remove_again", "gone")
 
-# The order in which it is sent.
+# The order of the requests of a plan.
 STAGES = {"add": 1, "remove": 2, "again": 3, "remove_again": 4}
 
 
 @dataclass(frozen=True)
 class Aim:
-    """What a plan was made from, and for.
+    """The source and the circumstances of a plan.
 
-    :param wanted: everybody in the source.
-    :param key: the time that the data represents, and the number of the reading.
-    :param since: when the run began that made it.
-    :param any_age: it may be older than what was committed.
-    :param listed: the members that the vendor listed; ``missed``: it did not list all; ``strangers``: at that time.
+    :param wanted: All users in the source.
+    :param key: The time that the data represents, and the number of the reading.
+    :param since: When the run began that made the plan.
+    :param any_age: The data may be older than the committed data.
+    :param listed: The members that the vendor listed; ``missed``: the list was incomplete; ``strangers``: the strangers
+        at that time.
     """
 
     wanted: Users
@@ -64,7 +65,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Known:
-    """What the ledger says of users."""
+    """The users' states according to the ledger."""
 
     owned: Users
     uncertain: Users
@@ -72,13 +73,13 @@ class Known:
 
 
 class Books:
-    """Those of one run.
+    """The records of one run.
 
-    :ivar plan: the last one that it made or was approved, and ``adds`` and ``removes`` of it.
-    :ivar dropped: members whom its requests removed, and no accepted plan before it; ``joined`` likewise.
-    :ivar removed: members whose removal was acknowledged; ``confirmed``: the last list was read after the requests.
-    :ivar known_all: no lost ledger knew members whom this one does not.
-    :ivar astray: it sent a request later than other runs reckon with, and has not written its note.
+    :ivar plan: The last plan that the run made or applied by approval, with its ``adds`` and ``removes``.
+    :ivar dropped: Members that its requests removed and that no accepted plan before it covered; ``joined`` likewise.
+    :ivar removed: Members whose removal was acknowledged; ``confirmed``: the last list was read after the requests.
+    :ivar known_all: No lost ledger had members that this one does not have.
+    :ivar astray: The run sent a request later than other runs assume, and has not written its note.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -126,7 +127,7 @@ class Books:
         self.world.seen["lists that missed a member"] += self.missed
 
     def planned(self, plan: Plan) -> None:
-        """Take a plan that the run has made, or that was approved."""
+        """Record a plan that the run has made, or that was approved."""
         world, worker = self.world, self.worker
         actions = worker.workspace.rows(f"SELECT id, action FROM {ACTIONS}")
         self.plan = plan
@@ -148,13 +149,13 @@ class Books:
         self.aim = Aim(self.wanted, key, self.since, options.invalid, options.any_age, *read)
 
     def _find(self, plan: Plan, minute: int) -> None:
-        """Find what an approved plan was made from; of the same plan from several data, the last one is kept."""
+        """Find the source of an approved plan; if equal plans were made from several sources, keep the last one."""
         world = self.world
         same = [kept for kept in world.refused if kept.plan.digest == plan.digest]
         same = [kept for kept in same if (kept.adds, kept.removes) == (self.adds, self.removes)]
         world.claim("G: not approved", (plan.digest, self.adds, self.removes) in world.granted, plan)
         self.aim = same[-1].aim
-        # It is of a time to come by the clock of the run that applies it.
+        # By the clock of the run that applies it, the data is of a future time.
         capped = minute == world.now + self.worker.ahead and minute < self.aim.key[0]
         world.claim("T: not the time of the plan", minute == self.aim.key[0] or capped, minute, self.aim.key)
         self.aim = replace(self.aim, key=(minute, self.aim.key[1]))
@@ -174,24 +175,24 @@ class Books:
 
     @property
     def exact(self) -> bool:
-        """Whether the members are exactly the wanted afterwards."""
+        """Return whether the members must be exactly the wanted users afterwards."""
         plan, _ = self._right()
         return plan.mode == "mirror" and not plan.counts["skipped"]
 
     @property
     def included(self) -> Users:
-        """Who has to be in afterwards."""
+        """Return the users who must be members afterwards."""
         plan, aim = self._right()
         return aim.wanted if plan.mode != "remove" else frozenset()
 
     # What it writes ------------------------------------------------------------------------------------------------
 
     def generation(self, manifest: Manifest, content: bytes) -> None:
-        """Take a generation at the instant at which it is created."""
+        """Record a generation at the moment at which it is created."""
         world = self.world
         digest = hashlib.sha256(content).hexdigest()
         fence = not manifest.mode
-        # Lost since the worker looked, a moment ago; the worker knows all that was lost.
+        # The ledger was lost after the worker's check a moment ago; the worker knows all that was lost before.
         if world.restores != self.worker.restores and manifest.previous == world.last:
             world.lost = False
         world.last = digest
@@ -214,14 +215,14 @@ class Books:
             self.unsure = act
 
     def witnessed(self) -> None:
-        """Take what a run did with a ledger that was restored a moment before: it has looked again, and goes on."""
+        """Record the pending generation of a run that has checked its restored ledger again and continues."""
         act, self.unsure = self.unsure, None
         if act:
             self.world.seen["ledgers restored while a generation was written"] += 1
             act()
 
     def leased(self, name: str) -> None:
-        """Take the end of a lease, or its renewal."""
+        """Record the release of a lease, or its renewal."""
         until = name.rpartition("/")[2].removesuffix(".json")
         if until == RELEASED:
             self.world.seen["leases released"] += 1
@@ -232,7 +233,7 @@ class Books:
         self.until = int(until)
 
     def acknowledged(self, answer: Acknowledgement) -> None:
-        """Take an acknowledgement at the instant at which it is written."""
+        """Record an acknowledgement at the moment at which it is written."""
         self.world.seen["batches rejected when the budget was spent"] += bool(answer.refused) and answer.users > 1
 
     def noted(self) -> None:
@@ -263,7 +264,7 @@ class Books:
         self._count(plan, aim)
 
     def _count(self, plan: Plan, aim: Aim) -> None:
-        """Count which kinds of plans were begun."""
+        """Count the kinds of plans that were begun."""
         seen, options = self.world.seen, self.worker.options
         seen["intents"] += 1
         listed = "listed" if self.world.weather.lists else "not listed"
@@ -276,7 +277,7 @@ class Books:
         seen["approvals applied by a file"] += plan.approved and not options.approve
 
     def _check_accepted(self, manifest: Manifest) -> None:
-        """Check what no run may begin with, unless somebody approved it."""
+        """Check the conditions that a plan needs an approval to violate."""
         world, worker, options = self.world, self.worker, self.worker.options
         plan, aim = self._right()
         if plan.approved:
@@ -303,7 +304,7 @@ class Books:
         self._succeed()
 
     def _succeed(self) -> None:
-        """Check the claims of a run that succeeds, at the instant at which it does."""
+        """Check the claims of a successful run, at the moment of its success."""
         world, vendor, worker = self.world, self.world.vendor, self.worker
         plan, aim = self._right()
         known = self.known()
@@ -316,7 +317,7 @@ class Books:
         world.begun = world.begun & (known.owned | known.uncertain) - included
         world.additions &= included
         if plan.replacement and aim.missed:
-            # Whom the list did not show cannot be removed.
+            # Members whom the list did not show cannot be removed.
             hidden = vendor.members - known.owned - known.uncertain - aim.wanted
             vendor.strangers, vendor.leaving = vendor.strangers | hidden, set()
         vendor.strangers = vendor.strangers - known.owned
@@ -336,12 +337,12 @@ class Books:
 
     @property
     def hidden(self) -> Users:
-        """Users whom somebody added by hand since the run began."""
+        """Return the users added by hand since the run began."""
         _, aim = self._right()
         return frozenset(user for user, minute in self.world.added_by_hand.items() if minute >= aim.since)
 
     def holds(self) -> tuple[bool, str]:
-        """Whether the members are what the run makes of them, and the numbers."""
+        """Return whether the members are the result that the run must have, and the details."""
         vendor = self.world.vendor
         plan, aim = self._right()
         members, unseen, rejected = vendor.members, vendor.unseen, self.rejected
@@ -367,7 +368,7 @@ class Books:
         return holds, f"{plan.mode} {plan.replacement and 'replacement'}: {told}"
 
     def succeeded(self, done: Synced) -> None:
-        """Take the result of a run that has not failed."""
+        """Record the result of a run that has not failed."""
         plan, _ = self._right()
         world, counts = self.world, done.counts
         if done.outcome == "planned":
@@ -389,7 +390,7 @@ class Books:
     # What it sends -------------------------------------------------------------------------------------------------
 
     def send(self, kind: str, ids: set[str]) -> str:
-        """Send a request; what is carried out now is this run's doing."""
+        """Send a request; a change that is carried out now is attributed to this run."""
         world, vendor, worker = self.world, self.world.vendor, self.worker
         self._check_request(kind, ids)
         late = world.now > worker.listed_at + REQUEST_TIMEOUT
@@ -419,7 +420,7 @@ class Books:
         return fate
 
     def _check_request(self, kind: str, ids: set[str]) -> None:
-        """Check what no request may do, whenever it is carried out."""
+        """Check the claims about any request, whenever it is carried out."""
         world = self.world
         world.claim("R: a request without an intent", self.begun)
         world.claim("R: more users than a request takes", len(ids) <= world.weather.limit, len(ids))
@@ -435,7 +436,7 @@ class Books:
         world.claim("R: replaces all members", kind != "replace" or plan.replacing)
 
     def _check_guard(self, plan: Plan) -> None:
-        """Claim G."""
+        """Check claim G."""
         world = self.world
         if self.blind:
             return
@@ -447,7 +448,7 @@ class Books:
         world.claim("G: adds too many", len(self.joined) <= self.most_additions(plan), sorted(self.joined))
 
     def most_removals(self, plan: Plan) -> float:
-        """How many members a plan may remove."""
+        """Return how many members a plan may remove."""
         weather, baseline = self.world.weather, plan.counts["baseline"]
         most: float = inf if weather.max_removals is None else weather.max_removals
         if plan.mode == "mirror":
@@ -457,13 +458,13 @@ class Books:
         return most if self.exact or plan.mode == "remove" else 0
 
     def most_additions(self, plan: Plan) -> float:
-        """How many a plan may add."""
+        """Return how many members a plan may add."""
         weather, baseline = self.world.weather, plan.counts["baseline"]
         limited = plan.mode == "mirror" and weather.added is not None and baseline >= GROWTH_BASELINE
         return float(Decimal(str(weather.added)) * baseline) if limited else inf
 
     def refused(self, error: PlanRefused) -> None:
-        """Take the refusal of the guard, and check claim H."""
+        """Record the refusal by the guard, and check claim H."""
         world = self.world
         plan, aim = self._right()
         world.seen["plans refused"] += 1

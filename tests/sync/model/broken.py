@@ -1,4 +1,4 @@
-"""The engine, broken on purpose in one place each: what the model test is worth."""
+"""Engines with one deliberate fault each, which the model test must find."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ Patch = Any
 
 @dataclass(frozen=True)
 class Broken:
-    """A way in which it is broken.
+    """A deliberate fault.
 
-    :param weather: in which that shows soon.
+    :param weather: The weather in which the fault shows soon.
     """
 
     patch: Callable[[Patch], None]
@@ -51,7 +51,7 @@ class Broken:
 
 
 def _in_actions(old: str, new: str, *, listed: bool = False) -> Callable[[Patch], None]:
-    """What a plan does about a user, by other words of its SQL."""
+    """Change the SQL by which a plan chooses a user's action."""
 
     def patch_it(patch: Patch) -> None:
         action = plan._action
@@ -66,7 +66,7 @@ def _in_actions(old: str, new: str, *, listed: bool = False) -> Callable[[Patch]
 
 
 def _in_rows(changes: Mapping[str, str]) -> Callable[[Patch], None]:
-    """What becomes of users in the ledger, by other words of its SQL."""
+    """Change the SQL by which the ledger records users."""
 
     def patch_it(patch: Patch) -> None:
         put = state.Members.put
@@ -134,7 +134,7 @@ def _forgets_open_intents(patch: Patch) -> None:
 
 
 def _trusts_open_intents(patch: Patch) -> None:
-    """Takes what was intended for done."""
+    """Treat unacknowledged requests as acknowledged."""
     fold = state.fold
 
     def trusting(members: Any, store: Any, batches: Any, acknowledged: Any, **named: Any) -> None:
@@ -350,7 +350,7 @@ def _commits_no_unchanged_run(patch: Patch) -> None:
 
 
 def _with_witness(seen: Callable[[Any], Any], writes: Callable[[Any], bool] = lambda seen: True) -> Any:
-    """Another witness in place of a ledger's own."""
+    """Replace the witness of each ledger."""
     set_up = Ledger.__post_init__
 
     def broken(self: Any) -> None:
@@ -370,7 +370,7 @@ def _forgets_the_witnessed_time(patch: Patch) -> None:
 
 
 def _while_writing(change: Callable[[Any, Any, Any], Any]) -> Callable[[Patch], None]:
-    """Another witness while a generation is written."""
+    """Replace the witness while a generation is written."""
 
     def patch_it(patch: Patch) -> None:
         write = Ledger._write
@@ -415,7 +415,7 @@ def _renews_expired_leases(patch: Patch) -> None:
 
 
 def _does_not_look_again(patch: Patch) -> None:
-    """Believes between requests that its intent is the newest."""
+    """Between requests, assume that the own intent is the newest."""
     check, newest = Ledger.check, history.newest_generation
     patch.setattr(ledger, "newest_generation", lambda store: getattr(store, "believed", None) or newest(store))
 
@@ -430,7 +430,7 @@ def _does_not_look_again(patch: Patch) -> None:
 
 
 class _Whatever:
-    """A number that is what anybody wants."""
+    """A number that equals every other."""
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -442,7 +442,7 @@ class _Whatever:
 
 
 def _commits_over_others(patch: Patch) -> None:
-    """Writes a generation that is there."""
+    """Overwrite an existing generation."""
 
     def create(self: Any, name: str, content: bytes) -> bool:
         self.store.files.pop(name, None)
@@ -454,7 +454,7 @@ def _commits_over_others(patch: Patch) -> None:
 
 
 def _goes_on_with_what_was_restored(patch: Patch) -> None:
-    """Does not look whether the generation that it opened is still there."""
+    """Do not check whether the opened generation still exists."""
     write = Ledger._write
 
     def blindly(self: Any, *given: Any, **named: Any) -> None:
@@ -465,7 +465,7 @@ def _goes_on_with_what_was_restored(patch: Patch) -> None:
 
 
 def _looks_at_the_witness_before_only(patch: Patch) -> None:
-    """Does not look at the witness once more when it has written a generation."""
+    """Do not read the witness again after writing a generation."""
     look = Ledger._is_witnessed
 
     def first_look(self: Any, generation: int) -> bool:
@@ -486,7 +486,7 @@ def _digest_of_counts(patch: Patch) -> None:
 
 
 def _approves_for_ever(patch: Patch) -> None:
-    """Applies an approved plan, whatever the generation."""
+    """Apply an approved plan, whatever the generation."""
 
     def load(held: Any, workspace: Any, key: Any, digest: str | None, by: str) -> Any:
         store = held.store

@@ -1,4 +1,4 @@
-"""The engine and its targets, broken on purpose where members are listed: what :mod:`.listing` is worth."""
+"""The engine and its targets with one deliberate fault each in listing members, which :mod:`.listing` must find."""
 
 from __future__ import annotations
 
@@ -144,9 +144,9 @@ def _removes_all_strangers(patch: Patch) -> None:
 
 @dataclass(frozen=True)
 class Broken:
-    """A way in which it is broken.
+    """A deliberate fault.
 
-    :param vendor: with which it shows, and ``identity``; ``chosen``: what shows it soon.
+    :param vendor: The vendor, and ``identity``, with which it shows; ``chosen``: settings with which it shows soon.
     """
 
     patch: Callable[[Patch], None]

@@ -1,4 +1,4 @@
-"""The engine made small for twelve users: low limits, no threads of its own, and no reports."""
+"""The engine with small limits for twelve users, without threads of its own and without reports."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from airflow_segments_provider.sync import engine as sync
 from airflow_segments_provider.sync.ledger import ledger
 from tests.sync.model.weather import Weather
 
-# Beyond these the guard looks at shares.
+# From these numbers on, the guard uses fractions.
 SMALL_BASELINE, SMALL_REMOVALS, GROWTH_BASELINE, FEW_USERS = 6, 2, 3, 5
 
 
 class Names:
-    """Names of files that a schedule repeats, in place of random ones."""
+    """File names that are the same when a schedule is repeated, in place of random ones."""
 
     number = 0
 
@@ -34,7 +34,7 @@ NAMES = Names()
 
 
 class AtOnce:
-    """An executor that does its work where it is asked for: the steps of a worker stay in its own thread."""
+    """Executor that runs its work immediately, so that all steps of a worker are in its own thread."""
 
     def __init__(self, *given: object, **named: object) -> None:
         pass
@@ -56,7 +56,7 @@ class AtOnce:
 
 @contextmanager
 def small_engine() -> Iterator[None]:
-    """Make it small, until the end of the block."""
+    """Give the engine small limits until the end of the block."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(apply, "ThreadPoolExecutor", AtOnce)
         patch.setattr(ledger, "ThreadPoolExecutor", AtOnce)
@@ -73,7 +73,7 @@ def small_engine() -> Iterator[None]:
 
 
 def set_up(weather: Weather) -> None:
-    """Give the engine that was made small what a schedule wants of it."""
+    """Apply the weather of a schedule to the small engine."""
     apply.SPLIT_BUDGET = weather.budget
     apply.MOST_REJECTED_ALONE = weather.hopeless
     NAMES.number = 0

@@ -1,28 +1,29 @@
 """Random schedules of the engine over vendors that list members: their real targets, over their sandboxes.
 
-A schedule is named by its vendor, its identity and its seed: ``python -m tests.sync.model.listing docebo email 17``
-prints what happens in one.
+A schedule is identified by its vendor, its identity and its seed.
+``python -m tests.sync.model.listing docebo email 17`` prints the events of one.
 
-W is whom the source means: for e-mail addresses, by their owners at the vendor. As what was looked up is kept for a
-while, an address that changed its owner since then may mean either. "Ours" are users who were added or adopted, and
-have not left; strangers are other members, whom someone added by hand.
+W is the set of users in the source; an e-mail address stands for the user who has it at the vendor. As look-ups are
+cached for a while, an address that was reassigned since then may stand for either user. "Ours" are users who were added
+or adopted, and have not left; strangers are other members, who were added by hand.
 
-A: after a run that succeeds and was not disturbed, W are members and ours that are not in W are not, but for as many
+A: After an undisturbed run that succeeds, all of W are members, and none of ours who is not in W is, except for as many
    changes as the run counts as rejected, unconfirmed or deferred.
-B: after the settling time and the age of what was looked up, one run without faults makes A true, without exception,
-   and strangers are members as before. Whose address is nobody's now leaves with the second such run, a day later.
-C: another run of the same source then sends nothing.
-D: a run that only plans sends nothing, and writes no file.
-M: who is wanted before and after a run is a member at each instant.
-N: the counts of outcomes add up to what was planned.
-R: a request adds only users of W, removes only ours, and no user of W; additions are sent before removals. With
+B: After the settling time and the maximum age of look-ups, one run without faults makes A true without exception, and
+   strangers are members as before. A user whose address was reassigned to no user is removed by the second such run, a
+   day later.
+C: Another run of the same source then sends no request.
+D: A run that only plans sends no request, and writes no file.
+M: A user who is wanted before and after a run is a member at each moment.
+N: The counts of outcomes add up to the number of planned changes.
+R: A request adds only users of W, removes only ours, and no user of W; additions are sent before removals. With
    ``removals="all"`` and ``replace``, it may remove any user who is not in W.
-S: no stranger is removed, but by such a run.
-U: a user whom the vendor does not have counts as rejected where the vendor says so, else as unconfirmed.
-X: the engine raises no error that is not its own.
+S: Only such a run removes strangers.
+U: A user unknown to the vendor counts as rejected if the vendor reports it, otherwise as unconfirmed.
+X: The engine raises only its own errors.
 
-What no schedule has: several workers at once, lost or damaged ledgers and approvals, which :mod:`.schedule` has; users
-who are deleted; requests of Zendesk that are carried out later, in which a whole list undoes later changes.
+Not covered: several concurrent workers, lost or damaged ledgers and approvals, which :mod:`.schedule` covers; deleted
+users; requests of Zendesk that are carried out later, in which a whole list undoes later changes.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ from tests.sync.model.world import Diverged
 SECOND, MINUTE = 1_000, 60_000
 START = 1_700_000_000_000
 USERS = 8
-# In minutes: a late request is carried out by then, and an open intent settles.
+# In minutes; by then a late request is carried out, and an open intent settles.
 SETTLE = 60
 DAYS = 24 * 60
 LEASE = 20
@@ -63,14 +64,14 @@ Users = frozenset[str]
 
 
 class Segment:
-    """One schedule: a segment, its users, the time, and what is known of them beside the engine.
+    """One schedule: a segment, its users, the time, and records kept outside the engine.
 
-    :param chosen: what is not left to chance.
-    :ivar owners: of each address, since when whose it is; None for nobody's.
-    :ivar wanted: the identities in the source.
-    :ivar ours: see the module; ``unclear``: members of whom neither can be said.
-    :ivar all_leave: a run has asked for the removal of strangers, and none has succeeded since.
-    :ivar touched: when a removal of a user was last sent.
+    :param chosen: Settings that are not chosen at random.
+    :ivar owners: The users of each address with the time since when; None for no user.
+    :ivar wanted: The identities in the source.
+    :ivar ours: See the module; ``unclear``: members who may be ours or strangers.
+    :ivar all_leave: A run was to remove strangers, and none has succeeded since.
+    :ivar touched: When a removal of a user was last sent.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class Segment:
         self.run_state()
 
     def run_state(self) -> None:
-        """Begin the books of a run."""
+        """Start the records of a run."""
         self.since, self.disturbed = self.now, self.side.under_way
         self.missed: list[bool] = []
         self.adds, self.removes = set[str](), set[str]()
@@ -133,10 +134,10 @@ class Segment:
         if not holds:
             raise Diverged(f"{name}: {' '.join(map(str, about))}")
 
-    # Whom the source means -------------------------------------------------------------------------------------------
+    # Wanted users ----------------------------------------------------------------------------------------------------
 
     def meant(self) -> tuple[Users, Users]:
-        """Return W, and W with all whom an address may mean that changed its owner."""
+        """Return W, and W with all other users of addresses that were reassigned."""
         if self.identity == "id":
             return self.wanted, self.wanted
         least, most = set[str](), set[str]()
@@ -153,12 +154,12 @@ class Segment:
 
     @property
     def kept(self) -> Users:
-        """Who had an address that is nobody's now: they stay until the second look-up, a day later."""
+        """Return the users whose address belongs to no user now: they stay until the second look-up, a day later."""
         lost = [history for email, history in self.owners.items() if email in self.wanted and not history[-1][1]]
         return frozenset(user for history in lost for _, user in history if user)
 
     def drawn(self) -> frozenset[str]:
-        """Draw a source."""
+        """Return a random source."""
         rng = self.rng
         everyone = self.side.ids if self.identity == "id" else sorted(self.owners)
         share = rng.choice([0.1, 0.4, 0.6, 0.9])
@@ -173,14 +174,14 @@ class Segment:
         return frozenset(found)
 
     def spelled(self) -> list[str]:
-        """Return the source as a query may have it."""
+        """Return the source in different case, as a query may return it."""
         rng = self.rng
         return [user.upper() if rng.random() < 0.3 else user for user in sorted(self.wanted)]
 
-    # What users do ---------------------------------------------------------------------------------------------------
+    # Changes by hand -------------------------------------------------------------------------------------------------
 
     def instant(self, where: str) -> None:
-        """Let something happen between two steps of a run."""
+        """Let a random event happen between two steps of a run."""
         self.watch(where)
         if self.calm:
             return
@@ -206,7 +207,7 @@ class Segment:
             self.note("late work; members", sorted(self.side.members()))
 
     def by_hand(self, during: str = "") -> None:
-        """Let someone add or remove a member."""
+        """Add or remove a random member by hand."""
         user, members = self.rng.choice(self.side.ids), self.side.members()
         self.disturbed = True
         kind = "removed" if user in members else "added"
@@ -233,7 +234,7 @@ class Segment:
                 (self.unclear if pending else self.strangers).add(user)
 
     def move(self, during: str = "") -> None:
-        """Let an address change its owner, who gets a new one."""
+        """Reassign an address, and give its user a new one."""
         if self.identity == "id":
             return
         rng = self.rng
@@ -258,7 +259,7 @@ class Segment:
             self.emails[user] = email
 
     def break_calls(self) -> None:
-        """Let some of the next calls fail."""
+        """Let some of the next requests fail."""
         rng, side = self.rng, self.side
         side.calm()
         side.configure(rng)
@@ -274,10 +275,10 @@ class Segment:
             self.seen[f"faults: {kind} {given.get('status', '')}".strip()] += 1
             self.note("fault", endpoint, kind, given, "times", times, "skip", skip)
 
-    # What the engine does --------------------------------------------------------------------------------------------
+    # The engine ------------------------------------------------------------------------------------------------------
 
     def watch(self, where: str) -> None:
-        """Check what holds at each instant: M and S."""
+        """Check the claims that hold at each moment: M and S."""
         members = self.side.members()
         self.claim("M: out of the segment", self.steady <= members, sorted(self.steady - members), where)
         self.strangers &= members if self.all_leave else self.strangers
@@ -360,7 +361,7 @@ class Segment:
         return Settings(**{**given, **chosen})
 
     def run(self, **chosen: Any) -> Synced | None:
-        """Run once; return None where the run failed or died."""
+        """Run once; return None if the run failed or died."""
         self.runs += 1
         if not self.runs or self.rng.random() < 0.5:
             self.task += 1
@@ -385,7 +386,7 @@ class Segment:
             error = found
             self.seen[f"ended: {type(found).__name__}"] += 1
             self.note("failed:", type(found).__name__, found)
-        except Exception as found:  # a divergence, whatever it is
+        except Exception as found:  # Any other error is a divergence.
             raise Diverged(f"X: {type(found).__name__}: {found}") from found
         self.watch("end")
         if self.calm and isinstance(error, LedgerBusy) and self.side.whole and not self.waited:
@@ -450,8 +451,8 @@ class Segment:
                 self.claim("A: not wanted and a member", len(left) <= excused, sorted(left), counts)
 
     def close(self, succeeded: bool) -> None:
-        """Close the books of a run."""
-        # What is left of the faults is for the run.
+        """Finish the records of a run."""
+        # The remaining faults are meant for the run.
         self.side.sandbox.clear_faults()
         target, members = self.target(), self.side.members()
         key = target.key()
@@ -468,7 +469,7 @@ class Segment:
         if succeeded:
             self.before = self.meant()[0]
             self.all_leave = False
-            # Whoever was added while the run went on, and is not owned.
+            # Users added during the run who are not owned.
             left = self.raced & self.unclear & members - self.adds - self.removes
             self.unclear -= left
             self.strangers |= left
@@ -476,7 +477,7 @@ class Segment:
     # The schedule ----------------------------------------------------------------------------------------------------
 
     def schedule(self) -> None:
-        """Carry it out."""
+        """Run the schedule."""
         rng = self.rng
         for _ in range(rng.randint(*self.turns)):
             if rng.random() < 0.7:
@@ -512,9 +513,9 @@ class Segment:
         replace_all = rng.random() < 0.3
         chosen = {"removals": "all"} if replace_all else {}
         if not self.meant()[0]:
-            # A source none of whose addresses is a user's is always refused.
+            # A source without an address that belongs to a user is always refused.
             self.wanted = frozenset()
-        # Also where a replacement that an earlier run asked for may be pending.
+        # Also if a replacement requested by an earlier run may be pending.
         may_leave, strangers = self.all_leave or replace_all, set(self.strangers)
         self.run(**chosen)
         self.seen["claims B checked"] += 1
@@ -527,7 +528,7 @@ class Segment:
         kept = self.kept
         self.advance(60 * (DAYS + SETTLE if kept else SETTLE))
         if self.doubts or kept:
-            # Nothing says that the writer of an intent, which may have died, is not at work while the first run begins.
+            # The writer of an intent, which may have died, could still be active while the first run begins.
             self.run(**chosen)
             self._check_left(self.meant()[0], frozenset(self.side.members() - {self.side.unknown}), replace_all)
             self.advance(60 * SETTLE)
@@ -553,7 +554,7 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
 
 
 def _watched(kind: type[Any], segment: Segment) -> type[Any]:
-    """Return a target's class that shows the schedule what goes through it."""
+    """Return a class of the target that reports each of its operations to the schedule."""
 
     class Watched(kind):  # type: ignore[misc]
         @property
@@ -611,10 +612,10 @@ def run_schedule(
     database: duckdb.DuckDBPyConnection,
     **chosen: Any,
 ) -> Segment:
-    """Carry a schedule out, and return what happened.
+    """Run a schedule, and return it with its records.
 
-    :param chosen: what is not left to chance.
-    :raises Diverged: a claim does not hold.
+    :param chosen: Settings that are not chosen at random.
+    :raises Diverged: A claim does not hold.
     """
     segment = Segment(side, identity, seed, server, database, **chosen)
     try:

@@ -22,13 +22,13 @@ from tests.sync.model.real import forked, fresh, run_real_schedule
 
 @dataclass(frozen=True)
 class Many:
-    """What to run.
+    """The schedules to run.
 
-    :param url: of the sandbox.
-    :param folder: below which each schedule has one.
-    :param retry: the connection's.
-    :param fresh: in fresh interpreters.
-    :param broken: with the engine that is broken in this way.
+    :param url: The URL of the sandbox.
+    :param folder: The folder with a folder for each schedule.
+    :param retry: The retry settings of the connection.
+    :param fresh: Use fresh interpreters.
+    :param broken: The name of a deliberate fault of the engine.
     """
 
     url: str
@@ -40,9 +40,9 @@ class Many:
 
 
 def run_many(many: Many) -> int:
-    """Run them in a process of their own; return how many runs were killed.
+    """Run the schedules in a process of their own; return how many runs were killed.
 
-    :raises AssertionError: a schedule diverged.
+    :raises AssertionError: A schedule diverged.
     """
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_run, many).result()
@@ -53,7 +53,7 @@ def _run(many: Many) -> int:
         BROKEN[many.broken].patch(pytest.MonkeyPatch())
     killed = 0
     with SandboxClient(many.url) as client:
-        # Here once, so that a child does not import all of it anew.
+        # Run once here, so that a child does not import all modules again.
         _connect(client, many, 0)
         carry_out(Order(str(many.folder), 1, ("p000",)))
         for seed in many.seeds:
@@ -68,7 +68,7 @@ def _run(many: Many) -> int:
 
 
 def _connect(client: SandboxClient, many: Many, seed: int) -> None:
-    """Begin anew; another client id for each, because a token is kept for all that a process does."""
+    """Reset the sandbox and the connection; each schedule has another client ID, because a process caches tokens."""
     client.reset()
     forget_secrets()
     client.settings(client_id=f"schedule-{seed}-{uuid.uuid4().hex[:8]}")

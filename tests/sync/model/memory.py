@@ -19,12 +19,12 @@ from tests.sync.model.weather import CALM, Weather
 
 KEY = SegmentKey("memory", "https://vendor.example", "system", "segment")
 
-# In minutes: the longest after it was sent that a request is carried out.
+# In minutes: a request is carried out at most this long after it was sent.
 SETTLE = 6
 
 
 class Crash(BaseException):
-    """The process dies here. Nothing may catch it."""
+    """The process dies here. No code may catch this exception."""
 
 
 class MemoryStore:
@@ -80,11 +80,11 @@ class MemoryStore:
 
 
 class Vendor:
-    """A segment with everything that can go wrong.
+    """A segment at a vendor with all kinds of faults.
 
-    A request may be carried out, or in part, and its answer lost, be lost, be carried out later, after others, be put
-    off, or be denied. A batch with a bad ID is refused whole, or its bad IDs are named. A list may miss members, or
-    fail.
+    A request may be carried out, completely or in part, without a response; it may be lost, be carried out later, after
+    others, be rejected by a rate limit, or be denied. A batch with a rejected ID is rejected as a whole, or its
+    rejected IDs are named. A list may miss members, or fail.
 
     :param clock: in minutes.
     :ivar strangers: members whom no ledger owned.
@@ -117,7 +117,7 @@ class Vendor:
         self.requests = 0
 
     def rejects(self, kind: str, ids: set[str]) -> set[str]:
-        """Those of a request's users whom it does not take."""
+        """Return the users of a request whom the vendor rejects."""
         return ids & (self.stuck if kind == "remove" else self.bad)
 
     def carry_out(self, kind: str, ids: set[str]) -> None:
@@ -132,7 +132,7 @@ class Vendor:
         self.strangers, self.unseen, self.leaving = self.strangers - ids, self.unseen - ids, self.leaving - ids
 
     def land(self, chance: float) -> bool:
-        """Requests that timed out earlier may be carried out now, in any order, and those of long ago are."""
+        """Carry out requests that timed out earlier: some of them at random, in any order, and all that are due."""
         now = self.clock()
         due = [request for request in self.late if request[0] <= now or self.rng.random() < chance]
         for request in self.rng.sample(due, len(due)):
@@ -159,7 +159,7 @@ class Vendor:
         return "done"
 
     def _lose(self, kind: str, ids: set[str]) -> None:
-        """Carry out now some, all or none of a request without an answer, and the rest later, or never."""
+        """Carry out all, some or none of a request without a response, and the rest later or never."""
         dice, weather = self.rng.random(), self.weather
         self.lost = kind, ids
         late = dice < weather.late
@@ -180,7 +180,7 @@ class Vendor:
 class MemoryTarget(Target):
     """The vendor as the engine sees it.
 
-    :ivar gap: called between the last check before a try and its sending.
+    :ivar gap: Called between the last check before a try and the sending.
     """
 
     ours = True

@@ -1,6 +1,6 @@
-"""One run of the engine in a process that may be killed, on a ledger in a folder and a WalkMe over a socket.
+"""One run of the engine in a process that may be killed, with a ledger in a folder and a WalkMe over a socket.
 
-``python -m tests.sync.model.one_run ORDER.json`` is a run in a fresh interpreter.
+``python -m tests.sync.model.one_run ORDER.json`` runs it in a fresh interpreter.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ FAILED = 3
 
 @dataclass(frozen=True)
 class Order:
-    """What a process is told.
+    """The parameters of a process.
 
-    :param folder: for the ledger, and for the answer.
-    :param later: by how many milliseconds its clock is ahead.
-    :param retry: rejected users at once, not never.
-    :param die_at: at which step it kills itself; 0 for never. A step is before and after each request, each file made
-        durable, and each name given to one.
+    :param folder: The folder of the ledger and of the result.
+    :param later: How many milliseconds its clock is ahead.
+    :param retry: Retry rejected users at once; otherwise never.
+    :param die_at: The step at which it kills itself; 0 for never. A step is before and after each request, each flush
+        of a file, and each creation or deletion of a name.
     """
 
     folder: str
@@ -57,7 +57,7 @@ class Order:
 
 
 def carry_out(order: Order) -> int:
-    """Run; write what came of it to ``order.answer``, and return the exit status."""
+    """Run; write the result to ``order.answer``, and return the exit status."""
     if order.die_at:
         _become_mortal(order.die_at)
     try:
@@ -93,7 +93,7 @@ def _synced(order: Order) -> Mapping[str, Any]:
 
 
 def _become_mortal(die_at: int) -> None:
-    """Let this process end, as by ``kill -9``, at a step; only for a process that has no other task."""
+    """Let this process kill itself with SIGKILL at a step; only for a process without other tasks."""
     steps = 0
 
     def step() -> None:

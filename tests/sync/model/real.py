@@ -1,8 +1,8 @@
-"""Random schedules as the model's, but of real files, sockets and processes: a ledger in a folder, WalkMe's sandbox.
+"""Random schedules with real files, sockets and processes: a ledger in a folder, WalkMe's sandbox.
 
-The claims are the model's: the members are the wanted less the refused, and those who were put there by hand. That is
-so after a run that succeeds while nothing is late, and, whatever happened before, after one with which nothing goes
-wrong; then a further run sends nothing.
+The claims are those of the model: the members are the wanted users without the rejected ones, and the members added by
+hand. This holds after a successful run while no request is late, and, whatever happened before, after a run without
+faults; then a further run sends no request.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.sync.model.world import Diverged
 ROOT = Path(__file__).parents[3]
 PEOPLE = 12
 BY_HAND = {"f001", "f002"}
-# Seconds, in which what an open intent left uncertain settles: longer than the request time-out and `settle_after`.
+# In seconds: the time after which an open intent has settled, longer than the request time-out and `settle_after`.
 SETTLE = 30 * 60
 LAST_STEP = 90
 
@@ -32,7 +32,7 @@ Start = Callable[[Order], int]
 
 
 def forked(order: Order) -> int:
-    """Carry out an order in a child of this process; the exit code."""
+    """Carry out an order in a child of this process, and return the exit code."""
     child = os.fork()
     if not child:
         code = 1
@@ -44,7 +44,7 @@ def forked(order: Order) -> int:
 
 
 def fresh(order: Order) -> int:
-    """Carry out an order in a new interpreter; the exit code."""
+    """Carry out an order in a new interpreter, and return the exit code."""
     path = Path(order.folder) / "order.json"
     path.write_text(as_json(order))
     done = subprocess.run(
@@ -61,7 +61,7 @@ def fresh(order: Order) -> int:
 class RealWorld:
     """A segment in the sandbox, and its ledger in a folder.
 
-    :param killed: how many runs died so far.
+    :ivar killed: The number of runs that were killed so far.
     """
 
     def __init__(self, seed: int, sandbox, folder: Path) -> None:
@@ -88,13 +88,13 @@ class RealWorld:
         self.later += seconds * 1000
 
     def settle(self) -> None:
-        """What was late is carried out, or never."""
+        """Let the time pass after which no request can be late."""
         self.sandbox.clear_faults()
         self.advance(SETTLE)
         self.late = False
 
     def break_requests(self) -> None:
-        """Some of the next requests go wrong."""
+        """Let some of the next requests fail."""
         rng = self.rng
         for _ in range(rng.choice([0, 1, 1, 2, 3])):
             kind, given = rng.choice(FAULTS)
@@ -106,7 +106,7 @@ class RealWorld:
     def run(
         self, wanted: tuple[str, ...], start: Start = carry_out, *, die_at: int = 0, retry: bool = True
     ) -> Mapping[str, Any] | None:
-        """A run a minute after the one before; None where it died or failed."""
+        """Run a minute after the previous run; return None if the run was killed or failed."""
         self.runs += 1
         self.advance(60)
         order = replace(self.order, number=self.runs, wanted=wanted, later=self.later, retry=retry, die_at=die_at)
@@ -142,9 +142,9 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
 
 
 def run_real_schedule(seed: int, sandbox, folder: Path, start: Start = forked) -> RealWorld:
-    """Run it.
+    """Run a schedule.
 
-    :param start: by which the runs that may die are started; the others stay in this process.
+    :param start: Starts the runs that may be killed; the others run in this process.
     """
     world = RealWorld(seed, sandbox, folder)
     rng = world.rng

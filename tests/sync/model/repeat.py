@@ -1,4 +1,4 @@
-"""Repeats a schedule, and prints what happens in it: ``python -m tests.sync.model.repeat SEED [long]``."""
+"""Repeat a schedule, and print its events: ``python -m tests.sync.model.repeat SEED [long]``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.sync.model.world import World
 
 
 def story(seed: int, lengths: Lengths) -> list[str]:
-    """Return what happens in a schedule, and the claim that does not hold, if any."""
+    """Return the events of a schedule, and the claim that does not hold, if any."""
     world = World(seed)
     with small_engine():
         schedule = Schedule(world, [small_database() for _ in range(MOST_AT_ONCE + 1)])

@@ -1,6 +1,6 @@
-"""The segments of vendors that list members, in the sandbox: what the model of :mod:`.listing` does to them by hand.
+"""The segments of vendors that list members, in the sandbox, and the changes by hand in the model of :mod:`.listing`.
 
-The engine's requests go over a socket. What an administrator does goes to the sandbox's state in this process, which is
+The engine's requests use a socket. Changes by hand are made directly in the sandbox's state in this process, which is
 many times faster; no request is under way meanwhile.
 """
 
@@ -29,11 +29,11 @@ Identity = Literal["id", "email"]
 class Side(ABC):
     """One vendor's segment, and its users.
 
-    :cvar faulty: the endpoints whose calls may fail; ``changing``: those of them that change members.
-    :cvar unknown: an ID that no user has.
-    :cvar reports: an addition names the users whom the vendor does not have; ``ignores``: it leaves them out.
-    :cvar unlisted: the list of members has no IDs where the source has none.
-    :cvar whole: a request writes the whole list, so a change by hand between its read and its write is lost.
+    :cvar faulty: The endpoints whose requests may fail; ``changing``: those of them that change members.
+    :cvar unknown: An ID that no user has.
+    :cvar reports: The response to an addition names unknown users; ``ignores``: unknown users are ignored.
+    :cvar unlisted: The list of members has no IDs where the source has none.
+    :cvar whole: A request writes the whole list, so a change by hand between its read and its write is lost.
     """
 
     vendor: ClassVar[str]
@@ -50,7 +50,7 @@ class Side(ABC):
     def __init__(self, server: SandboxServer, emails: Sequence[str], **fields: Any) -> None:
         self.sandbox = server.world
         self.sandbox.reset()
-        # Its time is the model's alone, so that a slow machine changes no schedule; `release` undoes it.
+        # The model alone advances the time, so that a slow machine changes no schedule; `release` undoes this.
         self.time = time.time()
         self.sandbox.clock.now = lambda: self.time  # type: ignore[method-assign]
         forget_tokens()
@@ -86,10 +86,10 @@ class Side(ABC):
     def target(self, identity: Identity) -> Target: ...
 
     def configure(self, rng: Any) -> None:  # noqa: B027  # a vendor may have nothing to choose
-        """Draw how the vendor behaves."""
+        """Choose the vendor's behaviour at random."""
 
     def calm(self) -> None:
-        """Let no call fail from now on."""
+        """Let no request fail from now on."""
         self.sandbox.clear_faults()
 
     def advance(self, seconds: float) -> None:
@@ -102,14 +102,14 @@ class Side(ABC):
 
     @property
     def under_way(self) -> bool:
-        """Whether something sent earlier may still be carried out."""
+        """Return whether an earlier request may still be carried out."""
         return bool(self.sandbox.gateway.late._waiting)
 
 
 class DoceboSide(Side):
     """A group; additions and removals may be background jobs, and unknown IDs are ignored.
 
-    :ivar background: the chance that they are.
+    :ivar background: The probability of background jobs.
     """
 
     vendor, variable = "docebo", "AIRFLOW_CONN_DOCEBO_DEFAULT"
@@ -125,7 +125,7 @@ class DoceboSide(Side):
 
     def configure(self, rng: Any) -> None:
         if rng.random() < self.background:
-            # Not later than requests of unknown outcome settle.
+            # At most the time after which requests of unknown outcome settle.
             delay = rng.choice([1, 9, 25, 200, 500])
             outcome = rng.choice(["completed", "completed", "aborted"])
             threshold = rng.choice([0, 0, 1])
@@ -160,7 +160,7 @@ class DoceboSide(Side):
 
 
 class AlteryxSide(Side):
-    """A user group; some users of an accepted request are reported as failures, members among them."""
+    """A user group; some users of an accepted request, also existing members, are reported as failures."""
 
     vendor, variable, login = "alteryx", "AIRFLOW_CONN_ALTERYX_SERVER_DEFAULT", "api_key"
     faulty = ("add_users", "remove_user", "get_group", "list_users")
@@ -230,7 +230,7 @@ class ZendeskSide(Side):
 
 
 def release(server: SandboxServer) -> None:
-    """Give a sandbox its own time back, and empty it."""
+    """Restore the sandbox's own time, and empty it."""
     vars(server.world.clock).pop("now", None)
     server.world.reset()
 

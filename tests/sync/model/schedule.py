@@ -1,50 +1,51 @@
-"""One random schedule of workers, faults and people, and the claims that must hold in it.
+"""One random schedule of workers, faults and changes by hand, and the claims that must hold in it.
 
-A schedule is named by its seed and its lengths. ``python -m tests.sync.model.repeat SEED`` prints what happens in
+A schedule is identified by its seed and its lengths. ``python -m tests.sync.model.repeat SEED`` prints the events of
 one of those that `make test` runs, which are the seeds 0 to 1,999, or `make test-all`, up to 19,999; with ``long``
 after it, one of the 1,000 longer ones.
 
-D is the source of a run; R, the users whom the vendor rejected; strangers are members whom no ledger of ours owned. All
-claims are on ``mirror`` runs unless they say otherwise. A run is undisturbed when, since it began, no request was
-carried out late, no other run sent one, and nobody removed a member by hand.
+D is the source of a run; R, the users whom the vendor rejected; strangers are members whom no ledger owned. All claims
+are on ``mirror`` runs unless they say otherwise. A run is undisturbed if, since it began, no request was carried out
+late, no other run sent one, and no member was removed by hand.
 
-A: an undisturbed run that succeeds leaves D less R as members, and besides them strangers only; after a replacement, no
-   stranger who was one before it (where the vendor lists members: whom its list showed).
-   ``add``, and a run without its removals: D less R are members. ``remove``: none of D is, but R, whoever was added by
-   hand since the run began, and strangers whom a list has hidden.
-B: after the settling time, one run without faults makes A true, whatever happened before.
-C: once all doubts are settled, another run of the same source sends nothing. Not for ``remove`` where nothing is
-   listed: it sends all of D each time.
-D: a dry run sends nothing, and writes no generation.
-E: users whom the vendor takes, and who were rejected together with others, are members after some more runs.
-F: no run begins or succeeds with older data than that of a successful run: older by the time that it represents, or
-   read earlier for the same time. Not with ``on_older="apply"``.
-G: no run removes or adds more members than the limits allow that no accepted plan has covered; one that applies an
-   approved plan, only those of that plan. Runs without removals remove none.
-H: what an accepted plan has begun to remove does not count again for the guard.
-I: a source with too many invalid rows is refused.
-K: a lease that has ended is not renewed, and each request is sent shortly after a look at the newest generation; the
-   exception is a worker that was suspended between the last look and the sending.
-L: a run without faults succeeds, or names a remedy with which it does: wait, approve, ``replace=True``, run again.
-N: an empty source removes nobody without ``allow_empty`` or an approval, unless to finish an accepted plan that did.
-R: a request is part of an accepted plan, adds only users who are wanted and removes only others, is not too large, and
-   has its place in the order: additions, removals, retries.
-T: the time that is committed is that of the data, and not later than its reading.
-V: where members are listed, they are listed again after the requests. A removed user whom that list shows stays owned,
-   and where nothing is hidden, nothing is unconfirmed.
-W: an older or lost ledger is used for a replacement only.
-Z: workers that wake up after all this change nothing.
-X: the engine raises no error that is not its own.
+A: After an undisturbed run that succeeds, the members are D without R, and strangers; after a replacement, no stranger
+   from before it (if the vendor lists members: none whom its list showed). After ``add``, and a run without its
+   removals: D without R are members. After ``remove``: no user of D is a member, except R, users added by hand since
+   the run began, and strangers whom a list did not show.
+B: After the settling time, one run without faults makes A true, whatever happened before.
+C: Once all uncertain users are settled, another run of the same source sends no request. This does not apply to
+   ``remove`` if the vendor lists no members: it sends all of D each time.
+D: A dry run sends no request, and writes no generation.
+E: Users whom the vendor accepts, and who were rejected together with others, are members after some more runs.
+F: No run begins or succeeds with older data than that of a successful run: older by the time that it represents, or
+   read earlier for the same time. This does not apply to ``on_older="apply"``.
+G: Besides the changes covered by an accepted plan, no run removes or adds more members than the limits allow; a run
+   that applies an approved plan makes only the changes of that plan. Runs without removals remove no member.
+H: Removals that an accepted plan has begun do not count again for the guard.
+I: A source with too many invalid rows is refused.
+K: An ended lease is not renewed, and each request is sent shortly after a check of the newest generation; the exception
+   is a worker that was suspended between the last check and the sending.
+L: A run without faults succeeds, or names a remedy with which it does: wait, approve, ``replace=True``, run again.
+N: An empty source removes no member without ``allow_empty`` or an approval, unless it completes an accepted plan that
+   did.
+R: A request is part of an accepted plan, adds only wanted users and removes only others, is not too large, and has its
+   place in the order: additions, removals, retries.
+T: The committed time is that of the data, and not later than its reading.
+V: If the vendor lists members, they are listed again after the requests. A removed user whom that list shows stays
+   owned, and if the list is complete, no change is unconfirmed.
+W: An older or lost ledger is used only for a replacement.
+Z: Workers that resume after all this change nothing.
+X: The engine raises only its own errors.
 
-A schedule is excused, and ends, when a worker sends late and dies before its note, or when a note, or a commit that the
-witness has not seen, is lost with the ledger: the promise does not cover that.
+A schedule is excused, and ends, if a worker sends late and dies before its note, or if a note, or a commit that the
+witness has not recorded, is lost with the ledger: the claims do not cover that.
 
-What no schedule has: a segment that the sync makes; several tasks or mapped instances on one segment, and ``takeover``;
+Not covered: a segment that the sync creates; several tasks or mapped instances on one segment, and ``takeover``;
 ``max_members``, ``max_duration`` and the limits on what a run may report; IDs that need normalising, repeated or too
 long; single files that are damaged or deleted, other than by a restored copy of all of them; a newer copy of a ledger
-that comes back after an older one; forgotten, erased or rewritten ledgers; a witness that forgets; requests carried out
-later than ``settle_after``, in several parts at several times, or by half in a replacement; clocks that jump or differ
-by more than the skew; errors of DuckDB or of the disk; steps within a read or within SQL.
+that is restored after an older one; forgotten, erased or rewritten ledgers; a witness that loses its value; requests
+carried out later than ``settle_after``, in several parts at several times, or by half in a replacement; clocks that
+jump or differ by more than the skew; errors of DuckDB or of the disk; steps within a read or within SQL.
 """
 
 from __future__ import annotations
@@ -79,18 +80,18 @@ from tests.sync.model.world import LEASE, MINUTE, REQUEST_TIMEOUT, SKEW, START, 
 __all__ = ["Diverged", "Schedule", "run_schedule"]
 
 MOST_AT_ONCE = 3
-# The remedies that messages name, one after the other, at most.
+# The maximum number of runs that follow the remedies named by messages.
 MOST_TRIES, MOST_RUNS = 14, 40
-# The chance that after a check of a mirror, another mode is checked.
+# The probability that after a check of a mirror, another mode is checked.
 OTHER_MODES = 0.1
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long schedules are.
+    """The lengths of schedules.
 
-    :param fewest: turns, and ``most``.
-    :param checked: the chance at each turn that what must be true after the settling time is checked.
+    :param fewest: The number of turns, up to ``most``.
+    :param checked: The probability, at each turn, of a check of what must hold after the settling time.
     """
 
     fewest: int = 3
@@ -104,11 +105,11 @@ SHORT, LONG = Lengths(), Lengths(fewest=8, most=40, checked=0.04)
 def run_schedule(
     seed: int, databases: Sequence[duckdb.DuckDBPyConnection], *, lengths: Lengths = SHORT, **chosen: Any
 ) -> World:
-    """Run it, and return what came of it.
+    """Run a schedule, and return its world.
 
-    :param databases: one for each worker at a time, and one more.
-    :param chosen: of the weather, what is not left to chance.
-    :raises Diverged: a claim does not hold.
+    :param databases: One for each concurrent worker, and one more.
+    :param chosen: Fields of the weather that are not chosen at random.
+    :raises Diverged: A claim does not hold.
     """
     schedule = Schedule(World(seed, chosen), list(databases))
     try:
@@ -119,10 +120,10 @@ def run_schedule(
 
 
 class Schedule:
-    """The order in which everything happens.
+    """The order of all events.
 
-    :ivar active: workers that have not ended.
-    :ivar tries: how many each task had.
+    :ivar active: Workers that have not ended.
+    :ivar tries: The number of tries of each task.
     """
 
     def __init__(self, world: World, databases: list[duckdb.DuckDBPyConnection]) -> None:
@@ -157,7 +158,7 @@ class Schedule:
         self.wake_all()
 
     def end(self) -> None:
-        """End every worker where it is."""
+        """End every worker at its current step."""
         for worker in self.active:
             worker.kill()
 
@@ -188,7 +189,7 @@ class Schedule:
         return Worker(world, task, self.tries[task.name], options, self.databases.pop(), calm=calm)
 
     def options(self) -> Options:
-        """Any; most are those that a task has every day."""
+        """Return random options, most of which are the usual ones."""
         rng, weather = self.world.rng, self.world.weather
         mode: Mode = rng.choice(["add", "remove"]) if rng.random() < weather.other_mode else "mirror"
         approve, self.approve = self.approve, None
@@ -209,7 +210,7 @@ class Schedule:
         )
 
     def let_go_on(self, worker: Worker) -> None:
-        """Let a worker take some steps."""
+        """Let a worker do some steps."""
         world, rng = self.world, self.world.rng
         worker.go_on(rng.choice(world.weather.turns))
         if worker.end:
@@ -226,7 +227,7 @@ class Schedule:
             self.grant(rng.randrange(len(world.refused)))
 
     def grant(self, number: int) -> None:
-        """Somebody approves a plan that was refused, by a file beside the ledger, or as a parameter of the next run."""
+        """Approve a refused plan, by a file beside the ledger or by a parameter of the next run."""
         world = self.world
         kept = world.refused[number]
         digest = kept.plan.digest
@@ -244,7 +245,7 @@ class Schedule:
     # Claims --------------------------------------------------------------------------------------------------------
 
     def drive(self, as_of: int, *, mode: Mode = "mirror", retry: bool = True) -> Worker:
-        """Run without faults, again and again as the messages advise; return the run that succeeded."""
+        """Run without faults, repeatedly as the messages advise; return the run that succeeded."""
         world, rng = self.world, self.world.rng
         task = Task(f"d{len(self.tries)}", as_of)
         options = Options(
@@ -275,7 +276,7 @@ class Schedule:
         raise world.diverged("L: no end", task)
 
     def check(self) -> None:
-        """Check what must be true after the settling time: one run makes it so, and further ones send less and less."""
+        """Check what must hold after the settling time: one run makes it so, and further runs send fewer requests."""
         world = self.world
         rejects = world.vendor.bad | world.vendor.stuck
         self.approve = None
@@ -309,7 +310,7 @@ class Schedule:
         world.claim("B after C", *worker.books.holds())
 
     def check_mode(self, mode: Mode) -> None:
-        """Check a run of another mode, of a source of now."""
+        """Check a run of another mode with a current source."""
         world = self.world
         world.advance(SKEW + 1)
         as_of = world.now
@@ -317,7 +318,7 @@ class Schedule:
         self.check_again(as_of, mode)
 
     def wait_for_notes(self) -> None:
-        """Nothing is promised before a worker that sent too late has written its note."""
+        """Let workers that have sent too late write their notes; no claim is made before."""
         world = self.world
         while waiting := [worker for worker in self.active if worker.books.astray]:
             self.let_go_on(waiting[0])
@@ -326,7 +327,7 @@ class Schedule:
         world.astray.clear()
 
     def wake_all(self) -> None:
-        """Wake up those who were suspended: they change nothing, or after their notes one more run corrects it."""
+        """Resume the suspended workers: they change nothing, or one more run after their notes corrects the change."""
         world = self.world
         for worker in [worker for worker in self.active if self.may_be_newest(worker)]:
             worker.kill()
@@ -343,6 +344,6 @@ class Schedule:
             world.claim("Z", world.vendor.members == before, sorted(before), sorted(world.vendor.members))
 
     def may_be_newest(self, worker: Worker) -> bool:
-        """Whether a worker that has not begun yet may rightly change what the newest run made."""
+        """Return whether a worker that has not begun yet may rightly change the result of the newest run."""
         as_of = worker.task.as_of
         return as_of is None or as_of > self.world.now or worker.options.any_age

@@ -1,6 +1,6 @@
-"""What a schedule may meet: drawn for each, so that some are calm and some show what is rare.
+"""The probabilities and limits of a schedule, drawn for each, so that some are calm and some show rare events.
 
-Times are in minutes of the model, chances between 0 and 1.
+Times are in minutes of the model, probabilities between 0 and 1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Weather:
-    """The vendor, the workers, the runs, and what people do.
+    """The behaviour of the vendor, the workers, the runs, and users.
 
     :param lost: that a request's answer is lost.
     :param late: that such a request is carried out later, not now, or never.
@@ -26,37 +26,38 @@ class Weather:
     :param bad: that the vendor does not add a user; ``stuck``: that it does not remove one.
     :param moody: that it refuses the repeat of a request whose answer was lost, and may carry that out nevertheless.
 
-    :param die: that a worker dies at a step; ``hang``: that it is suspended.
-    :param gaps: a worker may be suspended between the last check before a try and the sending.
-    :param tick: that a minute passes at a step.
-    :param pauses: how many minutes may pass between two turns.
-    :param turns: how many steps a worker may go on before another is drawn.
+    :param die: That a worker dies at a step; ``hang``: that it is suspended.
+    :param gaps: A worker may be suspended between the last check before a try and the sending.
+    :param tick: That a minute passes at a step.
+    :param pauses: The minutes that may pass between two turns.
+    :param turns: The steps that a worker may do before another one is drawn.
 
-    :param lists: the vendor lists its members.
-    :param loss: the ledger may be lost, or restored from an older copy: ``restored`` between two turns; at a step it is
-        copied with a chance of ``copied``.
-    :param unsure: that a file is written, and the store says that it was there.
-    :param by_hand: that somebody changes the segment between two turns.
-    :param keep: for how many minutes a ledger keeps old files.
+    :param lists: The vendor lists its members.
+    :param loss: The ledger may be lost, or restored from an older copy: with probability ``restored`` between two
+        turns; it is copied with probability ``copied`` at a step.
+    :param unsure: That a file is written, and the store reports that it existed before.
+    :param by_hand: That the segment is changed by hand between two turns.
+    :param keep: The minutes for which a ledger keeps old files.
 
-    :param limit: users in a request.
-    :param budget: rejected requests of a run that may be followed by smaller ones.
-    :param hopeless: that many users rejected alone end a run in which nothing was accepted.
-    :param max_removals: as the parameter; ``removed``: ``max_removed_fraction``; ``added``: ``max_added_fraction``.
+    :param limit: The users in a request.
+    :param budget: The rejected requests of a run that may be divided into smaller ones.
+    :param hopeless: The number of users rejected alone that ends a run in which no request was accepted.
+    :param max_removals: The parameter of this name; ``removed``: ``max_removed_fraction``; ``added``:
+        ``max_added_fraction``.
 
-    :param again: that a run is a later try of the task before it.
-    :param older: that it represents an earlier time; ``future``: a time to come.
-    :param asks: that a task asks for a replacement.
-    :param first: that a run has ``first_sync="replace"``.
-    :param other_mode: that a run has another mode than ``mirror``.
-    :param skips: that it has ``on_guard="skip_removals"``.
-    :param undo: that a source wants exactly those who were not wanted; ``empty``: that it has no users.
-    :param corrected: that a source is corrected before it is read again.
-    :param breaks: that a source fails half-way; ``invalid``: that it has rows that are no user IDs.
-    :param dry: that a run only plans.
-    :param stopped: that Airflow ends a run at some step.
-    :param approves: that a plan that was refused is approved; ``stale``: that an older one is.
-    :param any_age: that a run has ``on_older="apply"``.
+    :param again: That a run is a later try of the task before it.
+    :param older: That it represents an earlier time; ``future``: a future time.
+    :param asks: That a task requests a replacement.
+    :param first: That a run has ``first_sync="replace"``.
+    :param other_mode: That a run has another mode than ``mirror``.
+    :param skips: That it has ``on_guard="skip_removals"``.
+    :param undo: That a source has exactly the users who were not wanted; ``empty``: that it has no users.
+    :param corrected: That a source is corrected before it is read again.
+    :param breaks: That reading a source fails half-way; ``invalid``: that it has invalid rows.
+    :param dry: That a run only plans.
+    :param stopped: That Airflow ends a run at some step.
+    :param approves: That a refused plan is approved; ``stale``: that an older one is.
+    :param any_age: That a run has ``on_older="apply"``.
     """
 
     lost: float = 0.0
@@ -117,7 +118,7 @@ class Weather:
 CALM = Weather()
 
 
-# What shows one kind of trouble soon, and leaves the rest to chance.
+# Weathers that soon show one kind of fault; the other fields are drawn at random.
 DOUBTS = {"lost": 0.3, "late": 0.8, "prompt": 0.02, "tries": 1, "undo": 0.5, "pauses": (0, 0, 1, 5), "removed": 1.0}
 REPEATED = {
     **DOUBTS,
@@ -155,9 +156,9 @@ EMPHASES: tuple[dict[str, Any], ...] = (
 
 
 def drawn(rng: random.Random, **chosen: Any) -> Weather:
-    """Draw one of many weathers.
+    """Draw a weather.
 
-    :param chosen: what is not left to chance.
+    :param chosen: Fields that are not chosen at random.
     """
     faults = rng.choice([0.03, 0.07, 0.2])
     hang, die = rng.choice([0.0, 0.004, 0.02]), rng.choice([0.0, 0.002, 0.01])

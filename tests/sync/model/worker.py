@@ -1,4 +1,4 @@
-"""One run of the engine in a thread of its own, which goes on only while the schedule lets it."""
+"""One run of the engine in a thread of its own, which proceeds only while the schedule lets it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.sync.model.world import LEASE, MINUTE, REQUEST_TIMEOUT, SKEW, Diverge
 AT_ONCE, NEVER = timedelta(0), timedelta(days=3650)
 
 
-# Of messages, and what they say has happened.
+# Parts of messages, and the events that they report.
 ENDS = {
     "hold on the segment's ledger ended": "workers whose lease had ended",
     "was not sent within": "workers that did not send, as it was too late",
@@ -45,15 +45,15 @@ ENDS = {
 
 
 class SourceBroke(Exception):
-    """The query fails half-way."""
+    """Reading the source fails half-way."""
 
 
 @dataclass(frozen=True)
 class Task:
     """A task instance, whose tries are runs.
 
-    :param as_of: the minute that its data represents; None for now.
-    :param asks: for a replacement.
+    :param as_of: The minute that its data represents; None for now.
+    :param asks: It requests a replacement.
     """
 
     name: str
@@ -63,11 +63,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is asked to do.
+    """The options of a run.
 
-    :param invalid: so many rows of its source are no user IDs.
-    :param breaks: its source fails half-way.
-    :param stopped_at: at this look, Airflow has ended the task; 0 for never.
+    :param invalid: The number of invalid rows of its source.
+    :param breaks: Reading its source fails half-way.
+    :param stopped_at: The check at which Airflow has ended the task; 0 for never.
     """
 
     mode: Mode = "mirror"
@@ -85,7 +85,7 @@ class Options:
 
 
 class Store(MemoryStore):
-    """The ledger's files, as one worker reaches them."""
+    """The ledger's files, as one worker accesses them."""
 
     def __init__(self, worker: Worker) -> None:
         super().__init__(worker.step, worker.world.files)
@@ -115,7 +115,7 @@ class Store(MemoryStore):
 
 
 class Target(MemoryTarget):
-    """The vendor, as one worker reaches it."""
+    """The vendor, as one worker accesses it."""
 
     ours = False
 
@@ -151,7 +151,7 @@ class Target(MemoryTarget):
 
 
 class Remembered:
-    """The witness, as one worker reaches it."""
+    """The witness, as one worker accesses it."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -172,12 +172,12 @@ class Remembered:
 
 
 class Worker:
-    """A run, and the machine that it is on.
+    """A run, and the machine that executes it.
 
-    :param calm: nothing goes wrong with it, and it is not interrupted.
-    :ivar end: how it ended: ``ok``, ``planned``, ``died``, or the name of an error; empty while it goes on.
-    :ivar wake: the minute until which it is suspended.
-    :ivar listed_at: when it last listed the ledger's generations, and ``restores``, how often the ledger was restored
+    :param calm: The run has no faults and is not interrupted.
+    :ivar end: How it ended: ``ok``, ``planned``, ``died``, or the name of an error; empty while it runs.
+    :ivar wake: The minute until which it is suspended.
+    :ivar listed_at: When it last listed the ledger's generations, and ``restores``, how often the ledger was restored
         by then; ``witness_restores``: the same when it last read the witness.
     """
 
@@ -217,14 +217,14 @@ class Worker:
     # The thread ----------------------------------------------------------------------------------------------------
 
     def go_on(self, turns: int) -> None:
-        """Let it go on for so many steps, or until it is suspended or ends."""
+        """Let the worker do this many steps, or fewer if it is suspended or ends."""
         self.turns = turns
         self._resume()
         if self.world.divergence:
             raise self.world.divergence
 
     def kill(self) -> None:
-        """End it where it is."""
+        """End the worker at its current step."""
         if not self.end and self._thread:
             self.dead = True
             self._resume()
@@ -241,7 +241,7 @@ class Worker:
             self._thread.join()
 
     def run(self) -> None:
-        """Run to its end, in this thread."""
+        """Run to the end, in the calling thread."""
         self._carry_out()
         if self.world.divergence:
             raise self.world.divergence
@@ -259,7 +259,7 @@ class Worker:
             raise Crash
 
     def step(self) -> None:
-        """A moment at which the worker may die, be suspended, or leave the turn to another."""
+        """At each step the worker may die, be suspended, or let another worker proceed."""
         if self.dead or self.world.divergence:
             raise Crash
         world = self.world
@@ -289,7 +289,7 @@ class Worker:
         raise Crash
 
     def in_gap(self) -> None:
-        """The moment between the last look before a try and its sending."""
+        """Pass the moment between the last check before a try and the sending."""
         weather, rng = self.world.weather, self.world.rng
         if not weather.gaps or self.calm:
             return
@@ -333,7 +333,7 @@ class Worker:
 
     @property
     def opened(self) -> Head:
-        """The generation of the ledger that it goes on from."""
+        """Return the generation of the ledger on which the run is based."""
         return self._held.head
 
     def settings(self) -> Settings:
@@ -412,7 +412,7 @@ class Worker:
             self.end, self.error = type(error).__name__, error
 
     def created(self, name: str, content: bytes) -> None:
-        """Note what was written to the ledger, at that very instant."""
+        """Record a file written to the ledger, at the moment of the write."""
         folder = name.partition("/")[0]
         if folder == NOTES:
             self.books.noted()
@@ -422,6 +422,6 @@ class Worker:
             self.books.leased(name)
         elif folder == GENERATIONS:
             manifest = Manifest.model_validate_json(content)
-            # A number that was free because its generation was deleted as old: the engine sees that, too.
+            # If the number was free because its generation was deleted as old, the engine detects it, too.
             if manifest.generation == self.world.newest_generation():
                 self.books.generation(manifest, content)

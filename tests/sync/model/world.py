@@ -1,4 +1,4 @@
-"""One segment, its ledger, the time, and what people do to them."""
+"""One segment, its ledger, the time, and changes by hand."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Diverged(AssertionError):
 
 @dataclass(frozen=True)
 class Written:
-    """What the ledger was given, in order.
+    """A file written to the ledger, in order.
 
-    :param digest: of a generation; a note has none.
-    :param commit: it is one, and no intent or fence.
-    :param pending: it says that a replacement is pending.
+    :param digest: The digest of a generation; empty for a note.
+    :param commit: The generation is a commit, not an intent or a fence.
+    :param pending: It has a pending replacement.
     """
 
     digest: str = ""
@@ -49,23 +49,23 @@ class Written:
 
 @dataclass
 class World:
-    """The segment, and all that happens to it.
+    """The segment, and all events that affect it.
 
-    :ivar sources: who is wanted, by the time that it represents; ``reads`` numbers each reading.
-    :ivar written: everything of note that was written to the ledger and not restored away; ``witnessed``: the digests
-        of the generations that the witness was given; ``last``: the last generation, also where it was restored away.
-    :ivar restores: how often the ledger was restored.
-    :ivar newest: the time and the reading of the data of the last successful run.
-    :ivar removals: users whose removal was accepted, by a plan within the limits or approved, and whom no committed
+    :ivar sources: The wanted users by the time that they represent; ``reads`` numbers each reading.
+    :ivar written: The files written to the ledger that no restore has removed; ``witnessed``: the digests of the
+        generations written to the witness; ``last``: the last generation, also if a restore has removed it.
+    :ivar restores: How often the ledger was restored.
+    :ivar newest: The time and the reading of the data of the last successful run.
+    :ivar removals: Users whose removal was accepted, by a plan within the limits or approved, and whom no committed
         source has wanted since; ``additions`` likewise; ``begun``: the removals of the last accepted plan that are not
         settled.
-    :ivar lost: a ledger that was written and witnessed is gone, and no generation says so yet; ``blind``: and no
-        replacement has made up for it yet.
-    :ivar refused: plans that the guard refused; ``granted``: of those that were approved, the digest and whom they add
-        and remove.
-    :ivar astray: workers that sent a request too late, and have not written their note yet.
-    :ivar story: what happened, a line each, for whoever repeats a schedule.
-    :ivar excused: something happened that the promise does not cover.
+    :ivar lost: A ledger that was written and witnessed is gone, and no generation records it yet; ``blind``: no
+        replacement has followed yet either.
+    :ivar refused: Plans that the guard refused; ``granted``: the digest, additions and removals of those that were
+        approved.
+    :ivar astray: Workers that sent a request too late, and have not written their note yet.
+    :ivar story: The events, one per line, for repeating a schedule.
+    :ivar excused: An event that the claims do not cover.
     """
 
     seed: int
@@ -111,17 +111,17 @@ class World:
             raise self.diverged(name, *about)
 
     def diverged(self, name: str, *about: object) -> Diverged:
-        """Note a divergence, because the engine may catch the error, and return the first one."""
+        """Record a divergence, because the engine may catch the error, and return the first one."""
         self.divergence = self.divergence or Diverged(f"{name}: {' '.join(map(str, about))}")
         return self.divergence
 
     def note(self, who: object, *what: object) -> None:
-        """Add to the story."""
+        """Add an event to the story."""
         self.story.append(f"{self.now:4} {who}: {' '.join(map(str, what))}")
 
     @contextmanager
     def calm(self) -> Iterator[None]:
-        """Let nothing go wrong at the vendor, until the end of the block."""
+        """Let the vendor have no faults until the end of the block."""
         self.vendor.faulty = False
         try:
             yield
@@ -131,7 +131,7 @@ class World:
     # Time ----------------------------------------------------------------------------------------------------------
 
     def advance(self, minutes: int) -> None:
-        """Let time pass; what was sent long ago is carried out meanwhile."""
+        """Let time pass, in which late requests are carried out."""
         for _ in range(minutes):
             self.now += 1
             if self.vendor.late and self.vendor.land(self.weather.prompt):
@@ -140,13 +140,13 @@ class World:
                 self.seen["requests carried out late"] += 1
 
     def moment(self, minutes: int) -> int:
-        """As milliseconds since 1970."""
+        """Return a time as milliseconds since 1970."""
         return START + minutes * MINUTE
 
-    # People --------------------------------------------------------------------------------------------------------
+    # Changes by hand -----------------------------------------------------------------------------------------------
 
     def by_hand(self) -> None:
-        """Somebody changes the segment without telling anybody."""
+        """Change the segment by hand."""
         vendor, user = self.vendor, self.rng.choice(EVERYBODY)
         if user in vendor.members:
             if user not in vendor.strangers and not self.weather.lists:
@@ -168,7 +168,7 @@ class World:
             self.note("somebody", "added", user)
 
     def read(self, as_of: int) -> tuple[frozenset[str], int]:
-        """Read the source for a time; return who is wanted, and the number of the reading."""
+        """Read the source for a time; return the wanted users, and the number of the reading."""
         self.reads += 1
         rng = self.rng
         known = as_of in self.sources
@@ -178,7 +178,7 @@ class World:
         return self.sources[as_of], self.reads
 
     def _changed(self) -> frozenset[str]:
-        """Draw who is wanted from now on."""
+        """Draw the wanted users for the time from now on."""
         rng, weather = self.rng, self.weather
         latest = self.sources[max(self.sources)] if self.sources else frozenset[str]()
         dice = rng.random()
@@ -193,7 +193,7 @@ class World:
     # The ledger's files --------------------------------------------------------------------------------------------
 
     def head(self) -> str:
-        """The digest of the newest manifest; empty for a new ledger."""
+        """Return the digest of the newest manifest; empty for a new ledger."""
         names = [name for name in self.files if name.startswith(f"{GENERATIONS}/")]
         return hashlib.sha256(self.files[max(names)]).hexdigest() if names else ""
 
@@ -203,11 +203,11 @@ class World:
         return max(found, default=0)
 
     def back_up(self) -> None:
-        """Somebody, or some machine, copies the ledger, at any instant."""
+        """Copy the ledger, at any moment."""
         self.copies.append((len(self.written), dict(self.files)))
 
     def restore(self) -> bool:
-        """Put an older copy of the ledger back, or none; return whether the promise still holds."""
+        """Restore an older copy of the ledger, or an empty one; return whether the claims still apply."""
         rng = self.rng
         kept, files = rng.choice([(0, {}), rng.choice(self.copies)]) if self.copies else (0, dict[str, bytes]())
         self.restores += 1
@@ -225,6 +225,6 @@ class World:
         if any(entry.digest in self.witnessed for entry in gone if entry.digest):
             self.lost = self.blind = True
         elif not any(entry.pending for entry in self.written):
-            # A replacement that had sent nothing is forgotten: whoever asked must ask again.
+            # A replacement that had sent nothing is lost with the ledger, and must be requested again.
             self.vendor.leaving = set()
         return not self.excused
