@@ -454,7 +454,8 @@ class TestConnection:
         from airflow_segments_provider.vendors.walkme.connection import WalkMeConnectionFields
 
         class Broken:
-            conn_id, login, password, extra = "walkme_default", "id", "secret", '{"read_only": true'
+            conn_id, conn_type, login, password = "walkme_default", "walkme", "id", "secret"
+            extra = '{"read_only": true'
 
         with pytest.raises(ConfigurationError, match="`extra` is not JSON"):
             read_fields(Broken(), WalkMeConnectionFields, needs=("login",))  # type: ignore[arg-type]

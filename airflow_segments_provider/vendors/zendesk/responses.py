@@ -7,14 +7,24 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, computed_field
 
 from airflow_segments_provider.errors import Conflict, UnexpectedReply
 from airflow_segments_provider.http.response import Call
 from airflow_segments_provider.vendors.zendesk.connection import VENDOR
-from airflow_segments_provider.vendors.zendesk.parameters import Id, UserSegmentKey, whole
+from airflow_segments_provider.vendors.zendesk.parameters import UserSegmentKey, whole
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("is a boolean")
+    return value
+
+
+# In any spelling of the number; what is no ID would remove a user when the list is written back.
+_ListedId = Annotated[int, BeforeValidator(_no_boolean), Field(gt=0)]
 
 
 class UserSegment(BaseModel):
@@ -34,7 +44,7 @@ class UserSegment(BaseModel):
     or_tags: list[str] = Field(default_factory=list)
     organization_ids: list[int] = Field(default_factory=list)
     group_ids: list[int] = Field(default_factory=list)
-    added_user_ids: frozenset[Id] | None = Field(None, repr=False, exclude=True)
+    added_user_ids: frozenset[_ListedId] | None = Field(None, repr=False, exclude=True)
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
