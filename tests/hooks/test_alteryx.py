@@ -212,6 +212,15 @@ class TestUserGroup:
         assert [(group.name, group.role) for group in alteryx_sandbox.groups()] == [("Data people", "Curator")]
         assert alteryx_sandbox.members("Data people") == set(people)
 
+    def test_renaming_again_is_fine(self, hook, alteryx_sandbox):
+        made = hook.create_user_group("Analysts")
+        for _ in range(2):
+            change = hook.update_user_group(name="Analysts", new_name="Data people", role="Viewer")
+            assert (change.user_group_id, change.name) == (made.user_group_id, "Data people")
+        assert [(group.name, group.role) for group in alteryx_sandbox.groups()] == [("Data people", "Viewer")]
+        with pytest.raises(NotFound, match="has no user group 'Analysts'"):
+            hook.update_user_group(name="Analysts", new_name="Others")
+
     def test_an_update_without_changes_is_refused(self, hook, alteryx_sandbox):
         with pytest.raises(InvalidInput, match="One of `new_name` and `role`"):
             hook.update_user_group(name="Analysts")

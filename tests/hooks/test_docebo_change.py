@@ -188,6 +188,18 @@ class TestUpdate:
         hook.update_group(name="Support team", new_name="Helpers")
         assert named(docebo_sandbox, "Helpers")
 
+    def test_renaming_again_is_fine(self, hook, docebo_sandbox):
+        first = hook.update_group(name="Support team", new_name="Helpers")
+        again = hook.update_group(name="Support team", new_name="Helpers", description="Who help")
+        assert (again.group_id, again.name, again.outcome) == (first.group_id, "Helpers", "updated")
+        assert [group.description for group in named(docebo_sandbox, "Helpers")] == ["Who help"]
+
+    def test_one_that_has_neither_name(self, hook, docebo_sandbox):
+        for change in ({"new_name": "Helpers"}, {"description": "Who help"}):
+            with pytest.raises(NotFound, match="has no group 'Trial users'"):
+                hook.update_group(name="Trial users", **change)
+        assert writes(docebo_sandbox) == {}
+
 
 class TestDelete:
     def test_a_repeated_deletion_succeeds_unless_if_missing_is_fail(self, hook, docebo_sandbox):

@@ -154,10 +154,23 @@ def create(api: AlteryxApi, write: Write[CreateUserGroup]) -> UserGroupChange:
 def update(api: AlteryxApi, write: Write[UpdateUserGroup]) -> UserGroupChange:
     """Change the name or the role of a group."""
     parameters = write.parameters
-    group = api.group(api.resolve_id(parameters))
+    group = api.group(_id_to_update(api, parameters))
     name, role = parameters.new_name or group.name, parameters.role or group.role
     api.call("PUT", "usergroups", group.user_group_id, body=encode({"name": name, "role": role}), may_be_empty=True)
     return _change(api, group.user_group_id, name, "updated", role=role)
+
+
+def _id_to_update(api: AlteryxApi, wanted: UpdateUserGroup) -> str:
+    """Return the ID of the group to update, also if an earlier try of the task has renamed it."""
+    try:
+        return api.resolve_id(wanted)
+    except NotFound as error:
+        # With a status, the list was not read.
+        named = wanted.new_name if error.status is None else None
+        renamed = api.find(UserGroupKey(name=named)) if named else None
+        if renamed is None:
+            raise
+        return renamed.user_group_id
 
 
 def delete(api: AlteryxApi, write: Write[DeleteUserGroup]) -> UserGroupChange:

@@ -155,12 +155,25 @@ def update(api: DoceboApi, write: Write[UpdateGroup]) -> GroupChange:
     :raises InvalidInput: a ruleset for a manual group; only reads were sent.
     """
     parameters = write.parameters
-    group = api.group(api.resolve_id(parameters))
+    group = api.group(_id_to_update(api, parameters))
     if parameters.ruleset is not None and group.type == "manual":
         subject = f"The update of group {group.name!r} ({group.group_id})"
         raise InvalidInput(subject, ["it is manual, and a manual group has no `ruleset`."])
     change(api, group, parameters, name=parameters.new_name)
     return _result(api, group.group_id, parameters.new_name or group.name, "updated", type=group.type)
+
+
+def _id_to_update(api: DoceboApi, wanted: UpdateGroup) -> str:
+    """Return the UUID of the group to update, also if an earlier try of the task has renamed it."""
+    try:
+        return api.resolve_id(wanted)
+    except NotFound as error:
+        # With a status, the list was not read, or the number is unknown.
+        named = wanted.new_name if error.status is None else None
+        renamed = api.find(named) if named else None
+        if renamed is None:
+            raise
+        return renamed.group_id
 
 
 def change(api: DoceboApi, group: Group, wanted: UpdateGroup | CreateGroup, *, name: str | None = None) -> None:
