@@ -83,7 +83,7 @@ class AlteryxScene(Scene):
             first=None,
             wanted=None,
             run=lambda hook, group, people: hook.delete_user_group(user_group_id=group, force_delete=True),
-            lost="TDD",
+            lost="TDDL",
             answer="none",
         ),
     }

@@ -251,6 +251,15 @@ class TestUserGroup:
         alteryx_sandbox.fault("alteryx.delete_group", "lost")
         assert hook.delete_user_group(user_group=group, if_missing="fail").outcome == "deleted"
 
+    @pytest.mark.parametrize("endpoint", ["alteryx.list_groups", "alteryx.delete_group"])
+    def test_a_gateway_that_fails_and_then_finds_nothing_is_no_deletion(self, hook, alteryx_sandbox, endpoint):
+        hook.create_user_group("Analysts")
+        alteryx_sandbox.fault(endpoint, "html", status=502)
+        alteryx_sandbox.fault(endpoint, "html", status=404)
+        with pytest.raises(NotFound):
+            hook.delete_user_group(name="Analysts")
+        assert [group.name for group in alteryx_sandbox.groups()] == ["Analysts"]
+
     def test_active_directory_groups_are_added_and_removed_by_their_sid(self, hook, alteryx_sandbox):
         alteryx_sandbox.settings(windows_authentication=True)
         hook.create_user_group("Analysts")

@@ -182,9 +182,9 @@ def delete(api: AlteryxApi, write: Write[DeleteUserGroup]) -> UserGroupChange:
         query = {"forceDelete": "true"} if parameters.force_delete else None
         api.call("DELETE", "usergroups", found, query=query, may_be_empty=True)
     except NotFound as error:
-        deleted = error.maybe_done
-        if not deleted and not _is_missing(api, found, error):
+        if not _is_missing(api, found, error):
             raise
+        deleted = error.maybe_done and error.method == "DELETE"
         if not deleted and parameters.if_missing == "fail":
             raise error.add_hint('To accept a missing group, use if_missing="skip".') from None
     except RejectedRequest as error:
