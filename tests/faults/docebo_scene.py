@@ -92,7 +92,7 @@ class DoceboScene(Scene):
             first=None,
             wanted=None,
             run=lambda hook, group, people: hook.delete_group(group_id=group),
-            lost="TDDG",
+            lost="TDDGL",
             look="G",
             answer="optional",
         ),

@@ -221,6 +221,13 @@ class TestDelete:
         assert hook.delete_group(name="Support team", if_missing="fail").outcome == "deleted"
         assert docebo_sandbox.counts()["docebo.delete_group"] == 2
 
+    def test_a_gateway_that_finds_nothing_is_no_deletion(self, hook, docebo_sandbox):
+        made = hook.create_group("Trial users")
+        docebo_sandbox.fault("*", "html", status=404, times=None)
+        with pytest.raises(NotFound, match="DELETE"):
+            hook.delete_group(group=made)
+        assert named(docebo_sandbox, "Trial users")
+
     @pytest.mark.parametrize("body", [None, {"data": {"success": True}}, {"data": {}}])
     def test_any_2xx_response_to_a_deletion_counts_as_deleted(self, hook, docebo_sandbox, body):
         docebo_sandbox.fault("docebo.delete_group", "status", status=200, body=body, effect=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -217,7 +218,7 @@ def delete(api: DoceboApi, write: Write[DeleteGroup]) -> GroupChange:
 
 
 def _is_missing(api: DoceboApi, group_id: str | None, error: NotFound) -> bool:
-    """Return whether the group does not exist; a 404 may also mean a wrong address."""
+    """Return whether the group does not exist; a 404 may also mean a wrong address, which has no list either."""
     if group_id is None:  # the list lacks the name, or no group has the number
         return error.status is None or error.path.endswith("/group_to_audience")
     if error.method != "DELETE":
@@ -225,7 +226,9 @@ def _is_missing(api: DoceboApi, group_id: str | None, error: NotFound) -> bool:
     try:
         api.group(group_id)
     except NotFound as gone:
-        return gone.method == "GET"
+        with suppress(NotFound):
+            next(api.groups(), None)
+            return gone.method == "GET"
     return False
 
 
