@@ -87,6 +87,7 @@ class HttpClient:
             raise ConfigurationError(f"the {credentials.named} holds a character that a header cannot hold")
         self.retry = retry or RetryPolicy()
         self.requests_sent = 0
+        self.writes_sent = 0
         self.before_try: Callable[[], None] = lambda: None
         self._credentials = credentials
         self._rate_limit = rate_limit
@@ -272,6 +273,7 @@ class HttpClient:
             raise
         with self._count_lock:
             self.requests_sent += 1
+            self.writes_sent += call.method not in READS
         answer = self._transport.send(
             call,
             url,

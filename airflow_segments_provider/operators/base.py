@@ -285,7 +285,7 @@ class UsersOperator(VendorOperator):
         """Call a method of the hook; a change of members is an event of the segment's asset."""
         result = super().call_hook(context, method)
         vendor, key = self.asset
-        if key and result.get(key) and (result["users_sent"] or result["outcome"] in ("created", "updated")):
+        if key and result.get(key) and self.may_have_changed(result):
             asset = segment_asset(vendor, self.hook.client.base_url, "", str(result[key]).lower())
             counts = {
                 name: sum(value.values()) if isinstance(value, dict) else value
@@ -304,6 +304,10 @@ class UsersOperator(VendorOperator):
                 changed_at=result["changed_at"],
             )
         return result
+
+    def may_have_changed(self, result: dict[str, Any]) -> bool:
+        """Return whether the members may have changed: without users, also by a write, such as of branches."""
+        return bool(result["users_sent"] or self.hook.client.writes_sent)
 
 
 class FoundUsersOperator(UsersOperator):
@@ -360,3 +364,8 @@ class ExactMembersOperator(FoundUsersOperator):
         super().__init__(**kwargs)
         self.allow_empty = allow_empty
         self.max_removed_fraction = max_removed_fraction
+
+    def may_have_changed(self, result: dict[str, Any]) -> bool:
+        """Return the same; where the members are exact already, an earlier try of the task may have made them so."""
+        exact = getattr(self, "action", "set") == "set"
+        return super().may_have_changed(result) or (exact and result["outcome"] == "updated")
