@@ -129,10 +129,9 @@ class DoceboScene(Scene):
         ("404 as HTML", "add"): "TAGAA NotFound",
         ("405", "add"): "TAAA RejectedRequest",
         # Another process may be changing members, which Docebo refuses.
-        ("409", "add"): "TAAA Conflict",
-        ("409", "remove"): "TRRR Conflict",
-        # Names may repeat: a create that is carried out after the next run creates a second group, which cannot be
-        # prevented.
+        ("409", "add"): "TAAA VendorUnavailable",
+        ("409", "remove"): "TRRR VendorUnavailable",
+        # Names may repeat: what is done after the next run makes a second one, and nothing sent could prevent it.
         ("done late", "create"): "TLCL VendorUnavailable maybe twins",
         # The list may lag, names may repeat, and a create has no ID: so a create of unknown outcome is not sent again.
         **{

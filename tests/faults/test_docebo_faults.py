@@ -179,6 +179,6 @@ def test_a_change_that_conflicts_with_another_one_is_repeated_and_then_names_the
     new_hook().add_users(scene.people("12"), group_id=group)
     assert scene.trace() == "TAA"
     scene.sandbox.fault(ADD, "status", status=409, times=None)
-    with pytest.raises(Conflict, match="one Airflow pool with one slot"):
+    with pytest.raises(VendorUnavailable, match="one Airflow pool with one slot"):
         new_hook().add_users(scene.people("12"), group_id=group)
     assert scene.trace() == "TAA" + "AAA"

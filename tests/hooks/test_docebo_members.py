@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_segments_provider.errors import (
-    Conflict,
     InvalidInput,
     NotFound,
     PermissionDenied,
     RejectedRequest,
     UnexpectedReply,
     VendorError,
+    VendorUnavailable,
 )
 from tests import connections
 from tests.conftest import RETRY
@@ -262,7 +262,7 @@ class TestConcurrentChanges:
         assert docebo_sandbox.counts()[endpoint] == 2
 
         docebo_sandbox.fault(endpoint, "status", status=409, times=None)
-        with pytest.raises(Conflict, match="one Airflow pool with one slot"):
+        with pytest.raises(VendorUnavailable, match="one Airflow pool with one slot"):
             getattr(hook, change)(people[:5], group_id=group)
         assert docebo_sandbox.counts()[endpoint] == 2 + RETRY["max_attempts"]
 

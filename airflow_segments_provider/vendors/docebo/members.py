@@ -15,6 +15,7 @@ from airflow_segments_provider.errors import (
     RejectedRequest,
     UnexpectedReply,
     VendorError,
+    VendorUnavailable,
 )
 from airflow_segments_provider.http.client import encode
 from airflow_segments_provider.sources.batches import StagedUserIds, UserIdBatch
@@ -178,7 +179,7 @@ class GroupMembers:
                 if not isinstance(error, Conflict):
                     raise
                 if attempt == client.retry.max_attempts:
-                    raise error.add_hint(ONE_AT_A_TIME) from None
+                    raise _busy(error) from None
             client.sleep(client.retry.delay(attempt))
             attempt += 1
 
@@ -186,6 +187,23 @@ class GroupMembers:
         background = self.api.read(lambda answer: parse(answer, response.call.clean), response)
         self.background = background or self.background
         return response
+
+
+def _busy(error: Conflict) -> VendorUnavailable:
+    """Return an error that Airflow's retries may solve, as a ``Conflict`` would fail the task for good."""
+    busy = VendorUnavailable(
+        error.message,
+        status=error.status,
+        vendor=error.vendor,
+        method=error.method,
+        path=error.path,
+        said=error.said,
+        request_id=error.request_id,
+        maybe_done=error.maybe_done,
+        in_doubt=error.in_doubt,
+    )
+    busy.hints += error.hints
+    return busy.add_hint(ONE_AT_A_TIME)
 
 
 def check_add_route(api: DoceboApi) -> None:
