@@ -12,6 +12,7 @@ from airflow_segments_provider.errors import (
     UnexpectedReply,
     VendorUnavailable,
 )
+from airflow_segments_provider.vendors.docebo.api import DoceboApi
 from airflow_segments_provider.vendors.docebo.rules import BranchRule, RuleSet, Ruleset
 from tests import connections
 from tests.conftest import RETRY
@@ -209,6 +210,25 @@ class TestCreate:
         }
         calls = [call.endpoint for call in docebo_sandbox.calls()]
         assert calls.index("docebo.remove_members") > len(calls) - calls[::-1].index("docebo.add_members") - 1
+
+    def test_an_update_from_a_list_that_changed_while_it_was_read_is_refused(
+        self, connect, docebo_sandbox, people, monkeypatch
+    ):
+        hook, group = connect(page_size=2), docebo_sandbox.create_group("Trial users", user_ids=people[:7])
+        read = DoceboApi.pages
+
+        def pages(api, path, *given, **named):
+            for page in read(api, path, *given, **named):
+                yield page
+                if path[-1] == "users":
+                    docebo_sandbox.remove_members(group, people[:1])
+
+        monkeypatch.setattr(DoceboApi, "pages", pages)
+        with pytest.raises(UnexpectedReply, match="changed while they were listed"):
+            hook.create_group("Trial users", people[5:7], if_exists="update")
+        assert docebo_sandbox.members(group) == set(people[1:7])
+        hook.create_group("Trial users", people[5:7], if_exists="update")
+        assert docebo_sandbox.members(group) == set(people[5:7])
 
     def test_an_update_of_a_group_that_is_already_as_requested_writes_nothing(self, hook, docebo_sandbox, people):
         hook.create_group("Trial users", people, description="Same")

@@ -111,7 +111,7 @@ class GroupCreation(Creation[Group, str, GroupChange]):
         if not self._write.users.users and not self._parameters.allow_empty:
             # Before the list is read.
             check_removals(self.subject, self._parameters, users=0, members=members.count(), removed=0)
-        with difference(self._write.users, (user for page in members.ids() for user in page)) as change:
+        with difference(self._write.users, members.all_ids()) as change:
             change.check(self.subject, self._parameters)
             self._describe(existing)
             added, removed = members.make_exact(change)

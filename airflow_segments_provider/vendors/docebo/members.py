@@ -66,6 +66,22 @@ class GroupMembers:
         for page in self.api.pages((*GROUPS, self.group_id, "users"), parse_member, {}):
             yield [member.user_id for member in page.items]
 
+    def all_ids(self) -> Iterator[str]:
+        """Yield the IDs of all members.
+
+        :raises UnexpectedReply: their number changed meanwhile, which moves members from one page to another.
+        """
+        totals = set[int]()
+        for page in self.api.pages((*GROUPS, self.group_id, "users"), parse_member, {}):
+            totals.update([] if page.total is None else [page.total])
+            if len(totals) > 1:
+                raise UnexpectedReply(
+                    f"The number of members of group {self.group_id} changed while they were listed, so the list may "
+                    f"lack some. Nothing was changed. Run the task again. {self.api.where}",
+                    vendor=self.api.vendor,
+                )
+            yield from (member.user_id for member in page.items)
+
     def count(self) -> int:
         """Count the members; if Docebo returns no total, every page is read."""
         count = 0
