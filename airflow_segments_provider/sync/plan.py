@@ -199,7 +199,8 @@ def make_plan(
         WHERE action IS NOT NULL
         """
     )
-    if staged.kept:
+    # A source that removes users names them: another identity that finds one of them is enough.
+    if staged.kept and settings.mode != "remove":
         workspace.run(
             f"UPDATE {ACTIONS} SET action = 'skipped' WHERE action IN ('remove', 'remove_again') "
             f"AND id IN (SELECT id FROM {staged.kept})"

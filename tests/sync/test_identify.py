@@ -183,3 +183,11 @@ def test_members_listed_by_address_are_matched_by_address(group, monkeypatch):
     group.vendor.users["x@example.org"] = ["id-x"]
     done = group.sync(addresses("a"), removals="all", max_removed_fraction=1)
     assert group.vendor.members == {"id-a", "id-y"}
+
+
+def test_a_user_whom_one_of_two_addresses_finds_is_removed_where_both_are_named(group):
+    group.sync(addresses("ab"))
+    group.now += 8 * DAY
+    group.vendor.users["new@example.org"] = group.vendor.users.pop("a@example.org")
+    assert group.sync([*addresses("a"), "new@example.org"], mode="remove").counts["remove"] == 1
+    assert group.vendor.members == {"id-b"}
