@@ -222,7 +222,8 @@ class Sync:
         if self.target.identity == "id":
             return staged
         self._since = ledger.clock() - milliseconds(self.settings.identity_max_age)
-        found = identify(members, staged, self.target, self.settings, **self._looking(ledger, members))
+        looking = self._looking(ledger, members)
+        found = identify(members, staged, self.target, self.settings, everyone=self._everyone(ledger), **looking)
         self.remember(ledger, members)
         unmatched = sum(found.unmatched.values())
         if not unmatched or found.unmatched_list is None:
@@ -247,13 +248,12 @@ class Sync:
             return staged
         self._settled = ledger.clock() - ledger.settling
         self.live, self.unknown = True, read_list(members, self.target, self._since)
-        if self.unknown:
-            everyone = self.settings.removals == "all" or bool(ledger.state.replacement)
-            if users := strangers_to_look_up(members, self.target, everyone=everyone):
-                looking = self._looking(ledger, members)
-                requests = look_up(members, self.target, self.settings, users, **looking)
-                staged = replace(staged, looked_up=staged.looked_up + users, look_ups=staged.look_ups + requests)
-                self.unknown = identify_strangers(members, self.target, self._since)
+        everyone = self._everyone(ledger)
+        if self.unknown and (users := strangers_to_look_up(members, self.target, everyone=everyone)):
+            looking = self._looking(ledger, members)
+            requests = look_up(members, self.target, self.settings, users, **looking)
+            staged = replace(staged, looked_up=staged.looked_up + users, look_ups=staged.look_ups + requests)
+            self.unknown = identify_strangers(members, self.target, self._since)
         if self.settings.mode != "mirror":
             return staged
         self.drift = find_drift(members, staged.table)
@@ -264,6 +264,10 @@ class Sync:
                 f"{self.drift['missing']:,} owned members are not listed any more. {listed}"
             )
         return staged
+
+    def _everyone(self, ledger: Ledger) -> bool:
+        """Return whether all members who are not wanted may be removed."""
+        return self.settings.removals == "all" or bool(ledger.state.replacement)
 
     def _looking(self, ledger: Ledger, members: Members) -> dict[str, Any]:
         """Return the arguments of look-ups; what was found is stored every few minutes."""

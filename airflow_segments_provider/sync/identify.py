@@ -29,6 +29,8 @@ CHUNK, BATCH = 10_000, 400
 PER_REQUEST = 50
 # Of a vendor's user ID.
 MAX_LENGTH = 1_000
+# The table of the source's identities, normalised.
+KEYED = "keyed"
 # The table of users who were not found, and keep what they are, see :mod:`~.ledger.identities`.
 KEPT = "kept"
 UNMATCHED = "SELECT value, reason FROM matched WHERE reason NOT NULL ORDER BY value"
@@ -42,6 +44,7 @@ def identify(
     target: Target,
     settings: Settings,
     *,
+    everyone: bool,
     now: int,
     begin: Callable[[int, int, timedelta | None], None],
     check: Callable[[], None],
@@ -49,6 +52,8 @@ def identify(
 ) -> Staged:
     """Replace identities by the vendor's IDs; look up users who are new, or were looked up long ago.
 
+    :param everyone: all members who are not wanted may be removed, so users who never were found are looked up again:
+        meanwhile they may have become members.
     :param now: milliseconds since 1970.
     :param begin: called before look-ups: how many users, in how many requests, in how much time.
     :param check: called between look-ups; raises where the run has to stop.
@@ -57,19 +62,19 @@ def identify(
     """
     workspace, kind = members.workspace, target.identity
     members.identities.make()
-    normalise(workspace, staged.table, target, "keyed")
+    normalise(workspace, staged.table, target, KEYED)
     known, unknown = (milliseconds(period) for period in (settings.identity_max_age, settings.retry_rejected_after))
     workspace.run(
-        "CREATE OR REPLACE TABLE to_look_up AS SELECT identity, value FROM keyed ANTI JOIN ("
-        "SELECT identity FROM identities WHERE kind = ? AND looked_up > CASE WHEN reason IS NULL THEN ? ELSE ? END"
-        ") AS fresh USING (identity)",
-        [kind, now - known, now - unknown],
+        f"CREATE OR REPLACE TABLE to_look_up AS SELECT identity, value FROM {KEYED} ANTI JOIN ("
+        "SELECT identity FROM identities WHERE kind = ? AND looked_up > CASE WHEN reason IS NULL THEN ? ELSE ? END "
+        "AND NOT (? AND id IS NULL)) AS fresh USING (identity)",
+        [kind, now - known, now - unknown, everyone],
     )
     (users,) = workspace.one("SELECT count(*) FROM to_look_up")
     requests = look_up(members, target, settings, users, now=now, begin=begin, check=check, save=save)
     workspace.run(
-        "CREATE OR REPLACE TABLE matched AS SELECT keyed.identity, value, id, reason FROM keyed "
-        "JOIN identities ON identities.identity = keyed.identity AND kind = ?",
+        f"CREATE OR REPLACE TABLE matched AS SELECT identity, value, id, reason FROM {KEYED} "
+        "JOIN (FROM identities WHERE kind = ?) AS known USING (identity)",
         [kind],
     )
     (wanted,) = workspace.one(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from airflow_segments_provider.sync.identify import checked_ids, normalise
+from airflow_segments_provider.sync.identify import KEYED, checked_ids, normalise
 from airflow_segments_provider.sync.ledger.state import REMOVED, Members
 from airflow_segments_provider.sync.target import Target
 
@@ -56,7 +56,10 @@ def _join(members: Members, target: Target, since: int) -> None:
 def strangers_to_look_up(members: Members, target: Target, *, everyone: bool) -> int:
     """Make the table ``to_look_up`` of listed members whose IDs are unknown; return how many they are.
 
-    :param everyone: all of them; else those who were members because of us when they were looked up last.
+    The source's own identities were looked up already. A member with one of those that were not found is wanted: if it
+    were found now, it would be removed.
+
+    :param everyone: all others; else those who were members because of us when they were looked up last.
     """
     ours, parameters = "", list[Any]()
     if not everyone:
@@ -67,7 +70,7 @@ def strangers_to_look_up(members: Members, target: Target, *, everyone: bool) ->
         parameters = [target.identity]
     (users,) = members.workspace.one(
         "CREATE OR REPLACE TABLE to_look_up AS SELECT DISTINCT id AS identity, id AS value "
-        f"FROM {STRANGERS} WHERE id <> '' {ours}",
+        f"FROM {STRANGERS} WHERE id <> '' AND id NOT IN (SELECT identity FROM {KEYED}) {ours}",
         parameters,
     )
     return int(users)

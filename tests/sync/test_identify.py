@@ -191,3 +191,19 @@ def test_a_user_whom_one_of_two_addresses_finds_is_removed_where_both_are_named(
     group.vendor.users["new@example.org"] = group.vendor.users.pop("a@example.org")
     assert group.sync([*addresses("a"), "new@example.org"], mode="remove").counts["remove"] == 1
     assert group.vendor.members == {"id-b"}
+
+
+def test_a_member_with_an_address_of_the_source_stays_where_only_a_second_look_up_finds_it(group, monkeypatch):
+    monkeypatch.setattr(Target, "shows", "identity")
+    monkeypatch.setattr(Target, "members", lambda self: iter([addresses("abc")]))
+    look_up = LookUp.__call__
+
+    def once(self, values):
+        monkeypatch.setattr(LookUp, "__call__", look_up)
+        return look_up(self, [value for value in values if value[0] != "c"])
+
+    monkeypatch.setattr(LookUp, "__call__", once)
+    group.vendor.members = {"id-a", "id-b", "id-c"}
+    done = group.sync(addresses("abc"), removals="all", max_unmatched_fraction=1)
+    assert (done.counts["unmatched"], done.counts["strangers"], done.counts["remove"]) == (1, 1, 0)
+    assert group.sync(addresses("abc"), removals="all").counts["adopt"] == 1

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.targets.accounts import BY_ID, IDENTIFIED, NAME
+from tests.targets.accounts import BY_EMAIL, BY_ID, IDENTIFIED, NAME
 
 # Identities that need not be unique; the others are unique at their vendors.
 NOT_UNIQUE = [("docebo", "email"), ("alteryx", "email"), ("zendesk", "external_id")]
 DAY, AGE = timedelta(days=1, minutes=1), timedelta(days=7, minutes=1)
+LISTING = [account for account in BY_EMAIL if account[0] != "tag"]
 any_identity = pytest.mark.parametrize("account", [*IDENTIFIED, *BY_ID], ids="-".join, indirect=True)
 
 
@@ -191,3 +192,16 @@ def test_an_unchanged_run_looks_no_user_up_and_sends_nothing(account, sync):
     second = sync(source)
     assert (second.result["outcome"], second.look_ups, second.writes) == ("unchanged", 0, 0)
     assert second.counts == {"wanted": 30, "baseline": 30}
+
+
+@pytest.mark.parametrize("account", LISTING, ids="-".join, indirect=True)
+def test_a_wanted_user_who_was_not_found_and_became_a_member_since_stays(account, sync):
+    users = account.users(8)
+    source = [*(user.value for user in users), account.value("late"), account.value("later")]
+    assert sync(source).counts["unmatched"] == 2
+    for name, option in (("late", {"removals": "all"}), ("later", {"replace": True})):
+        users.append(account.user(name))
+        account.put([users[-1].id])
+        ran = sync(source, **option)
+        assert (ran.counts.get("remove", 0), ran.counts["adopt"]) == (0, 1)
+        assert account.members() == {user.id for user in users}
