@@ -536,8 +536,12 @@ class Sync:
             "deferred": plan.changes - sent,
         }
         replaced = bool(plan.replacement) and not plan.replacing
+        made, begun = bool(self.target.made_as) and not ledger.state.as_of_run, not ledger.head.is_new
+        if made and begun:
+            # Also where another run began. Before the commit: no later run would do it.
+            creation_marker.withdraw(self.system(), self.target.made_as)
         ledger.commit(members, as_of=plan.as_of, replaced=replaced, **(_described(plan) | {"counts": counts}))
-        if plan.first and self.target.made_as:
+        if made and not begun:
             creation_marker.withdraw(self.system(), self.target.made_as)
         changed = sent > refused or any(answer.kind == "replace" and answer.refused is None for answer in answers)
         return Synced(plan, "changed" if changed else "unchanged", counts, dict(rejected), **_last_change(ledger))
