@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from airflow_segments_provider.cli.ledger.arguments import DECLINED, DONE
@@ -151,6 +152,8 @@ def _forget(options: argparse.Namespace) -> Result:
     except LedgerError:  # damage is a reason to forget a ledger
         ledger.head = Head()
     ledger.check_free()
+    with Workspace() as workspace, suppress(LedgerError):
+        ledger.check_settled(workspace)
     retention.forget(kept.store)
     return DONE, [f"{kept.folder} is forgotten; its next run is a first sync."]
 

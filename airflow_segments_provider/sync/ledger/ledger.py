@@ -171,6 +171,39 @@ class Ledger:
         margin = self._longest(self.head.intent) + milliseconds(self.timing.skew)
         ownership.check_free(self.store, self.head, self.writer, now=self.clock(), margin=margin)
 
+    def check_settled(self, workspace: Workspace) -> None:
+        """Check that no request of unknown outcome can still be carried out, once the ledger is free.
+
+        Without the ledger, no run would account for it, and it would undo what is sent meanwhile.
+
+        :raises LedgerBusy: one can.
+        :raises LedgerDamaged: a file is missing or damaged.
+        """
+        manifest, state = self.head.manifest, self.head.state
+        if manifest is None:
+            return
+        sent, intent = [state.replacement_sent or 0], manifest.intent
+        if intent:
+            released = ownership.read_release(self.store, manifest.generation)
+            end = ownership.lease_end(self.store, manifest.generation, intent) + self._longest(intent)
+            sent.append(released.at if released else end)
+        self._check_settled(max(sent))
+        members = Members(workspace)
+        members.load(self.store, state)
+        self._apply_notes(members)
+        (uncertain,) = workspace.one("SELECT coalesce(max(uncertain), 0) FROM known")
+        self._check_settled(uncertain)
+
+    def _check_settled(self, sent: int) -> None:
+        until = sent + self.settling
+        if self.clock() < until:
+            raise LedgerBusy(
+                f"{self.title}: a request of unknown outcome may still be carried out, and without the ledger, no run "
+                f"would know. It can have been sent until {moment(sent)}. Nothing was changed. Run the command again "
+                f"after {moment(until)}.",
+                until=until,
+            )
+
     def _longest(self, intent: Intent | None) -> int:
         """Return how long after its check a request may be sent, in milliseconds, by an intent or by this run."""
         return max(milliseconds(self.request_timeout), intent.request_timeout if intent else 0)

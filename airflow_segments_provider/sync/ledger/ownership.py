@@ -7,7 +7,7 @@ from typing import Protocol
 
 from airflow_segments_provider.errors import LedgerBusy, LedgerError, LedgerLost, RunSuperseded
 from airflow_segments_provider.sync.ledger.history import Head, manifest_name
-from airflow_segments_provider.sync.ledger.manifest import Release, Writer, digest_of
+from airflow_segments_provider.sync.ledger.manifest import Intent, Release, Writer, digest_of
 from airflow_segments_provider.sync.ledger.names import FORGOTTEN, LATEST, LEASES, RENEWAL
 from airflow_segments_provider.sync.ledger.store import Store, named
 from airflow_segments_provider.sync.ledger.timing import moment
@@ -100,6 +100,12 @@ def read_release(store: Store, generation: int) -> Release | None:
         return None
 
 
+def lease_end(store: Store, generation: int, intent: Intent) -> int:
+    """Return when the lease of an intent ends, in milliseconds since 1970."""
+    names = named(store, f"{LEASES}/{generation:012d}", RENEWAL)
+    return max([intent.lease_until, *(until for name in names if (until := int(name.partition(".")[0])) <= LATEST)])
+
+
 def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: int) -> None:
     """Check that no other run holds the ledger.
 
@@ -114,9 +120,7 @@ def check_free(store: Store, head: Head, writer: Writer, *, now: int, margin: in
         return
     if read_release(store, manifest.generation):
         return
-    names = named(store, f"{LEASES}/{manifest.generation:012d}", RENEWAL)
-    renewed = [until for name in names if (until := int(name.partition(".")[0])) <= LATEST]
-    until = max([manifest.intent.lease_until, *renewed]) + margin
+    until = lease_end(store, manifest.generation, manifest.intent) + margin
     if now < until:
         raise LedgerBusy(
             f"{manifest.title}: the run {other.run} holds the ledger since {moment(manifest.written_at)}. It is "

@@ -7,11 +7,12 @@ import pwd
 import re
 import shlex
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from airflow_segments_provider.errors import InvalidInput, LedgerError, LedgerLost, PlanRefused
+from airflow_segments_provider.errors import InvalidInput, LedgerBusy, LedgerError, LedgerLost, PlanRefused
 from airflow_segments_provider.sync.approvals import KeptPlan
 from airflow_segments_provider.sync.ledger.history import generations, read_head
 from airflow_segments_provider.sync.ledger.ledger import Ledger
@@ -221,7 +222,26 @@ def test_a_ledger_that_a_run_holds_cannot_be_forgotten(make, ledger):
     interrupt(segment, people(0, 10), error=Crash())
     status, _, err = ledger("forget", "segment", "--yes")
     assert (status, "the run run holds the ledger since" in err) == (1, True)
-    segment.sync(people(0, 10))
+
+
+@pytest.mark.parametrize("settings", [{}, {"replace": True}], ids=["addition", "replacement"])
+@pytest.mark.parametrize("corrected", [False, True])
+def test_nor_while_a_lost_request_may_still_be_carried_out(make, ledger, settings, corrected):
+    """It would undo what is sent after that."""
+    segment = make()
+    segment.now = time.time_ns() // 1_000_000 - 120_000
+    interrupt(segment, people(0, 10), **settings)
+    if corrected:
+        with suppress(LedgerBusy):
+            segment.sync([], run="next", allow_empty=True)
+    status, _, err = ledger("forget", "segment", "--yes")
+    assert (status, "may still be carried out" in err) == (1, True)
+    assert segment.store.names("generations")
+
+
+def test_but_after_that(make, ledger):
+    segment = make()
+    interrupt(segment, people(0, 10), replace=True)
     assert ledger("forget", "segment", "--yes")[0] == 0
 
 
