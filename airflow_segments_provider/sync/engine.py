@@ -287,14 +287,18 @@ class Sync:
             ledger.remember(members)
 
     def lists(self, ledger: Ledger, members: Members) -> bool:
-        """Return whether this run compares with the vendor's list: ``auto`` does so unless it takes many requests."""
+        """Return whether this run compares with the vendor's list: ``auto`` does so unless it takes many requests.
+
+        After a request of unknown outcome that wrote the whole list, each run does.
+        """
         settings, target = self.settings, self.target
         if not target.lists:
             return False
         if settings.baseline == "live" or settings.removals == "all" or ledger.state.replacement:
             return True
         if settings.baseline == "ledger":
-            return False
+            # A late write of the whole list may have removed users of whom the ledger is certain.
+            return target.limits.together and members.any_uncertain()
         (known,) = members.workspace.one("SELECT count(*) FROM known WHERE owned")
         requests = target.limits.listing(known)
         if requests <= MOST_LISTING:

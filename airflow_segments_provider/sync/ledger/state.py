@@ -117,6 +117,11 @@ class Members:
             [sent_at, list(ids)],
         )
 
+    def any_uncertain(self) -> bool:
+        """Return whether there are uncertain users."""
+        (found,) = self.workspace.one("SELECT count(*) FROM known WHERE uncertain IS NOT NULL")
+        return bool(found)
+
     def write(self, *, whole: bool) -> tuple[Path, int]:
         """Write the changed rows, or all, as a Parquet file; return its path and the number of rows."""
         path = self.workspace.folder / ("snapshot.parquet" if whole else "delta.parquet")
