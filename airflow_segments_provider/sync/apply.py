@@ -282,7 +282,7 @@ class Sending:
                 "and the replacement stays pending. Correct the source, and run the task again."
             )
         applied = self._request("replace", [])
-        self._acknowledge("replace", None, users=0, in_doubt=applied.in_doubt)
+        self._acknowledge("replace", None, users=0, in_doubt=applied.in_doubt or self._in_doubt)
 
 
 def check_not_all_rejected(batches: Sequence[Batch], acknowledged: Sequence[Acknowledgement]) -> None:

@@ -235,6 +235,16 @@ def test_a_replacement_whose_users_are_all_rejected_one_by_one_empties_the_segme
     assert segment.vendor.members == set()
 
 
+def test_that_waits_for_a_lost_try_of_a_request_that_was_rejected(segment, monkeypatch):
+    segment.vendor.weather = dataclasses.replace(segment.vendor.weather, replace_tries=2)
+    segment.vendor.bad = set(people(0, 2))
+    fates, request = iter(["lost"]), segment.vendor.request
+    monkeypatch.setattr(segment.vendor, "request", lambda kind, ids: next(fates, None) or request(kind, ids))
+    with pytest.raises(LedgerBusy, match="an earlier try"):
+        segment.sync(people(0, 2), replace=True)
+    assert segment.vendor.members == set()
+
+
 def test_a_replacement_whose_users_are_rejected_together_stays_pending(segment, monkeypatch):
     monkeypatch.setattr(apply, "SPLIT_BUDGET", 2)
     segment.vendor.bad = set(people(0, 10))
