@@ -420,7 +420,7 @@ class Sync:
 
     def preview(self, ledger: Ledger, staged: Staged | None, plan: Plan, notices: tuple[str, ...]) -> Synced:
         """End with the plan, and with the limits that it exceeds."""
-        found = breaches(plan, self.settings, _interrupted(ledger))
+        found = breaches(plan, self.settings, *_accepted(ledger))
         approvals.delete_old(ledger)
         written = self.report(ledger, staged, plan, "Only planned", found)
         changed = _last_change(ledger)
@@ -441,13 +441,13 @@ class Sync:
 
         :raises PlanRefused: it does.
         """
-        interrupted = _interrupted(ledger)
-        found = breaches(plan, self.settings, interrupted)
+        accepted = _accepted(ledger)
+        found = breaches(plan, self.settings, *accepted)
         skips = self.settings.on_guard == "skip_removals" and plan.mode == "mirror" and not plan.replacement
         if found and skips:
             plan = self.plan(members, staged, self.draft(ledger), ledger.clock(), skip_removals=True)
             self.on_plan(plan)
-            found = breaches(plan, self.settings, interrupted)
+            found = breaches(plan, self.settings, *accepted)
         if not found:
             return plan
         approvals.keep(ledger, self.workspace, plan, found)
@@ -556,9 +556,9 @@ def _described(plan: Plan) -> dict[str, Any]:
     return {"mode": plan.mode, "digest": plan.digest, "counts": plan.counts}
 
 
-def _interrupted(ledger: Ledger) -> Manifest | None:
-    """Return the accepted plan that was not committed, if any."""
-    return ledger.head.manifest if ledger.head.intent else None
+def _accepted(ledger: Ledger) -> tuple[Manifest | None, Manifest | None]:
+    """Return the accepted plan that was not committed, if any, and the newest generation."""
+    return (ledger.head.manifest if ledger.head.intent else None), ledger.head.manifest
 
 
 def _last_change(ledger: Ledger) -> dict[str, Any]:

@@ -10,18 +10,22 @@ from airflow_segments_provider.sync.settings import Settings
 GROWTH_BASELINE = 1_000
 
 
-def breaches(plan: Plan, settings: Settings, interrupted: Manifest | None = None) -> list[str]:
+def breaches(
+    plan: Plan, settings: Settings, interrupted: Manifest | None = None, latest: Manifest | None = None
+) -> list[str]:
     """Return each limit that the plan exceeds, as a sentence with its numbers and its parameter.
 
     Users that an accepted plan has begun to change do not count as removed or added.
 
     :param interrupted: the intent of an accepted plan that was not committed.
+    :param latest: the newest generation: users whom its plan removed may still be uncertain after the commit.
     """
-    finishes = interrupted is not None and not plan.new["add"] and not plan.new["remove"]
-    empties = interrupted is not None and interrupted.mode == "mirror" and not interrupted.counts.get("wanted", 1)
+    known = not plan.new["add"] and not plan.new["remove"]
+    finishes = interrupted is not None and known
+    emptied = known and latest is not None and latest.mode == "mirror" and not latest.counts.get("wanted", 1)
     found = [_removals(plan, settings)]
     if plan.mode == "mirror":
-        found += ["" if finishes and empties else _empty(plan, settings)]
+        found += ["" if emptied and (finishes or not plan.replacement) else _empty(plan, settings)]
         found += [_unknown(plan), _removed(plan, settings), _added(plan, settings)]
     if plan.mode != "remove" and not finishes:
         found.append(_members(plan, settings))

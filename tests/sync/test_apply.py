@@ -9,6 +9,7 @@ import pytest
 from airflow_segments_provider.errors import (
     LedgerBusy,
     PermissionDenied,
+    PlanRefused,
     RateLimited,
     RejectedRequest,
     VendorUnavailable,
@@ -266,6 +267,30 @@ def whole(segment, monkeypatch):
     segment.lists = True
     segment.sync(people(0, 5))
     return segment
+
+
+@pytest.mark.parametrize("kind", ["segment", "whole"])
+def test_what_was_approved_to_be_emptied_needs_no_second_approval(request, monkeypatch, kind):
+    """Also while the users are uncertain after a lost request, whose outcome is waited for, and after the commit."""
+    segment = request.getfixturevalue(kind)
+    segment.sync(people(0, 5))
+    with pytest.raises(PlanRefused) as refused:
+        segment.sync([])
+    with monkeypatch.context() as patch:
+        patch.setattr(segment.vendor, "request", lambda kind, ids: "lost")
+        with pytest.raises(VendorUnavailable):
+            segment.sync([], approve=refused.value.digest)
+    if kind == "whole":
+        with pytest.raises(LedgerBusy):
+            segment.sync([])
+        segment.now += DAY
+    for _ in range(2):
+        segment.sync([])
+        assert segment.vendor.members == set()
+        segment.now += DAY
+    segment.sync(people(0, 5))
+    with pytest.raises(PlanRefused):
+        segment.sync([])
 
 
 @pytest.mark.parametrize(("fate", "error"), [("busy", RateLimited), ("denied", PermissionDenied)])

@@ -39,8 +39,8 @@ def plan_of(mode="mirror", new=None, first=False, replacement="", unknown=False,
     )
 
 
-def breaches(settings=None, mode="mirror", interrupted=None, **plan):
-    return " ".join(guard.breaches(plan_of(mode, **plan), Settings(**(settings or {})), interrupted))
+def breaches(settings=None, mode="mirror", interrupted=None, latest=None, **plan):
+    return " ".join(guard.breaches(plan_of(mode, **plan), Settings(**(settings or {})), interrupted, latest))
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,12 @@ def test_max_removals_limits_the_users_of_a_plan_of_mode_remove():
 )
 def test_an_empty_source_finishes_an_interrupted_plan_only_if_that_plan_empties_the_segment(mode, wanted, finishes):
     interrupted = SimpleNamespace(mode=mode, counts={"wanted": wanted})
-    found = breaches(wanted=0, baseline=50, remove=50, new={"remove": 0}, interrupted=interrupted)
-    assert ("allow_empty" in found) != finishes
-    found = breaches(wanted=0, baseline=50, remove=50, new={"remove": 1}, interrupted=interrupted)
-    assert "allow_empty" in found
+    given = {"wanted": 0, "baseline": 50, "remove": 50}
+    for accepted in ({"interrupted": interrupted, "latest": interrupted}, {"latest": interrupted}):
+        assert ("allow_empty" in breaches(**given, new={"remove": 0}, **accepted)) != finishes
+        assert "allow_empty" in breaches(**given, new={"remove": 1}, **accepted)
+    # A replacement removes users whom nothing counts.
+    assert "allow_empty" in breaches(wanted=0, baseline=0, replacement="run", latest=interrupted)
 
 
 def test_max_duration_and_max_members_do_not_stop_the_rest_of_an_accepted_plan():

@@ -469,8 +469,11 @@ class Ledger:
         owner = self.head.manifest.writer.owner if self.head.manifest else ""
         self.writer = writer.model_copy(update={"owner": owner})
         self._change(replacement=self._due)
+        # The accepted plan whose outcome is waited for can still be finished without an approval.
+        begun = self.head.manifest if self.head.intent else None
+        plan: dict[str, Any] = {"mode": begun.mode, "counts": begun.counts} if begun else {}
         try:
-            self._write(members)
+            self._write(members, **plan)
         finally:
             self.writer = writer
             self._change(replacement=requested)

@@ -289,8 +289,9 @@ class Books:
         if aim.wanted or options.allow_empty or plan.mode != "mirror":
             return
         found = worker.opened.manifest
-        interrupted = found and found.intent and found.mode == "mirror" and not found.counts["wanted"]
-        finishes = interrupted and self.removes <= world.removals
+        emptied = found and found.mode == "mirror" and not found.counts["wanted"]
+        known = worker.opened.intent or not plan.replacement
+        finishes = emptied and known and self.removes <= world.removals
         harmless = not self.removes and not plan.replacement
         world.claim("N: the source has no users", finishes or harmless, manifest.counts)
 

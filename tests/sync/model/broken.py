@@ -508,11 +508,11 @@ def _approves_for_ever(patch: Patch) -> None:
 def _lets_an_empty_mirror_finish_anything(patch: Patch) -> None:
     breaches = guard.breaches
 
-    def broken(made: Any, settings: Any, interrupted: Any = None) -> list[str]:
+    def broken(made: Any, settings: Any, interrupted: Any = None, latest: Any = None) -> list[str]:
         if interrupted:
             changed = {"mode": "mirror", "counts": {**interrupted.counts, "wanted": 0}}
-            interrupted = interrupted.model_copy(update=changed)
-        return breaches(made, settings, interrupted)
+            latest = interrupted.model_copy(update=changed)
+        return breaches(made, settings, interrupted, latest)
 
     patch.setattr(sync, "breaches", broken)
 
