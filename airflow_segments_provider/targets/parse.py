@@ -58,7 +58,7 @@ def _from_address(address: str) -> dict[str, Any]:
         parts = urlsplit(address)
         query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True, errors="strict")
         host, path = TARGETS[parts.scheme].parts
-        first, name = (unquote(part, errors="strict") for part in (parts.netloc, parts.path.lstrip("/")))
+        first, name = (unquote(part, errors="strict") for part in (parts.netloc, parts.path.removeprefix("/")))
         arguments = [pair for pair in [("vendor", parts.scheme), (host, first), (path, name), *query] if pair[1]]
         # The parser drops a fragment, line breaks, tabs, and the question mark of an empty query.
         is_whole = not (set("#\t\r\n") & set(address.strip()) or address.rstrip().endswith("?"))

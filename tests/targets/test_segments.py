@@ -76,8 +76,8 @@ def test_an_address_that_is_not_clear_is_rejected(address):
         target_of(address)
 
 
-def test_a_name_in_an_address():
-    for name in ("Team #1?", "100%", "A&B=C", "Team [1]", "a/b", "é"):
+def test_a_name_in_an_address_is_read_whole():
+    for name in ("Team #1?", "100%", "A&B=C", "Team [1]", "a/b", "/a", "é"):
         assert str(target_of(f"docebo:///{quote(name)}?create=true\n")) == str(
             target_of({"vendor": "docebo", "name": name, "create": True})
         )
