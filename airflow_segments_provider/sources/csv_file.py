@@ -8,6 +8,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, repeat
@@ -35,6 +36,8 @@ LINE_BREAK = b"\n"
 # Of a plain file: it ends in the block after the one in which it begins.
 LONGEST_LINE = 2 * BLOCK
 BUFFER = 16 * BLOCK
+# What is searched for bytes at a time: memory for more is slower to get.
+SEARCHED = BLOCK // 4
 
 
 @dataclass(frozen=True)
@@ -249,8 +252,9 @@ def load_csv(database: DuckDBPyConnection, table: str, files: Sequence[SourceFil
     """Make a table with one column, ``id``: the wanted cell of every row, in the order of the files and rows.
 
     DuckDB accepts what :func:`read_csv` refuses: a blank cell too many, quotes within a cell, bytes that are not UTF-8.
-    So the file is searched for bytes first, which is far faster than reading it: then each line is a row of as many
-    cells as the header, and a cell has two quotes around it or none. Any other file is left to :func:`read_csv`.
+    So the file is also searched for bytes, which is far faster than reading it in Python: DuckDB's result counts only
+    if each line is a row of as many cells as the header, and a cell has two quotes around it or none. Any other file is
+    left to :func:`read_csv`.
 
     :param database: of the table; its settings stay unchanged.
     :return: whether it was done; False, and no table, where :func:`read_csv` has to read the files.
@@ -293,7 +297,7 @@ def _load(database: DuckDBPyConnection, table: str, before_it: int, file: Source
     columns = ", ".join(f"{cell}: 'VARCHAR'" for cell in cells)
     # In its strict mode, DuckDB 2.0 counts wrongly if lines end with both characters; it matters for quotes only.
     line_break, strict = (r"'\n'", "true") if plain.line_break == LINE_BREAK else (r"'\r\n'", "false")
-    quote, delimiter = literal(plain.quote), literal(dialect.delimiter or ",")
+    quote, delimiter = literal(dialect.quotechar), literal(dialect.delimiter or ",")
     options = (
         f"auto_detect = false, header = false, strict_mode = {strict}, null_padding = false, ignore_errors = false, "
         "comment = '', compression = 'none', encoding = 'utf-8', hive_partitioning = false, filename = false, "
@@ -301,7 +305,11 @@ def _load(database: DuckDBPyConnection, table: str, before_it: int, file: Source
         f"escape = {quote}, new_line = {line_break}, max_line_size = {LONGEST_LINE}, buffer_size = {BUFFER}"
     )
     query = f"SELECT coalesce({cells[plain.place]}, '') FROM read_csv({literal(path)}, {options})"
-    ((rows,),) = database.execute(f"INSERT INTO {table} {query}").fetchall()
+    # Neither needs what Python holds back from threads while the other runs.
+    with ThreadPoolExecutor(1) as beside:
+        searched = beside.submit(plain.search)
+        ((rows,),) = database.execute(f"INSERT INTO {table} {query}").fetchall()
+        searched.result()
     after = os.stat(path)  # noqa: PTH116
     is_same = (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
     if rows != plain.rows or not is_same:
@@ -319,12 +327,12 @@ class _Plain:
 
     :ivar width: the number of cells in each row; ``place``: that of the wanted one.
     :ivar repeated: see :func:`repeated_header`.
-    :ivar quote: the character around cells; empty if the file does not contain it.
+    :ivar rows: how many :meth:`search` found.
     """
 
     def __init__(self, file: SourceFile, dialect: CsvDialect) -> None:
-        chunks = _whole_lines(file.blocks())
-        first = next(chunks, b"")
+        self._chunks = _whole_lines(file.blocks(SEARCHED))
+        first = next(self._chunks, b"")
         head, _, rest = first.partition(LINE_BREAK)
         if b"\r" in head[:-1] or (not dialect.header and first.startswith(codecs.BOM_UTF8)):
             raise _NotPlain
@@ -341,14 +349,20 @@ class _Plain:
         # For these, Python's message names the delimiter in a cell.
         unclear = DELIMITERS if dialect.column is None and dialect.delimiter is None else ()
         self._unclear = [one.encode() for one in unclear]
+        self._first = [first] if first else []
+
+    def search(self) -> None:
+        """Search the rows.
+
+        :raises _NotPlain: the file is not in this form.
+        """
         opening = closing = 0
-        for chunk in chain([first] if first else [], chunks):
+        for chunk in chain(self._first, self._chunks):
             quotes = self._count(chunk)
             opening += quotes[0]
             closing += quotes[1]
         if opening != closing or (opening and self.line_break != LINE_BREAK):
             raise _NotPlain
-        self.quote = dialect.quotechar if opening else ""
 
     def _count(self, chunk: bytes) -> tuple[int, int]:
         """Count the rows of a chunk; return how many quotes begin a cell, and how many end one.
@@ -365,9 +379,9 @@ class _Plain:
             is_plain = chunk.count(self.line_break) == chunk.count(b"\r") == rows
         if not is_plain or not (chunk.isascii() or _is_utf_8(chunk)) or any(one in chunk for one in self._unclear):
             raise _NotPlain
-        text = self.line_break + chunk
         if self.width == 1:
-            is_plain = self._delimiter not in chunk and self.line_break * 2 not in text
+            blank = self.line_break
+            is_plain = self._delimiter not in chunk and blank * 2 not in chunk and not chunk.startswith(blank)
         else:
             is_plain = chunk.count(self._delimiter) == rows * (self.width - 1)
         if not is_plain:
@@ -376,6 +390,7 @@ class _Plain:
         quote = self._quote
         if not quote or quote not in chunk:
             return 0, 0
+        text = self.line_break + chunk
         around = (self.line_break, self._delimiter)
         opening = sum(text.count(one + quote) for one in around)
         closing = sum(text.count(quote + one) for one in around)

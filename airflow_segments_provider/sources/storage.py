@@ -75,15 +75,15 @@ class SourceFile:
         with storage_errors(self.subject):
             return self.fs.open(self.path, "rb", block_size=BLOCK)
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes of the file, a MiB at a time.
+    def blocks(self, size: int = BLOCK) -> Iterator[bytes]:
+        """Yield the bytes of the file, by default a MiB at a time.
 
         :raises SourceUnavailable: the storage cannot read it.
         """
         with self.opened() as file:
             while True:
                 with storage_errors(self.subject):
-                    block = file.read(BLOCK)
+                    block = file.read(size)
                 if not block:
                     return
                 yield block

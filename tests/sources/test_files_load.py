@@ -173,11 +173,11 @@ NOT_PLAIN = {
 
 
 @pytest.mark.parametrize("content", FOUND_BY_A_SEARCH.values(), ids=FOUND_BY_A_SEARCH)
-def test_csv_that_duckdb_could_read_otherwise_is_noticed_beforehand(tmp_path, content):
+def test_csv_that_duckdb_could_read_otherwise_is_noticed_by_a_search(tmp_path, content):
     (tmp_path / "x.csv").write_bytes(content)
     (file,) = storage.find_files(tmp_path, "any")
     with pytest.raises(csv_file._NotPlain):
-        csv_file._Plain(file, CsvDialect("id", header=True, delimiter=None, quotechar='"', longest=1 << 20))
+        csv_file._Plain(file, CsvDialect("id", header=True, delimiter=None, quotechar='"', longest=1 << 20)).search()
 
 
 @pytest.mark.parametrize("content", NOT_PLAIN.values(), ids=NOT_PLAIN)

@@ -90,10 +90,11 @@ class Loaded:
         return iter(self.values)
 
 
+ASCII = [f"a{chr(code)}b" for code in range(128)]
 VALUES = ["ada", None, " grace ", "ada", "", "x" * 11, "日本", "\ufeffkay", "a\nb", "a b", "\u3164", "ada ", "x" * 10]
 
 
-@pytest.mark.parametrize("values", [VALUES, [], [None], ["ada"], VALUES * 3_000])
+@pytest.mark.parametrize("values", [VALUES, ASCII, [], [None], ["ada"], VALUES * 3_000])
 @pytest.mark.parametrize("loads", [True, False])
 def test_ids_that_duckdb_loads_are_the_same_as_those_that_python_reads(values, loads):
     found = []
