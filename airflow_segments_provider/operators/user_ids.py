@@ -5,14 +5,13 @@ Airflow stores template fields in its database and shows them in its UI, when a 
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.rendering import is_result
 from airflow_segments_provider.sources.values import concatenated, read_values
+from airflow_segments_provider.vendors.base.template_text import from_text
 
 
 class Text(str):
@@ -60,7 +59,7 @@ class UserIds:
             return None if None in counts else sum(count or 0 for count in counts)
         if isinstance(self._ids, UserIds):
             return self._ids.count()
-        ids = _parsed(self._ids) if isinstance(self._ids, Text) else self._ids
+        ids = from_text(self._ids) if isinstance(self._ids, Text) else self._ids
         return len(ids) if isinstance(ids, (list, tuple, set, frozenset)) else None
 
     def serialize(self) -> str:
@@ -153,7 +152,7 @@ def _read_text(ids: Any) -> Any:
 
     :raises InvalidInput: it rendered to other text.
     """
-    found = _parsed(ids) if isinstance(ids, Text) else ids
+    found = from_text(ids) if isinstance(ids, Text) else ids
     if isinstance(ids, Text) and not isinstance(found, (list, tuple, set)):
         problem = (
             "a template rendered to text that is not a list. Let it render to one: use `| tojson`, or "
@@ -161,13 +160,3 @@ def _read_text(ids: Any) -> Any:
         )
         raise InvalidInput("The list of user IDs", [problem])
     return found
-
-
-def _parsed(text: str) -> Any:
-    """Return the list that a rendered template holds, or the text itself."""
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            return parse(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
@@ -88,6 +89,14 @@ def test_user_ids_that_are_not_a_list_are_refused_when_they_are_read(value) -> N
     with pytest.raises(InvalidInput, match=r"must be a list|text that is not a list") as caught:
         list(UserIds(value).read_ids())
     assert "alice" not in str(caught.value)
+
+
+def test_an_array_that_a_template_rendered_to_text_is_refused() -> None:
+    operator = Operator("{{ ti.xcom_pull('array') }}")
+    operator.user_ids = str(np.array(["alice", "bob"]))
+    assert str(operator.user_ids) == "user ids"
+    with pytest.raises(InvalidInput, match="text that is not a list"):
+        operator.user_ids.read_ids()
 
 
 def test_user_ids_that_were_never_set_are_a_missing_attribute() -> None:

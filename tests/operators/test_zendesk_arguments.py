@@ -79,10 +79,17 @@ def test_a_list_or_object_in_text_is_parsed(value):
     for given in (value, json.dumps(value), str(value)):
         assert from_text(given) == value
     assert from_text(str(("a", "b"))) == ("a", "b")
+    assert from_text(str(set())) == set()
+    assert from_text("['a', # x\n '', 'c',]") == ["a", "", "c"]
 
 
 @pytest.mark.parametrize(
-    "value", ["vip", "", "None", "5", "123e45", "'a'", "[", "{{ x }}", "[" * 100_000, None, 5, True]
+    "value",
+    [
+        *("vip", "", "None", "5", "123e45", "'a'", "[", "{{ x }}", "[" * 100_000, None, 5, True),
+        # NumPy writes an array of texts like this, and Python would read it as one text.
+        *("['a' 'b']", "['a''b']", "['a'\n 'b']", "['a', 'b' 'c']", "{'a': 'b' 'c'}"),
+    ],
 )
 def test_any_other_value_than_a_list_or_object_in_text_is_unchanged(value):
     assert from_text(value) is value
