@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.operators.rendering import is_result
-from airflow_segments_provider.sources.values import concatenated, read_values
+from airflow_segments_provider.sources.values import concatenated, is_source, read_values
 from airflow_segments_provider.vendors.base.template_text import from_text
 
 
@@ -44,7 +44,7 @@ class UserIds:
         """Return the count, or the sources: this is what Airflow stores and shows."""
         count = self.count()
         if self._several and count is None:
-            parts = [part if hasattr(part, "read_ids") else UserIds(_part(part)) for part in self._ids]
+            parts = [part if is_source(part) else UserIds(_part(part)) for part in self._ids]
             return "\n".join(map(str, parts))
         if count is None:
             return "user ids"
@@ -125,7 +125,7 @@ def _rendered(written: Any, value: Any) -> Any:
 
 def _concealed(value: Any) -> Any:
     """Wrap data; a source shows no IDs by itself."""
-    return value if hasattr(value, "read_ids") else UserIds(value)
+    return value if is_source(value) else UserIds(value)
 
 
 def _holds_templates(value: Any) -> bool:
@@ -144,7 +144,7 @@ def _part(value: Any) -> Any:
     """Return one of several: text that does not begin a list, and what is not iterable, is one ID."""
     if isinstance(value, str):
         return value if isinstance(value, Text) and value.lstrip().startswith("[") else [value]
-    return value if hasattr(value, "read_ids") or isinstance(value, Iterable) else [value]
+    return value if is_source(value) or isinstance(value, Iterable) else [value]
 
 
 def _read_text(ids: Any) -> Any:

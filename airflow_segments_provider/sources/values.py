@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from array import array as PythonArray
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from airflow_segments_provider.errors import InvalidInput
 
@@ -46,6 +47,11 @@ class Source(Protocol):
 UserSource = Source | Iterable[object]
 
 
+def is_source(value: Any) -> TypeGuard[Source]:
+    """Return whether this is an object that reads user IDs."""
+    return _has(value, "read_ids") and not isinstance(value, type)
+
+
 def read_values(values: object) -> Iterator[object]:
     """Return the raw values of a source or any collection of user IDs, one for each row.
 
@@ -53,18 +59,27 @@ def read_values(values: object) -> Iterator[object]:
 
     :raises InvalidInput: the type or shape is another. The shape of rows is checked while they are read.
     """
-    if hasattr(values, "read_ids"):
+    if is_source(values):
         return iter(values.read_ids())
     if isinstance(values, (*_SCALARS, Mapping, type)) or _is_file(values):
         raise _unreadable(values)
-    columns = _columns(values)
-    if columns is not None:
+    if _is_table(values):
+        columns = _columns(values)
         if len(columns) != 1:
             raise _wide(f"the user IDs are in a table of {len(columns):,} columns", _OF_A_FRAME)
         return _column(values)
     if not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
         raise _unreadable(values)
     return _rows(_array(values))
+
+
+def _has(value: Any, name: str) -> bool:
+    """Return whether an object has an attribute by its class.
+
+    By itself, a frame or a series of pandas also has the names of its columns or rows. A proxy has the class of what it
+    stands for.
+    """
+    return hasattr(value.__class__, name)
 
 
 def concatenated(parts: Iterable[object]) -> Iterator[object]:
@@ -145,35 +160,36 @@ def _is_row(value: Any) -> bool:
 
 
 def _is_table(value: Any) -> bool:
-    """Return whether this is a data frame or table, by its class: a row may have a column of such a name."""
-    return any(hasattr(type(value), name) for name in _COLUMNS) and _columns(value) is not None
+    """Return whether this is a data frame or table; a row may have a column of such a name."""
+    return bool(_named(value))
 
 
 def _is_file(values: object) -> bool:
-    return hasattr(values, "readline")
+    return _has(values, "readline")
 
 
-def _columns(values: Any) -> list[object] | None:
-    """Return the columns of a data frame or table, the index of pandas included; None for other values."""
-    for attribute in _COLUMNS:
-        names = getattr(values, attribute, None)
-        if names is not None and not callable(names):
-            index = getattr(getattr(values, "index", None), "names", ())
-            return [*(name for name in index if name is not None), *names]
-    return None
+def _columns(table: Any) -> list[object]:
+    """Return the columns of a data frame or table, the index of pandas included."""
+    index = getattr(table.index, "names", ()) if _has(table, "index") else ()
+    return [*(name for name in index if name is not None), *getattr(table, _named(table))]
+
+
+def _named(value: Any) -> str:
+    """Return the attribute that has the names of columns; an empty text if there is none."""
+    return next((name for name in _COLUMNS if _has(value, name) and not callable(getattr(value, name))), "")
 
 
 def _column(table: Any) -> Iterator[object]:
     """Return the values of the only column of a table."""
-    if hasattr(table, "to_batches"):
+    if _has(table, "to_batches"):
         return _rows(chain.from_iterable(_array(batch.column(0)) for batch in table.to_batches()))
-    if hasattr(table, "column_names"):
+    if _has(table, "column_names"):
         return _rows(_array(table.column(0)))
-    if hasattr(table, "iloc"):
+    if _has(table, "iloc"):
         return _rows(_array(table.iloc[:, 0]))
-    if hasattr(table, "to_series"):
+    if _has(table, "to_series"):
         return _rows(_array(table.to_series(0)))
-    if hasattr(table, "toLocalIterator"):
+    if _has(table, "toLocalIterator"):
         return _rows(table.toLocalIterator())
     raise _unreadable(table)
 
@@ -185,7 +201,8 @@ def _array(array: Any) -> Iterator[Any]:
     """
     kind = getattr(array, "dtype", getattr(array, "type", None))
     kind = getattr(getattr(kind, "categories", None), "dtype", kind)  # pandas'
-    if getattr(array, "typecode", "") == "f":  # Python's own arrays
+    kind = getattr(kind, "name", kind)  # of NumPy's, the text may be `>f4`
+    if isinstance(array, PythonArray) and array.typecode == "f":
         kind = "float32"
     if inexact := _INEXACT.search(str(kind)):
         # The whole type may contain names of columns.
@@ -194,7 +211,7 @@ def _array(array: Any) -> Iterator[Any]:
             "integer type."
         )
         raise InvalidInput(SUBJECT, [problem])
-    if hasattr(array, "slice") and hasattr(array, "to_pylist"):
+    if _has(array, "slice") and _has(array, "to_pylist"):
         starts = range(0, len(array), CHUNK)
         return chain.from_iterable(array.slice(start, CHUNK).to_pylist() for start in starts)
     return iter(array)

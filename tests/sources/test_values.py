@@ -47,6 +47,21 @@ class DriverRow:
         return self.values[place]
 
 
+class StandIn:
+    """An object that stands for another one, as those of `lazy_object_proxy`."""
+
+    def __init__(self, other):
+        self.other = other
+
+    __class__ = property(lambda self: type(self.other))
+
+    def __getattr__(self, name):
+        return getattr(self.other, name)
+
+    def __iter__(self):
+        return iter(self.other)
+
+
 def sqlite_rows(sql):
     database = sqlite3.connect(":memory:")
     database.row_factory = sqlite3.Row
@@ -101,6 +116,14 @@ READ = {
     "an Arrow array with a dictionary": (pa.array(AB).dictionary_encode(), AB),
     "a chunked Arrow array": (pa.chunked_array([["a"], ["b"]]), AB),
     "an Arrow table": (pa.table({"user_id": AB}), AB),
+    **{
+        f"a series with a row called {name}": (pd.Series(AB, index=[name, "b"]), AB)
+        for name in ("columns", "column_names", "read_ids", "readline", "slice", "typecode")
+    },
+    **{
+        f"a frame with a column called {name}": (pd.DataFrame({name: AB}), AB)
+        for name in ("columns", "column_names", "index", "read_ids", "readline", "to_batches", "toLocalIterator")
+    },
     "an Arrow batch": (pa.RecordBatch.from_pydict({"user_id": AB}), AB),
 }
 
@@ -114,6 +137,8 @@ REJECTED = {
     "a path": (pathlib.PurePath("ada.csv"), "of type Pure"),
     "a text file": (io.StringIO("ada\n"), "a file"),
     "a binary file": (io.BytesIO(b"ada\n"), "a file"),
+    "the class of a source": (Query, "of type type"),
+    "a stand-in for a frame": (StandIn(pd.DataFrame({"ada": ["x"], "eve": ["y"]})), "in a table of 2 columns"),
     "a coroutine": ((lambda: (yield))().__class__, "of type type"),
     "an array without dimensions": (np.array("ada"), "of type ndarray"),
     "tuples of two": ([("ada", "trial")], "row 1 of the user IDs has 2 columns"),
@@ -145,6 +170,7 @@ REJECTED = {
     "an Arrow reader": (pa.table({"user_id": ["ada"]}).to_reader(), "in a list of data frames or tables"),
     "a row and a data frame": ([("ada",), pd.DataFrame({0: ["eve"]})], "row 2 of the user IDs is of another kind"),
     "categories of 32-bit floats": (pd.Series(np.array([1.0], "float32")).astype("category"), "float32, which is not"),
+    "a series of 32-bit floats of another machine": (pd.Series(np.array([1.0], ">f4")), "float32, which is not exact"),
     "an array of 32-bit floats": (array.array("f", [1.0]), "float32, which is not exact"),
     "an Arrow dictionary of 32-bit floats": (pa.array([1.0], pa.float32()).dictionary_encode(), "type float, which"),
     "Arrow lists of 32-bit floats": (pa.array([[1.0]], pa.list_(pa.float32())), "type float, which is not exact"),
