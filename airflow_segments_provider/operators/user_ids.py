@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 from airflow_segments_provider.errors import InvalidInput
-from airflow_segments_provider.operators.rendering import is_result
+from airflow_segments_provider.operators.rendering import is_result, rebuilt
 from airflow_segments_provider.sources.values import concatenated, is_source, read_values
 from airflow_segments_provider.vendors.base.template_text import from_text
+
+# Airflow renders what is in these, at any depth.
+_CONTAINERS = (list, tuple, set, frozenset, dict)
 
 
 class Text(str):
@@ -100,10 +103,10 @@ class UserIdsField:
 
     def conceal(self, value: Any) -> Any:
         """Conceal a value of the DAG file; leave what Airflow has still to render, also within a list."""
+        if isinstance(value, (set, frozenset)) and _awaits_rendering(value):
+            value = sorted(value, key=str)  # the same in every process
         if _awaits_rendering(value):
-            return value
-        if _holds_templates(value):
-            return [part if _awaits_rendering(part) else UserIds([part]) for part in value]
+            return rebuilt(value, _concealed_part)
         return _concealed(Text(value) if isinstance(value, str) else value)
 
 
@@ -116,11 +119,23 @@ def _rendered(written: Any, value: Any) -> Any:
         return _concealed(value)
     if isinstance(written, str) and isinstance(value, str):
         return UserIds(Text(value))
-    if not _holds_templates(written) or len(written) != len(value):
+    if not isinstance(written, (list, tuple)) or not _awaits_rendering(written) or len(written) != len(value):
         return _concealed(value)
-    pairs = zip(written, value, strict=True)
-    parts = [Text(part) if isinstance(part, str) and isinstance(before, str) else part for before, part in pairs]
-    return UserIds(parts, several=True)
+    return UserIds(list(map(_rendered_part, written, value)), several=True)
+
+
+def _concealed_part(value: Any) -> Any:
+    """Conceal the data of a list's part, also within a row."""
+    if not _awaits_rendering(value):
+        return UserIds([value])
+    return rebuilt(value, _concealed_part)
+
+
+def _rendered_part(before: Any, value: Any) -> Any:
+    """Return a part as :class:`UserIds` reads it: what was written as a list is a row, not several IDs."""
+    if isinstance(before, _CONTAINERS):
+        return UserIds([value])
+    return Text(value) if isinstance(value, str) and isinstance(before, str) else value
 
 
 def _concealed(value: Any) -> Any:
@@ -128,15 +143,12 @@ def _concealed(value: Any) -> Any:
     return value if is_source(value) else UserIds(value)
 
 
-def _holds_templates(value: Any) -> bool:
-    """Return whether a list holds what Airflow has still to render."""
-    return isinstance(value, (list, tuple)) and any(_awaits_rendering(part) for part in value)
-
-
 def _awaits_rendering(value: Any) -> bool:
-    """Return whether a value is a template, the result of another task, or a source with fields."""
+    """Return whether a value is or contains a template, the result of another task, or a source with fields."""
     if isinstance(value, str):
         return "{{" in value or "{%" in value
+    if isinstance(value, _CONTAINERS):
+        return any(map(_awaits_rendering, value.values() if isinstance(value, dict) else value))
     return is_result(value) or hasattr(value, "template_fields")
 
 

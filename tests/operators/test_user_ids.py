@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from airflow_segments_provider.errors import InvalidInput
+from airflow_segments_provider.operators.rendering import rebuilt
 from airflow_segments_provider.operators.user_ids import UserIds, UserIdsField
 
 
@@ -82,6 +83,43 @@ def test_a_result_of_another_task_is_kept_until_it_is_resolved() -> None:
 
 def test_an_id_beside_a_template_is_concealed() -> None:
     assert str(Operator(["{{ x }}", "alice", "bob"]).user_ids) == "['{{ x }}', 1 user id, 1 user id]"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "expected"),
+    [
+        ({"{{ x }}", "alice"}, "[1 user id, '{{ x }}']", ["alice", "7"]),
+        (frozenset({"{{ x }}"}), "['{{ x }}']", ["7"]),
+        ([("{{ x }}",), ("alice",)], "[('{{ x }}',), 1 user id]", ["7", "alice"]),
+        ([["{{ x }}"]], "[['{{ x }}']]", ["7"]),
+        ([{"user_id": "{{ x }}"}, {"user_id": "alice"}], "[{'user_id': '{{ x }}'}, 1 user id]", ["7", "alice"]),
+    ],
+)
+def test_templates_within_sets_and_rows_are_rendered(value, shown, expected) -> None:
+    operator = Operator(value)
+    assert str(operator.user_ids) == shown
+    operator.user_ids = rendered(operator.user_ids)
+    assert list(operator.user_ids.read_ids()) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ([("{{ x }}", "alice")], "row 1 of the user IDs has 2 columns"),
+        ({"{{ x }}": ["alice"], "b": "{{ x }}"}, "the user IDs are of type dict"),
+    ],
+)
+def test_rows_of_several_columns_with_templates_are_refused_and_conceal_their_data(value, problem) -> None:
+    operator = Operator(value)
+    assert "alice" not in str(operator.user_ids)
+    operator.user_ids = rendered(operator.user_ids)
+    with pytest.raises(InvalidInput, match=problem):
+        list(operator.user_ids.read_ids())
+
+
+def rendered(value):
+    """Render a value as Airflow does."""
+    return "7" if value == "{{ x }}" else rebuilt(value, rendered)
 
 
 @pytest.mark.parametrize("value", [None, "alice", "5", {"a": 1}, 5, '{"a": 1}', ""])
