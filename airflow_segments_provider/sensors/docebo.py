@@ -163,7 +163,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:  # noqa: ARG002
         """Poll once; defer a deferrable wait that is not over."""
-        from airflow_segments_provider.triggers.base import PASSING
+        from airflow_segments_provider.triggers.base import PASSING, moment_after
 
         result = None
         try:
@@ -176,7 +176,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
             self.log.warning("Poll failed, the %d. in a row: %s", self._failures, error)
         if result is None and self.deferrable and self._uuid is not None:
             # Airflow's sensors skip or fail, by their parameters, on errors that are raised here.
-            self._defer(self._uuid, datetime.now(UTC) + timedelta(seconds=self.timeout))
+            self._defer(self._uuid, moment_after(self.timeout))
         return result is not None and PokeReturnValue(True, result)
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002

@@ -111,10 +111,13 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
         if self.deferrable and until - now >= SHORTEST_DEFERRAL:
             from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 
-            deadline = now + timedelta(seconds=self.timeout)
+            from airflow_segments_provider.triggers.base import moment_after
+
+            deadline = moment_after(self.timeout)
             self.defer(trigger=DateTimeTrigger(moment=min(until, deadline)), method_name="execute_complete")
-        if now < until <= now + min(SHORTEST_DEFERRAL, timedelta(seconds=self.timeout)):
-            self.hook.client.sleep((until - now).total_seconds())
+        left = (until - now).total_seconds()
+        if 0 < left <= min(SHORTEST_DEFERRAL.total_seconds(), self.timeout):
+            self.hook.client.sleep(left)
         return super().execute(context)
 
     def on_kill(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +113,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
 
         :raises RejectedRequest: all jobs are done, and some failed.
         """
-        from airflow_segments_provider.triggers.base import PASSING
+        from airflow_segments_provider.triggers.base import PASSING, moment_after
         from airflow_segments_provider.triggers.zendesk import outcome
 
         jobs = None
@@ -132,7 +132,7 @@ class ZendeskJobStatusSensor(SegmentsOperator, BaseSensorOperator):
             self.log.info("%d of %d background jobs are not done.", unfinished, len(jobs))
         if self.deferrable:
             # Airflow's sensors skip or fail, by their parameters, on errors that are raised before this.
-            self._defer(datetime.now(UTC) + timedelta(seconds=self.timeout))
+            self._defer(moment_after(self.timeout))
         return False
 
     def execute_complete(self, context: Context, event: Any = None) -> dict[str, Any]:  # noqa: ARG002

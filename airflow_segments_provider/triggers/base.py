@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -24,6 +25,14 @@ PASSING = (RateLimited, UnexpectedReply, VendorUnavailable)
 
 # Seconds. A trigger that fires a few seconds after the deferral races with the task's own end in Airflow.
 SHORTEST_DEFERRAL = 10.0
+
+_LAST = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+def moment_after(seconds: float) -> datetime:
+    """Return the moment after so many seconds, at most in the last year that Python has."""
+    now = datetime.now(UTC)
+    return _LAST if seconds >= (_LAST - now).total_seconds() else now + timedelta(seconds=seconds)
 
 
 def in_thread(call: Callable[Parameters, Result]) -> Callable[Parameters, Coroutine[Any, Any, Result]]:

@@ -321,6 +321,10 @@ class TestDeferred:
         assert found["deadline"] == told["deadline"]
         assert (found["checked_count"], found["min_count"]) == (2, 2)
 
+    def test_a_timeout_of_thousands_of_years_ends_in_the_last_one(self, people):
+        found = deferral(wait(group=created(people), deferrable=True, min_count=100, timeout=86_399_999_999_999))
+        assert found["deadline"] == "9999-12-31T00:00:00+00:00"
+
     def test_a_deferral_that_ends_with_missing_users_after_its_deadline_is_a_timeout(self, docebo_sandbox, people):
         group = created(people[:2])
         told = event(group, deadline="2026-01-01T00:00:00+00:00")

@@ -212,6 +212,13 @@ class TestTimeout:
         moment = deferred.value.trigger.serialize()[1]["moment"]
         assert before + timedelta(seconds=60) <= moment <= datetime.now(UTC) + timedelta(seconds=60)
 
+    def test_a_timeout_of_thousands_of_years_does_not_end_the_wait(self, segment, quiet):
+        with pytest.raises(TaskDeferred) as deferred:
+            wait(segment, deferrable=True, timeout=86_399_999_999_999).execute(context())
+        moment = deferred.value.trigger.serialize()[1]["moment"]
+        assert moment == datetime.fromisoformat(segment["changed_at"]) + timedelta(minutes=10)
+        assert wait(segment, propagation_delay=0.5, timeout=86_399_999_999_999).execute(context())
+
     def test_a_deferral_that_ends_at_the_timeout_is_a_sensor_timeout_or_skipped(self, segment, quiet):
         event = {"event": datetime.now(UTC) + timedelta(seconds=60)}
         with pytest.raises(AirflowSensorTimeout, match="timeout of 60 s"):

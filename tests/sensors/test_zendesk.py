@@ -95,6 +95,10 @@ def jobs(people) -> list[str]:
     return begun(people)
 
 
+# Seconds of the longest timeout that Airflow takes.
+LONGEST = 86_399_999_999_999
+
+
 def polls(sandbox) -> int:
     return int(sandbox.counts().get("zendesk.show_jobs", 0))
 
@@ -204,6 +208,12 @@ class TestJobIds:
     def test_job_ids_that_name_no_job_are_refused(self, zendesk_sandbox, given):
         with pytest.raises(InvalidInput, match="`job_ids"):
             wait(given).execute(context())
+        assert zendesk_sandbox.counts() == {}
+
+    def test_a_result_whose_numbers_are_not_whole_is_refused(self, zendesk_sandbox):
+        for wrong in ({"jobs": "few"}, {"users_updated": [1]}):
+            with pytest.raises(InvalidInput, match=f"`{next(iter(wrong))}`"):
+                wait({"job_ids": [], **wrong}).execute(context())
         assert zendesk_sandbox.counts() == {}
 
     def test_all_invalid_parameters_are_named_in_one_message(self, zendesk_sandbox):
