@@ -179,6 +179,14 @@ class TestFinishedJobs:
         expected = {"jobs": 32, "users_updated": 3120, "users_failed": {}}
         assert wait(update, **options).execute(context()) == expected
         assert wait({**update, "job_ids": []}, **options).execute(context())["users_updated"] == 3000
+        by_hand = [{"job_ids": jobs, "jobs": "32", "users_updated": "3000"}, {"job_ids": [], "users_updated": None}]
+        assert wait(by_hand, **options).execute(context()) == expected
+
+
+def test_a_timeout_of_thousands_of_years_ends_in_the_last_one(jobs):
+    with pytest.raises(TaskDeferred) as deferred:
+        wait(jobs, deferrable=True, timeout=LONGEST).execute(context())
+    assert deferred.value.trigger.serialize()[1]["deadline"] == "9999-12-31T00:00:00+00:00"
 
 
 class TestJobIds:

@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
 from airflow_segments_provider.vendors.base.parameters import Parameters, accepted
 from airflow_segments_provider.vendors.base.template_text import from_text
+
+SUBJECT = "The wait for Zendesk's jobs"
+
+
+class UpdateResult(Parameters):
+    """The part of an update's result that a wait for its jobs needs.
+
+    :param job_ids: the jobs that had not succeeded when its task ended.
+    :param jobs: the number of all its jobs.
+    :param users_updated: how many users the others updated.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    job_ids: list[Any]
+    jobs: int | None = None
+    users_updated: int = 0
 
 
 class JobWait(Parameters):
@@ -41,9 +58,10 @@ def read_wait(job_ids: Any, *, on_failed: Any, max_failures: Any) -> JobWait:
     earlier_jobs = earlier_users = 0
     for part in _parts(job_ids):
         if isinstance(part, Mapping) and isinstance(part.get("job_ids"), list):
-            ids += part["job_ids"]
-            earlier_jobs += part.get("jobs", len(part["job_ids"])) - len(part["job_ids"])
-            earlier_users += part.get("users_updated", 0)
+            update = accepted(SUBJECT, UpdateResult, dict(part))
+            ids += update.job_ids
+            earlier_jobs += 0 if update.jobs is None else update.jobs - len(update.job_ids)
+            earlier_users += update.users_updated
         else:
             # A template renders an absent result as "None".
             ids.append(None if part == "None" else part)
@@ -54,7 +72,7 @@ def read_wait(job_ids: Any, *, on_failed: Any, max_failures: Any) -> JobWait:
         "on_failed": on_failed,
         "max_failures": max_failures,
     }
-    return accepted("The wait for Zendesk's jobs", JobWait, values)
+    return accepted(SUBJECT, JobWait, values)
 
 
 def _parts(job_ids: Any) -> Iterator[Any]:
