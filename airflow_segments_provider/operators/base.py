@@ -366,6 +366,10 @@ class ExactMembersOperator(FoundUsersOperator):
         self.max_removed_fraction = max_removed_fraction
 
     def may_have_changed(self, result: dict[str, Any]) -> bool:
-        """Return the same; where the members are exact already, an earlier try of the task may have made them so."""
+        """Return whether the members may have changed, by this try or by an earlier one.
+
+        A try that makes the members exact may find them so and send nothing: an earlier try may have changed them, and
+        failed before it could report that.
+        """
         exact = getattr(self, "action", "set") == "set"
         return super().may_have_changed(result) or (exact and result["outcome"] == "updated")
