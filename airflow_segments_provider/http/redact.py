@@ -20,6 +20,8 @@ _PAGE = 200_000
 _LONGEST = 600
 # An id as short as this is replaced only where it stands alone: "1" is part of every other number.
 _SHORT = 3
+# A vendor may show only so many characters of a secret, or more.
+_BEGINNING = 8
 # How many nested encodings are read.
 _LAYERS = 8
 
@@ -35,6 +37,7 @@ _EMAIL = re.compile(r"(?:\"[^\"@]{1,100}\"|[^\s@\"'<>(),;:=]{1,100})@[^\s@\"'<>(
 _TOKEN = re.compile(r"\b(?:Bearer|Basic)\s+[\w\-.~+/=]+|\beyJ[\w\-]{1,4000}\.[\w\-.]+", re.IGNORECASE)
 _UNICODE = re.compile(r"(?:[\\%]u[0-9a-f]{4})+", re.IGNORECASE)
 _ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|([\\/\"']))", re.IGNORECASE)
+_QUOTED = re.compile(r"=([0-9a-f]{2})|=\s|(.)", re.DOTALL | re.IGNORECASE)
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\-]{6,}")
 _HEX = re.compile(r"[0-9A-Fa-f]{8,}")
 _STANDARD = str.maketrans("-_", "+/")
@@ -50,9 +53,9 @@ def clean(text: str, *, secrets: Iterable[str] = (), user_ids: Iterable[str] = (
     """Return the first 500 characters of a vendor's text, on one line, without secrets and user IDs.
 
     Markup is dropped, and every encoding (JSON, percent, HTML) is decoded, layer by layer. Each layer is searched in
-    any case, in base64 and in hex. The text is cut only afterwards: half an ID would not be recognised.
+    any case, in quoted-printable, base64 and hex. The text is cut only afterwards: half an ID would not be recognised.
 
-    :param secrets: strings that must not appear: client secret, tokens.
+    :param secrets: strings that must not appear: client secret, tokens; nor the first eight characters or more of one.
     :param user_ids: the user IDs in the request.
     """
     readable, whole = _readable(text)
@@ -68,6 +71,7 @@ def clean(text: str, *, secrets: Iterable[str] = (), user_ids: Iterable[str] = (
     else:
         return "(a response that is encoded too many times to be shown)"
     # Only in the last layer: in an outer one they may match the beginning of an encoded secret, and leave its rest.
+    text = hidden[0][0].replaced(text, _SECRET, beginning=_BEGINNING)
     text = _EMAIL.sub(_USER, _TOKEN.sub(_SECRET, text))
     if not whole or len(readable) > READ:
         # The cut may have left the beginning of a user ID.
@@ -99,9 +103,13 @@ class _Needles:
             re.compile("|".join(ordered[start : start + 500]), re.IGNORECASE) for start in range(0, len(ordered), 500)
         ]
 
-    def replaced(self, text: str, mark: str) -> str:
-        """``text`` with ``mark`` in place of whatever is found."""
-        spans = sorted(span for view in _views(text) for span in self._found(view)) if self._folded else []
+    def replaced(self, text: str, mark: str, *, beginning: int | None = None) -> str:
+        """``text`` with ``mark`` in place of whatever is found.
+
+        :param beginning: of a string, so many of its first characters are enough.
+        """
+        views = _views(text) if self._folded else ()
+        spans = sorted(span for view in views for span in self._found(view, beginning))
         parts, end = [], 0
         for first, last in spans:
             if first >= end:
@@ -112,26 +120,39 @@ class _Needles:
             text = pattern.sub(mark, text)
         return text
 
-    def _found(self, view: _View) -> Iterator[tuple[int, int]]:
+    def _found(self, view: _View, beginning: int | None) -> Iterator[tuple[int, int]]:
         text, places = view
         # A request may have 25,000 user IDs: a look at their beginnings rules most of them out.
         beginnings = {text[start : start + length] for length in (1, 2, 3, 4) for start in range(len(text))}
         for needle in self._folded:
-            start = text.find(needle) if needle[:4] in beginnings else -1
+            head = needle[:beginning]
+            start = text.find(head) if needle[:4] in beginnings else -1
             while start >= 0:
-                yield places[start][0], places[start + len(needle) - 1][1]
-                start = text.find(needle, start + 1)
+                length = len(head)
+                while length < len(needle) and text.startswith(needle[length], start + length):
+                    length += 1
+                yield places[start][0], places[start + length - 1][1]
+                start = text.find(head, start + 1)
 
 
 def _views(text: str) -> Iterator[_View]:
-    """Yield the text, and its base64 and hex decoded, from each position in a run at which they may begin."""
+    """Yield the text, and its quoted-printable, base64 and hex decoded; the last two from each possible position."""
     yield _folded(text)
+    if "=" in text:
+        yield _unquoted(text)
     squeezed = [(char, place) for place, char in enumerate(text) if not char.isspace()]
     joined = "".join(char for char, _ in squeezed)
     places = [place for _, place in squeezed]
     for pattern, size, width, decode in ((_BASE64, 4, 3, _from_base64), (_HEX, 2, 1, bytes.fromhex)):
         for offset in range(size):
             yield _decoded_runs(joined, places, pattern, offset, size, width, decode)
+
+
+def _unquoted(text: str) -> _View:
+    """Decode quoted-printable; not as a layer, because ``code=404`` is more often meant as it is."""
+    found = [part for part in _QUOTED.finditer(text) if part.lastindex]
+    folded, indexes = _folded("".join(part[2] or chr(int(part[1], 16)) for part in found))
+    return folded, [found[index].span() for index, _ in indexes]
 
 
 def _decoded_runs(

@@ -150,6 +150,10 @@ SPELLINGS = {
     "utf-16": SECRET.encode("utf-16").decode("utf-8", "replace"),
     "directions": "\u202e".join(SECRET),
     "no width": "\u200b".join(SECRET),
+    "quoted-printable": SECRET.replace("=", "=3D").replace("/", "=2F"),
+    "quoted-printable in lines": SECRET.replace("=", "=3d")[:8] + "=\r\n" + SECRET.replace("=", "=3d")[8:],
+    "quoted-printable of each byte": "".join(f"={byte:02X}" for byte in SECRET.encode()),
+    "quoted-printable of base64": base64.b64encode(SECRET.encode()).decode().replace("=", "=3D"),
     "wide": "".join(chr(ord(char) + 0xFEE0) for char in SECRET),
 }
 
@@ -170,6 +174,7 @@ def test_a_secret_is_removed_in_every_encoding(spelling):
         ("no user ADA+X@EXAMPLE.COM", "ada+x@example.com"),
         ("no user ada x@example.com", "ada+x@example.com"),
         ('no user "ada lovelace"@example.com', "nobody"),
+        ("no user ada=2Elovelace=40example=2Ecom", "ada.lovelace@example.com"),
         ("no user emp%2F0042%20%C3%A9", "emp/0042 é"),
         ("no user 00A1B2C3", "00a1b2c3"),
         ("no user 00a1\nb2c3", "00a1b2c3"),
@@ -196,8 +201,18 @@ def test_a_text_that_is_encoded_too_many_times_is_not_shown():
 
 
 def test_a_text_that_only_looks_encoded_is_kept():
-    text = "100% of 25%; see https://x.example/a?b=c&d=e and C:\\temp, Zm9vYmFyYmF6 or deadbeefdeadbeef"
+    text = "code=404 of 100% of 25%; see https://x.example/a?b=c&d=e and C:\\temp, Zm9vYmFyYmF6 or deadbeefdeadbeef"
     assert clean(text, secrets=[SECRET], user_ids=["ada@example.com"]) == text
+
+
+@pytest.mark.parametrize("shown", [8, 9, 17])
+@pytest.mark.parametrize("encoding", ["plain", "upper", "percent", "percent twice", "form", "json", "base64", "hex"])
+def test_the_beginning_of_a_secret_is_removed(encoding, shown):
+    cleaned = clean(f"Refused: {ENCODINGS[encoding](SECRET[:shown])}… at 10:42", secrets=[SECRET])
+    assert cleaned.startswith("Refused: ***")
+    assert cleaned.endswith(" at 10:42")
+    assert found_in(cleaned, (SECRET[:4],)) == []
+    assert clean(f"Refused: {SECRET[:7]}…", secrets=["other", SECRET]) == f"Refused: {SECRET[:7]}…"
 
 
 @pytest.mark.parametrize("before", ["Bearer ", "basic ", "eyJ0.", "ada@example.com,", "a@", "token=", ""])
