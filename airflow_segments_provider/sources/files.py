@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import logging
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -13,7 +12,14 @@ from typing import TYPE_CHECKING
 
 from airflow_segments_provider.errors import InvalidInput
 from airflow_segments_provider.sources.csv_file import CsvDialect, load_csv, read_csv
-from airflow_segments_provider.sources.storage import COMPRESSIONS, SourceFile, decompressed, find_files, local_copy
+from airflow_segments_provider.sources.storage import (
+    COMPRESSIONS,
+    SourceFile,
+    decompressed,
+    find_files,
+    local_copy,
+    without_credentials,
+)
 from airflow_segments_provider.sources.text import UTF_8, read_json_lines
 
 if TYPE_CHECKING:
@@ -23,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["FileMembers"]
 
 logger = logging.getLogger(__name__)
-
-_PASSWORD = re.compile(r"(?<=://)[^/@]*:[^/]*(?=@)")
 
 CSV, JSON_LINES, PARQUET = FORMATS = ("csv", "jsonl", "parquet")
 NOT_COMPRESSED = "none"
@@ -103,8 +107,8 @@ class FileMembers:
         self.max_row_length = max_row_length
 
     def __str__(self) -> str:
-        """Names only, without a password in the path."""
-        return f"FileMembers({_PASSWORD.sub('***', str(self.path))!r}, column={self.column!r})"
+        """Names only, without credentials in the path."""
+        return f"FileMembers({without_credentials(self.path)!r}, column={self.column!r})"
 
     __repr__ = __str__
 

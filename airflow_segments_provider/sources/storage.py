@@ -27,6 +27,8 @@ FILE, DIRECTORY = "file", "directory"
 
 _MAGIC = re.compile(r"[*?\[]")
 _ANY_DEPTH = "**"
+# Of a URL: before the host, where a secret key may contain a slash; and signatures in the query, not a glob's `?`.
+_CREDENTIALS = re.compile(r"(?<=://)[^@:]*:(?:[^/]*|[^@]*)(?=@)|(?<=\?)\w[\w.-]*=.*", re.DOTALL)
 # In names of folders of a partitioned table (Hive, Spark, BigQuery).
 _PARTITION = "="
 # Folders of tables that contain files of older versions.
@@ -87,6 +89,12 @@ class SourceFile:
                 if not block:
                     return
                 yield block
+
+
+def without_credentials(path: object) -> str:
+    """Return a path as messages show it."""
+    text = str(path)
+    return _CREDENTIALS.sub("***", text) if "://" in text else text
 
 
 def find_files(path: Any, subject: str) -> list[SourceFile]:

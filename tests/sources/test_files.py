@@ -493,10 +493,20 @@ def test_the_log_names_the_files_and_no_user(tmp_path, caplog):
 
 @pytest.mark.parametrize(
     "path",
-    [f"s3://key:{SECRET}@bucket/x.csv", f"https://:{SECRET}@storage.example/x.csv", f"ftp://me:x@{SECRET}@host/x.csv"],
+    [
+        f"s3://key:{SECRET}@bucket/x.csv",
+        f"s3://key:a/{SECRET}@bucket/x.csv",
+        f"https://:{SECRET}@storage.example/x.csv",
+        f"ftp://me:x@{SECRET}@host/x.csv",
+        f"https://storage.example/x.csv?sv=2026&sig={SECRET}",
+        f"https://storage.example/x.csv?X-Amz-Signature={SECRET}",
+    ],
 )
-def test_a_password_in_a_path_is_not_shown(path):
-    assert SECRET not in str(FileMembers(path, "id"))
+def test_credentials_in_a_path_are_not_shown(path):
+    shown = str(FileMembers(path, "id"))
+    assert SECRET not in shown
+    assert "x.csv" in shown
+    assert "s3://bucket/d=1/part-?.csv" in str(FileMembers("s3://bucket/d=1/part-?.csv"))
     assert "s3://aws_default@bucket/x:1@2.csv" in str(FileMembers("s3://aws_default@bucket/x:1@2.csv"))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from airflow.providers.common.compat.sdk import ObjectStoragePath, conf
 
 from airflow_segments_provider.errors import ConfigurationError, LedgerError
+from airflow_segments_provider.sources.storage import without_credentials
 from airflow_segments_provider.sync.ledger.local_store import LocalStore
 from airflow_segments_provider.sync.ledger.names import GENERATIONS
 from airflow_segments_provider.sync.ledger.object_store import BUCKETS, ObjectStore, check_exclusive
@@ -114,14 +115,13 @@ def _absolute(text: str) -> Path:
 
 def _object_store(text: str, scheme: str, rest: str, folder: str) -> ObjectStore:
     netloc, slash, prefix = rest.partition("/")
-    user, _, bucket = netloc.rpartition("@")
-    location = f"{bucket}{slash}{prefix}"
-    if ":" in user:
-        _refuse(f"{scheme}://***@{location}", "has credentials", "Keep them in an Airflow connection, and name its ID")
+    location = f"{netloc.rpartition('@')[2]}{slash}{prefix}"
     if "::" in scheme:
         _refuse(text, "is a chained URL, whose files may be read from a cache", "Set the URL of the store alone")
     if found := _AMBIGUOUS_IN_URL.search(rest):
         _refuse(text, f"has {found.group()!r}, which stores read in different ways", "Choose another prefix")
+    if without_credentials(text) != text:
+        _refuse(text, "has credentials", "Keep them in an Airflow connection, and name its ID")
     parts = location.rstrip("/").split("/")
     if scheme in BUCKETS and not (all(parts) and {".", ".."}.isdisjoint(parts)):
         _refuse(text, "has no bucket, or a part that is empty, `.` or `..`", "Choose another prefix")
@@ -139,7 +139,8 @@ def _object_store(text: str, scheme: str, rest: str, folder: str) -> ObjectStore
 
 
 def _refuse(ledger_path: str, problem: str, remedy: str) -> NoReturn:
-    raise ConfigurationError(f"The ledger path {ledger_path!r} {problem}. Nothing was sent. {remedy}.")
+    shown = without_credentials(ledger_path)
+    raise ConfigurationError(f"The ledger path {shown!r} {problem}. Nothing was sent. {remedy}.")
 
 
 def _check_seen_by_all(ledger_path: str) -> None:

@@ -602,9 +602,17 @@ def test_a_ledger_path_that_could_be_read_in_two_ways_is_refused(path, problem):
     assert "Nothing was sent." in str(refused.value)
 
 
-def test_credentials_in_a_ledger_path_are_rejected_and_not_shown():
-    with pytest.raises(ConfigurationError, match="credentials") as refused:
-        store_at("s3://key:secret@bucket/ledger")
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("s3://key:secret@bucket/ledger", "has credentials"),
+        ("s3://key:a/secret@bucket/ledger", "has credentials"),
+        ("abfss://c@account/ledger?sv=1&sig=secret", "has '?'"),
+    ],
+)
+def test_credentials_in_a_ledger_path_are_rejected_and_not_shown(path, problem):
+    with pytest.raises(ConfigurationError, match=re.escape(problem)) as refused:
+        store_at(path)
     assert "secret" not in str(refused.value)
 
 
