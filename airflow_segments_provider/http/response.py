@@ -34,6 +34,9 @@ _ERRORS: dict[int, type[VendorError]] = {
     409: Conflict,
 }
 
+# Of a body in JSON: each object and list takes some 100 bytes of memory, each other value some 40, however short.
+MOST_OBJECTS, MOST_VALUES = 1_000_000, 5_000_000
+
 
 @dataclass(frozen=True)
 class Call:
@@ -102,8 +105,8 @@ def request_id(call: Call, headers: Mapping[str, str]) -> str | None:
 def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, may_be_empty: bool) -> Any:
     """Return the JSON of a 2xx response.
 
-    :raises UnexpectedReply: the body is not declared as JSON, is cut short, or is missing where it matters. The request
-        itself may have been carried out.
+    :raises UnexpectedReply: the body is not declared as JSON, is cut short, has too many values, or is missing where it
+        matters. The request itself may have been carried out.
     """
     if not body.strip():
         if may_be_empty or status == 204:
@@ -114,6 +117,8 @@ def parse_body(call: Call, status: int, headers: Mapping[str, str], body: bytes,
         raise _unexpected(
             call, status, headers, f"as {call.clean(content_type)[:60] or 'an unnamed type'}, not as JSON"
         )
+    if body.count(b"{") + body.count(b"[") > MOST_OBJECTS or body.count(b",") > MOST_VALUES:
+        raise _unexpected(call, status, headers, "with more values in its JSON than are read into memory")
     # Raised outside of the handler: the decoder's error quotes the body, and would be the context of this one.
     with suppress(ValueError, RecursionError):
         return _decoded(body.removeprefix(codecs.BOM_UTF8))

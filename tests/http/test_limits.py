@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import socket
 import tempfile
 import threading
@@ -143,6 +144,32 @@ def test_a_compressed_bomb_is_an_error_and_takes_little_memory(vendor, monkeypat
         tracemalloc.stop()
         if file:
             file.close()
+
+
+@pytest.mark.parametrize("value", ["{}", "[]", '{"a":[1]}', "1.5", '"{[,"'])
+def test_json_of_very_many_values_is_an_error_and_takes_little_memory(vendor, value):
+    """Such a response of 64 MiB would take 1.8 GiB of memory, and 20 seconds."""
+    body = f"[{','.join([value] * (8 * MIB))[: 24 * MIB]}]".encode()
+    vendor.answers.append(Answer(200, gzip.compress(body, 1), {"Content-Encoding": "gzip"}))
+    client = vendor.client(retry=ONCE)
+    client.token()
+    began = time.monotonic()
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnexpectedReply, match="with more values in its JSON than are read into memory"):
+            client.request("GET", ["x"])
+        assert tracemalloc.get_traced_memory()[1] < 80 * MIB
+    finally:
+        tracemalloc.stop()
+    assert time.monotonic() - began < 5
+
+
+def test_json_of_many_users_is_read(vendor):
+    users = [
+        {"id": 10**13 + number, "email": f"user{number}@example.com", "tags": ["a", "b"]} for number in range(100_000)
+    ]
+    vendor.answers.append(Answer(200, json.dumps(users).encode()))
+    assert vendor.client(retry=ONCE).request("GET", ["x"]).json == users
 
 
 @pytest.mark.parametrize("status", [400, 503])
