@@ -122,6 +122,30 @@ def test_a_proxy_that_is_not_an_address_is_rejected(server, monkeypatch, vendor,
     assert not server.requests
 
 
+@VENDORS
+@pytest.mark.parametrize(
+    ("extra", "problem"),
+    [
+        ({"proxies": {"http://u:odd-SECRET@proxy:3128": "https"}}, "`proxies.…`: is not the address of a proxy"),
+        ({"retry": {"http://u:odd-SECRET@proxy:3128": 1}}, "`retry.…` is not known"),
+        ({"https://api.example.com/?sig=odd-SECRET": "x"}, "`…` is not known"),
+        ({"proxies": "[" * 100_000}, "`proxies`: is not JSON"),
+    ],
+)
+def test_names_that_are_no_fields_are_rejected_and_not_shown(server, monkeypatch, vendor, extra, problem):
+    error = error_of(hook_of(vendor, monkeypatch, host=server.url, extra=extra), vendor)
+    assert isinstance(error, ConfigurationError)
+    assert problem in str(error)
+    assert not server.requests
+
+
+def test_an_e_mail_address_that_is_no_text_is_rejected(server, monkeypatch):
+    extra = {"auth": "api_token", "email": 7, "token": "odd-SECRET"}
+    error = error_of(hook_of("zendesk", monkeypatch, host=server.url, extra=extra), "zendesk")
+    assert "`email` is missing" in str(error)
+    assert not server.requests
+
+
 @pytest.mark.parametrize("field", ["username", "user_password"])
 def test_a_control_character_in_an_extra_field_is_rejected(server, monkeypatch, field):
     extra = {"grant_type": "password", "username": "ada", "user_password": "p", field: "odd-\nSECRET"}

@@ -44,7 +44,7 @@ def _parsed(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("is not JSON") from None
 
 
@@ -170,7 +170,7 @@ def _extra(connection: Connection, problems: list[str]) -> dict[str, Any]:
     # Not extra_dejson: it returns {} for broken JSON, and without `read_only` the connection would allow writes.
     try:
         extra = json.loads(connection.extra or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         problems.append("`extra` is not JSON.")
         return {}
     if not isinstance(extra, dict):

@@ -5,6 +5,7 @@ A message never quotes a value: it may be a user ID or a secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ from airflow_segments_provider.vendors.base.template_text import from_text
 OnUnmatched = Literal["fail", "skip"]
 IfExists = Literal["reuse", "update", "fail"]
 IfMissing = Literal["skip", "fail"]
+
+# The names of fields and types.
+_NAME = re.compile(r"[\w,\[\]-]{1,60}")
 
 
 def _listed(value: Any) -> Any:
@@ -260,7 +264,7 @@ def problems_of(error: ValidationError, *, known: type[BaseModel] | None = None)
     """Return a sentence for each problem: the field and what is wrong with it."""
     found = []
     for detail in error.errors(include_url=False, include_input=False, include_context=False):
-        field = ".".join(str(part) for part in detail["loc"] if not str(part).startswith("function-"))
+        field = ".".join(_part(part) for part in map(str, detail["loc"]) if not part.startswith("function-"))
         if detail["type"] == "extra_forbidden" and known is not None:
             found.append(f"`{field}` is not known; known are {', '.join(sorted(known.model_fields))}.")
         elif detail["type"] == "missing":
@@ -269,3 +273,8 @@ def problems_of(error: ValidationError, *, known: type[BaseModel] | None = None)
             said = detail["msg"].removeprefix("Value error, ")
             found.append(f"`{field}`: {said}." if field else f"{said[:1].upper()}{said[1:]}.")
     return list(dict.fromkeys(found))
+
+
+def _part(name: str) -> str:
+    """Return a part of a field's name; a key of an object may be data, such as an address with a password."""
+    return name if _NAME.fullmatch(name) else "…"

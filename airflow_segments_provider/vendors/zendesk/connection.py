@@ -97,7 +97,7 @@ def extra_of(connection: Connection) -> dict[str, Any] | None:
     """Return the extra fields unchecked, or None if they are invalid; :func:`read_fields` reports that."""
     try:
         extra = json.loads(connection.extra or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return extra if isinstance(extra, dict) else None
 
@@ -135,7 +135,7 @@ def _lacking(connection: Connection) -> list[str]:
     elif auth in ("bearer", "api_token"):
         if not (extra.get("token") or password):
             problems.append(f"`token` is missing (or `password`): the {_NAMES[auth]}.")
-        if auth == "api_token" and "@" not in (extra.get("email") or login):
+        if auth == "api_token" and "@" not in str(extra.get("email") or login):
             problems.append("`email` is missing (or `login`): the address of the agent who uses the API token.")
     return problems
 
