@@ -162,7 +162,7 @@ class SqlMembers:
                 raise InvalidInput(self._label, [problem])
             if not rows:
                 return
-            yield from map(itemgetter(0) if kinds == {tuple} else _only_value, rows)
+            yield from self._call(list, map(itemgetter(0) if kinds == {tuple} else _only_value, rows))
             rows = self._call(_fetch, cursor)
 
     def _check_rows(self, rows: Sequence[Any]) -> set[type]:
@@ -180,8 +180,10 @@ def _only_value(row: Any) -> object:
     return next(iter(row.values()))
 
 
-def _fetch(cursor: Any) -> Any:
-    return cursor.fetchmany(FETCHED_AT_ONCE) or ()  # some drivers end with None
+def _fetch(cursor: Any) -> Sequence[Any]:
+    rows = cursor.fetchmany(FETCHED_AT_ONCE)
+    # Some drivers end with None; others return an array or an iterator.
+    return [] if rows is None else list(rows)
 
 
 def _first_rows(cursor: Any, declared: bool) -> Any:

@@ -53,6 +53,7 @@ class Cursor:
     row: Callable[..., object] = staticmethod(of_tuple)
     described = True
     after_the_last: object = ()
+    part: Callable[[Any], object] = staticmethod(lambda rows: rows)
     refuses_unread = False
 
     def __init__(self, connection: Connection) -> None:
@@ -76,7 +77,7 @@ class Cursor:
         if self.connection.fails_to_fetch and len(self._rows) < len(self.connection.rows or ()):
             raise self.connection.fails_to_fetch
         part, self._rows = self._rows[:size], self._rows[size:]
-        return [type(self).row(*values) for values in part] or self.after_the_last
+        return type(self).part([type(self).row(*values) for values in part] or self.after_the_last)
 
     def close(self) -> None:
         if self.refuses_unread and self._rows:
@@ -147,6 +148,7 @@ DRIVERS = {
     "redshift_connector": driver("redshift_connector", of_list),
     "databricks": driver("databricks", of_named),
     "None after the last row": driver("other", after_the_last=None),
+    "an iterator of rows": driver("other", part=staticmethod(iter)),
     "without a description": driver("other", described=False),
     "without a description, dicts": driver("other", of_dict, described=False),
 }

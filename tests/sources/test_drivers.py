@@ -216,6 +216,20 @@ def test_every_row_of_a_result_is_read_once_and_in_order(imitated):
     assert list(SqlMembers("SELECT v FROM people", "db").read_ids()) == values
 
 
+def test_rows_that_have_their_column_by_its_name_only_are_refused_without_data(reads):
+    class Named:
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, name):
+            raise KeyError("p001")
+
+    reads(lambda: driver("other", lambda value: Named())([("p001",)], 1))
+    with pytest.raises(InvalidInput, match="KeyError") as caught:
+        list(SqlMembers("SELECT v FROM people", "db").read_ids())
+    assert "p001" not in str(caught.value) + repr(caught.value.__context__)
+
+
 def test_a_result_of_two_columns_is_refused_before_a_value_is_used(imitated):
     for rows in ([("p001", "p002")], [("p001", 2)] * (FETCHED_AT_ONCE + 5)):
         connection = imitated(rows, columns=2)
