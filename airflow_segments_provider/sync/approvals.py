@@ -185,7 +185,9 @@ def load(ledger: Ledger, workspace: Workspace, key: SegmentKey, digest: str | No
             continue
         stored, approval = _read(content, name), None if digest else read_approval(store, name)
         plan = replace(stored.plan, key=key, kept_at=stored.kept_at)
-        if plan.notes == ledger.state.notes and (digest or approval):
+        # A plan that was made before a replacement was requested would leave it pending.
+        holds = plan.notes == ledger.state.notes and (plan.pending or not ledger.state.replacement)
+        if holds and (digest or approval):
             found.append((name, plan, f"{approval.by} at {moment(approval.at)}" if approval else by))
     if not found:
         return None

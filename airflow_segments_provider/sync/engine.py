@@ -396,8 +396,8 @@ class Sync:
             return plan, ()
         notice = (
             f"`approve` names {digest}, and no plan of that digest is kept for the ledger's generation "
-            f"{ledger.head.generation}: it was applied, the ledger has changed since, the digest is misspelt, or the "
-            "approval was withdrawn."
+            f"{ledger.head.generation}: it was applied, the ledger has changed since, the digest is misspelt, the "
+            "approval was withdrawn, or the plan does not have the replacement that is due now."
         )
         return None, (notice,)
 

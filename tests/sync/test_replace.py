@@ -164,6 +164,31 @@ def test_a_replacement_is_sent_once_for_each_run_that_requests_it(segment):
     assert segment.vendor.members == set(people(0, 5))
 
 
+def test_an_approved_plan_without_the_replacement_that_was_requested_since_does_not_apply(segment):
+    """It would leave the replacement pending."""
+    segment.sync(people(0, 40), first_sync="add")
+    with pytest.raises(PlanRefused) as refused:
+        segment.sync(people(0, 10))
+    kinds = sent(segment)
+    with pytest.raises(PlanRefused) as other:
+        segment.sync(people(0, 10), run="by hand", replace=True, approve=refused.value.digest)
+    assert "does not have the replacement that is due" in other.value.details.replace("\n", " ")
+    assert kinds == []
+    segment.sync([], approve=other.value.digest)
+    segment.sync(people(0, 11))
+    assert (kinds, segment.vendor.members) == (["replace", "add"], set(people(0, 11)))
+
+
+def test_a_replacement_by_an_approved_plan_is_not_repeated_by_a_retry_of_the_run_that_applied_it(segment):
+    segment.sync(people(0, 40), first_sync="add")
+    with pytest.raises(PlanRefused) as refused:
+        segment.sync(people(0, 10), run="refused", replace=True)
+    kinds = sent(segment)
+    for _ in range(2):
+        segment.sync(people(0, 10), run="by hand", replace=True, approve=refused.value.digest)
+    assert (kinds, segment.vendor.members) == (["replace"], set(people(0, 10)))
+
+
 def test_a_replacement_of_several_requests_replaces_first_and_then_adds(segment):
     segment.sync(people(0, 25), first_sync="add")
     kinds = sent(segment)

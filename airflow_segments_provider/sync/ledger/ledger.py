@@ -356,7 +356,8 @@ class Ledger:
         :param plan: its mode, digest and counts.
         :raises LedgerOvertaken: another run was faster.
         """
-        self._change(replacement=replacement or self.state.replacement, unknown=self.state.unknown and not replacing)
+        # Of an approved plan, this run's own request counts: a retry does not repeat it.
+        self._change(replacement=self.state.replacement or replacement, unknown=self.state.unknown and not replacing)
         self._lease_until = self.clock() + milliseconds(self._hold)
         intent = Intent(
             accepted=accepted,
