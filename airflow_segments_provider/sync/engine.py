@@ -558,7 +558,8 @@ def _described(plan: Plan) -> dict[str, Any]:
 
 def _accepted(ledger: Ledger) -> tuple[Manifest | None, Manifest | None]:
     """Return the accepted plan that was not committed, if any, and the newest generation."""
-    return (ledger.head.manifest if ledger.head.intent else None), ledger.head.manifest
+    newest = ledger.head.manifest
+    return (newest if newest and newest.unfinished else None), newest
 
 
 def _last_change(ledger: Ledger) -> dict[str, Any]:

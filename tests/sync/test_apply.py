@@ -293,6 +293,20 @@ def test_what_was_approved_to_be_emptied_needs_no_second_approval(request, monke
         segment.sync([])
 
 
+def test_an_approved_change_of_the_whole_list_needs_no_second_approval_after_a_lost_request(whole, monkeypatch):
+    with pytest.raises(PlanRefused) as refused:
+        whole.sync(people(0, 6), max_members=5)
+    with monkeypatch.context() as patch:
+        patch.setattr(whole.vendor, "request", lambda kind, ids: "lost")
+        with pytest.raises(VendorUnavailable):
+            whole.sync([], approve=refused.value.digest)
+    with pytest.raises(LedgerBusy):
+        whole.sync(people(0, 6), max_members=5)
+    whole.now += DAY
+    whole.sync(people(0, 6), max_members=5)
+    assert whole.vendor.members == set(people(0, 6))
+
+
 @pytest.mark.parametrize(("fate", "error"), [("busy", RateLimited), ("denied", PermissionDenied)])
 def test_a_write_of_the_whole_list_that_was_not_carried_out_is_repeated_without_a_wait(whole, monkeypatch, fate, error):
     with monkeypatch.context() as patch:

@@ -231,6 +231,19 @@ def test_an_accepted_replacement_that_was_interrupted_needs_no_second_approval(s
     assert segment.vendor.members == set(people(151, 201))
 
 
+@pytest.mark.parametrize(("wanted", "limits"), [([], {}), (people(0, 50), {"max_members": 45})])
+def test_an_approved_replacement_whose_request_was_lost_needs_no_second_approval(segment, monkeypatch, wanted, limits):
+    segment.sync(people(0, 40), first_sync="add")
+    with pytest.raises(PlanRefused) as refused:
+        segment.sync(wanted, replace=True, **limits)
+    monkeypatch.setattr(segment.vendor, "request", lambda kind, ids: "lost")
+    with pytest.raises(VendorUnavailable):
+        segment.sync([], approve=refused.value.digest)
+    monkeypatch.undo()
+    waits(segment, wanted, **limits)
+    assert segment.vendor.members == set(wanted)
+
+
 def test_a_replacement_after_a_lost_ledger_needs_an_approval(segment):
     segment.sync(people(0, 5), first_sync="add")
     segment.sync(people(0, 6))

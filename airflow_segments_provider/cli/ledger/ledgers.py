@@ -295,8 +295,8 @@ def _reports(ledger: KeptLedger) -> list[str]:
 def _kind(manifest: Manifest) -> str:
     if manifest.intent:
         return f"intent, {manifest.mode}, accepted by {manifest.intent.accepted}"
-    if not manifest.counts:
-        return "wait for a replacing request to settle"
+    if manifest.unfinished or not manifest.counts:
+        return "wait for a replacing request to settle" if manifest.state.replacement_sent else "users looked up"
     return "erasure" if "erased" in manifest.counts else f"commit, {manifest.mode}"
 
 

@@ -295,7 +295,7 @@ class Ledger:
             replacement=self.state.replacement or "a lost ledger",
             replacement_sent=self.clock() + self._longest(self.head.intent),
         )
-        self._write(members)
+        self._write(members, **({} if self.state.unknown else self._begun_plan))
         self._due = self.state.replacement
 
     def _wait_for_replacement(self) -> None:
@@ -470,11 +470,8 @@ class Ledger:
         owner = self.head.manifest.writer.owner if self.head.manifest else ""
         self.writer = writer.model_copy(update={"owner": owner})
         self._change(replacement=self._due)
-        # The accepted plan whose outcome is waited for can still be finished without an approval.
-        begun = self.head.manifest if self.head.intent else None
-        plan: dict[str, Any] = {"mode": begun.mode, "counts": begun.counts} if begun else {}
         try:
-            self._write(members, **plan)
+            self._write(members, **self._begun_plan)
         finally:
             self.writer = writer
             self._change(replacement=requested)
@@ -487,6 +484,12 @@ class Ledger:
         self._opened = self.state.model_copy(update={"snapshot": None, "deltas": ()})
         members.dirty = True
         self._write(members, counts=counts)
+
+    @property
+    def _begun_plan(self) -> dict[str, Any]:
+        """The accepted plan whose outcome is waited for: it can still be finished without an approval."""
+        begun = self.head.manifest
+        return {"mode": begun.mode, "counts": begun.counts} if begun and begun.unfinished else {}
 
     @property
     def _hold(self) -> timedelta:

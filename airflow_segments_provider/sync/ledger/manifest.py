@@ -196,6 +196,11 @@ class Manifest(File):
         """How messages name the segment."""
         return folder_title(self.folder, self.name, self.connection)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it begins an accepted plan, or waits for its outcome: a commit has the counts of the outcome too."""
+        return bool(self.mode) and "applied" not in self.counts
+
 
 class Acknowledgement(File):
     """The vendor's answer to a request for some consecutive IDs of a batch.

@@ -95,7 +95,7 @@ def test_list_and_show_print_a_pending_replacement_and_when_it_settles(make, led
     out = ledger("show", "segment")[1]
     assert f"\nreplacement: pending, {waits}, requested by again\n" in out
     assert "  by hand" not in out
-    assert re.search("\\d  again  wait for a replacing request to settle: no users", out)
+    assert re.search("\\d  again  wait for a replacing request to settle: wanted 6", out)
 
 
 def test_a_rejected_replacing_request_does_not_have_to_settle(make, ledger):

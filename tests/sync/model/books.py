@@ -191,7 +191,7 @@ class Books:
         """Record a generation at the moment at which it is created."""
         world = self.world
         digest = hashlib.sha256(content).hexdigest()
-        fence = not manifest.mode
+        fence = manifest.intent is None and (not manifest.mode or manifest.unfinished)
         # The ledger was lost after the worker's check a moment ago; the worker knows all that was lost before.
         if world.restores != self.worker.restores and manifest.previous == world.last:
             world.lost = False
@@ -290,7 +290,7 @@ class Books:
             return
         found = worker.opened.manifest
         emptied = found and found.mode == "mirror" and not found.counts["wanted"]
-        known = worker.opened.intent or not plan.replacement
+        known = found and (found.unfinished or not plan.replacement)
         finishes = emptied and known and self.removes <= world.removals
         harmless = not self.removes and not plan.replacement
         world.claim("N: the source has no users", finishes or harmless, manifest.counts)
