@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_segments_provider.errors import InvalidInput, PlanRefused, UnexpectedReply
+from airflow_segments_provider.errors import InvalidInput, LedgerBusy, LedgerDamaged, PlanRefused, UnexpectedReply
 from airflow_segments_provider.sources.ids import all_without_case
 from tests.databases import small_database
 from tests.sync.conftest import Segment
@@ -164,6 +164,19 @@ def test_an_invalid_id_from_the_vendor_is_an_error_before_the_ledger_is_written(
         group.sync(addresses("b"), removals="all", max_removed_fraction=1)
     group.vendor.members -= {wrong}
     assert group.sync(addresses("b")).counts["remove"] == 1
+
+
+def test_a_replacement_recovers_from_damaged_look_ups(group):
+    group.sync(addresses("ab"))
+    for name in [name for name in group.store.files if name.endswith("-identities.parquet")]:
+        group.store.files[name] = b"damaged"
+    with pytest.raises(LedgerDamaged, match="replace=True"):
+        group.sync(addresses("ac"))
+    with pytest.raises(LedgerBusy) as busy:
+        group.sync(addresses("ac"), replace=True)
+    group.now = busy.value.until
+    group.sync(addresses("ac"), replace=True)
+    assert group.vendor.members == {"id-a", "id-c"}
 
 
 def test_members_listed_by_address_are_matched_by_address(group, monkeypatch):

@@ -231,6 +231,8 @@ class Ledger:
         members = Members(workspace)
         try:
             members.load(self.store, self.state)
+            if requested_by is not None:
+                members.identities.make()
             return members, self._fold(members), False
         except LedgerDamaged:
             if requested_by is None:
