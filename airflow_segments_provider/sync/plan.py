@@ -219,7 +219,7 @@ def make_plan(
     counts |= {**dict.fromkeys(FOUND, 0), **(drift or {})}
     counts |= {"unmatched": sum(staged.unmatched.values()), "looked_up": staged.looked_up}
     counts |= {
-        "baseline": _baseline(workspace, live) + unknown,
+        "baseline": _baseline(workspace, live, unknown),
         "wanted": staged.wanted,
         "duplicates": staged.duplicates,
     }
@@ -286,12 +286,16 @@ def _action(draft: Plan, settings: Settings, *, listed: bool, skip_removals: boo
     return f"CASE {' '.join(cases)} END", new
 
 
-def _baseline(workspace: Workspace, live: str | None) -> int:
-    """Count the members before, as far as known."""
-    users, held = "known", "owned OR uncertain IS NOT NULL"
-    if live:
-        users, held = f"(SELECT DISTINCT id, true AS live FROM {live}) FULL JOIN known USING (id)", f"live OR {held}"
-    return int(workspace.one(f"SELECT count(*) FROM {users} WHERE {held}")[0])
+def _baseline(workspace: Workspace, live: str | None, unknown: int) -> int:
+    """Count the members before, as far as known: at least so many, as some of the unknown ones may be owned."""
+    held = "(owned OR uncertain IS NOT NULL)"
+    if not live:
+        return int(workspace.one(f"SELECT count(*) FROM known WHERE {held}")[0])
+    listed, hidden = workspace.one(
+        f"SELECT count(*) FILTER (live), count(*) FILTER (live IS NULL AND {held}) "
+        f"FROM (SELECT DISTINCT id, true AS live FROM {live}) FULL JOIN known USING (id)"
+    )
+    return int(listed + max(hidden, unknown))
 
 
 def _listed_after(workspace: Workspace, live: str) -> int:

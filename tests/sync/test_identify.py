@@ -166,6 +166,28 @@ def test_an_invalid_id_from_the_vendor_is_an_error_before_the_ledger_is_written(
     assert group.sync(addresses("b")).counts["remove"] == 1
 
 
+@pytest.fixture
+def listed(group, monkeypatch):
+    """Return the segment of a vendor that lists the addresses of the members."""
+
+    def members(self):
+        addresses_of = {users[0]: address for address, users in self.vendor.users.items()}
+        yield [addresses_of[user] for user in self.vendor.listed()]
+
+    monkeypatch.setattr(Target, "shows", "identity")
+    monkeypatch.setattr(Target, "members", members)
+    return group
+
+
+def test_owned_members_whose_address_changed_are_not_two_members_for_the_guard(listed):
+    listed.vendor.users = {f"{number}@example.org": [f"id-{number}"] for number in range(200)}
+    listed.sync([f"{number}@example.org" for number in range(200)])
+    for number in range(150, 200):
+        listed.vendor.users[f"new-{number}@example.org"] = listed.vendor.users.pop(f"{number}@example.org")
+    with pytest.raises(PlanRefused, match=r"50 of 200 members \(25.0%\) would be removed"):
+        listed.sync([f"{number}@example.org" for number in range(150)])
+
+
 def test_a_replacement_recovers_from_damaged_look_ups(group):
     group.sync(addresses("ab"))
     for name in [name for name in group.store.files if name.endswith("-identities.parquet")]:
