@@ -30,6 +30,7 @@ from airflow_segments_provider.sync.ledger.timing import milliseconds, now_ms
 from airflow_segments_provider.sync.listing import (
     LISTED_BEFORE,
     LIVE,
+    STILL_MISSING,
     confirm,
     find_drift,
     identify_strangers,
@@ -520,6 +521,8 @@ class Sync:
             self.check()
             read_list(members, self.target, self._since)
         confirm(members, ACTIONS, BACKGROUND if background else None)
+        if self.drift.get("missing") and self.target.shows == "identity" and not sending.background:
+            members.identities.expire(self.target.identity, STILL_MISSING)
         return found
 
     def commit(

@@ -16,6 +16,12 @@ LISTED_BEFORE = "listed_before"
 NOT_WANTED = "a member who is not wanted, added by no sync"
 NOT_LISTED = "added by a sync, and not a member any more"
 
+# Owned members who are not listed even after another addition: their identity may be another one by now.
+STILL_MISSING = (
+    f"SELECT id FROM acknowledged SEMI JOIN (SELECT id FROM drift WHERE reason = '{NOT_LISTED}') USING (id) "
+    f"ANTI JOIN {LIVE} USING (id) WHERE kind = 'add'"
+)
+
 
 def read_list(members: Members, target: Target, since: int) -> int:
     """Make the tables ``live`` and ``strangers``; return how many members are in the latter, without an ID.

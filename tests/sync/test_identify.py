@@ -179,6 +179,18 @@ def listed(group, monkeypatch):
     return group
 
 
+def test_a_listed_member_with_a_new_address_is_added_again_once_and_then_counts_as_not_found(listed):
+    """The list shows the new address only, so the member seems to be missing."""
+    listed.sync(addresses("abc"))
+    listed.vendor.users["new@example.org"] = listed.vendor.users.pop("a@example.org")
+    assert listed.sync(addresses("abc")).counts["unconfirmed"] == 1
+    done = listed.sync(addresses("abc"))
+    assert (done.counts["add"], done.counts["unmatched"], done.counts["looked_up"]) == (0, 1, 1)
+    assert listed.vendor.members == {"id-a", "id-b", "id-c"}
+    listed.now += DAY
+    assert listed.sync(["new@example.org", *addresses("bc")]).outcome == "unchanged"
+
+
 def test_owned_members_whose_address_changed_are_not_two_members_for_the_guard(listed):
     listed.vendor.users = {f"{number}@example.org": [f"id-{number}"] for number in range(200)}
     listed.sync([f"{number}@example.org" for number in range(200)])

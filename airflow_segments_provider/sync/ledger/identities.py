@@ -79,6 +79,14 @@ class Identities:
         )
         self.dirty = True
 
+    def expire(self, kind: str, users: str) -> None:
+        """Have the identities of these users looked up again by the next run.
+
+        :param users: a query of their IDs.
+        """
+        self.workspace.run(f"UPDATE identities SET looked_up = 0 WHERE kind = ? AND id IN ({users})", [kind])
+        self.dirty = True
+
     def delete(self, searched: str) -> None:
         """Delete all rows of some users.
 
