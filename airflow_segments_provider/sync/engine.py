@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from airflow_segments_provider.errors import InvalidInput, Stopped
+from airflow_segments_provider.errors import InvalidInput, LedgerOvertaken, Stopped
 from airflow_segments_provider.sources.ids import as_is
 from airflow_segments_provider.sources.limits import breach_of_invalid, breach_of_unmatched
 from airflow_segments_provider.sync import approvals, report
@@ -133,12 +133,15 @@ class Sync:
         """
         self.check()
         self.check_settings()
-        staged = None
+        staged, began = None, now_ms()
         if not self.target.key().segment:
+            self.as_of = self._as_of(began)
             staged = self.stage()
             if preview := self.make(staged):
                 return preview
         ledger, members = self.open()
+        if staged is not None:
+            self.check_unchanged(ledger, began)
         plan, notices = self.approved(ledger)
         if plan is None:
             staged = self.identify(ledger, members, staged or self.stage(ledger))
@@ -362,6 +365,20 @@ class Sync:
             )
             raise InvalidInput(f"The sync of {self.target.key()}", [problem])
         return ledger, members
+
+    def check_unchanged(self, ledger: Ledger, began: int) -> None:
+        """Check that no other run has written the ledger since this one began to read its source.
+
+        The segment did not exist then, so there was no ledger to open before.
+
+        :raises LedgerOvertaken: one has.
+        """
+        newest = ledger.head.manifest
+        if newest and newest.written_at + milliseconds(ledger.timing.skew) >= began:
+            raise LedgerOvertaken(
+                f"{ledger.title}: another run created this segment while this one read its source, which may be older "
+                "by now. No user was sent. Run the task again."
+            )
 
     def _as_of(self, now: int) -> int:
         """Return the time that the data represents; never later than now."""

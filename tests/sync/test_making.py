@@ -9,12 +9,20 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_segments_provider.errors import InvalidInput, PermissionDenied, VendorUnavailable
+from airflow_segments_provider.errors import (
+    InvalidInput,
+    LedgerOvertaken,
+    PermissionDenied,
+    RunSuperseded,
+    VendorUnavailable,
+)
+from airflow_segments_provider.sync import engine
 from airflow_segments_provider.sync.engine import Sync
 from airflow_segments_provider.sync.ledger.ledger import Ledger
 from airflow_segments_provider.sync.ledger.manifest import Writer
 from airflow_segments_provider.sync.settings import Settings
 from airflow_segments_provider.sync.workspace import Workspace
+from tests.databases import small_database
 from tests.sync.conftest import NOW, people
 from tests.sync.model.memory import KEY, Crash, MemoryStore, MemoryTarget, Vendor
 
@@ -48,8 +56,7 @@ class MadeTarget(MemoryTarget):
 class System:
     """A vendor without the segment, and an empty ledger path."""
 
-    def __init__(self, database):
-        self.database = database
+    def __init__(self):
         self.now = NOW
         self.vendor = Vendor(random.Random(0), faulty=False)
         self.stores = defaultdict(lambda: MemoryStore(self.step))
@@ -66,11 +73,11 @@ class System:
         writer = Writer(token=str(self.runs), owner="dag.task", run="run", try_number=self.runs)
         return Ledger(self.stores[key.folder], key.folder, writer, timedelta(seconds=10), clock=lambda: self.now)
 
-    def sync(self, **settings):
+    def sync(self, source=WANTED, *, as_of=None, **settings):
         self.runs += 1
         self.now += 60_000
-        with Workspace(database=self.database) as workspace:
-            return Sync(MadeTarget(self), WANTED, self.ledger, workspace, Settings(**settings)).run()
+        with Workspace(database=small_database()) as workspace:
+            return Sync(MadeTarget(self), source, self.ledger, workspace, Settings(**settings), as_of=as_of).run()
 
     def made_by_hand(self):
         self.made = True
@@ -81,8 +88,8 @@ class System:
 
 
 @pytest.fixture
-def system(database):
-    return System(database)
+def system():
+    return System()
 
 
 def test_a_sync_creates_its_segment_and_deletes_the_note_of_the_creation(system):
@@ -120,6 +127,22 @@ def test_a_segment_that_a_user_creates_at_the_same_moment_needs_first_sync(syste
         with pytest.raises(InvalidInput, match="first_sync"):
             system.sync()
     assert system.vendor.members == {"by hand"}
+
+
+@pytest.mark.parametrize(("as_of", "error"), [(NOW, LedgerOvertaken), (None, RunSuperseded)])
+def test_a_source_read_before_another_run_created_the_segment_does_not_overwrite_newer_data(
+    system, monkeypatch, as_of, error
+):
+    """There is no ledger before the segment, so the source is read first."""
+    monkeypatch.setattr(engine, "now_ms", lambda: system.now)
+
+    def slow():
+        yield "old"
+        system.sync(["new"], as_of=as_of)
+
+    with pytest.raises(error):
+        system.sync(slow(), as_of=as_of)
+    assert system.vendor.members == {"new"}
 
 
 def test_a_segment_that_a_user_creates_after_the_vendor_refused_the_creation_needs_first_sync(system):
