@@ -242,8 +242,14 @@ class ZendeskTagTarget(ZendeskTarget):
 
     def remove(self, ids: Sequence[str]) -> Applied:
         """Untag users, one request each; one whom Zendesk does not have any more has no tag."""
+        from airflow_segments_provider.vendors.zendesk.users import with_tag
+
         done = self._tag("remove", ids)
-        return Applied(in_doubt=done.in_doubt)
+        if not done.rejected:
+            return done
+        # A 404 may also mean a wrong address.
+        left = with_tag(self._api, list(done.rejected), str(self.spec.tag))
+        return replace(done, rejected={user: reason for user, reason in done.rejected.items() if user in left})
 
     def _tag(self, action: str, ids: Sequence[str]) -> Applied:
         from airflow_segments_provider.vendors.zendesk.users import tag_user

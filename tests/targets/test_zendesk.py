@@ -173,6 +173,18 @@ def test_a_lost_request_beside_one_that_was_rejected_is_uncertain(account, sync,
     assert account.members() == {users[0].id}
 
 
+@by_tag
+def test_a_404_of_a_user_who_still_has_the_tag_is_no_removal(account, sync, clock):
+    users = account.users(3)
+    sync(source(account, users))
+    account.sandbox.fault("zendesk.remove_user_tags", "status", status=404)
+    ran = sync(source(account, users[:2]))
+    assert "1 users were refused by the vendor" in ran.error
+    clock.advance(timedelta(days=2))
+    assert sync(source(account, users[:2])).counts["remove_again"] == 1
+    assert account.members() == {user.id for user in users[:2]}
+
+
 @pytest.mark.parametrize("via", ["tag", "list"])
 def test_an_invalid_via_and_a_missing_tag_are_refused(via):
     with pytest.raises(InvalidInput, match="`via" if via == "tag" else "`via` must be"):

@@ -278,6 +278,11 @@ def get_tags(api: ZendeskApi, user_id: int) -> list[str]:
     return api.read_key(response, "tags", parse_tags)
 
 
+def with_tag(api: ZendeskApi, users: list[str], tag: str) -> set[str]:
+    """Return which of these users Zendesk has, with a tag."""
+    return {str(user.user_id) for user in _candidates(api, "id", users) if user_key(tag) in map(user_key, user.tags)}
+
+
 def tag_user(api: ZendeskApi, action: str, user: str, tag: str) -> bool:
     """Add or remove a tag of one user; return whether an earlier try may still be carried out.
 
