@@ -11,6 +11,7 @@ import pytest
 
 from airflow_segments_provider.errors import (
     InvalidInput,
+    LedgerBusy,
     LedgerOvertaken,
     PermissionDenied,
     RunSuperseded,
@@ -28,7 +29,7 @@ from tests.sync.model.memory import KEY, Crash, MemoryStore, MemoryTarget, Vendo
 
 WANTED = people(0, 5)
 # The number of steps (before and after each write and request) of a first sync that creates its segment.
-STEPS = 26
+STEPS = 30
 
 
 class MadeTarget(MemoryTarget):
@@ -58,6 +59,7 @@ class System:
 
     def __init__(self):
         self.now = NOW
+        self.run = "run"
         self.vendor = Vendor(random.Random(0), faulty=False)
         self.stores = defaultdict(lambda: MemoryStore(self.step))
         self.made = False
@@ -70,7 +72,7 @@ class System:
             raise Crash
 
     def ledger(self, key):
-        writer = Writer(token=str(self.runs), owner="dag.task", run="run", try_number=self.runs)
+        writer = Writer(token=str(self.runs), owner="dag.task", run=self.run, try_number=self.runs)
         return Ledger(self.stores[key.folder], key.folder, writer, timedelta(seconds=10), clock=lambda: self.now)
 
     def sync(self, source=WANTED, *, as_of=None, **settings):
@@ -143,6 +145,40 @@ def test_a_source_read_before_another_run_created_the_segment_does_not_overwrite
     with pytest.raises(error):
         system.sync(slow(), as_of=as_of)
     assert system.vendor.members == {"new"}
+
+
+def other_run(system):
+    system.run = "other"
+    with pytest.raises(LedgerBusy, match="another run is creating this segment") as busy:
+        system.sync()
+    system.run = "run"
+    return busy.value
+
+
+def test_of_two_runs_that_create_a_segment_at_the_same_moment_one_waits(system, monkeypatch):
+    """Docebo would have two groups of that name."""
+    busy, make = [], MadeTarget.make
+
+    def slow(self):
+        busy.append(other_run(system))
+        make(self)
+
+    monkeypatch.setattr(MadeTarget, "make", slow)
+    system.sync()
+    assert (system.vendor.requests, system.vendor.members) == (1, set(WANTED))
+    assert 0 < busy[0].until - system.now <= 15 * 60_000
+
+
+@pytest.mark.parametrize("die_at", range(1, 6))
+def test_another_run_creates_a_segment_after_the_lease_of_one_that_died(system, die_at):
+    system.die_at = die_at
+    with pytest.raises(Crash):
+        system.sync()
+    if system.noted() and not system.made:
+        system.now = other_run(system).until
+    system.run = "other"
+    system.sync()
+    assert system.vendor.members == set(WANTED)
 
 
 def test_a_segment_that_a_user_creates_after_the_vendor_refused_the_creation_needs_first_sync(system):

@@ -217,7 +217,7 @@ def _known(name: str, content: bytes) -> Iterable[str] | None:
     """Return the IDs of a file whose format is known; None where it has another one."""
     parts = name.split("/")
     if parts[-2:-1] == [CREATION_MARKERS]:
-        return () if content.isdigit() else None  # only a time
+        return () if content.partition(b" ")[0].isdigit() else None  # a time and a run
     for model in FORMATS.get(parts[0], ()):
         try:
             read = model.decode(content)
