@@ -410,6 +410,9 @@ class Sync:
             return None, ()
         digest = self.settings.approve
         plan = approvals.load(ledger, self.workspace, self.target.key(), digest, self.approver)
+        if plan is not None and plan.mode != self.settings.mode:
+            modes = f'`mode="{plan.mode}"`, and this run has `mode="{self.settings.mode}"`'
+            return None, (f"The approved plan {plan.digest} is not applied: it was made with {modes}.",)
         if plan is not None or digest is None:
             return plan, ()
         notice = (

@@ -124,6 +124,16 @@ def test_an_approval_that_matches_no_kept_plan_is_reported(segment):
     assert "no plan of that digest is kept" in " ".join(error.value.details.split())
 
 
+@pytest.mark.parametrize("how", ["file", "argument"])
+def test_an_approved_plan_is_not_applied_by_a_run_of_another_mode(segment, how):
+    digest = refused(segment, people(150, 200))
+    if how == "file":
+        approved_by_file(segment, digest)
+    done = segment.sync(people(150, 201), mode="add", **({"approve": digest} if how == "argument" else {}))
+    assert segment.vendor.members == set(people(0, 201))
+    assert 'is not applied: it was made with `mode="mirror"`' in done.notices[0]
+
+
 def test_an_approved_plan_is_applied_without_reading_the_source(segment):
     digest = refused(segment, people(150, 200))
     done = segment.sync(Unread(), approve=digest)
