@@ -250,6 +250,7 @@ class Sync:
         """Read the vendor's list of members, where this run compares with it; add look-ups of members to the counts."""
         if not self.lists(ledger, members):
             return staged
+        ledger.date_doubts(members)
         self._settled = ledger.clock() - ledger.settling
         self.live, self.unknown = True, read_list(members, self.target, self._since)
         everyone = self._everyone(ledger)

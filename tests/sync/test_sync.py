@@ -395,3 +395,27 @@ def test_a_plan_that_takes_longer_than_max_duration_is_refused(segment, monkeypa
 def test_an_invalid_source_is_refused_with_the_name_of_the_segment(segment):
     with pytest.raises(InvalidInput, match=r"^The source for .*segment .* was refused.* row 1 of the user IDs has 2 "):
         segment.sync([("ada", "trial")])
+
+
+@pytest.mark.parametrize("lists", [False, True])
+def test_a_request_that_an_earlier_try_sends_while_a_later_one_reads_its_source_is_accounted_for(
+    segment, monkeypatch, lists
+):
+    """Airflow may take a task for dead that is alive: it sends until the later try writes its own generation."""
+    segment.lists = lists
+    segment.sync(people(0, 5))
+    with monkeypatch.context() as patch:
+        patch.setattr(segment.vendor, "request", _crash)
+        with pytest.raises(Crash):
+            segment.sync(people(0, 6))
+
+    def slow():
+        segment.now += 3_600_000
+        yield from people(0, 5)
+
+    segment.sync(slow())
+    # The earlier try sent this at the end of that hour, and its response was lost.
+    segment.vendor.carry_out("add", {"p005"})
+    segment.now += 3_600_000
+    segment.sync(people(0, 5))
+    assert segment.vendor.members == set(people(0, 5))

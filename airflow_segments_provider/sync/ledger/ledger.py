@@ -84,6 +84,8 @@ class Ledger:
     _opened: State = field(default=State(), init=False)
     _lease_until: int = field(default=0, init=False)
     _undecided: bool = field(default=False, init=False)
+    # The date of the doubts that an open intent leaves, which grows until this run writes a generation.
+    _open_until: int | None = field(default=None, init=False)
     # The replacement that an earlier run has left pending.
     _due: str | None = field(default=None, init=False)
     _checked: tuple[int, int] = field(default=(0, 0), init=False)
@@ -252,6 +254,7 @@ class Ledger:
             released = ownership.read_release(self.store, manifest.generation)
             # A writer that has not released its intent can send until the time-out after our next generation.
             until = released.at if released else self.clock() + self._longest(intent)
+            self._open_until = None if released else until
             sets_all = released.replacing if released else intent.replacing or intent.whole
             replacing = self.account(answers, whole=intent.whole) and sets_all and intent.replacing
             answered, sent = (sum(part.users for part in parts) for parts in (answers, batches))
@@ -279,6 +282,13 @@ class Ledger:
                 replaced=self.state.replacement, replacement=None, replacement_sent=replaced.in_doubt, unknown=False
             )
         return replaced is None
+
+    def date_doubts(self, members: Members) -> None:
+        """Date the doubts of an open intent anew: its writer may be alive, and send until this run writes."""
+        if self._open_until is not None:
+            until = self.clock() + self._longest(self.head.intent)
+            members.redate(self._open_until, until)
+            self._open_until = until
 
     def _apply_notes(self, members: Members) -> None:
         names = named(self.store, NOTES, NOTE)
@@ -525,6 +535,7 @@ class Ledger:
 
     def _write(self, members: Members, *, intent: Intent | None = None, **plan: Any) -> None:
         """Write a generation, and then the witness."""
+        self.date_doubts(members)
         self._store_members(members)
         manifest = Manifest(
             folder=self.folder,
@@ -554,7 +565,7 @@ class Ledger:
             )
         if self.head.is_new and self.writer.owner:
             self.store.delete(retention.FORGOTTEN_MARK)
-        self.head = Head(manifest, digest_of(content))
+        self.head, self._open_until = Head(manifest, digest_of(content)), None
         self._newest = self._listed = manifest.generation
         self.witness.write(Seen(manifest.generation, self.head.digest, self.state.as_of))
 

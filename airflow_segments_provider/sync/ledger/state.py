@@ -117,6 +117,10 @@ class Members:
             [sent_at, list(ids)],
         )
 
+    def redate(self, earlier: int, sent_at: int) -> None:
+        """Make the users who are uncertain as of ``earlier`` uncertain as of ``sent_at``."""
+        self.put("SELECT * REPLACE (?::BIGINT AS uncertain) FROM known WHERE uncertain = ?", [sent_at, earlier])
+
     def any_uncertain(self) -> bool:
         """Return whether there are uncertain users."""
         (found,) = self.workspace.one("SELECT count(*) FROM known WHERE uncertain IS NOT NULL")
