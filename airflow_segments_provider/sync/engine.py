@@ -287,8 +287,8 @@ class Sync:
         return {"now": ledger.clock(), "begin": self.on_look_up, "check": self.check, "save": save}
 
     def remember(self, ledger: Ledger, members: Members) -> None:
-        """Store what look-ups have found, so that a later try need not repeat them; an open intent must stay."""
-        if members.identities.dirty and not self.settings.plan_only and not ledger.head.intent:
+        """Store what look-ups have found, so that a later try need not repeat them."""
+        if members.identities.dirty and not self.settings.plan_only:
             ledger.remember(members)
 
     def lists(self, ledger: Ledger, members: Members) -> bool:

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from airflow_segments_provider.errors import InvalidInput, LedgerBusy, LedgerDamaged, PlanRefused, UnexpectedReply
+from airflow_segments_provider.errors import (
+    InvalidInput,
+    LedgerBusy,
+    LedgerDamaged,
+    PlanRefused,
+    UnexpectedReply,
+    VendorUnavailable,
+)
 from airflow_segments_provider.sources.ids import all_without_case
 from tests.databases import small_database
 from tests.sync.conftest import Segment
@@ -134,6 +141,20 @@ def test_ids_that_were_looked_up_are_kept_when_the_plan_is_refused(group):
     group.vendor.looked_up.clear()
     assert group.sync(addresses("abc")).outcome == "changed"
     assert group.vendor.looked_up == []
+
+
+def test_ids_that_were_looked_up_after_an_interrupted_run_are_kept(group, monkeypatch):
+    """A look-up of hours would never end, if each try began it anew."""
+    group.sync(addresses("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(group.vendor, "request", lambda kind, ids: "lost")
+        with pytest.raises(VendorUnavailable):
+            group.sync(addresses("b"))
+    with pytest.raises(PlanRefused):
+        group.sync(addresses("bc"), max_members=1)
+    group.vendor.looked_up.clear()
+    group.sync(addresses("bc"))
+    assert (group.vendor.looked_up, group.vendor.members) == ([], {"id-b", "id-c"})
 
 
 def test_look_ups_that_would_exceed_max_duration_are_refused_before_the_first_one(group, monkeypatch):
