@@ -9,7 +9,8 @@ BETA := 3.4.0b2
 # The user's choices: make test ARGS="-k token" VERSIONS="3.3.2" PYTHON=python3.12
 ARGS ?=
 VERSIONS ?=
-WORKERS ?= auto
+# Many tests wait for another process for a part of their time, so one worker more than there are processors is faster.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export PYTHON
 
 IN_NEWEST := .ci/env airflow-$(NEWEST)
