@@ -292,7 +292,7 @@ class _Erasure:
                 store.delete_folder(folder)
         elif begun or any(name.partition("/")[0] in SENDING for name in there):
             # The new generation stops a run that is about to begin and would miss its files.
-            ledger = kept.ledger(begun.writer.owner if begun else "")
+            ledger = kept.ledger(begun)
             self._rewrite(kept, ledger)
             retention.delete_replaced(store, ledger.head, there=there, now=_any_age())
         else:

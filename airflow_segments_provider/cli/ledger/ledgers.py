@@ -76,13 +76,14 @@ class KeptLedger:
     folder: str
     store: AnyStore
 
-    def ledger(self, owner: str = "") -> Ledger:
+    def ledger(self, newest: Manifest | None = None) -> Ledger:
         """Return the unopened ledger.
 
-        :param owner: the task in whose place this command writes.
+        :param newest: a generation; this command writes in the place of its task, and keeps its names.
         """
+        owner, name, connection = (newest.writer.owner, newest.name, newest.connection) if newest else ("", "", "")
         writer = Writer(token=uuid.uuid4().hex, owner=owner, run="by hand")
-        return Ledger(self.store, self.folder, writer, REQUEST_TIMEOUT)
+        return Ledger(self.store, self.folder, writer, REQUEST_TIMEOUT, name=name, connection=connection)
 
     def segment_name(self) -> str:
         """Return the name of the segment, as far as its newest generation has it."""

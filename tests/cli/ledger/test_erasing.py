@@ -275,3 +275,13 @@ def test_the_command_in_a_terminal_prints_no_user(left, path, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "p000" not in done.stdout + done.stderr
     assert found(left, "p000", tmp_path) == []
+
+
+def test_an_erasure_keeps_the_names_of_segment_and_connection(make, ledger):
+    segment = make()
+    segment.name, segment.connection = "Trial users", "walkme_default"
+    segment.sync(people(0, 12))
+    segment.sync(people(1, 12))
+    assert ledger("erase-person", "p000")[0] == 0
+    status, out, _ = ledger("show", "Trial users")
+    assert (status, "'Trial users' (connection 'walkme_default')" in out) == (0, True)
