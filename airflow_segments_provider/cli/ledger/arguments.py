@@ -47,7 +47,9 @@ def add_parser(commands: Any, run: Callable[[argparse.Namespace], int]) -> None:
         "which may keep its contents",
     )
     approvals = _parser(parsers, "approvals", "approvals of plans: by which user, when, and their state")
-    approvals.add_argument("segment", metavar="SEGMENT", nargs="?", help=f"only this one instead of all: {SEGMENT}")
+    approvals.add_argument(
+        "segment", metavar="SEGMENT", nargs="?", type=_text, help=f"only this one instead of all: {SEGMENT}"
+    )
     for name, summary in (
         ("approve", "let the next run apply a refused plan, once"),
         ("withdraw", "let no run apply a plan, unless one has begun with it"),
@@ -85,7 +87,7 @@ def _add_erase(parsers: Any) -> None:
         help="how long to wait for syncs that run on this machine or on a ledger with one of the IDs; "
         "default %(default)s",
     )
-    erase.add_argument("--segment", metavar="SEGMENT", help="only this one instead of all: " + SEGMENT)
+    erase.add_argument("--segment", metavar="SEGMENT", type=_text, help="only this one instead of all: " + SEGMENT)
     erase.add_argument(
         "--anyway", action="store_true", help="also where the segment may have them: no sync will remove them from it"
     )
@@ -106,15 +108,22 @@ def _name(text: str) -> str:
     return text.strip()
 
 
+def _text(text: str) -> str:
+    """Read a text that is not empty: a variable of the shell that is not set must not mean every ledger."""
+    if not text.strip(" /"):
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
 def _parser(parsers: Any, name: str, summary: str, epilog: str = STATUS) -> Any:
     description = f"{summary[0].upper()}{summary[1:]}."
     parser = parsers.add_parser(name, help=summary, description=description, epilog=epilog)
-    parser.add_argument("--ledger-path", metavar="PATH", help="in place of [segments] ledger_path")
+    parser.add_argument("--ledger-path", metavar="PATH", type=_text, help="in place of [segments] ledger_path")
     parser.set_defaults(command=name)
     return parser
 
 
 def _of_segment(parsers: Any, name: str, summary: str) -> Any:
     parser = _parser(parsers, name, summary)
-    parser.add_argument("segment", metavar="SEGMENT", help=SEGMENT)
+    parser.add_argument("segment", metavar="SEGMENT", type=_text, help=SEGMENT)
     return parser

@@ -154,8 +154,9 @@ def _forget(options: argparse.Namespace) -> Result:
     ledger.check_free()
     with Workspace() as workspace, suppress(LedgerError):
         ledger.check_settled(workspace)
+    unknown = "" if kept.store.folders("") else " There was no file of it: if it was not lost, check the spelling."
     retention.forget(kept.store)
-    return DONE, [f"{kept.folder} is forgotten; its next run is a first sync."]
+    return DONE, [f"{kept.folder} is forgotten; its next run is a first sync.{unknown}"]
 
 
 def _erase(options: argparse.Namespace) -> Result:

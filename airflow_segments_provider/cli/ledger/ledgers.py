@@ -60,6 +60,10 @@ COLUMNS = (
 )
 NUMBERS = frozenset({"generation", "owned", "uncertain", "rejected"})
 NOTHING = "-"
+OF_A_LOST_LEDGER = (
+    "Of a ledger that was lost, pass the whole folder: the description of its Airflow variable, `segments_ledger_…`, "
+    "has it."
+)
 UNSETTLED = "a request of unknown outcome has to settle"
 
 # The counts of a plan that describe its changes.
@@ -109,20 +113,27 @@ def choose(path: str | None, name: str, *, must_exist: bool = True) -> KeptLedge
     :raises InvalidInput: it is none of them, or several.
     """
     path = path or ledger_path()
-    found = find(path)
+    found, folder = find(path), name.strip("/")
     for ledger in found:
-        if ledger.folder == name.strip("/"):
+        if ledger.folder == folder:
             return ledger
     # Both at once: a name may be a part of another segment's folder.
     matching = [ledger for ledger in found if name in ledger.folder or ledger.segment_name() == name]
     if len(matching) == 1:
         return matching[0]
-    if not matching and not must_exist and name.count("/") == DEPTH - 1:
-        return KeptLedger(name, store_at(path, name))
+    if not matching and not must_exist and _is_folder(folder):
+        return KeptLedger(folder, store_at(path, folder))
     some = "; ".join(ledger.folder for ledger in (matching or found)[:MOST_NAMED])
     if matching:
         raise InvalidInput(f"{len(matching)} ledgers match {name!r}; pass more of one: {some}.")
-    raise InvalidInput(f"No ledger below {path} matches {name!r}. Ledgers there: {some or 'none'}.")
+    lost = "" if must_exist else f" {OF_A_LOST_LEDGER}"
+    raise InvalidInput(f"No ledger below {path} matches {name!r}. Ledgers there: {some or 'none'}.{lost}")
+
+
+def _is_folder(text: str) -> bool:
+    """Return whether this is the whole folder of a segment, below the ledger path."""
+    parts = text.split("/")
+    return len(parts) == DEPTH and all(re.fullmatch(FOLDER, part) and part.strip(".") for part in parts)
 
 
 def _folders(store: AnyStore, folder: str, depth: int) -> Iterator[str]:

@@ -256,3 +256,33 @@ def test_an_interrupted_forget_leaves_a_ledger_that_is_refused_and_can_be_forgot
         segment.sync(people(0, 11))
     assert ledger("forget", "segment", "--yes")[0] == 0
     assert segment.sync(people(0, 11)).counts["add"] == 11
+
+
+@pytest.mark.parametrize(
+    "arguments", [("forget", "", "--yes"), ("forget", "/", "--yes"), ("show", " "), ("approvals", "")]
+)
+def test_an_empty_segment_does_not_stand_for_the_only_one(refused, ledger, arguments):
+    files = list(refused.store.files())
+    with pytest.raises(SystemExit, match="2"):
+        ledger(*arguments)
+    assert list(refused.store.files()) == files
+
+
+@pytest.mark.parametrize("option", ["--segment", "--ledger-path"])
+def test_an_empty_option_does_not_stand_for_all_ledgers(refused, ledger, option):
+    with pytest.raises(SystemExit, match="2"):
+        ledger("erase-person", "--anyway", option, "", "p160")
+    assert refused.store.names("plans")
+
+
+@pytest.mark.parametrize("folder", ["../a/b/c", "a/b/../..", "./a/b/c", "a//b/c", "a/b/c"])
+def test_forget_takes_no_folder_outside_of_the_ledger_path(refused, ledger, folder):
+    status, _, err = ledger("forget", folder, "--yes")
+    assert (status, "the description of its Airflow variable" in err) == (2, True)
+    assert refused.store.names("plans")
+
+
+def test_forget_says_where_a_ledger_has_no_file(refused, ledger):
+    said = "There was no file of it: if it was not lost, check the spelling."
+    lost = f"/{refused.folder.rpartition('/')[0]}/another/"
+    assert [said in ledger("forget", name, "--yes")[1] for name in (lost, "segment")] == [True, False]
