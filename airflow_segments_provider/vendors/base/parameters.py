@@ -148,13 +148,14 @@ class ReplaceParameters(Parameters):
     max_removed_fraction: Share = MAX_REMOVED_FRACTION
 
 
-def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dict[str, Any]:
+def with_result(values: dict[str, Any], result: str, keys: Sequence[str], more: Sequence[str] = ()) -> dict[str, Any]:
     """Complete parameters from the result of an earlier task.
 
     Parameters that are set take precedence.
 
     :param result: the parameter that has the result.
-    :param keys: the fields that are taken from it.
+    :param keys: the fields that are taken from it, unless one is set: a name must not be joined with another one's ID.
+    :param more: other fields that are taken from it.
     :raises ValueError: the parameter is not a result.
     """
     values = dict(values)
@@ -166,14 +167,15 @@ def with_result(values: dict[str, Any], result: str, keys: Sequence[str]) -> dic
     if not isinstance(found, Mapping):
         raise ValueError(f"`{result}` must be the result of a create or update, such as `create.output`")
     present = {key: value for key, value in values.items() if not is_absent(value)}
-    return {key: found.get(key) for key in keys} | present
+    taken = more if any(key in present for key in keys) else (*more, *keys)
+    return {key: found.get(key) for key in taken} | present
 
 
 class Key(Parameters):
     """The parameters that identify one segment or group.
 
     :cvar result: the parameter that takes the result of a task that made or changed it.
-    :cvar keys: the parameters that identify it; taken from the result unless set.
+    :cvar keys: the parameters that identify it; taken from the result unless one is set.
     :cvar more_keys: other parameters that are taken from the result.
     """
 
@@ -184,7 +186,7 @@ class Key(Parameters):
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return with_result(values, cls.result, (*cls.more_keys, *cls.keys))
+        return with_result(values, cls.result, cls.keys, cls.more_keys)
 
     @model_validator(mode="after")
     def _one_at_least(self) -> Self:
