@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator, XComArg
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, XComArg
 
 from airflow_segments_provider.assets import declare, record_change, segment_asset
 from airflow_segments_provider.hooks.base import VendorHook
@@ -192,6 +192,19 @@ def _written_of_mapped(mapped: Any, map_index: int) -> set[str]:
         return {name for name, values in mapped.items() if not is_result(values)}
     group = mapped[map_index] if isinstance(mapped, (list, tuple)) else None
     return set(group) if isinstance(group, Mapping) else set()
+
+
+def skip_planned(result: Any) -> None:
+    """Check that a sync is to be waited for.
+
+    :param result: of the sync, also as the text of a template.
+    :raises AirflowSkipException: it was only planned.
+    """
+    from airflow_segments_provider.vendors.base.template_text import from_text
+
+    found = from_text(result)
+    if isinstance(found, Mapping) and found.get("outcome") == "planned":
+        raise AirflowSkipException("The sync was only planned and sent nothing, so there is nothing to wait for.")
 
 
 class VendorOperator(SegmentsOperator):

@@ -19,7 +19,7 @@ from airflow_segments_provider import errors
 from airflow_segments_provider.errors import SegmentsError
 from airflow_segments_provider.hooks.docebo import DoceboHook
 from airflow_segments_provider.links import DoceboLink
-from airflow_segments_provider.operators.base import SegmentsOperator
+from airflow_segments_provider.operators.base import SegmentsOperator, skip_planned
 from airflow_segments_provider.operators.user_ids import UserIdsField
 from airflow_segments_provider.sources.values import UserSource
 
@@ -54,7 +54,8 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
     :param max_wait: seconds between polls at most.
     :param exponential_backoff: whether each wait is longer than the one before.
     :param group: the result of the change (``create.output``), or of a sync (``sync.output``), which also sets
-        ``min_count``; a manual group without a background job needs one poll.
+        ``min_count``; a manual group without a background job needs one poll. The wait for a sync that was only planned
+        is skipped.
     :param group_id: in place of ``group``: the uuid, or the number of the former groups service.
     :param name: in place of both; one call more.
     :param expected_user_ids: users who must be members, as ``user_ids`` of the operators. The triggerer gets their
@@ -149,6 +150,7 @@ class DoceboGroupPopulatedSensor(SegmentsOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, or as ``mode`` says."""
+        skip_planned(self.group)
         self.vendor_url = self.hook.ui_url
         DoceboLink().push(context, self.vendor_url)
         self._failures = 0

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_segments_provider.errors import InvalidInput, NotFound
 from airflow_segments_provider.hooks.walkme import WalkMeHook
 from airflow_segments_provider.links import WalkMeSystemLink
-from airflow_segments_provider.operators.base import SegmentsOperator
+from airflow_segments_provider.operators.base import SegmentsOperator, skip_planned
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -44,7 +44,7 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
     :param system_guid: the WalkMe system; by default the connection's own.
     :param walkme_conn_id: the connection.
     :param segment: the result of a create, update or sync (``create.output``), which also has ``changed_at``. The wait
-        for a sync that was only planned is skipped.
+        for a sync that was only planned, or that has changed no members so far, is skipped.
     :param segment_guid: in place of ``segment``, as are ``external_id`` and ``name``.
     :param changed_at: when the segment was changed, with time zone; needed without ``segment``.
     :param propagation_delay: a ``timedelta``, a number of seconds, or an ISO 8601 duration.
@@ -97,8 +97,9 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait in the triggerer, or as ``mode`` says."""
-        if isinstance(self.segment, Mapping) and self.segment.get("outcome") == "planned":
-            raise AirflowSkipException("The sync was only planned and sent nothing, so there is nothing to wait for.")
+        skip_planned(self.segment)
+        if self._is_unchanged:
+            raise AirflowSkipException("The sync has changed no members so far, so there is nothing to wait for.")
         self.vendor_url = self.hook.ui_url
         WalkMeSystemLink().push(context, self.vendor_url)
         until, now = self.visible_at(), datetime.now(UTC)
@@ -178,6 +179,14 @@ class WalkMeSegmentPropagationSensor(SegmentsOperator, BaseSensorOperator):
             )
         self.log.info("WalkMe lists segment %r (%s).", found.name, found.segment_guid)
         return {**found.model_dump(mode="json"), "visible_at": until.isoformat()}
+
+    @property
+    def _is_unchanged(self) -> bool:
+        """Return whether no run of the sync has changed members yet."""
+        from airflow_segments_provider.vendors.base.template_text import from_text
+
+        result = {} if self.changed_at else from_text(self.segment)
+        return isinstance(result, Mapping) and result.get("outcome") == "unchanged" and not result.get("changed_at")
 
     @property
     def _key(self) -> dict[str, Any]:

@@ -622,3 +622,12 @@ class TestAsATask:
         # The group has five members at once, but other ones; then the sensor waits for another number of members.
         assert slept == [15, 15, 15, *(15, 30, 60, 120, 15, 15)]
         assert calls()["list_members"] == 1 + 3 + 1 + 6 + 1
+
+
+@pytest.mark.parametrize("options", MODES)
+@pytest.mark.parametrize("form", [dict, json.dumps])
+def test_a_sync_that_was_only_planned_is_not_waited_for(calls, options, form):
+    calls()
+    with pytest.raises(AirflowSkipException, match="only planned"):
+        wait(group=form({"outcome": "planned", "name": "Partners", "group_id": None}), **options).execute(context())
+    assert calls() == {}

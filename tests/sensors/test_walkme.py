@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -164,6 +165,20 @@ def test_a_segment_without_a_result_needs_changed_at(segment):
     assert wait(segment_guid=guid, changed_at=moment).visible_at() == datetime(2026, 1, 1, 11, 10, tzinfo=UTC)
     with pytest.raises(InvalidInput, match="`changed_at` is missing"):
         wait(segment_guid=guid).visible_at()
+
+
+@pytest.mark.parametrize("form", [json.dumps, str])
+def test_the_result_of_a_task_may_be_the_text_of_a_template(segment, form):
+    assert wait(form(segment)).visible_at() == wait(segment).visible_at()
+
+
+@pytest.mark.parametrize("form", [dict, json.dumps])
+@pytest.mark.parametrize("outcome", ["planned", "unchanged"])
+def test_a_sync_that_has_changed_nothing_is_not_waited_for(segment, quiet, form, outcome):
+    result = form({**segment, "outcome": outcome, "changed_at": None})
+    with pytest.raises(AirflowSkipException, match="nothing to wait for"):
+        wait(result).execute(context())
+    assert quiet() == 0
 
 
 def test_a_moment_beyond_the_calendar(segment, quiet):

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
 from airflow_segments_provider.vendors.base.parameters import IfExists, IfMissing, Key, Parameters, UsersParameters
+from airflow_segments_provider.vendors.base.template_text import from_text
 from airflow_segments_provider.vendors.walkme.guids import Guid
 
 MAX_ID_LENGTH = 100
@@ -118,7 +119,7 @@ class Propagation(SegmentKey):
     @model_validator(mode="before")
     @classmethod
     def _moment_of_segment(cls, values: dict[str, Any]) -> dict[str, Any]:
-        segment = values.get("segment")
+        segment = from_text(values.get("segment"))
         if isinstance(segment, BaseModel):
             segment = segment.model_dump()
         if isinstance(segment, Mapping) and not values.get("changed_at"):
