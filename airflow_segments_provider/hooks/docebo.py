@@ -221,6 +221,7 @@ class DoceboHook(VendorHook):
 
         :param parameters: of :class:`~airflow_segments_provider.vendors.docebo.parameters.UpdateGroup`.
         :raises InvalidInput: a ruleset for a manual group.
+        :raises Conflict: another group has the new name.
         """
         from airflow_segments_provider.vendors.docebo.groups import update
         from airflow_segments_provider.vendors.docebo.parameters import UpdateGroup

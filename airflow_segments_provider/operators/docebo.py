@@ -171,7 +171,7 @@ class DoceboUpdateGroupOperator(DoceboGroupOperator):
 
     Returns what :class:`DoceboCreateGroupOperator` returns.
 
-    :param new_name: 1 to 255 characters.
+    :param new_name: 1 to 255 characters; no other group may have it.
     :param description: of the group.
     :param exclude_deactivated_users: of an automatic group.
     :param ruleset: as for :class:`DoceboCreateGroupOperator`; it replaces the former one as a whole.

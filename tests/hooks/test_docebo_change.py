@@ -7,6 +7,7 @@ import uuid
 import pytest
 
 from airflow_segments_provider.errors import (
+    Conflict,
     InvalidInput,
     NotFound,
     RejectedRequest,
@@ -154,10 +155,17 @@ class TestUpdate:
         assert docebo_sandbox.member_count("Helpers") == 3
         assert docebo_sandbox.counts() == {
             "docebo.get_token": 1,
-            "docebo.list_groups": 1,
+            "docebo.list_groups": 2,  # for either name
             "docebo.get_group": 2,
             "docebo.update_group": 2,
         }
+
+    def test_a_name_that_another_group_has_is_refused(self, hook, docebo_sandbox):
+        hook.create_group("Helpers")
+        before = writes(docebo_sandbox)
+        with pytest.raises(Conflict, match="group 'Helpers' already"):
+            hook.update_group(name="Support team", new_name="Helpers", description="Who help")
+        assert writes(docebo_sandbox) == before
 
     def test_an_update_without_changes_is_refused(self, hook, docebo_sandbox):
         with pytest.raises(InvalidInput, match="One of `new_name`, `description`"):

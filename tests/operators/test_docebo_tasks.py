@@ -115,7 +115,7 @@ def test_docebo_operators_create_fill_change_and_delete_a_manual_group(
         assert list(csv.reader(file, delimiter=";")) == [["userid"], *([f"learner{n}@example.com"] for n in left)]
 
     assert calls == {
-        "list_groups": 4,  # Before each create, for the update's name, and the list.
+        "list_groups": 5,  # Before each create, for both names of the update, and the list.
         "create_group": 1,
         "add_members": 3,
         "list_users": 5,  # One for each user passed by e-mail address or name.

@@ -154,14 +154,28 @@ def update(api: DoceboApi, write: Write[UpdateGroup]) -> GroupChange:
     """Change the name, description or rules of a group.
 
     :raises InvalidInput: a ruleset for a manual group; only reads were sent.
+    :raises Conflict: another group has the new name; only reads were sent.
     """
     parameters = write.parameters
     group = api.group(_id_to_update(api, parameters))
     if parameters.ruleset is not None and group.type == "manual":
         subject = f"The update of group {group.name!r} ({group.group_id})"
         raise InvalidInput(subject, ["it is manual, and a manual group has no `ruleset`."])
+    if parameters.new_name not in (None, group.name):
+        _check_free(api, group, str(parameters.new_name))
     change(api, group, parameters, name=parameters.new_name)
     return _result(api, group.group_id, parameters.new_name or group.name, "updated", type=group.type)
+
+
+def _check_free(api: DoceboApi, group: Group, name: str) -> None:
+    """Check that no group has a name: Docebo accepts a name twice, and neither group is then found by it."""
+    taken = api.find(name)
+    if taken is not None and taken.group_id != group.group_id:
+        raise Conflict(
+            f"Docebo has a group {name!r} already ({taken.group_id}), so group {group.name!r} ({group.group_id}) was "
+            f"not renamed: two groups of one name cannot be found by it. Nothing was changed. {api.where}",
+            vendor=api.vendor,
+        )
 
 
 def _id_to_update(api: DoceboApi, wanted: UpdateGroup) -> str:

@@ -141,7 +141,7 @@ class CreateGroup(Sources, ReplaceParameters):
 class UpdateGroup(GroupKey):
     """The parameters of an update. A parameter that is not set changes nothing.
 
-    :param new_name: 1 to 255 characters.
+    :param new_name: 1 to 255 characters; no other group may have it.
     :param description: of the group.
     :param ruleset: as for a create; it replaces the former one.
     :param exclude_deactivated_users: of an automatic group.
