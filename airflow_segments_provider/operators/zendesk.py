@@ -133,8 +133,10 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
     users_unmatched, unmatched_file, requests, changed_at``.
 
     The parameters of users are those of :class:`~airflow_segments_provider.operators.base.ExactMembersOperator`;
-    ``user_ids`` are in the segment besides those who fit its rules. ``identify_by`` is ``id``, ``email`` (one call for
-    each address) or ``external_id``. A list of the other parameters may also be a text that holds one (JSON).
+    ``user_ids`` are in the segment besides those who fit its rules: without a rule, these are all users of its type. A
+    segment of ``user_ids`` alone needs a rule that no user fits, such as a tag. ``identify_by`` is ``id``,
+    ``email`` (one call for each address) or ``external_id``. A list of the other parameters may also be a text that
+    holds one (JSON).
 
     :param or_tags: a user needs one of them.
     :param group_ids: a member of the staff needs one of them.
@@ -143,7 +145,7 @@ class ZendeskCreateUserSegmentOperator(ExactMembersOperator, ZendeskOperator):
     :param tags: a user needs all of them; of ``or_tags``, one. The tags of a user's organizations count.
     :param organization_ids: a signed-in user needs one of them; a member of the staff, one of ``group_ids``.
     :param if_exists: ``reuse`` adds the users and changes nothing else, ``update`` sets the rules, the type and the
-        added users, ``fail`` fails.
+        added users (a rule that is not set is removed), ``fail`` fails.
     """
 
     template_fields: Sequence[str] = (
