@@ -20,7 +20,7 @@ from tests.sync.model.broken import BROKEN
 from tests.sync.model.engine import small_engine
 from tests.sync.model.schedule import LONG, MOST_AT_ONCE, SHORT, Diverged, Lengths, run_schedule
 
-SCHEDULES, SLOW_SCHEDULES, LONG_SCHEDULES = 2_000, 20_000, 1_000
+SCHEDULES, SLOW_SCHEDULES, LONG_SCHEDULES = 1_000, 20_000, 1_000
 TO_CATCH, MOST_TO_CATCH = Lengths(fewest=8, most=24), 400
 PART = 50
 
