@@ -36,7 +36,7 @@ LINE_BREAK = b"\n"
 # Of a plain file: it ends in the block after the one in which it begins.
 LONGEST_LINE = 2 * BLOCK
 BUFFER = 16 * BLOCK
-# What is searched for bytes at a time: memory for more is slower to get.
+# How many bytes are searched at a time. Larger blocks take longer to allocate.
 SEARCHED = BLOCK // 4
 
 
@@ -305,7 +305,7 @@ def _load(database: DuckDBPyConnection, table: str, before_it: int, file: Source
         f"escape = {quote}, new_line = {line_break}, max_line_size = {LONGEST_LINE}, buffer_size = {BUFFER}"
     )
     query = f"SELECT coalesce({cells[plain.place]}, '') FROM read_csv({literal(path)}, {options})"
-    # Neither needs what Python holds back from threads while the other runs.
+    # DuckDB releases Python's global lock, so the search runs at the same time.
     with ThreadPoolExecutor(1) as beside:
         searched = beside.submit(plain.search)
         ((rows,),) = database.execute(f"INSERT INTO {table} {query}").fetchall()

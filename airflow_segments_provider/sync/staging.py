@@ -113,8 +113,8 @@ def _unclear(ids: IdCheck) -> str:
     """Return the condition in SQL, never NULL, of IDs that are left to Python."""
     other = f"NOT regexp_full_match(id, '{WHOLE if ids.whole_numbers else PLAIN}')"
     if not ids.whole_numbers:
-        # The text of a blob is longer if it has another byte than a space or a plain character. That takes half the
-        # time of the expression, which is then evaluated for these IDs alone, and tells quotes and backslashes apart.
+        # As text, a blob is longer if it has any byte but a space or a plain character. The expression takes twice as
+        # long, so it is evaluated for the other IDs alone, where it accepts quotes and backslashes.
         other = f"(strlen(encode(id)::VARCHAR) <> strlen(id) OR contains(id, ' ')) AND {other}"
     return f"id IS NULL OR id = '' OR length(id) > {ids.max_length} OR ({other})"
 
