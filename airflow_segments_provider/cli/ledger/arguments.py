@@ -94,17 +94,20 @@ def _add_erase(parsers: Any) -> None:
 
 
 def _seconds(text: str) -> float:
-    """Read a number of seconds; argparse makes a message of the error."""
-    seconds = float(text)
+    """Read a number of seconds."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
     if not 0 <= seconds < float("inf"):
-        raise ValueError
+        raise argparse.ArgumentTypeError("invalid number of seconds")
     return seconds
 
 
 def _name(text: str) -> str:
-    """Read a name; argparse makes a message of the error."""
+    """Read a name."""
     if not text.strip() or not text.isprintable() or len(text) > LONGEST_NAME:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"invalid name: use 1 to {LONGEST_NAME} printable characters")
     return text.strip()
 
 

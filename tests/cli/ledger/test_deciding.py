@@ -153,7 +153,7 @@ def test_an_approval_from_before_a_late_request_is_listed_as_outdated(refused, l
 def test_a_user_name_that_is_not_printable_is_refused(ledger, name, capsys):
     with pytest.raises(SystemExit):
         ledger("approve", "segment", "0" * 64, "--by", name)
-    assert "argument --by: invalid" in capsys.readouterr().err
+    assert "argument --by: invalid name: use 1 to 200 printable characters\n" in capsys.readouterr().err
 
 
 def test_a_damaged_approval_is_reported(refused, make, ledger):

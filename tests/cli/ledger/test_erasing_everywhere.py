@@ -738,10 +738,11 @@ def test_the_help_names_the_wait_in_seconds(capsys):
 
 
 @pytest.mark.parametrize("wait", ["-1", "nan", "inf", "soon"])
-def test_a_wait_that_is_not_a_number_of_seconds_is_refused(ledger, wait):
+def test_a_wait_that_is_not_a_number_of_seconds_is_refused(ledger, wait, capsys):
     with pytest.raises(SystemExit) as refused:
         ledger("erase-person", "x", f"--wait={wait}")
     assert refused.value.code == 2
+    assert "argument --wait: invalid number of seconds\n" in capsys.readouterr().err
 
 
 def test_lists_of_unmatched_users_are_searched_without_case_and_deleted(make, path, ledger, erase):
